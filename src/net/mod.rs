@@ -1,0 +1,18 @@
+//! The world that probes share: resolvers, trust anchors, revocation lists, secrets. Everything
+//! here may be asked by many probes at once and holds its own caches; a reload swaps what changed.
+
+pub mod dial;
+pub mod resolve;
+pub mod trust;
+
+use crate::vault::Vault;
+
+/// What every probe is built with.
+pub struct Net {
+    /// Name resolution.
+    pub resolvers: resolve::Resolvers,
+    /// Roots, verdicts, revocation.
+    pub trust: trust::Trusts,
+    /// Secrets.
+    pub vault: Vault,
+}
