@@ -1,8 +1,14 @@
 //! The validated configuration: holding a [`Config`] is proof that the file was right.
 //!
-//! Text becomes [`raw`] structs, and these become the types of this file or *all* problems at
+//! Text becomes a tree of nodes, and the tree becomes the types of this file or *all* problems at
 //! once. Nothing later checks again what is settled here, and nothing here binds, spawns or
 //! connects.
+//!
+//! The way of a file: [`yaml`] reads text, [`document`] follows `include`, [`walk`] is how every
+//! reader moves through the tree and says what is wrong where, `service` and `probe` expand and
+//! inherit, `http`, `tls`, `expect` and the others each read the keys of one subject. A new key is
+//! a line in its subject's file; a new kind of probe is a variant of [`Kind`], a file beside
+//! `http.rs`, and a line in `probe.rs`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -30,8 +36,12 @@ pub struct Config {
     pub secrets: BTreeMap<Arc<str>, SecretRef>,
     /// FNV-1a of the validated configuration without secrets and paths, 16 hex digits.
     pub hash: String,
-    /// What `check` says beside the plan: short secrets, disabled services.
+    /// What `check` says beside the plan: short or unused secrets, secrets over plain HTTP.
     pub advice: Vec<String>,
+    /// The files read, the first one first.
+    pub files: Vec<PathBuf>,
+    /// Probes that are written down and valid but switched off, `for_each` expanded.
+    pub disabled: Vec<TargetId>,
 }
 
 /// A service as people know it.
