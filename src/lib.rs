@@ -1,5 +1,6 @@
 #![doc = include_str!("../ARCHITECTURE.md")]
 
+pub mod build_info;
 pub mod cert;
 pub mod outcome;
 pub mod secret;
@@ -11,3 +12,9 @@ pub mod probe;
 pub mod vault;
 
 pub mod scheduler;
+
+pub mod server;
+
+pub mod cli;
+pub mod log;
+pub mod signals;

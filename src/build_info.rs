@@ -1,0 +1,21 @@
+//! What this program was built from: told by `--version`, the log's first line and
+//! `bongsu_build_info`.
+
+/// The crate's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The source revision, or `unknown`.
+pub const REVISION: &str = env!("BONGSU_REVISION");
+
+/// The compiler's version.
+pub const RUST_VERSION: &str = env!("BONGSU_RUST_VERSION");
+
+/// All of it, for `--version`.
+pub const LONG: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (revision ",
+    env!("BONGSU_REVISION"),
+    ", rust ",
+    env!("BONGSU_RUST_VERSION"),
+    ")"
+);

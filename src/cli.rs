@@ -1,0 +1,268 @@
+//! The command line: flags in exporter style, each also in the environment, and the exit codes.
+//!
+//! This is the only place that reads `BONGSU_*` variables. A flag wins over its variable. What is
+//! parsed here is final: nothing later looks at the arguments again.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::builder::FalseyValueParser;
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use url::Url;
+
+use crate::build_info::LONG;
+
+/// Enough for the transfer of a page and the logout of a login; an orchestrator usually kills
+/// after 30 s.
+const DEFAULT_GRACE: &str = "10s";
+
+/// More than any orchestrator waits.
+const GRACE_MAX: Duration = Duration::from_secs(3600);
+
+/// More processes than anybody splits a configuration over; catches swapped numbers.
+const SHARDS_MAX: u32 = 1024;
+
+/// How the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Everything asked for was done.
+    Ok,
+    /// The work failed: a port in use, a task that died, a probe that is not up.
+    Failed,
+    /// Wrong usage or a wrong configuration. Nothing was started.
+    Usage,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(match exit {
+            Exit::Ok => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+        })
+    }
+}
+
+/// Synthetic availability prober for e-government services.
+#[derive(Debug, Parser)]
+#[command(name = "bongsu", version = LONG, about)]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How.
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+/// The subcommands.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Probe until told to stop. The default.
+    Run,
+    /// Validate the configuration and print what would run.
+    Check,
+    /// Run one probe once and print what it found; exits 1 when it is not up.
+    Probe {
+        /// The probe's id.
+        #[arg(value_name = "SERVICE/PROBE[@SITE]")]
+        id: String,
+    },
+    /// Ask the daemon at the listen address whether it is healthy.
+    Healthcheck,
+}
+
+/// The flags, the same for every subcommand.
+#[derive(Debug, Clone, Args)]
+pub struct Flags {
+    /// The configuration.
+    #[arg(long = "config.file", env = "BONGSU_CONFIG_FILE", value_name = "FILE", global = true)]
+    #[arg(default_value = "/etc/bongsu/bongsu.yml")]
+    pub config_file: PathBuf,
+
+    /// Validate the configuration, print what would run, and exit.
+    #[arg(long = "config.check", env = "BONGSU_CONFIG_CHECK", global = true)]
+    #[arg(action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    pub config_check: bool,
+
+    /// Name of the place this prober looks from, for pages and logs. Metrics get it from the
+    /// scrape job.
+    #[arg(long = "vantage", env = "BONGSU_VANTAGE", value_name = "NAME", global = true)]
+    pub vantage: Option<String>,
+
+    /// Keeps held accounts and the evidence of failures over restarts. Optional.
+    #[arg(long = "state.dir", env = "BONGSU_STATE_DIR", value_name = "DIR", global = true)]
+    pub state_dir: Option<PathBuf>,
+
+    /// Where to listen; without a host, on every address.
+    #[arg(long = "web.listen-address", env = "BONGSU_WEB_LISTEN_ADDRESS", global = true)]
+    #[arg(value_name = "[HOST]:PORT", default_value = ":10915")]
+    pub listen_address: ListenAddress,
+
+    /// TLS and basic authentication, in the format of the Prometheus exporters.
+    #[arg(long = "web.config.file", env = "BONGSU_WEB_CONFIG_FILE", global = true)]
+    #[arg(value_name = "FILE")]
+    pub web_config_file: Option<PathBuf>,
+
+    /// Where people reach this daemon, when behind a proxy.
+    #[arg(long = "web.external-url", env = "BONGSU_WEB_EXTERNAL_URL", global = true)]
+    #[arg(value_name = "URL", value_parser = external_url)]
+    pub external_url: Option<Url>,
+
+    /// Allow POST /-/reload.
+    #[arg(long = "web.enable-lifecycle", env = "BONGSU_WEB_ENABLE_LIFECYCLE", global = true)]
+    #[arg(action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    pub enable_lifecycle: bool,
+
+    /// The least severe events to log.
+    #[arg(long = "log.level", env = "BONGSU_LOG_LEVEL", value_name = "LEVEL", global = true)]
+    #[arg(value_enum, default_value_t = LogLevel::Info)]
+    pub log_level: LogLevel,
+
+    /// The form of a log line.
+    #[arg(long = "log.format", env = "BONGSU_LOG_FORMAT", value_name = "FORMAT", global = true)]
+    #[arg(value_enum, default_value_t = LogFormat::Logfmt)]
+    pub log_format: LogFormat,
+
+    /// How long running probes may take to finish after SIGTERM.
+    #[arg(long = "shutdown.grace", env = "BONGSU_SHUTDOWN_GRACE", global = true)]
+    #[arg(value_name = "DURATION", default_value = DEFAULT_GRACE, value_parser = grace)]
+    pub shutdown_grace: Duration,
+
+    /// Which shard this process is, from 0.
+    #[arg(long = "shard.index", env = "BONGSU_SHARD_INDEX", value_name = "N", global = true)]
+    #[arg(default_value_t = 0)]
+    pub shard_index: u32,
+
+    /// How many processes share the services.
+    #[arg(long = "shard.count", env = "BONGSU_SHARD_COUNT", value_name = "N", global = true)]
+    #[arg(default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=SHARDS_MAX as i64))]
+    pub shard_count: u32,
+}
+
+/// `--log.level`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// Every result of every probe.
+    Debug,
+    /// State changes.
+    Info,
+    /// Failing probes and refused files.
+    Warn,
+    /// What keeps the daemon from working.
+    Error,
+}
+
+/// `--log.format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// `key=value`.
+    Logfmt,
+    /// One object a line.
+    Json,
+}
+
+/// `--web.listen-address`: `:10915`, `127.0.0.1:10915`, `[::1]:10915`, `localhost:10915`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenAddress {
+    /// Name or address without brackets; none means every address.
+    pub host: Option<String>,
+    /// 0 lets the system choose.
+    pub port: u16,
+}
+
+impl FromStr for ListenAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<ListenAddress, String> {
+        let (host, port) =
+            text.rsplit_once(':').ok_or("there is no port; write :10915 or 127.0.0.1:10915")?;
+        let port = port.parse().map_err(|_| format!("{port:?} is not a port"))?;
+        let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        if bracketed.is_none() && host.contains(':') {
+            return Err(format!("an IPv6 address needs brackets; write [{host}]:{port}"));
+        }
+        let host = bracketed.unwrap_or(host);
+        Ok(ListenAddress { host: (!host.is_empty()).then(|| host.to_owned()), port })
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            Some(host) if host.contains(':') => write!(f, "[{host}]:{}", self.port),
+            Some(host) => write!(f, "{host}:{}", self.port),
+            None => write!(f, ":{}", self.port),
+        }
+    }
+}
+
+/// Parses the process's arguments. `Err` has printed help, the version or the mistake, and says
+/// how to end.
+pub fn parse() -> Result<Cli, Exit> {
+    let checked = Cli::try_parse().and_then(|cli| match cli.flags.shard_index {
+        index if index < cli.flags.shard_count => Ok(cli),
+        index => Err(Cli::command().error(
+            clap::error::ErrorKind::ValueValidation,
+            format!(
+                "--shard.index {index} does not exist among {} shards; they are counted from 0",
+                cli.flags.shard_count
+            ),
+        )),
+    });
+    checked.map_err(|error| {
+        // A closed standard output is not worth another message.
+        let _ = error.print();
+        if error.use_stderr() { Exit::Usage } else { Exit::Ok }
+    })
+}
+
+fn grace(text: &str) -> Result<Duration, String> {
+    let grace = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if grace > GRACE_MAX {
+        return Err(format!("longer than {}", humantime::format_duration(GRACE_MAX)));
+    }
+    Ok(grace)
+}
+
+fn external_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        scheme => Err(format!("{scheme}:// is not http:// or https://")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flags_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn listen_addresses_are_read_as_exporters_read_them() {
+        for text in [":10915", "127.0.0.1:0", "[::1]:9", "localhost:10915"] {
+            assert_eq!(text.parse::<ListenAddress>().unwrap().to_string(), text);
+        }
+        for text in ["10915", "::1:10915", "host:70000", "host:"] {
+            assert!(text.parse::<ListenAddress>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_flag_may_stand_on_either_side_of_the_subcommand() {
+        for arguments in
+            [["bongsu", "--shard.count", "3", "check"], ["bongsu", "check", "--shard.count", "3"]]
+        {
+            let cli = Cli::try_parse_from(arguments).unwrap();
+            assert_eq!((cli.command, cli.flags.shard_count), (Some(Command::Check), 3));
+        }
+    }
+}

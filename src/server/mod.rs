@@ -1,0 +1,3 @@
+//! The HTTP side: endpoints, TLS, authentication.
+
+pub mod ready;
