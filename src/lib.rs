@@ -13,6 +13,9 @@ pub mod vault;
 
 pub mod scheduler;
 
+pub mod board;
+pub mod tally;
+
 pub mod server;
 
 pub mod cli;

@@ -1,0 +1,209 @@
+//! The one store of results: what `/metrics`, the status page and `/api/v1/status` show is a
+//! [`Snapshot`] of it. Results come in as an [`Observer`]; nothing here formats anything.
+//!
+//! One std `Mutex` around the whole: every critical section is a few map operations without an
+//! await in it, so an async mutex would only add cost, and a lock per target would let a scrape
+//! show two moments at once. A snapshot holds the lock while it clones some `Arc`s per target; text
+//! is written after it is released.
+
+mod histogram;
+mod history;
+mod labels;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::time::Instant;
+
+pub use self::histogram::{Bounds, Histogram, RUN_BOUNDS};
+pub use self::history::{Episode, FAILURE_EPISODES, History, RECENT_RUNS, RecentRun};
+pub use self::labels::{LABEL_VALUE_MAX_BYTES, Labels, is_padded, pieces, push};
+use crate::config::{Target, TargetId};
+use crate::outcome::Outcome;
+use crate::scheduler::{Cadence, Observer, Run};
+use crate::tally::Tally;
+
+/// Durations of a service's runs of one kind.
+pub type RunHistogram = Histogram<7>;
+
+/// Last results, accounts and histories of all targets.
+#[derive(Default)]
+pub struct Board {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Ordered, so that pages and expositions come out in the same order each time.
+    entries: BTreeMap<TargetId, Entry>,
+    durations: BTreeMap<Group, Durations>,
+}
+
+struct Entry {
+    target: Arc<Target>,
+    labels: Arc<Labels>,
+    tally: Tally,
+    last: Option<Arc<Outcome>>,
+    history: History,
+}
+
+/// A service's name and a kind of probe.
+type Group = (Arc<str>, &'static str);
+
+struct Durations {
+    /// When the last one goes, so does the histogram.
+    targets: usize,
+    histogram: RunHistogram,
+}
+
+/// Everything at one moment.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// One per target, ordered by id.
+    pub rows: Vec<Row>,
+    /// Durations of runs by service and kind.
+    pub durations: Vec<(Group, RunHistogram)>,
+}
+
+/// One target at one moment.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// What is probed.
+    pub target: Arc<Target>,
+    /// As exposition text.
+    pub labels: Arc<Labels>,
+    /// The account, booked up to the moment of the snapshot.
+    pub tally: Tally,
+    /// The last run, however old.
+    pub last: Option<Arc<Outcome>>,
+    /// Whether the last run is recent enough to be believed: stale is never green.
+    pub is_fresh: bool,
+}
+
+impl Row {
+    /// The last run, unless it is stale.
+    pub fn fresh(&self) -> Option<&Outcome> {
+        self.last.as_deref().filter(|_| self.is_fresh)
+    }
+}
+
+impl Board {
+    /// An empty board.
+    pub fn new() -> Board {
+        Board::default()
+    }
+
+    /// Every target, its time booked up to now.
+    pub fn snapshot(&self, now: Instant) -> Snapshot {
+        let mut state = self.lock();
+        let rows = state.entries.values_mut().map(|entry| entry.row(now)).collect();
+        let durations = state
+            .durations
+            .iter()
+            .map(|(group, durations)| (group.clone(), durations.histogram.clone()))
+            .collect();
+        Snapshot { rows, durations }
+    }
+
+    /// One target; `None` when there is none of this id.
+    pub fn row(&self, id: &TargetId, now: Instant) -> Option<Row> {
+        self.lock().entries.get_mut(id).map(|entry| entry.row(now))
+    }
+
+    /// The past of one target; `None` when there is none of this id.
+    pub fn history(&self, id: &TargetId) -> Option<History> {
+        self.lock().entries.get(id).map(|entry| entry.history.clone())
+    }
+
+    /// A panic elsewhere while the lock was held leaves counters that are at worst one run old.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    fn row(&mut self, now: Instant) -> Row {
+        self.tally.accrue(now);
+        Row {
+            target: Arc::clone(&self.target),
+            labels: Arc::clone(&self.labels),
+            tally: self.tally.clone(),
+            last: self.last.clone(),
+            is_fresh: self.tally.is_fresh(now),
+        }
+    }
+}
+
+impl Observer for Board {
+    fn adopt(&self, target: &Arc<Target>, now: Instant) {
+        // The costly part is done before the lock is taken.
+        let entry = Entry {
+            target: Arc::clone(target),
+            labels: Arc::new(Labels::of(target)),
+            tally: Tally::new(target.schedule.freshness(), now),
+            last: None,
+            history: History::default(),
+        };
+        let mut state = self.lock();
+        state
+            .durations
+            .entry(group(target))
+            .or_insert_with(|| Durations { targets: 0, histogram: Histogram::new(&RUN_BOUNDS) })
+            .targets += 1;
+        if let Some(replaced) = state.entries.insert(target.id.clone(), entry) {
+            state.leave_group(&replaced.target);
+        }
+    }
+
+    fn started(&self, _target: &Arc<Target>) {}
+
+    fn observe(&self, target: &Arc<Target>, run: &Run) {
+        let mut state = self.lock();
+        let State { entries, durations } = &mut *state;
+        // A run that ends after its target was removed or replaced says nothing of what is there
+        // now.
+        let Some(entry) = entries.get_mut(&target.id).filter(|entry| entry.is_for(target)) else {
+            return;
+        };
+        entry.tally.observe(run);
+        entry.history.push(&run.outcome, entry.last.as_deref());
+        let replaced = entry.last.replace(Arc::clone(&run.outcome));
+        if let Some(durations) = durations.get_mut(&group(target)) {
+            durations.histogram.observe(run.outcome.elapsed);
+        }
+        drop(state);
+        // Freed outside the lock: an outcome owns a dozen allocations.
+        drop(replaced);
+    }
+
+    fn skipped(&self, _target: &Arc<Target>, _cadence: Cadence, _runs: u64) {}
+
+    fn forget(&self, id: &TargetId) {
+        let mut state = self.lock();
+        if let Some(entry) = state.entries.remove(id) {
+            state.leave_group(&entry.target);
+        }
+    }
+}
+
+impl Entry {
+    fn is_for(&self, target: &Arc<Target>) -> bool {
+        Arc::ptr_eq(&self.target, target) || self.target == *target
+    }
+}
+
+impl State {
+    fn leave_group(&mut self, target: &Target) {
+        let group = group(target);
+        if let Some(durations) = self.durations.get_mut(&group) {
+            durations.targets -= 1;
+            if durations.targets == 0 {
+                self.durations.remove(&group);
+            }
+        }
+    }
+}
+
+fn group(target: &Target) -> Group {
+    (Arc::clone(&target.id.service), target.kind.as_str())
+}
