@@ -1,0 +1,149 @@
+//! Accepts connections and serves them, each in a task of its own with limits on everything: how
+//! many there are, how long a handshake or a request head may take and how large the head may be,
+//! and how long a connection may live. A slow or hostile client takes one place, never the loop.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::tls;
+use super::web::{Loaded, Web};
+use crate::cli::ListenAddress;
+
+/// Prometheus servers, dashboards and people: dozens. Each costs tens of kilobytes.
+const CONNECTIONS_MAX: usize = 256;
+/// Waiting for `accept` in the kernel while the places are taken.
+const BACKLOG: i32 = 128;
+/// A client across the country needs one second.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Also how long an idle connection is kept. Longer than common scrape intervals would keep
+/// places for nobody.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Cookies of other tools on the same host come along.
+const HEAD_MAX_BYTES: usize = 64 * 1024;
+/// The longest a connection lives, so that one that reads a byte a minute goes away too.
+const CONNECTION_MAX: Duration = Duration::from_secs(600);
+/// For the answer that is being written when a connection's time is up.
+const LAST_ANSWER: Duration = Duration::from_secs(10);
+/// After `accept` failed, usually for want of descriptors: retrying at once would spin.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// Binds the listen address. Without a host, IPv6 and IPv4 on one socket where the system can.
+pub async fn bind(address: &ListenAddress) -> io::Result<TcpListener> {
+    let port = address.port;
+    let Some(host) = &address.host else {
+        return bind_one((Ipv6Addr::UNSPECIFIED, port).into())
+            .or_else(|_| bind_one((Ipv4Addr::UNSPECIFIED, port).into()));
+    };
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for candidate in tokio::net::lookup_host((host.as_str(), port)).await? {
+        match bind_one(candidate) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn bind_one(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.ip() == Ipv6Addr::UNSPECIFIED {
+        socket.set_only_v6(false)?;
+    }
+    // A restart must not wait for the old connections to leave TIME_WAIT.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Serves until `stop`, then lets the requests that are being answered finish.
+pub async fn serve(listener: TcpListener, web: Arc<Web>, router: Router, stop: CancellationToken) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let (draining, drain) = watch::channel(());
+    let tasks = TaskTracker::new();
+    while let Some(place) = stop.run_until_cancelled(Arc::clone(&places).acquire_owned()).await {
+        let stream = match stop.run_until_cancelled(listener.accept()).await {
+            None => break,
+            Some(Ok((stream, _))) => stream,
+            Some(Err(error)) => {
+                tracing::warn!(%error, "connection not accepted");
+                sleep(ACCEPT_RETRY).await;
+                continue;
+            }
+        };
+        let (web, router, drain) = (web.current(), router.clone(), drain.clone());
+        tasks.spawn(async move {
+            connection(stream, &web, router, drain).await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    drop(draining);
+    tasks.close();
+    tasks.wait().await;
+}
+
+async fn connection(stream: TcpStream, web: &Loaded, router: Router, drain: watch::Receiver<()>) {
+    // Answers are written whole; waiting for more only delays them.
+    let _ = stream.set_nodelay(true);
+    let Some(config) = &web.tls else {
+        return exchange(stream, router, drain).await;
+    };
+    let handshake = TlsAcceptor::from(Arc::clone(config)).accept(stream);
+    match timeout(HANDSHAKE_TIMEOUT, handshake).await {
+        Ok(Ok(stream)) => {
+            let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+            if tls::is_allowed(leaf, &web.allowed_sans) {
+                exchange(stream, router, drain).await;
+            } else {
+                tracing::debug!("client refused: its certificate has no allowed name");
+            }
+        }
+        Ok(Err(error)) => tracing::debug!(%error, "handshake of a client failed"),
+        Err(_) => tracing::debug!("handshake of a client timed out"),
+    }
+}
+
+async fn exchange<S>(stream: S, router: Router, mut drain: watch::Receiver<()>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_MAX_BYTES)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        result = connection.as_mut() => return ended(result),
+        _ = drain.changed() => {}
+        () = sleep(CONNECTION_MAX) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    match timeout(LAST_ANSWER, connection).await {
+        Ok(result) => ended(result),
+        Err(_) => tracing::debug!("connection of a client cut off"),
+    }
+}
+
+fn ended(result: hyper::Result<()>) {
+    if let Err(error) = result {
+        tracing::debug!(%error, "connection of a client ended badly");
+    }
+}

@@ -1,0 +1,126 @@
+//! The web configuration in force: read again when one of its files changes, kept when the new
+//! content is wrong.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use http::HeaderMap;
+use rustls::ServerConfig;
+
+use super::auth::Users;
+use super::tls;
+use super::web_config::{self, Clients, WebConfig, WebConfigError};
+
+/// How soon a change is seen: certificates are renewed hours ahead, and a stat is not free.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// What one connection needs to know.
+pub struct Loaded {
+    /// None: plain HTTP.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// Names of which a client's certificate needs one; empty: any.
+    pub allowed_sans: Vec<String>,
+    /// Added to every response.
+    pub headers: HeaderMap,
+    /// Who may ask.
+    pub users: Arc<Users>,
+}
+
+/// A web configuration that follows its files.
+pub struct Web {
+    file: Option<PathBuf>,
+    state: Mutex<State>,
+}
+
+struct State {
+    loaded: Arc<Loaded>,
+    looked: Instant,
+    stamps: Vec<Stamp>,
+}
+
+/// Enough to see that a file was replaced; absent when it cannot be looked at.
+#[derive(Debug, Clone, PartialEq)]
+struct Stamp {
+    path: PathBuf,
+    seen: Option<(SystemTime, u64)>,
+}
+
+impl Web {
+    /// Loads the file; none is plain HTTP for everybody.
+    pub fn load(file: Option<PathBuf>) -> Result<Web, WebConfigError> {
+        let (loaded, stamps) = match &file {
+            Some(path) => read(path)?,
+            None => (Arc::new(settle(WebConfig::default()).map_err(no_file)?), Vec::new()),
+        };
+        Ok(Web { file, state: Mutex::new(State { loaded, looked: Instant::now(), stamps }) })
+    }
+
+    /// What is in force now.
+    pub fn current(&self) -> Arc<Loaded> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = &self.file
+            && state.looked.elapsed() >= LOOK_AGAIN
+        {
+            state.looked = Instant::now();
+            state.follow(file);
+        }
+        Arc::clone(&state.loaded)
+    }
+}
+
+impl State {
+    fn follow(&mut self, file: &Path) {
+        let now: Vec<Stamp> = self.stamps.iter().map(|old| stamp(&old.path)).collect();
+        if now == self.stamps {
+            return;
+        }
+        match read(file) {
+            Ok((loaded, stamps)) => {
+                (self.loaded, self.stamps) = (loaded, stamps);
+                tracing::info!(file = %file.display(), "web configuration reloaded");
+            }
+            Err(error) => {
+                // Told once a change: the next look compares with what was refused.
+                self.stamps = now;
+                tracing::error!(%error, "web configuration refused, the old one stays in force");
+            }
+        }
+    }
+}
+
+/// The stamps are taken before the files are read, so that a change in between is seen later.
+fn read(path: &Path) -> Result<(Arc<Loaded>, Vec<Stamp>), WebConfigError> {
+    let mut stamps = vec![stamp(path)];
+    let config = web_config::load(path)?;
+    if let Some(tls) = &config.tls {
+        stamps.push(stamp(&tls.cert_file));
+        stamps.push(stamp(&tls.key_file));
+        if let Clients::Verify(authority) | Clients::VerifyIfGiven(authority) = &tls.clients {
+            stamps.push(stamp(authority));
+        }
+    }
+    let loaded =
+        settle(config).map_err(|problems| WebConfigError { file: path.into(), problems })?;
+    Ok((Arc::new(loaded), stamps))
+}
+
+fn settle(config: WebConfig) -> Result<Loaded, Vec<String>> {
+    Ok(Loaded {
+        tls: config.tls.as_ref().map(tls::server_config).transpose()?,
+        allowed_sans: config.tls.map(|tls| tls.allowed_sans).unwrap_or_default(),
+        headers: config.headers,
+        users: Users::new(config.users),
+    })
+}
+
+fn no_file(problems: Vec<String>) -> WebConfigError {
+    WebConfigError { file: PathBuf::new(), problems }
+}
+
+fn stamp(path: &Path) -> Stamp {
+    let seen = std::fs::metadata(path)
+        .ok()
+        .and_then(|metadata| Some((metadata.modified().ok()?, metadata.len())));
+    Stamp { path: path.to_owned(), seen }
+}
