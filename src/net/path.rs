@@ -1,0 +1,191 @@
+//! The path a refused chain was meant to have.
+//!
+//! webpki says that there is no valid path, and one reason why. Operators want all reasons, so
+//! this climbs from the leaf by names and signatures alone, whatever the dates, purposes and
+//! strengths are, and the verdict then looks at what was found.
+
+use rustls::pki_types::{CertificateDer, TrustAnchor};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use super::signature::{self, Strength};
+use crate::cert::der::{PublicKey, Signed, element};
+use crate::cert::{hex, name};
+
+/// Certificates on one path, the leaf included. webpki allows six issuers.
+const MAX_DEPTH: usize = 8;
+
+/// Signatures checked for one path: a hostile chain can offer many issuers of the same name.
+const MAX_SIGNATURES: usize = 48;
+
+/// A certificate that can be part of a path.
+pub(crate) struct Link<'a> {
+    pub(crate) x509: X509Certificate<'a>,
+    /// Position in the presented chain; `None` for one that was added from elsewhere.
+    pub(crate) position: Option<usize>,
+    signed: Signed<'a>,
+    key: PublicKey<'a>,
+}
+
+impl<'a> Link<'a> {
+    pub(crate) fn parse(der: &'a CertificateDer<'_>, position: Option<usize>) -> Option<Link<'a>> {
+        let (_, x509) = X509Certificate::from_der(der.as_ref()).ok()?;
+        let (spki, _) = element(x509.tbs_certificate.subject_pki.raw)?;
+        let (signed, key) = (Signed::parse(der.as_ref())?, PublicKey::parse(spki.content)?);
+        Some(Link { x509, position, signed, key })
+    }
+
+    pub(crate) fn subject(&self) -> &[u8] {
+        self.x509.subject().as_raw()
+    }
+
+    pub(crate) fn issuer(&self) -> &[u8] {
+        self.x509.issuer().as_raw()
+    }
+
+    /// Whether it names itself as its issuer and, as far as can be checked, is.
+    pub(crate) fn signs_itself(&self) -> bool {
+        self.subject() == self.issuer()
+            && signature::check(&self.signed, &self.key) != Strength::Forged
+    }
+
+    /// Content of its SubjectPublicKeyInfo.
+    pub(crate) fn key_content(&self) -> &'a [u8] {
+        element(self.x509.tbs_certificate.subject_pki.raw).map_or(&[], |(spki, _)| spki.content)
+    }
+
+    /// Its subject for people; its serial number when it has no subject.
+    pub(crate) fn who(&self) -> String {
+        match name::text(self.x509.subject()) {
+            subject if subject.is_empty() => format!("serial {}", hex(self.x509.raw_serial())),
+            subject => subject,
+        }
+    }
+
+    /// Its issuer for people.
+    pub(crate) fn issuer_text(&self) -> String {
+        name::text(self.x509.issuer())
+    }
+
+    fn valid_at(&self, now: i64) -> bool {
+        let validity = self.x509.validity();
+        validity.not_before.timestamp() <= now && now <= validity.not_after.timestamp()
+    }
+}
+
+/// Where the climb ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// At this anchor.
+    Anchor(usize),
+    /// At a certificate whose issuer is not here.
+    Unknown,
+}
+
+/// What was found.
+pub(crate) struct Climb {
+    /// Indices of links, leaf first.
+    pub(crate) steps: Vec<usize>,
+    pub(crate) end: End,
+    /// For each step, what the signature on it is worth; `None` for the last one when no issuer
+    /// was found.
+    pub(crate) strengths: Vec<Option<Strength>>,
+}
+
+/// The search for one path.
+pub(crate) struct Climber<'a, 'b> {
+    pub(crate) links: &'b [&'b Link<'a>],
+    pub(crate) anchors: &'b [TrustAnchor<'static>],
+    pub(crate) now: i64,
+    signatures_left: usize,
+}
+
+impl<'a, 'b> Climber<'a, 'b> {
+    pub(crate) fn new(
+        links: &'b [&'b Link<'a>],
+        anchors: &'b [TrustAnchor<'static>],
+        now: i64,
+    ) -> Climber<'a, 'b> {
+        Climber { links, anchors, now, signatures_left: MAX_SIGNATURES }
+    }
+
+    /// Climbs from `links[0]`. A path to an anchor wins; else the first longest one.
+    pub(crate) fn climb(mut self) -> Climb {
+        let mut climb = Climb { steps: vec![0], end: End::Unknown, strengths: vec![None] };
+        let mut longest = None;
+        self.step(&mut climb, &mut longest);
+        match (climb.end, longest) {
+            (End::Unknown, Some(longest)) => longest,
+            _ => climb,
+        }
+    }
+
+    /// Tries every issuer of the last step. True when an anchor was reached.
+    fn step(&mut self, climb: &mut Climb, longest: &mut Option<Climb>) -> bool {
+        let Some(&top) = climb.steps.last() else { return false };
+        let links = self.links;
+        let top = links[top];
+        for (index, anchor) in self.anchors.iter().enumerate() {
+            if without_header(top.issuer()) != Some(anchor.subject.as_ref()) {
+                continue;
+            }
+            let key = PublicKey::parse(anchor.subject_public_key_info.as_ref());
+            if let Some(strength) = key.and_then(|key| self.signed(top, &key)) {
+                climb.end = End::Anchor(index);
+                set_last(&mut climb.strengths, strength);
+                return true;
+            }
+        }
+        let mut issuers: Vec<usize> = (0..links.len())
+            .filter(|index| !climb.steps.contains(index))
+            .filter(|&index| links[index].subject() == top.issuer())
+            .collect();
+        // Prefer issuers that are valid now: an expired cross-sign is not the path one meant.
+        issuers.sort_by_key(|&index| !links[index].valid_at(self.now));
+        if climb.steps.len() < MAX_DEPTH {
+            for index in issuers {
+                let Some(strength) = self.signed(top, &links[index].key) else { continue };
+                set_last(&mut climb.strengths, strength);
+                climb.steps.push(index);
+                climb.strengths.push(None);
+                if self.step(climb, longest) {
+                    return true;
+                }
+                climb.steps.pop();
+                climb.strengths.pop();
+                set_last_none(&mut climb.strengths);
+            }
+        }
+        if longest.as_ref().is_none_or(|longest| longest.steps.len() < climb.steps.len()) {
+            *longest = Some(Climb {
+                steps: climb.steps.clone(),
+                end: End::Unknown,
+                strengths: climb.strengths.clone(),
+            });
+        }
+        false
+    }
+
+    /// The strength of a signature that is not forged.
+    fn signed(&mut self, link: &Link<'_>, key: &PublicKey<'_>) -> Option<Strength> {
+        self.signatures_left = self.signatures_left.checked_sub(1)?;
+        let strength = signature::check(&link.signed, key);
+        (strength != Strength::Forged).then_some(strength)
+    }
+}
+
+fn set_last(strengths: &mut [Option<Strength>], strength: Strength) {
+    if let Some(last) = strengths.last_mut() {
+        *last = Some(strength);
+    }
+}
+
+fn set_last_none(strengths: &mut [Option<Strength>]) {
+    if let Some(last) = strengths.last_mut() {
+        *last = None;
+    }
+}
+
+/// Trust anchors hold names without the outer SEQUENCE.
+fn without_header(name: &[u8]) -> Option<&[u8]> {
+    element(name).map(|(name, _)| name.content)
+}

@@ -1,0 +1,450 @@
+//! What is wrong with a chain: webpki accepts or refuses, and a refusal is explained in full.
+//!
+//! A refused chain often has several faults, and operators repair all of them at once, so every
+//! fault that can be found is listed; [`CertFault::ORDER`] says which one names the failure.
+
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use webpki::{EndEntityCert, KeyUsage};
+
+use super::chains::Known;
+use super::path::{Climb, Climber, End, Link};
+use super::signature::{self, Strength};
+use super::trust::Trust;
+use crate::cert::{CertFault, describe};
+use crate::outcome::Reason;
+
+/// Issuers of one name that are tried. A server may send a certificate and its cross-signs; a
+/// hostile one may send many, and the paths through them multiply.
+const MAX_SAME_SUBJECT: usize = 3;
+
+/// Moments at which a path with an expired certificate is looked at again for other faults.
+const MAX_MOMENTS: usize = 8;
+
+/// Names of a certificate that are told when none of them fits.
+const NAMES_TOLD: usize = 4;
+
+/// What was found out about one chain, for one name and one set of anchors.
+#[derive(Debug, Default)]
+pub(crate) struct Judgement {
+    /// Positions in the chain of the certificates on the path, leaf first.
+    pub(crate) path: Vec<usize>,
+    /// Earliest end of validity on the path.
+    pub(crate) path_not_after: Option<i64>,
+    /// In the order of [`CertFault::ORDER`]; none means accepted.
+    pub(crate) faults: Vec<CertFault>,
+    /// `webpki`, `file` or `leaf`.
+    pub(crate) trusted_by: Option<&'static str>,
+    /// Revocation lists to ask, for each certificate of the path that names some.
+    pub(crate) listed: Vec<super::pointers::Listed>,
+    /// Where an issuer that was not sent can be fetched.
+    pub(crate) issuer_urls: Vec<String>,
+}
+
+/// A chain to be judged.
+pub(crate) struct Case<'a> {
+    /// As presented, leaf first.
+    pub(crate) message: &'a [CertificateDer<'a>],
+    /// Its decoded form.
+    pub(crate) known: &'a Known,
+    /// Who is believed.
+    pub(crate) trust: &'a Trust,
+    /// Issuers fetched from where the chain says they are.
+    pub(crate) fetched: &'a [CertificateDer<'static>],
+    /// Who the server should be.
+    pub(crate) name: &'a ServerName<'a>,
+    /// The time to judge by.
+    pub(crate) now: UnixTime,
+}
+
+impl Case<'_> {
+    /// Judges the chain.
+    pub(crate) fn judge(&self) -> Judgement {
+        let mut judgement = self.judge_unsorted();
+        judgement.faults.sort_by_key(CertFault::rank);
+        judgement.faults.dedup_by(|a, b| a.reason == b.reason && a.detail == b.detail);
+        judgement
+    }
+
+    fn judge_unsorted(&self) -> Judgement {
+        let links: Vec<Link<'_>> = self.links();
+        let [leaf, ..] = links.as_slice() else {
+            return faulty(Reason::TlsInvalid, "the server's certificate cannot be decoded");
+        };
+        if leaf.position != Some(0) || self.known.places.first() != Some(&0) {
+            return faulty(Reason::TlsInvalid, "the server's certificate cannot be decoded");
+        }
+        let mut faults = Vec::new();
+        let end_entity = EndEntityCert::try_from(&self.message[0]);
+        match &end_entity {
+            Ok(end_entity) => {
+                if let Err(error) = end_entity.verify_is_valid_for_subject_name(self.name) {
+                    faults.push(self.name_fault(leaf, &error));
+                }
+            }
+            Err(error) => faults.push(fault(Reason::TlsInvalid, invalid_detail(error))),
+        }
+        if self.trust.lists(&self.message[0]) {
+            return self.listed_leaf(leaf, faults);
+        }
+        faults.extend(short_key(leaf));
+        let Ok(end_entity) = end_entity else { return self.explain(&links, faults, None) };
+        let intermediates = self.intermediates(&links[1..], Source::Presented);
+        let verified = end_entity.verify_for_usage(
+            signature::STRONG,
+            self.trust.anchors(),
+            &intermediates,
+            self.now,
+            KeyUsage::server_auth(),
+            None,
+            None,
+        );
+        match verified {
+            Ok(path) => {
+                let steps: Vec<usize> = std::iter::once(0)
+                    .chain(path.intermediate_certificates().filter_map(|on_path| {
+                        let der = on_path.der();
+                        let place = self.message.iter().position(|sent| sent == &der)?;
+                        self.known.places.iter().position(|&decoded| decoded == place)
+                    }))
+                    .collect();
+                let anchor =
+                    self.trust.anchors().iter().position(|a| std::ptr::eq(a, path.anchor()));
+                self.accepted(&links, &steps, anchor, faults)
+            }
+            Err(error) => self.explain(&links, faults, Some(error)),
+        }
+    }
+
+    /// The decoded certificates, presented ones first, so that a presented certificate's index
+    /// is its position in the chain.
+    fn links(&self) -> Vec<Link<'_>> {
+        let presented = self.known.places.iter().enumerate();
+        presented
+            .map_while(|(position, &place)| Link::parse(self.message.get(place)?, Some(position)))
+            .collect()
+    }
+
+    fn intermediates(&self, links: &[Link<'_>], source: Source) -> Vec<CertificateDer<'_>> {
+        let mut subjects: Vec<&[u8]> = Vec::new();
+        let mut chosen = Vec::new();
+        for link in links {
+            let Some(der) = link.position.and_then(|p| self.message.get(self.known.places[p]))
+            else {
+                continue;
+            };
+            if subjects.iter().filter(|s| **s == link.subject()).count() < MAX_SAME_SUBJECT {
+                subjects.push(link.subject());
+                chosen.push(CertificateDer::from(der.as_ref()));
+            }
+        }
+        if source == Source::PresentedAndAdded {
+            chosen.extend(self.added().map(|der| CertificateDer::from(der.as_ref())));
+        }
+        chosen
+    }
+
+    /// Intermediates that the server did not send.
+    fn added(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
+        self.trust.intermediates().iter().chain(self.fetched)
+    }
+
+    /// A leaf that is itself in the file of roots: its issuer does not matter, its dates do.
+    fn listed_leaf(&self, leaf: &Link<'_>, mut faults: Vec<CertFault>) -> Judgement {
+        faults.extend(self.time_fault(leaf));
+        Judgement {
+            path: vec![0],
+            path_not_after: Some(leaf.x509.validity().not_after.timestamp()),
+            faults,
+            trusted_by: Some("leaf"),
+            ..Judgement::default()
+        }
+    }
+
+    fn accepted(
+        &self,
+        links: &[Link<'_>],
+        steps: &[usize],
+        anchor: Option<usize>,
+        faults: Vec<CertFault>,
+    ) -> Judgement {
+        let ends = steps.iter().map(|&step| links[step].x509.validity().not_after.timestamp());
+        Judgement {
+            path: steps.iter().filter_map(|&step| links[step].position).collect(),
+            path_not_after: ends.min(),
+            faults,
+            trusted_by: anchor.map(|anchor| self.trust.vouches(anchor)),
+            listed: super::pointers::listed(links, steps, anchor.map(|a| &self.trust.anchors()[a])),
+            issuer_urls: Vec::new(),
+        }
+    }
+
+    /// Finds everything that is wrong with a chain that webpki refused.
+    fn explain(
+        &self,
+        presented: &[Link<'_>],
+        mut faults: Vec<CertFault>,
+        refusal: Option<webpki::Error>,
+    ) -> Judgement {
+        let now = self.now.as_secs() as i64;
+        let mut links: Vec<&Link<'_>> = presented.iter().collect();
+        let added: Vec<Link<'_>> = self.added().filter_map(|der| Link::parse(der, None)).collect();
+        let mut climb = Climber::new(&links, self.trust.anchors(), now).climb();
+        if climb.end == End::Unknown && !added.is_empty() {
+            links.extend(&added);
+            climb = Climber::new(&links, self.trust.anchors(), now).climb();
+        }
+        let leaf = links[0];
+        for (&step, strength) in climb.steps.iter().zip(&climb.strengths) {
+            faults.extend(self.time_fault(links[step]));
+            if step != 0 {
+                faults.extend(short_key(links[step]));
+            }
+            faults.extend(signature_fault(links[step], *strength));
+        }
+        let end = links[climb.steps[climb.steps.len() - 1]];
+        let mut issuer_urls = Vec::new();
+        match climb.end {
+            End::Anchor(_) => {
+                let missing = climb.steps.iter().find(|&&step| links[step].position.is_none());
+                if let Some(&missing) = missing {
+                    faults.push(fault(
+                        Reason::TlsChainIncomplete,
+                        format!(
+                            "the server does not send the intermediate certificate of {}",
+                            links[missing].who()
+                        ),
+                    ));
+                }
+            }
+            End::Unknown if leaf.signs_itself() => faults.push(fault(
+                Reason::TlsSelfSigned,
+                format!("the certificate of {} is signed by itself and not trusted", leaf.who()),
+            )),
+            End::Unknown => {
+                issuer_urls = super::pointers::issuer_urls(&end.x509);
+                faults.push(fault(Reason::TlsUnknownIssuer, unknown_issuer_detail(end)));
+            }
+        }
+        if leaf.x509.is_ca() {
+            faults.push(fault(
+                Reason::TlsInvalid,
+                "a CA certificate is used as the server's certificate",
+            ));
+        }
+        faults.extend(self.constraint_fault(presented, &links, &climb));
+        if faults.is_empty() {
+            let detail = refusal.as_ref().map_or_else(|| "no valid path".into(), invalid_detail);
+            faults.push(fault(Reason::TlsInvalid, detail));
+        }
+        Judgement { issuer_urls, ..self.path_of(&links, &climb, faults) }
+    }
+
+    fn path_of(&self, links: &[&Link<'_>], climb: &Climb, faults: Vec<CertFault>) -> Judgement {
+        let End::Anchor(anchor) = climb.end else {
+            return Judgement { faults, ..Judgement::default() };
+        };
+        let ends =
+            climb.steps.iter().map(|&step| links[step].x509.validity().not_after.timestamp());
+        Judgement {
+            path: climb.steps.iter().filter_map(|&step| links[step].position).collect(),
+            path_not_after: ends.min(),
+            faults,
+            trusted_by: Some(self.trust.vouches(anchor)),
+            ..Judgement::default()
+        }
+    }
+
+    /// A broken rule of RFC 5280 other than dates, names, issuers and strength: purpose,
+    /// constraints, encoding. webpki is asked again at moments when the dates do not matter.
+    fn constraint_fault(
+        &self,
+        presented: &[Link<'_>],
+        links: &[&Link<'_>],
+        climb: &Climb,
+    ) -> Option<CertFault> {
+        let end_entity = EndEntityCert::try_from(&self.message[0]).ok()?;
+        let intermediates = self.intermediates(&presented[1..], Source::PresentedAndAdded);
+        let algorithms = signature::any_algorithm();
+        let mut moments = vec![self.now];
+        for &step in &climb.steps {
+            let validity = links[step].x509.validity();
+            for moment in [validity.not_after.timestamp(), validity.not_before.timestamp()] {
+                let moment = u64::try_from(moment).ok()?;
+                moments.push(UnixTime::since_unix_epoch(std::time::Duration::from_secs(moment)));
+            }
+        }
+        for &moment in moments.iter().take(MAX_MOMENTS) {
+            let verified = end_entity.verify_for_usage(
+                &algorithms,
+                self.trust.anchors(),
+                &intermediates,
+                moment,
+                KeyUsage::server_auth(),
+                None,
+                None,
+            );
+            match verified {
+                Ok(_) => return None,
+                Err(error) if breaks_a_rule(&error) => {
+                    return Some(fault(Reason::TlsInvalid, invalid_detail(&error)));
+                }
+                Err(webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. }) => {}
+                Err(_) => return None,
+            }
+        }
+        None
+    }
+
+    fn time_fault(&self, link: &Link<'_>) -> Option<CertFault> {
+        let now = self.now.as_secs() as i64;
+        let validity = link.x509.validity();
+        let (not_before, not_after) =
+            (validity.not_before.timestamp(), validity.not_after.timestamp());
+        if now > not_after {
+            let detail = format!("the certificate of {} expired on {}", link.who(), day(not_after));
+            return Some(fault(Reason::TlsExpired, detail));
+        }
+        if now < not_before {
+            let detail = format!(
+                "the certificate of {} is not valid before {}",
+                link.who(),
+                day(not_before)
+            );
+            return Some(fault(Reason::TlsNotYetValid, detail));
+        }
+        None
+    }
+
+    fn name_fault(&self, leaf: &Link<'_>, error: &webpki::Error) -> CertFault {
+        let asked = self.name.to_str();
+        let names = &self.known.chain.certs[0].dns_names;
+        let detail = match error {
+            webpki::Error::CertNotValidForName(_) if names.is_empty() => format!(
+                "the certificate of {} has no DNS name, so it is not for {asked}",
+                leaf.who()
+            ),
+            webpki::Error::CertNotValidForName(_) => {
+                let mut told = names[..names.len().min(NAMES_TOLD)].join(", ");
+                if names.len() > NAMES_TOLD {
+                    told.push_str(&format!(" and {} more", names.len() - NAMES_TOLD));
+                }
+                format!("the certificate is for {told}, not for {asked}")
+            }
+            other => format!("the certificate is not for {asked}: {}", invalid_detail(other)),
+        };
+        fault(Reason::TlsNameMismatch, detail)
+    }
+}
+
+/// Which intermediates may be used.
+#[derive(Clone, Copy, PartialEq)]
+enum Source {
+    /// Those in the message.
+    Presented,
+    /// Configured and fetched ones too.
+    PresentedAndAdded,
+}
+
+/// An RSA key below the 2048 bits that CA/Browser Forum BR 6.1.5 and NIST SP 800-131A demand.
+fn short_key(link: &Link<'_>) -> Option<CertFault> {
+    const SHORTEST_RSA_BITS: usize = 2048;
+    let bits = describe::rsa_bits(link.x509.public_key())?;
+    (bits < SHORTEST_RSA_BITS).then(|| {
+        let detail = format!("the certificate of {} has an RSA key of {bits} bits", link.who());
+        fault(Reason::TlsWeak, detail)
+    })
+}
+
+fn signature_fault(link: &Link<'_>, strength: Option<Strength>) -> Option<CertFault> {
+    let algorithm = &link.x509.signature_algorithm;
+    let detail = format!(
+        "the certificate of {} is signed with {}",
+        link.who(),
+        describe::signature(algorithm)
+    );
+    match strength? {
+        Strength::Weak | Strength::Unchecked if describe::weak_hash(algorithm) => {
+            Some(fault(Reason::TlsWeak, detail))
+        }
+        // The issuer's key is too short; that is told of the issuer, or of the root here.
+        Strength::Weak => Some(fault(Reason::TlsWeak, format!("{detail} and a short key"))),
+        Strength::Unchecked => {
+            Some(fault(Reason::TlsInvalid, format!("{detail}, which cannot be checked")))
+        }
+        Strength::Strong | Strength::Forged => None,
+    }
+}
+
+fn unknown_issuer_detail(end: &Link<'_>) -> String {
+    if end.subject() == end.issuer() {
+        format!("the chain ends in {}, which is not trusted", end.who())
+    } else {
+        format!("no certificate of the issuer {} is sent or trusted", end.issuer_text())
+    }
+}
+
+fn faulty(reason: Reason, detail: &str) -> Judgement {
+    Judgement { faults: vec![fault(reason, detail)], ..Judgement::default() }
+}
+
+fn fault(reason: Reason, detail: impl Into<String>) -> CertFault {
+    CertFault { reason, detail: detail.into() }
+}
+
+fn day(moment: i64) -> String {
+    match jiff::Timestamp::from_second(moment) {
+        Ok(moment) => moment.to_string(),
+        Err(_) => moment.to_string(),
+    }
+}
+
+/// Errors that no other fault stands for.
+fn breaks_a_rule(error: &webpki::Error) -> bool {
+    use webpki::Error::*;
+    matches!(
+        error,
+        BadDer
+            | BadDerTime
+            | CertDistrusted
+            | EmptyEkuExtension
+            | EndEntityUsedAsCa
+            | ExtensionValueInvalid
+            | InvalidCertValidity
+            | InvalidNetworkMaskConstraint
+            | InvalidSerialNumber
+            | MalformedDnsIdentifier
+            | MalformedExtensions
+            | MalformedNameConstraint
+            | MaximumNameConstraintComparisonsExceeded
+            | MaximumPathBuildCallsExceeded
+            | MaximumPathDepthExceeded
+            | MaximumSignatureChecksExceeded
+            | NameConstraintViolation
+            | PathLenConstraintViolated
+            | RequiredEkuNotFoundContext(_)
+            | SignatureAlgorithmMismatch
+            | TrailingData(_)
+            | UnsupportedCertVersion
+            | UnsupportedCriticalExtension
+            | UnsupportedNameType
+    )
+}
+
+fn invalid_detail(error: &webpki::Error) -> String {
+    use webpki::Error::*;
+    match error {
+        RequiredEkuNotFoundContext(_) => "the certificate is not meant for a TLS server".into(),
+        CaUsedAsEndEntity => "a CA certificate is used as the server's certificate".into(),
+        EndEntityUsedAsCa => "a certificate that is not a CA's signs another one".into(),
+        NameConstraintViolation => "the name is outside what the CA may sign".into(),
+        PathLenConstraintViolated => {
+            "there are more CAs on the path than one of them allows".into()
+        }
+        UnsupportedCriticalExtension => "the certificate has an unknown critical extension".into(),
+        UnsupportedCertVersion => "the certificate is not of X.509 version 3".into(),
+        InvalidCertValidity => "the certificate ends before it begins".into(),
+        BadDer | BadDerTime | TrailingData(_) => "a certificate is badly encoded".into(),
+        CertDistrusted => "a key of the path is distrusted".into(),
+        other => format!("the chain is refused: {other:?}"),
+    }
+}
