@@ -14,6 +14,7 @@ pub mod vault;
 pub mod scheduler;
 
 pub mod board;
+pub mod metrics;
 pub mod tally;
 
 pub mod server;

@@ -1,0 +1,267 @@
+//! What the daemon tells of itself: the process, the scheduler, the configuration, the vantage,
+//! and the services of the file. Fixed series are in a `prometheus` registry that is handed in;
+//! series that come and go with the configuration are written from plain data.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use prometheus::process_collector::ProcessCollector;
+use prometheus::{Gauge, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use tokio::time::Instant;
+
+use super::probe::flag;
+use super::service::{MaintenanceRow, Services, write_maintenance};
+use super::text::{Family, Samples, Text};
+use crate::board::{Bounds, Histogram, Snapshot};
+use crate::build_info;
+use crate::config::{Config, Target, TargetId};
+use crate::scheduler::{Cadence, Observer, Run};
+
+/// How late runs start. The budget is a tenth of a second at the 99th percentile.
+const LAG_BOUNDS: Bounds<9> = [
+    ("0.001", Duration::from_millis(1)),
+    ("0.005", Duration::from_millis(5)),
+    ("0.01", Duration::from_millis(10)),
+    ("0.025", Duration::from_millis(25)),
+    ("0.05", Duration::from_millis(50)),
+    ("0.1", Duration::from_millis(100)),
+    ("0.25", Duration::from_millis(250)),
+    ("1.0", Duration::from_secs(1)),
+    ("5.0", Duration::from_secs(5)),
+];
+
+static RUN_DURATION: Family =
+    Family::histogram("bongsu_run_duration_seconds", "How long runs took, rechecks included.");
+static LAG: Family =
+    Family::histogram("bongsu_scheduler_lag_seconds", "How long after its due time a run started.");
+static ONLINE: Family = Family::gauge(
+    "bongsu_vantage_online",
+    "Whether a control answers. Without one this vantage has no vote.",
+);
+static SKEW: Family = Family::gauge(
+    "bongsu_clock_skew_seconds",
+    "How far our clock is ahead of those of the controls.",
+);
+
+/// Series of the daemon as a whole. As an [`Observer`] it follows the scheduler; the rest is set by
+/// whoever knows.
+pub struct Daemon {
+    registry: Registry,
+    in_flight: IntGauge,
+    skipped: IntCounter,
+    shed: IntCounter,
+    configured: IntGauge,
+    reload_successful: IntGauge,
+    reload_success_at: Gauge,
+    config_info: IntGaugeVec,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// By id and not as a number: a run whose target is removed may never report its end.
+    running: HashSet<TargetId>,
+    lag: Histogram<9>,
+    services: Arc<Services>,
+    maintenance: Arc<[MaintenanceRow]>,
+    controls: Option<ControlsState>,
+}
+
+/// What the controls say.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ControlsState {
+    /// At least one control answered.
+    pub is_online: bool,
+    /// How far our clock is ahead, in seconds, when a control showed it.
+    pub clock_skew_seconds: Option<f64>,
+}
+
+impl Daemon {
+    /// Registers its families. Fails only when `registry` has one of these names already.
+    pub fn register(registry: &Registry) -> prometheus::Result<Daemon> {
+        let gauge = |name: &str, help: &str| -> prometheus::Result<IntGauge> {
+            registered(registry, IntGauge::new(name, help)?)
+        };
+        let counter = |name: &str, help: &str| -> prometheus::Result<IntCounter> {
+            registered(registry, IntCounter::new(name, help)?)
+        };
+        registry.register(Box::new(ProcessCollector::for_self()))?;
+        let build = IntGaugeVec::new(
+            Opts::new("bongsu_build_info", "What this program was built from, as labels."),
+            &["version", "revision", "rustversion"],
+        )?;
+        build
+            .with_label_values(&[
+                build_info::VERSION,
+                build_info::REVISION,
+                build_info::RUST_VERSION,
+            ])
+            .set(1);
+        registered(registry, build)?;
+        Ok(Daemon {
+            registry: registry.clone(),
+            in_flight: gauge("bongsu_probes_in_flight", "Runs that are going on now.")?,
+            skipped: counter(
+                "bongsu_scheduler_skipped_runs_total",
+                "Scheduled runs that could not start in time.",
+            )?,
+            shed: counter(
+                "bongsu_scheduler_shed_rechecks_total",
+                "Rechecks that were left out because there was no room for them.",
+            )?,
+            configured: gauge("bongsu_probes_configured", "Probes that this process runs.")?,
+            reload_successful: gauge(
+                "bongsu_config_last_reload_successful",
+                "Whether the last attempt to load the configuration succeeded.",
+            )?,
+            reload_success_at: registered(
+                registry,
+                Gauge::new(
+                    "bongsu_config_last_reload_success_timestamp_seconds",
+                    "When the configuration was last loaded, in unix time.",
+                )?,
+            )?,
+            config_info: registered(
+                registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "bongsu_config_info",
+                        "Hash of the configuration without secrets and paths, as a label.",
+                    ),
+                    &["hash"],
+                )?,
+            )?,
+            state: Mutex::new(State {
+                running: HashSet::new(),
+                lag: Histogram::new(&LAG_BOUNDS),
+                services: Arc::default(),
+                maintenance: Arc::new([]),
+                controls: None,
+            }),
+        })
+    }
+
+    /// A configuration took effect. `probes` is how many of them this process runs.
+    pub fn config_loaded(&self, config: &Config, probes: usize, at: SystemTime) {
+        self.configured.set(i64::try_from(probes).unwrap_or(i64::MAX));
+        self.config_info.reset();
+        self.config_info.with_label_values(&[&config.hash]).set(1);
+        self.reload_successful.set(1);
+        let since_epoch = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.reload_success_at.set(since_epoch.as_secs_f64());
+        let services = Arc::new(Services::of(config));
+        self.lock().services = services;
+    }
+
+    /// A configuration was refused; the old one stays.
+    pub fn config_refused(&self) {
+        self.reload_successful.set(0);
+    }
+
+    /// What the controls say; `None` when there are none: then the series are absent.
+    pub fn set_controls(&self, controls: Option<ControlsState>) {
+        self.lock().controls = controls;
+    }
+
+    /// All windows with their present state. Due at each change and after each reload.
+    pub fn set_maintenance(&self, rows: Vec<MaintenanceRow>) {
+        self.lock().maintenance = rows.into();
+    }
+
+    /// Everything but the series of single targets.
+    pub(super) fn write(&self, snapshot: &Snapshot, text: &mut Text<'_>) {
+        let (lag, services, maintenance, controls) = {
+            let state = self.lock();
+            let State { lag, services, maintenance, controls, .. } = &*state;
+            (lag.clone(), Arc::clone(services), Arc::clone(maintenance), *controls)
+        };
+        write_run_durations(snapshot, text);
+        services.write(text);
+        write_maintenance(&maintenance, text);
+        if let Some(controls) = controls {
+            text.family(&ONLINE).put("", &[], flag(controls.is_online));
+            if let Some(skew) = controls.clock_skew_seconds {
+                text.family(&SKEW).put("", &[], skew);
+            }
+        }
+        write_histogram(&mut text.family(&LAG), &[], &lag);
+        match TextEncoder::new().encode_to_string(&self.registry.gather()) {
+            Ok(fixed) => text.raw(&fixed),
+            Err(error) => tracing::error!(%error, "own metrics cannot be encoded"),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn running(&self, change: impl FnOnce(&mut HashSet<TargetId>)) {
+        let mut state = self.lock();
+        change(&mut state.running);
+        self.in_flight.set(i64::try_from(state.running.len()).unwrap_or(i64::MAX));
+    }
+}
+
+impl Observer for Daemon {
+    fn adopt(&self, target: &Arc<Target>, _now: Instant) {
+        self.running(|running| {
+            running.remove(&target.id);
+        });
+    }
+
+    fn started(&self, target: &Arc<Target>) {
+        self.running(|running| {
+            running.insert(target.id.clone());
+        });
+    }
+
+    fn observe(&self, target: &Arc<Target>, run: &Run) {
+        self.running(|running| {
+            running.remove(&target.id);
+        });
+        self.lock().lag.observe(run.lag);
+    }
+
+    fn skipped(&self, _target: &Arc<Target>, cadence: Cadence, runs: u64) {
+        match cadence {
+            Cadence::Scheduled => self.skipped.inc_by(runs),
+            Cadence::Recheck => self.shed.inc_by(runs),
+        }
+    }
+
+    fn forget(&self, id: &TargetId) {
+        self.running(|running| {
+            running.remove(id);
+        });
+    }
+}
+
+fn registered<M>(registry: &Registry, metric: M) -> prometheus::Result<M>
+where
+    M: prometheus::core::Collector + Clone + 'static,
+{
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn write_run_durations(snapshot: &Snapshot, text: &mut Text<'_>) {
+    let mut samples = text.family(&RUN_DURATION);
+    for ((service, kind), histogram) in &snapshot.durations {
+        write_histogram(&mut samples, &[("service", service), ("kind", kind)], histogram);
+    }
+}
+
+fn write_histogram<const N: usize>(
+    samples: &mut Samples<'_, '_>,
+    pairs: &[(&str, &str)],
+    histogram: &Histogram<N>,
+) {
+    let mut with_le = pairs.to_vec();
+    for (le, count) in histogram.cumulative() {
+        with_le.truncate(pairs.len());
+        with_le.push(("le", le));
+        samples.put_as("_bucket", "", &with_le, count as f64);
+    }
+    samples.put_as("_sum", "", pairs, histogram.sum().as_secs_f64());
+    samples.put_as("_count", "", pairs, histogram.count() as f64);
+}

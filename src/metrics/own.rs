@@ -1,0 +1,248 @@
+//! The `bongsu_*` series of a target: the account of its time and runs, why it fails, its
+//! certificates, and what rules and people need to know of it.
+//!
+//! Counters and what the configuration says are always there. Facts of the last run, the verdict
+//! and the certificates vanish with freshness.
+
+use std::time::SystemTime;
+
+use super::probe::Write::{Run, Target};
+use super::probe::{ProbeFamily, Series, flag};
+use crate::board::{Row, is_padded};
+use crate::cert::Certificate;
+use crate::config::{self, Kind};
+use crate::outcome::{Failure, Outcome, Stage, Step, TcpFacts, Verdict};
+use crate::tally::Counts;
+
+/// The component of faults of our own.
+const OURSELVES: &str = "bongsu";
+
+/// Certificates shown of one chain. Honest chains have up to five; one of a hundred is an attack.
+const CHAIN_SHOWN_MAX: usize = 10;
+
+/// In the order of exposition.
+pub(super) static FAMILIES: &[ProbeFamily] = &[
+    ProbeFamily::counter(
+        "bongsu_probe_verdict_seconds_total",
+        "Time spent in each verdict. The availability of a month is made of this.",
+        Target(|row, out| {
+            for (share, time) in row.tally.shares() {
+                out.with(&[("verdict", share.as_str())], time.as_secs_f64());
+            }
+        }),
+    ),
+    ProbeFamily::counter(
+        "bongsu_probe_runs_total",
+        "Runs on the grid of the interval, by result.",
+        Target(|row, out| counts(row.tally.runs(), out)),
+    ),
+    ProbeFamily::counter(
+        "bongsu_probe_rechecks_total",
+        "Runs that confirmed a change of result. Absent when there is no recheck.",
+        Target(|row, out| {
+            if row.target.schedule.recheck().is_some() {
+                counts(row.tally.rechecks(), out);
+            }
+        }),
+    ),
+    ProbeFamily::counter(
+        "bongsu_probe_failures_total",
+        "Failed and unknown runs by cause, rechecks included.",
+        Target(failures),
+    ),
+    ProbeFamily::gauge(
+        "bongsu_probe_verdict",
+        "The verdict of the last run: one of the series is 1.",
+        Run(|_, outcome, out| {
+            for verdict in Verdict::ALL {
+                out.with(&[("verdict", verdict.as_str())], flag(outcome.verdict() == verdict));
+            }
+        }),
+    ),
+    ProbeFamily::gauge(
+        "bongsu_probe_failure_info",
+        "Why the last run failed. Absent when it did not.",
+        Run(failure_info),
+    ),
+    ProbeFamily::gauge(
+        "bongsu_probe_consecutive_failures",
+        "Failures in a row, rechecks included. Unknown runs leave it as it was.",
+        Target(|row, out| {
+            if row.is_fresh {
+                out.value(row.tally.consecutive_failures().into());
+            }
+        }),
+    ),
+    ProbeFamily::counter(
+        "bongsu_probe_transitions_total",
+        "Changes between working and down, over unknown runs in between.",
+        Target(|row, out| out.value(row.tally.transitions() as f64)),
+    ),
+    ProbeFamily::gauge(
+        "bongsu_probe_last_run_timestamp_seconds",
+        "End of the last run, in unix time.",
+        Target(|row, out| out.optional(row.tally.last_run_at().map(unix))),
+    ),
+    ProbeFamily::gauge(
+        "bongsu_probe_last_success_timestamp_seconds",
+        "End of the last run that was up or degraded, in unix time.",
+        Target(|row, out| out.optional(row.tally.last_success_at().map(unix))),
+    ),
+    ProbeFamily::gauge(
+        "bongsu_probe_interval_seconds",
+        "From the start of a run to the start of the next.",
+        Target(|row, out| out.value(row.target.schedule.interval().as_secs_f64())),
+    ),
+    ProbeFamily::gauge(
+        "bongsu_latency_objective_seconds",
+        "What the response time of this probe should stay under.",
+        Target(|row, out| {
+            out.optional(row.target.latency_objective.map(|objective| objective.as_secs_f64()));
+        }),
+    ),
+    ProbeFamily::gauge(
+        "bongsu_step_success",
+        "Whether a login step of the last run found what it expects.",
+        Run(|_, outcome, out| {
+            for step in &outcome.facts.steps {
+                out.with(&step_labels(&step.step), flag(step.success));
+            }
+        }),
+    ),
+    ProbeFamily::gauge(
+        "bongsu_step_duration_seconds",
+        "How long a login step of the last run took.",
+        Run(|_, outcome, out| {
+            for step in &outcome.facts.steps {
+                out.with(&step_labels(&step.step), step.elapsed.as_secs_f64());
+            }
+        }),
+    ),
+    ProbeFamily::gauge(
+        "bongsu_cert_not_before_timestamp_seconds",
+        "Start of validity of a certificate last presented, in unix time.",
+        Target(|row, out| certs(row, out, |cert| cert.not_before)),
+    ),
+    ProbeFamily::gauge(
+        "bongsu_cert_not_after_timestamp_seconds",
+        "End of validity of a certificate last presented, in unix time.",
+        Target(|row, out| certs(row, out, |cert| cert.not_after)),
+    ),
+    ProbeFamily::gauge(
+        "bongsu_cert_invalid",
+        "What is wrong with the chain last presented. Absent when nothing is.",
+        Target(cert_faults),
+    ),
+    ProbeFamily::gauge(
+        "bongsu_tcp_rtt_seconds",
+        "Smoothed round-trip time of the last connection.",
+        Run(|target, outcome, out| {
+            out.optional(tcp(target, outcome).map(|tcp| tcp.rtt.as_secs_f64()))
+        }),
+    ),
+    ProbeFamily::gauge(
+        "bongsu_tcp_retransmits",
+        "Segments sent again over the life of the last connection.",
+        Run(|target, outcome, out| {
+            out.optional(tcp(target, outcome).map(|tcp| tcp.retransmits.into()))
+        }),
+    ),
+    ProbeFamily::gauge(
+        "bongsu_tcp_rcv_out_of_order",
+        "Segments of the last connection that arrived out of order.",
+        Run(|target, outcome, out| {
+            out.optional(tcp(target, outcome).map(|tcp| tcp.rcv_out_of_order.into()));
+        }),
+    ),
+    ProbeFamily::gauge(
+        "bongsu_tcp_snd_mss_bytes",
+        "Sending segment size. Below 1448, loss of large packets cannot be seen.",
+        Run(|target, outcome, out| {
+            out.optional(tcp(target, outcome).map(|tcp| tcp.snd_mss.into()))
+        }),
+    ),
+    ProbeFamily::gauge(
+        "bongsu_probe_info",
+        "What is known of the probe beside its results, as labels.",
+        Target(|row, out| out.info(row.labels.info())),
+    ),
+];
+
+fn unix(at: SystemTime) -> f64 {
+    at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+fn counts(counts: Counts, out: &mut Series<'_, '_, '_>) {
+    for (result, runs) in counts.named() {
+        out.with(&[("result", result)], runs as f64);
+    }
+}
+
+fn failures(row: &Row, out: &mut Series<'_, '_, '_>) {
+    for failure in row.tally.failures() {
+        let reason = failure.reason;
+        let pairs = [("stage", reason.stage().as_str()), ("reason", reason.as_str())];
+        match &failure.step {
+            None => out.with(&pairs, failure.runs as f64),
+            Some(step) => out.with(&[pairs[0], pairs[1], ("step", step)], failure.runs as f64),
+        }
+    }
+}
+
+fn failure_info(target: &config::Target, outcome: &Outcome, out: &mut Series<'_, '_, '_>) {
+    let Err(failure) = &outcome.result else { return };
+    let stage = ("stage", failure.reason.stage().as_str());
+    let reason = ("reason", failure.reason.as_str());
+    let component = ("component", component(target, failure));
+    match &failure.step {
+        None => out.with(&[stage, reason, component], 1.0),
+        Some(step) => out.with(&[stage, reason, ("step", &step.name), component], 1.0),
+    }
+}
+
+/// The service to blame.
+fn component<'a>(target: &'a config::Target, failure: &'a Failure) -> &'a str {
+    match &failure.step {
+        _ if failure.reason.stage() == Stage::Probe => OURSELVES,
+        Some(step) => &step.component,
+        None => &target.component,
+    }
+}
+
+fn step_labels(step: &Step) -> [(&str, &str); 2] {
+    [("step", &step.name), ("component", &step.component)]
+}
+
+/// Of a TLS probe the whole chain, of an HTTP probe the leaf: most chains are seen by both.
+fn certs(row: &Row, out: &mut Series<'_, '_, '_>, date: fn(&Certificate) -> i64) {
+    let Some(known) = row.tally.certs().filter(|_| row.is_fresh) else { return };
+    let shown = match row.target.kind {
+        Kind::Http(_) => 1,
+        Kind::Tls(_) => CHAIN_SHOWN_MAX,
+    };
+    for (position, cert) in known.chain.certs.iter().enumerate().take(shown) {
+        let mut digits = itoa::Buffer::new();
+        let pairs = [
+            ("position", digits.format(position)),
+            ("subject", &cert.subject),
+            ("serial", &cert.serial),
+            ("in_path", if known.in_path(position) { "1" } else { "0" }),
+        ];
+        out.with(&pairs, date(cert) as f64);
+    }
+}
+
+fn cert_faults(row: &Row, out: &mut Series<'_, '_, '_>) {
+    let Some(known) = row.tally.certs().filter(|_| row.is_fresh) else { return };
+    for fault in &known.faults {
+        let name = fault.as_str();
+        out.with(&[("reason", name.strip_prefix("tls_").unwrap_or(name))], 1.0);
+    }
+}
+
+/// Of HTTP probes only those that pad have these series: the others cannot lose large packets, and
+/// four more series on each would break the budget.
+fn tcp<'a>(target: &config::Target, outcome: &'a Outcome) -> Option<&'a TcpFacts> {
+    let applies = matches!(target.kind, Kind::Tls(_)) || is_padded(target);
+    outcome.facts.tcp.as_ref().filter(|_| applies)
+}
