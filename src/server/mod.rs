@@ -1,9 +1,146 @@
 //! The HTTP side: endpoints, TLS, authentication.
+//!
+//! Handlers only show what the board, the configuration and the metrics hold; the one command
+//! they can give is a reload, and that is a message to the select loop.
 
 pub mod listen;
 pub mod ready;
+pub mod reload;
 pub mod web;
 pub mod web_config;
 
 mod auth;
+mod html;
+mod metrics;
+mod page;
+mod probe_page;
+mod shown;
+mod status;
+mod stream;
 mod tls;
+
+use std::io;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderValue, StatusCode};
+use tokio::sync::{mpsc, watch};
+
+use self::ready::Readiness;
+use self::stream::Writers;
+use self::web::Web;
+use crate::board::Board;
+use crate::config::Config;
+
+/// Nothing here takes a body.
+const BODY_MAX_BYTES: usize = 4096;
+
+/// What is offered, for whoever asks for something else.
+const PATHS: &str = "not found; there are:
+/                          services and probes, worst first
+/probes/{service}/{probe}  the last runs of one
+/metrics                   for Prometheus
+/api/v1/status             as JSON
+/-/healthy                 alive
+/-/ready                   configured, listening, scheduled
+/-/reload                  POST: read the configuration again
+";
+
+/// Writes every metric.
+pub type Exposition = dyn Fn(&mut dyn io::Write) -> io::Result<()> + Send + Sync;
+
+/// What the endpoints show.
+pub struct Site {
+    board: Arc<Board>,
+    config: watch::Receiver<Arc<Config>>,
+    readiness: Readiness,
+    exposition: Arc<Exposition>,
+    reloads: Option<mpsc::Sender<reload::Asker>>,
+    vantage: Option<String>,
+    writers: Writers,
+}
+
+/// What a [`Site`] is made of.
+pub struct Parts {
+    /// Results.
+    pub board: Arc<Board>,
+    /// The configuration in force.
+    pub config: watch::Receiver<Arc<Config>>,
+    /// Whether everything is up.
+    pub readiness: Readiness,
+    /// `/metrics`.
+    pub exposition: Arc<Exposition>,
+    /// Where to ask for a reload; none answers 403.
+    pub reloads: Option<mpsc::Sender<reload::Asker>>,
+    /// The place's name, for pages.
+    pub vantage: Option<String>,
+}
+
+/// The endpoints, behind the authentication of `web`.
+pub fn router(parts: Parts, web: Arc<Web>) -> Router {
+    let site = Arc::new(Site {
+        board: parts.board,
+        config: parts.config,
+        readiness: parts.readiness,
+        exposition: parts.exposition,
+        reloads: parts.reloads,
+        vantage: parts.vantage,
+        writers: Writers::new(),
+    });
+    Router::new()
+        .route("/", get(page::page_of_all))
+        .route("/probes/{service}/{probe}", get(probe_page::page_of_one))
+        .route("/metrics", get(metrics::metrics))
+        .route("/api/v1/status", get(status::status))
+        .route("/-/healthy", get(healthy))
+        .route("/-/ready", get(ready))
+        .route("/-/reload", post(reload::reload).put(reload::reload))
+        .fallback(async || (StatusCode::NOT_FOUND, PATHS))
+        .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
+        .layer(middleware::from_fn_with_state(web, guard))
+        .with_state(site)
+}
+
+async fn healthy() -> &'static str {
+    "healthy\n"
+}
+
+async fn ready(State(site): State<Arc<Site>>) -> Response {
+    if site.readiness.is_ready() {
+        return "ready\n".into_response();
+    }
+    let text = if site.readiness.is_stopping() { "stopping\n" } else { "starting\n" };
+    (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+}
+
+/// Admits, and gives every answer the headers that keep browsers from guessing. The operator's
+/// own headers win.
+async fn guard(State(web): State<Arc<Web>>, request: Request, next: Next) -> Response {
+    let web = web.current();
+    let mut response = if web.users.admits(request.headers()).await {
+        next.run(request).await
+    } else {
+        let challenge = HeaderValue::from_static("Basic realm=\"bongsu\", charset=\"UTF-8\"");
+        let challenge = [(WWW_AUTHENTICATE, challenge)];
+        (StatusCode::UNAUTHORIZED, challenge, "unauthorized\n").into_response()
+    };
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(policy) = HeaderValue::from_str(&html::POLICY) {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    for (name, value) in &web.headers {
+        headers.insert(name, value.clone());
+    }
+    response
+}

@@ -1,0 +1,152 @@
+//! The frame of every page, and the one way to put outside text on it.
+//!
+//! No script, nothing from another host: a page must work in the room where the network is broken,
+//! and a hostile site's title must stay text. The policy header says the same to the browser.
+
+use std::fmt::{self, Write};
+use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use http::header::ACCEPT_LANGUAGE;
+use sha2::{Digest, Sha256};
+
+const STYLE: &str = include_str!("page.css");
+
+/// Allows the style of these pages by its digest and nothing else.
+pub(super) static POLICY: LazyLock<String> = LazyLock::new(|| {
+    let digest = STANDARD.encode(Sha256::digest(STYLE));
+    format!(
+        "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'"
+    )
+});
+
+/// Outside text, escaped for element content and quoted attributes.
+pub(super) struct Text<'a>(pub(super) &'a str);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for piece in self.0.split_inclusive(['&', '<', '>', '"', '\'']) {
+            let Some(last) = piece.chars().next_back() else { continue };
+            let escaped = match last {
+                '&' => "&amp;",
+                '<' => "&lt;",
+                '>' => "&gt;",
+                '"' => "&quot;",
+                '\'' => "&#39;",
+                _ => {
+                    f.write_str(piece)?;
+                    continue;
+                }
+            };
+            f.write_str(&piece[..piece.len() - last.len_utf8()])?;
+            f.write_str(escaped)?;
+        }
+        Ok(())
+    }
+}
+
+/// The language of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Language {
+    Korean,
+    English,
+}
+
+impl Language {
+    /// `?lang=` wins; else the browser's first language that we have; else Korean.
+    pub(super) fn of(query: Option<&str>, headers: &HeaderMap) -> Language {
+        let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        let wishes = query.into_iter().chain(accepted.unwrap_or_default().split(','));
+        for wish in wishes {
+            match wish.trim().get(..2) {
+                Some("ko") => return Language::Korean,
+                Some("en") => return Language::English,
+                _ => {}
+            }
+        }
+        Language::Korean
+    }
+
+    pub(super) const fn code(self) -> &'static str {
+        match self {
+            Language::Korean => "ko",
+            Language::English => "en",
+        }
+    }
+
+    /// The text in this language.
+    pub(super) const fn pick(self, korean: &'static str, english: &'static str) -> &'static str {
+        match self {
+            Language::Korean => korean,
+            Language::English => english,
+        }
+    }
+}
+
+/// A whole page. `refresh_seconds` makes the browser ask again by itself.
+pub(super) fn page(language: Language, title: &str, body: &str) -> String {
+    let mut html = String::with_capacity(body.len() + 4096);
+    let (code, title) = (language.code(), Text(title));
+    // Writing to a String cannot fail.
+    let _ = write!(
+        html,
+        "<!doctype html><html lang=\"{code}\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width\">\
+         <meta http-equiv=\"refresh\" content=\"15\"><title>{title}</title>\
+         <style>{STYLE}</style></head><body>{body}</body></html>"
+    );
+    html
+}
+
+/// How long ago, in its largest unit.
+pub(super) fn ago(time: SystemTime, language: Language) -> String {
+    let seconds = time.elapsed().unwrap_or(Duration::ZERO).as_secs();
+    let (number, korean, english) = match seconds {
+        0..60 => (seconds, "초", "s"),
+        60..3600 => (seconds / 60, "분", "min"),
+        3600..86_400 => (seconds / 3600, "시간", "h"),
+        _ => (seconds / 86_400, "일", "d"),
+    };
+    match language {
+        Language::Korean => format!("{number}{korean} 전"),
+        Language::English => format!("{number} {english} ago"),
+    }
+}
+
+/// Local time with its offset, to the second.
+pub(super) fn local(time: SystemTime) -> String {
+    match jiff::Timestamp::try_from(time) {
+        Ok(time) => {
+            let zone = jiff::tz::TimeZone::system();
+            time.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+        }
+        Err(_) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outside_text_stays_text() {
+        let escaped = Text("<b onload='x'>&\"봉수").to_string();
+        assert_eq!(escaped, "&lt;b onload=&#39;x&#39;&gt;&amp;&quot;봉수");
+        assert_eq!(Text("").to_string(), "");
+    }
+
+    #[test]
+    fn the_language_is_the_askers_and_korean_for_want_of_another() {
+        let accepting = |value: &str| {
+            HeaderMap::from_iter([(ACCEPT_LANGUAGE, http::HeaderValue::from_str(value).unwrap())])
+        };
+        assert_eq!(Language::of(None, &HeaderMap::new()), Language::Korean);
+        assert_eq!(Language::of(None, &accepting("en-US,en;q=0.5")), Language::English);
+        assert_eq!(Language::of(None, &accepting("fr, ko;q=0.5")), Language::Korean);
+        assert_eq!(Language::of(Some("ko"), &accepting("en")), Language::Korean);
+    }
+}

@@ -1,0 +1,41 @@
+//! `/-/reload`: asks the select loop to read the configuration again, and waits for its answer.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use tokio::sync::{mpsc, oneshot};
+
+use super::Site;
+
+/// Askers waiting at once. Reloads run one after the other and take seconds at most.
+const WAITING_MAX: usize = 4;
+
+/// Someone who waits for a reload: `Err` is the text of what is wrong with the configuration.
+pub type Asker = oneshot::Sender<Result<(), String>>;
+
+/// The queue of askers.
+pub fn queue() -> (mpsc::Sender<Asker>, mpsc::Receiver<Asker>) {
+    mpsc::channel(WAITING_MAX)
+}
+
+pub(super) async fn reload(State(site): State<Arc<Site>>) -> Response {
+    let Some(reloads) = &site.reloads else {
+        let text =
+            "reloading over HTTP is off; start with --web.enable-lifecycle, or send SIGHUP\n";
+        return (StatusCode::FORBIDDEN, text).into_response();
+    };
+    let (asker, answer) = oneshot::channel();
+    if reloads.try_send(asker).is_err() {
+        let text = "other reloads are waiting already\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+    }
+    match answer.await {
+        Ok(Ok(())) => "reloaded\n".into_response(),
+        Ok(Err(problems)) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, format!("{problems}\n")).into_response()
+        }
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response(),
+    }
+}

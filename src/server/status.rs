@@ -1,0 +1,214 @@
+//! `/api/v1/status`: everything the page shows, as JSON.
+//!
+//! ```json
+//! {
+//!   "version": "0.1.0", "vantage": "daejeon", "time": "2026-11-22T02:00:00Z",
+//!   "ready": true, "config": {"hash": "0123456789abcdef"},
+//!   "summary": {"down": 1, "degraded": 0, "unknown": 0, "unobserved": 0, "up": 11},
+//!   "services": [{
+//!     "name": "gpki", "title": "행정전자서명 인증", "grade": 1, "owner": null,
+//!     "alternative": null, "needs": ["dc-daejeon"],
+//!     "probes": [{
+//!       "id": "gpki/portal", "probe": "portal", "site": null, "kind": "http",
+//!       "instance": "https://www.gpki.go.kr/", "component": "gpki",
+//!       "state": "down", "stale": false,
+//!       "stage": "tcp", "reason": "connect_timeout", "step": null, "detail": "...",
+//!       "since": "2026-11-22T01:46:00Z", "last_run": "...", "last_success": "...",
+//!       "consecutive_failures": 31, "interval_seconds": 30.0, "duration_seconds": 10.0,
+//!       "http_status": null, "steps": [{"name": "form", "component": "saeol", "success": true,
+//!       "duration_seconds": 0.2}],
+//!       "certificate": {"subject": "CN=www.gpki.go.kr", "serial": "0a", "not_after": "..."}
+//!     }]
+//!   }]
+//! }
+//! ```
+//!
+//! `state` is `unobserved` before the first run and once the last one is stale; `reason`, `step`
+//! and `detail` then still say what was last wrong. Times are RFC 3339 in UTC or null. New keys
+//! may be added; none is renamed or removed within `v1`.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::HeaderMap;
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use tokio::time::Instant;
+
+use super::Site;
+use super::shown::{self, Shown};
+use crate::board::Row;
+use crate::build_info::VERSION;
+use crate::config::Config;
+
+pub(super) async fn status(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+    let shown = Arc::clone(&site);
+    site.writers.answer(&headers, "application/json", move |out| {
+        let rows = shown.board.snapshot(Instant::now()).rows;
+        let config = Arc::clone(&shown.config.borrow());
+        let status = Status::of(&shown, &config, &rows);
+        serde_json::to_writer(out, &status).map_err(io::Error::from)
+    })
+}
+
+#[derive(Serialize)]
+struct Status<'a> {
+    version: &'static str,
+    vantage: Option<&'a str>,
+    time: Option<String>,
+    ready: bool,
+    config: ConfigStatus<'a>,
+    #[serde(serialize_with = "summary")]
+    summary: [(Shown, usize); 5],
+    services: Vec<ServiceStatus<'a>>,
+}
+
+#[derive(Serialize)]
+struct ConfigStatus<'a> {
+    hash: &'a str,
+}
+
+#[derive(Serialize)]
+struct ServiceStatus<'a> {
+    name: &'a str,
+    title: Option<&'a str>,
+    grade: Option<u8>,
+    owner: Option<&'a str>,
+    alternative: Option<&'a str>,
+    needs: Vec<&'a str>,
+    probes: Vec<ProbeStatus<'a>>,
+}
+
+#[derive(Serialize)]
+struct ProbeStatus<'a> {
+    id: String,
+    probe: &'a str,
+    site: Option<&'a str>,
+    kind: &'static str,
+    instance: &'a str,
+    component: &'a str,
+    state: &'static str,
+    stale: bool,
+    stage: Option<&'static str>,
+    reason: Option<&'static str>,
+    step: Option<&'a str>,
+    detail: Option<&'a str>,
+    since: Option<String>,
+    last_run: Option<String>,
+    last_success: Option<String>,
+    consecutive_failures: u32,
+    interval_seconds: f64,
+    duration_seconds: Option<f64>,
+    http_status: Option<u16>,
+    steps: Vec<StepStatus<'a>>,
+    certificate: Option<CertificateStatus<'a>>,
+}
+
+#[derive(Serialize)]
+struct StepStatus<'a> {
+    name: &'a str,
+    component: &'a str,
+    success: bool,
+    duration_seconds: f64,
+}
+
+#[derive(Serialize)]
+struct CertificateStatus<'a> {
+    subject: &'a str,
+    serial: &'a str,
+    not_after: Option<String>,
+}
+
+impl<'a> Status<'a> {
+    fn of(site: &'a Site, config: &'a Config, rows: &'a [Row]) -> Status<'a> {
+        let mut by_service: HashMap<&str, Vec<ProbeStatus<'a>>> = HashMap::new();
+        for row in rows {
+            by_service.entry(&row.target.id.service).or_default().push(ProbeStatus::of(row));
+        }
+        let services = config.services.iter().map(|service| ServiceStatus {
+            name: &service.name,
+            title: service.title.as_deref(),
+            grade: service.grade,
+            owner: service.owner.as_deref(),
+            alternative: service.alternative.as_deref(),
+            needs: service.needs.iter().map(|need| &**need).collect(),
+            probes: by_service.remove(&*service.name).unwrap_or_default(),
+        });
+        Status {
+            version: VERSION,
+            vantage: site.vantage.as_deref(),
+            time: rfc3339(SystemTime::now()),
+            ready: site.readiness.is_ready(),
+            config: ConfigStatus { hash: &config.hash },
+            summary: shown::counts(rows),
+            services: services.collect(),
+        }
+    }
+}
+
+impl<'a> ProbeStatus<'a> {
+    fn of(row: &'a Row) -> ProbeStatus<'a> {
+        let cause = shown::cause(row);
+        let last = row.last.as_deref();
+        let steps = last.map(|outcome| outcome.facts.steps.as_slice()).unwrap_or_default();
+        ProbeStatus {
+            id: row.target.id.to_string(),
+            probe: &row.target.id.probe,
+            site: row.target.id.site.as_deref(),
+            kind: row.target.kind.as_str(),
+            instance: &row.target.instance,
+            component: &row.target.component,
+            state: Shown::of(row).as_str(),
+            stale: last.is_some() && !row.is_fresh,
+            stage: cause.map(|cause| cause.reason.stage().as_str()),
+            reason: cause.map(|cause| cause.reason.as_str()),
+            step: cause.and_then(|cause| cause.step.as_ref()).map(|step| &*step.name),
+            detail: cause.map(|cause| cause.detail.as_str()),
+            since: row.tally.since().and_then(rfc3339),
+            last_run: row.tally.last_run_at().and_then(rfc3339),
+            last_success: row.tally.last_success_at().and_then(rfc3339),
+            consecutive_failures: row.tally.consecutive_failures(),
+            interval_seconds: row.target.schedule.interval().as_secs_f64(),
+            duration_seconds: last.map(|outcome| outcome.elapsed.as_secs_f64()),
+            http_status: last
+                .and_then(|outcome| outcome.facts.http.as_ref())
+                .map(|http| http.status)
+                .filter(|&status| status != 0),
+            steps: steps
+                .iter()
+                .map(|step| StepStatus {
+                    name: &step.step.name,
+                    component: &step.step.component,
+                    success: step.success,
+                    duration_seconds: step.elapsed.as_secs_f64(),
+                })
+                .collect(),
+            certificate: shown::first_to_expire(row).map(|cert| CertificateStatus {
+                subject: &cert.subject,
+                serial: &cert.serial,
+                not_after: jiff::Timestamp::from_second(cert.not_after)
+                    .ok()
+                    .map(|time| time.to_string()),
+            }),
+        }
+    }
+}
+
+fn summary<S: Serializer>(counts: &[(Shown, usize); 5], to: S) -> Result<S::Ok, S::Error> {
+    let mut map = to.serialize_map(Some(counts.len()))?;
+    for (state, count) in counts {
+        map.serialize_entry(state.as_str(), count)?;
+    }
+    map.end()
+}
+
+/// To the millisecond; none for a clock outside years -9999 to 9999.
+fn rfc3339(time: SystemTime) -> Option<String> {
+    let time = jiff::Timestamp::try_from(time).ok()?;
+    let time = time.round(jiff::Unit::Millisecond).ok()?;
+    Some(time.to_string())
+}
