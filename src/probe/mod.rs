@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Target;
 use crate::net::Net;
@@ -30,16 +31,33 @@ pub trait Probe: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<(), Failure>>;
 }
 
-/// When an attempt must end.
-#[derive(Debug, Clone, Copy)]
+/// When an attempt must end. Only `stop` is shared between clones.
+#[derive(Debug, Clone)]
 pub struct Deadline {
     at: Instant,
+    stop: CancellationToken,
 }
 
 impl Deadline {
     /// A deadline this far from now.
     pub fn after(timeout: Duration) -> Deadline {
-        Deadline { at: Instant::now() + timeout }
+        Deadline { at: Instant::now() + timeout, stop: CancellationToken::new() }
+    }
+
+    /// The same deadline for an attempt that may also be asked to come to an end.
+    pub fn stopped_by(self, stop: &CancellationToken) -> Deadline {
+        Deadline { stop: stop.clone(), ..self }
+    }
+
+    /// An earlier deadline for a part of the attempt; never a later one.
+    pub fn at_most(&self, at: Instant) -> Deadline {
+        Deadline { at: self.at.min(at), stop: self.stop.clone() }
+    }
+
+    /// Cancelled when the daemon wants to end. A single exchange may ignore it; a login then does
+    /// no further step but its `finally`.
+    pub fn stop(&self) -> &CancellationToken {
+        &self.stop
     }
 
     /// The instant itself.
@@ -68,11 +86,12 @@ pub fn build(target: &Target, net: &Arc<Net>) -> Arc<dyn Probe> {
     unimplemented!("the kinds land with their files")
 }
 
-/// Runs one attempt to its end. A panic inside it is `internal`, never the daemon's end.
-pub async fn run(probe: &dyn Probe, timeout: Duration) -> Outcome {
+/// Runs one attempt to its end. A panic inside it is `internal`, never the daemon's end. `stop`
+/// asks the attempt to come to its end early, in order; it is never dropped for that.
+pub async fn run(probe: &dyn Probe, timeout: Duration, stop: &CancellationToken) -> Outcome {
     let started_at = SystemTime::now();
     let start = Instant::now();
-    let deadline = Deadline::after(timeout);
+    let deadline = Deadline::after(timeout).stopped_by(stop);
     let mut facts = Facts::default();
     let attempt = AssertUnwindSafe(probe.attempt(&mut facts, &deadline)).catch_unwind();
     let result = match tokio::time::timeout_at(deadline.at + DROP_AFTER, attempt).await {
