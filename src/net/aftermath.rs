@@ -9,8 +9,8 @@ use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 
-use super::dial;
 use super::trust::{Trusts, Witness};
+use super::{alert, dial};
 use crate::outcome::{Failure, Reason};
 use crate::probe::Deadline;
 
@@ -36,31 +36,50 @@ impl Trusts {
         Ok(None)
     }
 
-    /// The failure of a handshake that ended with `error`, which may be wrapped: a rustls error is
-    /// looked for in its sources.
+    /// The failure of a broken handshake, after a second look where one can tell more.
     pub async fn explain(
         &self,
         witness: &Witness,
-        error: &(dyn Error + 'static),
+        broken: Broken,
         peer: Option<Peer<'_>>,
         deadline: &Deadline,
     ) -> Failure {
-        let _ = (peer, deadline);
-        match rustls_error(error) {
-            Some(error) => witness.failure(error),
-            None => witness.failed(error),
-        }
+        let _ = (witness, peer, deadline);
+        broken.failure
     }
 }
 
+/// A handshake that failed, as far as it can be told without asking anyone.
+#[derive(Debug, Clone)]
+pub struct Broken {
+    failure: Failure,
+    legacy: Legacy,
+}
+
+/// Whether the cause may be that the server speaks nothing that rustls does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Legacy {
+    Possible,
+    No,
+}
+
 impl Witness {
-    /// The failure of a handshake that ended without TLS saying why.
-    fn failed(&self, error: &(dyn Error + 'static)) -> Failure {
-        let detail = format!("the connection broke during the handshake: {error}");
-        match find::<io::Error>(error) {
-            Some(error) => Failure::new(dial::reason(error), detail),
-            None => Failure::new(Reason::TlsHandshake, detail),
-        }
+    /// Names what ended a handshake. The error may be wrapped: a rustls error is looked for in
+    /// its sources. [`Trusts::explain`] makes the failure of it.
+    pub fn broken(&self, error: &(dyn Error + 'static)) -> Broken {
+        let (failure, possible) = match (rustls_error(error), find::<io::Error>(error)) {
+            (Some(error), _) => (self.failure(error), alert::may_be_legacy(error)),
+            (None, Some(error)) => {
+                let detail = format!("the connection broke during the handshake: {error}");
+                // Old servers and middleboxes hang up on a ClientHello they do not understand.
+                (Failure::new(dial::reason(error), detail), true)
+            }
+            (None, None) => {
+                let detail = format!("the handshake failed: {error}");
+                (Failure::new(Reason::TlsHandshake, detail), false)
+            }
+        };
+        Broken { failure, legacy: if possible { Legacy::Possible } else { Legacy::No } }
     }
 }
 

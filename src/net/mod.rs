@@ -9,6 +9,7 @@ mod path;
 mod pointers;
 pub mod resolve;
 mod signature;
+pub mod tcp_info;
 pub mod trust;
 mod verdict;
 mod watched;

@@ -7,12 +7,14 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{
+    ClientSessionStore, ResolvesClientCert, Tls12ClientSessionValue, Tls13ClientSessionValue,
+};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
-use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, Error, NamedGroup, SignatureScheme};
 
 use super::chains::Known;
 use super::trust::{Shared, Trust};
@@ -43,6 +45,8 @@ pub(crate) struct Seen {
     pub(crate) version: Option<&'static str>,
     /// The server asked for our certificate.
     pub(crate) asked: bool,
+    /// The server sent a session ticket (TLS 1.3), so it is content with the handshake.
+    ticket: bool,
 }
 
 /// A chain and what was found of it.
@@ -102,6 +106,17 @@ impl Witness {
             (true, Some(_)) => super::alert::Client::Showed,
         };
         super::alert::failure(error, client)
+    }
+
+    /// Whether the server asked for a client certificate.
+    pub fn was_asked(&self) -> bool {
+        self.seen().asked
+    }
+
+    /// Whether a TLS 1.3 session ticket came, which a server sends only when it has accepted the
+    /// client. Only known where the witness is the session store.
+    pub fn has_ticket(&self) -> bool {
+        self.seen().ticket
     }
 
     /// Judges a chain and remembers the result.
@@ -218,5 +233,30 @@ impl ResolvesClientCert for Witness {
 
     fn has_certs(&self) -> bool {
         self.identity.is_some()
+    }
+}
+
+/// Keeps no session: a resumed handshake shows no certificate. It only notices tickets.
+impl ClientSessionStore for Witness {
+    fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
+
+    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
+        None
+    }
+
+    fn set_tls12_session(&self, _: ServerName<'static>, _: Tls12ClientSessionValue) {}
+
+    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        None
+    }
+
+    fn remove_tls12_session(&self, _: &ServerName<'static>) {}
+
+    fn insert_tls13_ticket(&self, _: ServerName<'static>, _: Tls13ClientSessionValue) {
+        self.seen().ticket = true;
+    }
+
+    fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
+        None
     }
 }

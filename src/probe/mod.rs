@@ -4,6 +4,8 @@
 //! [`run`] is the only place that sets a deadline and reads the clock around an attempt. The
 //! `match` in [`build`] is the one place that knows every kind.
 
+pub mod tls;
+
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,7 +15,7 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Target;
+use crate::config::{Kind, Target};
 use crate::net::Net;
 use crate::outcome::{Facts, Failure, Outcome, Reason};
 
@@ -82,8 +84,10 @@ pub struct Expired;
 
 /// Makes the probe of a target.
 pub fn build(target: &Target, net: &Arc<Net>) -> Arc<dyn Probe> {
-    let _ = (target, net);
-    unimplemented!("the kinds land with their files")
+    match &target.kind {
+        Kind::Http(_) => unimplemented!("lands with its file"),
+        Kind::Tls(options) => Arc::new(tls::TlsProbe::new(options, &target.dial, net)),
+    }
 }
 
 /// Runs one attempt to its end. A panic inside it is `internal`, never the daemon's end. `stop`
