@@ -1,1 +1,7 @@
+//! All integration tests, in one binary so that they link once.
 
+mod support;
+
+mod metrics_golden;
+mod metrics_hostile;
+mod metrics_semantics;

@@ -1,0 +1,4 @@
+//! What several tests need.
+
+pub(crate) mod promtool;
+pub(crate) mod results;
