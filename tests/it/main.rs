@@ -4,4 +4,5 @@ mod support;
 
 mod metrics_golden;
 mod metrics_hostile;
+mod metrics_prometheus;
 mod metrics_semantics;

@@ -28,6 +28,9 @@ pub(crate) fn morning() -> SystemTime {
     SystemTime::UNIX_EPOCH + secs(1_700_178_000)
 }
 
+/// What a probe's attempt came to.
+pub(crate) type Found = (Result<(), Failure>, Facts);
+
 /// Every 30 s for at most 10 s, rechecked after 5 s.
 pub(crate) fn schedule() -> Schedule {
     Schedule::new(secs(30), secs(10), Some(secs(5))).unwrap()
@@ -167,21 +170,21 @@ fn answered(status: u16, tls: Option<TlsFacts>) -> Facts {
 }
 
 /// A run of an `http://` probe that found what it expects.
-pub(crate) fn http_up() -> (Result<(), Failure>, Facts) {
+pub(crate) fn http_up() -> Found {
     (Ok(()), answered(200, None))
 }
 
 /// The same of an `https://` probe.
-pub(crate) fn https_up() -> (Result<(), Failure>, Facts) {
+pub(crate) fn https_up() -> Found {
     (Ok(()), answered(200, Some(verified_tls())))
 }
 
-pub(crate) fn https_503() -> (Result<(), Failure>, Facts) {
+pub(crate) fn https_503() -> Found {
     let failure = Failure::new(Reason::HttpStatus, "got 503, expected 2xx");
     (Err(failure), answered(503, Some(verified_tls())))
 }
 
-pub(crate) fn nxdomain() -> (Result<(), Failure>, Facts) {
+pub(crate) fn nxdomain() -> Found {
     let facts = Facts {
         phases: Phases { resolve: Some(millis(3)), ..Phases::default() },
         dns_lookup: Some(millis(3)),
@@ -190,11 +193,11 @@ pub(crate) fn nxdomain() -> (Result<(), Failure>, Facts) {
     (Err(Failure::new(Reason::DnsNxdomain, "www.gpki.go.kr does not exist")), facts)
 }
 
-pub(crate) fn offline() -> (Result<(), Failure>, Facts) {
+pub(crate) fn offline() -> Found {
     (Err(Failure::new(Reason::VantageOffline, "no control answers")), Facts::default())
 }
 
-pub(crate) fn tls_expired() -> (Result<(), Failure>, Facts) {
+pub(crate) fn tls_expired() -> Found {
     let facts = Facts {
         phases: Phases {
             resolve: Some(millis(2)),
@@ -211,10 +214,7 @@ pub(crate) fn tls_expired() -> (Result<(), Failure>, Facts) {
     (Err(Failure::new(Reason::TlsExpired, "the leaf expired yesterday")), facts)
 }
 
-pub(crate) fn outcome(
-    started_at: SystemTime,
-    (result, facts): (Result<(), Failure>, Facts),
-) -> Arc<Outcome> {
+pub(crate) fn outcome(started_at: SystemTime, (result, facts): Found) -> Arc<Outcome> {
     Arc::new(Outcome { started_at, elapsed: millis(118), result, facts })
 }
 
@@ -239,31 +239,15 @@ impl Script {
         target
     }
 
-    pub(crate) fn run(
-        &self,
-        target: &Arc<Target>,
-        second: u64,
-        found: (Result<(), Failure>, Facts),
-    ) {
+    pub(crate) fn run(&self, target: &Arc<Target>, second: u64, found: Found) {
         self.observe(target, second, Cadence::Scheduled, found);
     }
 
-    pub(crate) fn recheck(
-        &self,
-        target: &Arc<Target>,
-        second: u64,
-        found: (Result<(), Failure>, Facts),
-    ) {
+    pub(crate) fn recheck(&self, target: &Arc<Target>, second: u64, found: Found) {
         self.observe(target, second, Cadence::Recheck, found);
     }
 
-    fn observe(
-        &self,
-        target: &Arc<Target>,
-        second: u64,
-        cadence: Cadence,
-        found: (Result<(), Failure>, Facts),
-    ) {
+    fn observe(&self, target: &Arc<Target>, second: u64, cadence: Cadence, found: Found) {
         let outcome = outcome(morning() + secs(second), found);
         let run = Run { cadence, lag: Duration::ZERO, finished: self.at(second), outcome };
         self.board.observe(target, &run);
