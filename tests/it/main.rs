@@ -1,5 +1,8 @@
 //! All integration tests, in one binary so that they link once.
 
+// clippy.toml allows these in test functions; helpers of tests are the same.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod support;
 
 mod metrics_golden;
