@@ -11,6 +11,9 @@ pub mod net;
 pub mod probe;
 pub mod vault;
 
+pub mod controls;
+pub mod limits;
+pub mod maintenance;
 pub mod scheduler;
 
 pub mod board;

@@ -1,0 +1,333 @@
+//! "Am I online?" Places that should always answer, tried every few seconds and whenever a run
+//! fails: when none of them answers, this vantage has no vote, and what a run could not reach is
+//! `vantage_offline` instead of somebody's outage. Their `Date` headers show how wrong our clock
+//! is.
+//!
+//! [`Controls`] remembers and judges; the network is behind [`Contact`] ([`wire`]), so that the
+//! judgement can be tested on a paused clock.
+
+pub mod wire;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{info, warn};
+
+use crate::outcome::{Failure, Outcome, Reason, Stage};
+
+/// Short enough that a scrape never sees a state older than itself, long enough that a thousand
+/// vantages do not trouble a shared control.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// A reading older than this does not judge a failure. A link that broke a moment ago must be
+/// noticed by the first run that fails for it; and while runs fail in masses, controls are asked
+/// no more often than this.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// How long all controls together may take to answer. One lost SYN is sent again after 1 s.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Ways to ask the controls.
+pub trait Contact: Send + Sync + 'static {
+    /// Whether any of them answers; returns with the first answer. Bounded by the caller.
+    fn anyone(&self) -> BoxFuture<'_, bool>;
+    /// Asks all of them, and takes no longer than `patience`.
+    fn everyone(&self, patience: Duration) -> BoxFuture<'_, Reading>;
+}
+
+/// What the controls showed last.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reading {
+    /// Whether any answered. True while there are none, or none was asked yet.
+    pub online: bool,
+    /// Seconds by which our clock is ahead of theirs, the median; `None` when none told the time.
+    /// Good to about half a second and half a round trip.
+    pub skew: Option<f64>,
+}
+
+impl Reading {
+    /// Nothing is known against us.
+    const UNASKED: Reading = Reading { online: true, skew: None };
+}
+
+/// The state of our own connection.
+pub struct Controls {
+    state: Mutex<State>,
+    /// Held by whoever asks on behalf of a failed run; all others wait for that one answer.
+    asking: tokio::sync::Mutex<()>,
+    replaced: Notify,
+}
+
+struct State {
+    contact: Option<Arc<dyn Contact>>,
+    reading: Reading,
+    read_at: Option<Instant>,
+}
+
+impl Controls {
+    /// Without controls everything is judged as it was found.
+    pub fn none() -> Controls {
+        let state = State { contact: None, reading: Reading::UNASKED, read_at: None };
+        Controls {
+            state: Mutex::new(state),
+            asking: tokio::sync::Mutex::new(()),
+            replaced: Notify::new(),
+        }
+    }
+
+    /// Asks these from now on; for start and reload. What the old ones showed is dropped.
+    pub fn replace(&self, contact: Option<Arc<dyn Contact>>) {
+        *self.state() = State { contact, reading: Reading::UNASKED, read_at: None };
+        self.replaced.notify_one();
+    }
+
+    /// What is known now.
+    pub fn reading(&self) -> Reading {
+        self.state().reading
+    }
+
+    /// Keeps the reading current. Never returns; one task does this for the whole process.
+    pub async fn watch(&self) {
+        loop {
+            let contact = self.state().contact.clone();
+            if let Some(contact) = contact {
+                let reading = contact.everyone(PATIENCE).await;
+                self.store(&contact, reading);
+                tokio::select! {
+                    () = sleep(EVERY) => {}
+                    () = self.replaced.notified() => {}
+                }
+            } else {
+                self.replaced.notified().await;
+            }
+        }
+    }
+
+    /// Turns a failure that our own lack of a connection explains into `vantage_offline`. Takes at
+    /// most [`PATIENCE`] plus the wait for one who is asking already.
+    pub async fn judge(&self, outcome: &mut Outcome) {
+        let Err(failure) = &outcome.result else { return };
+        if !may_be_ours(failure.reason) || self.is_online().await {
+            return;
+        }
+        let found = Failure { step: None, ..failure.clone() };
+        outcome.result = Err(Failure {
+            reason: Reason::VantageOffline,
+            step: failure.step.clone(),
+            detail: format!("no control answers, so this vantage is offline; the run had {found}"),
+        });
+    }
+
+    /// Asks unless there is a fresh answer; however many want to know, one asks.
+    async fn is_online(&self) -> bool {
+        if let Some(online) = self.fresh() {
+            return online;
+        }
+        let _turn = self.asking.lock().await;
+        if let Some(online) = self.fresh() {
+            return online;
+        }
+        let Some(contact) = self.state().contact.clone() else { return true };
+        let online = timeout(PATIENCE, contact.anyone()).await.unwrap_or(false);
+        let skew = self.reading().skew;
+        self.store(&contact, Reading { online, skew });
+        online
+    }
+
+    fn fresh(&self) -> Option<bool> {
+        let state = self.state();
+        if state.contact.is_none() {
+            return Some(true);
+        }
+        let age = state.read_at?.elapsed();
+        (age <= FRESH).then_some(state.reading.online)
+    }
+
+    /// Answers of controls that were replaced meanwhile do not count.
+    fn store(&self, asked: &Arc<dyn Contact>, reading: Reading) {
+        let mut state = self.state();
+        if !state.contact.as_ref().is_some_and(|contact| Arc::ptr_eq(contact, asked)) {
+            return;
+        }
+        let was_online = state.reading.online;
+        state.reading = reading;
+        state.read_at = Some(Instant::now());
+        drop(state);
+        match (was_online, reading.online) {
+            (true, false) => warn!("no control answers: this vantage is offline and has no vote"),
+            (false, true) => info!("a control answers: this vantage is online again"),
+            _ => {}
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a vantage without a connection could have caused it. An answer that was received and
+/// found wrong could not.
+fn may_be_ours(reason: Reason) -> bool {
+    matches!(reason.stage(), Stage::Dns | Stage::Tcp | Stage::Tls)
+        || matches!(reason, Reason::ResponseTimeout | Reason::BodyTimeout)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::time::SystemTime;
+
+    use futures_util::FutureExt;
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::outcome::{Facts, Step, Verdict};
+
+    /// Answers as told, after `takes`, and counts.
+    struct Scripted {
+        online: AtomicBool,
+        asked: AtomicUsize,
+        takes: Duration,
+    }
+
+    impl Scripted {
+        fn new(online: bool, takes: Duration) -> Arc<Scripted> {
+            Arc::new(Scripted { online: online.into(), asked: 0.into(), takes })
+        }
+    }
+
+    impl Contact for Scripted {
+        fn anyone(&self) -> BoxFuture<'_, bool> {
+            async {
+                self.asked.fetch_add(1, Ordering::Relaxed);
+                sleep(self.takes).await;
+                self.online.load(Ordering::Relaxed)
+            }
+            .boxed()
+        }
+
+        fn everyone(&self, _patience: Duration) -> BoxFuture<'_, Reading> {
+            async { Reading { online: self.anyone().await, skew: Some(0.25) } }.boxed()
+        }
+    }
+
+    fn asking(contact: &Arc<Scripted>) -> Arc<Controls> {
+        let controls = Controls::none();
+        controls.replace(Some(Arc::clone(contact) as Arc<dyn Contact>));
+        Arc::new(controls)
+    }
+
+    fn failed(reason: Reason) -> Outcome {
+        Outcome {
+            started_at: SystemTime::UNIX_EPOCH,
+            elapsed: Duration::ZERO,
+            result: Err(Failure::new(reason, "as told")),
+            facts: Facts::default(),
+        }
+    }
+
+    async fn judged(controls: &Controls, reason: Reason) -> Failure {
+        let mut outcome = failed(reason);
+        controls.judge(&mut outcome).await;
+        outcome.result.unwrap_err()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_failure_of_an_offline_vantage_has_no_vote() {
+        let controls = asking(&Scripted::new(false, Duration::ZERO));
+        let mut outcome = failed(Reason::ConnectTimeout);
+        controls.judge(&mut outcome).await;
+        assert_eq!(outcome.verdict(), Verdict::Unknown);
+        let failure = outcome.result.unwrap_err();
+        assert_eq!(failure.reason, Reason::VantageOffline);
+        assert!(failure.detail.contains("connect_timeout: as told"), "{}", failure.detail);
+        assert!(!controls.reading().online);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_server_answered_is_never_our_connection() {
+        let contact = Scripted::new(false, Duration::ZERO);
+        let controls = asking(&contact);
+        for reason in [Reason::HttpStatus, Reason::NoticePage, Reason::BadCredentials] {
+            assert_eq!(judged(&controls, reason).await.reason, reason);
+        }
+        assert_eq!(contact.asked.load(Ordering::Relaxed), 0);
+        for reason in [Reason::DnsTimeout, Reason::TlsHandshake, Reason::ResponseTimeout] {
+            assert_eq!(judged(&controls, reason).await.reason, Reason::VantageOffline);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_step_of_a_login_survives() {
+        let controls = asking(&Scripted::new(false, Duration::ZERO));
+        let step = Step { name: "submit".into(), component: "gpki".into() };
+        let mut outcome = failed(Reason::ConnectTimeout);
+        outcome.result = Err(Failure {
+            step: Some(step.clone()),
+            ..Failure::new(Reason::ConnectTimeout, "as told")
+        });
+        controls.judge(&mut outcome).await;
+        assert_eq!(outcome.result.unwrap_err().step, Some(step));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_mass_of_failures_asks_once() {
+        let contact = Scripted::new(false, Duration::from_millis(300));
+        let controls = asking(&contact);
+        let all = join_all((0..17_000).map(|_| judged(&controls, Reason::ConnectTimeout))).await;
+        assert!(all.iter().all(|failure| failure.reason == Reason::VantageOffline));
+        assert_eq!(contact.asked.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_old_reading_does_not_judge() {
+        let contact = Scripted::new(true, Duration::ZERO);
+        let controls = asking(&contact);
+        assert_eq!(judged(&controls, Reason::ConnectTimeout).await.reason, Reason::ConnectTimeout);
+        contact.online.store(false, Ordering::Relaxed);
+        tokio::time::advance(FRESH).await;
+        assert_eq!(judged(&controls, Reason::ConnectTimeout).await.reason, Reason::ConnectTimeout);
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert_eq!(judged(&controls, Reason::ConnectTimeout).await.reason, Reason::VantageOffline);
+        assert_eq!(contact.asked.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn controls_that_never_answer_cost_a_failure_two_seconds() {
+        let controls = asking(&Scripted::new(true, Duration::from_secs(3600)));
+        let start = Instant::now();
+        assert_eq!(judged(&controls, Reason::ConnectTimeout).await.reason, Reason::VantageOffline);
+        assert_eq!(start.elapsed(), PATIENCE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_controls_nothing_is_judged() {
+        let controls = Controls::none();
+        assert_eq!(judged(&controls, Reason::ConnectTimeout).await.reason, Reason::ConnectTimeout);
+        assert_eq!(controls.reading(), Reading::UNASKED);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_watch_follows_the_connection_and_a_reload() {
+        let contact = Scripted::new(true, Duration::ZERO);
+        let controls = asking(&contact);
+        let watch = tokio::spawn({
+            let controls = Arc::clone(&controls);
+            async move { controls.watch().await }
+        });
+        sleep(Duration::from_millis(1)).await;
+        assert_eq!(controls.reading(), Reading { online: true, skew: Some(0.25) });
+        contact.online.store(false, Ordering::Relaxed);
+        sleep(EVERY + Duration::from_millis(10)).await;
+        assert!(!controls.reading().online);
+        controls.replace(None);
+        let asked = contact.asked.load(Ordering::Relaxed);
+        assert_eq!(controls.reading(), Reading::UNASKED);
+        sleep(10 * EVERY).await;
+        assert_eq!(contact.asked.load(Ordering::Relaxed), asked, "replaced controls are asked");
+        watch.abort();
+    }
+}

@@ -1,0 +1,1 @@
+//! Asking controls over the network.
