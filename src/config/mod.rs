@@ -10,6 +10,32 @@
 //! a line in its subject's file; a new kind of probe is a variant of [`Kind`], a file beside
 //! `http.rs`, and a line in `probe.rs`.
 
+mod cache;
+mod canonical;
+mod client;
+mod controls;
+mod document;
+mod expect;
+mod files;
+mod http;
+mod inherit;
+mod load;
+mod maintenance;
+mod needs;
+pub mod plan;
+mod position;
+mod probe;
+mod problem;
+mod secrets;
+mod service;
+mod sites;
+mod suggest;
+mod template;
+mod tls;
+mod value;
+mod walk;
+mod yaml;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -20,6 +46,10 @@ use regex::Regex;
 use url::Url;
 
 use crate::outcome::Reason;
+
+pub use files::{Disk, Files, Nothing};
+pub use load::{load, parse};
+pub use problem::{ConfigError, FileProblems, Problem};
 
 /// Everything the daemon was told to do.
 #[derive(Debug, Clone)]
@@ -195,9 +225,9 @@ pub struct HttpOptions {
     /// Absolute, http or https. Holds no secret: see `query`.
     pub url: Url,
     /// GET unless said otherwise; POST when there is a body.
-    pub method: http::Method,
+    pub method: ::http::Method,
     /// In the file's order. Values may hold secrets.
-    pub headers: Vec<(http::HeaderName, Template)>,
+    pub headers: Vec<(::http::HeaderName, Template)>,
     /// What is sent.
     pub body: RequestBody,
     /// `Authorization`.
@@ -415,7 +445,7 @@ pub struct Expect {
     /// JSONPath and what its first match must be.
     pub json: Vec<(JsonPath, Matcher)>,
     /// Header and what any of its values must be.
-    pub header: Vec<(http::HeaderName, Matcher)>,
+    pub header: Vec<(::http::HeaderName, Matcher)>,
     /// Cookie and what its value must be.
     pub cookie: Vec<(String, Matcher)>,
     /// From the start of the run to the end of the body.

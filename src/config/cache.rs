@@ -1,0 +1,136 @@
+//! What is costly to make and named often: a pattern that 17,000 probes share is compiled once
+//! and takes its memory once.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use regex::{Regex, RegexBuilder};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::files::Files;
+use super::{CssSelector, JsonPath, TrustOptions};
+
+/// Compiled size of a pattern. Enough for some thousand alternatives; a pattern like
+/// `(\w{100}){100}` ends here.
+const REGEX_SIZE_MAX: usize = 2 << 20;
+
+/// A bundle of all of Mozilla's roots is 220 KiB.
+const PEM_LIMIT: u64 = 4 << 20;
+
+/// What a PEM file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum PemUse {
+    /// At least one certificate.
+    Certificates,
+    /// A private key.
+    Key,
+}
+
+type Made<K, V> = RefCell<HashMap<K, Result<V, String>>>;
+
+/// Shared by all readers of one load.
+#[derive(Default)]
+pub(super) struct Cache {
+    regexes: Made<String, Regex>,
+    selectors: Made<String, CssSelector>,
+    json_paths: Made<String, JsonPath>,
+    pems: Made<(PathBuf, PemUse), ()>,
+    trusts: RefCell<HashMap<TrustOptions, Arc<TrustOptions>>>,
+}
+
+impl Cache {
+    /// A regular expression, or what is wrong with it.
+    pub(super) fn regex(&self, pattern: &str) -> Result<Regex, String> {
+        once(&self.regexes, pattern, || {
+            RegexBuilder::new(pattern).size_limit(REGEX_SIZE_MAX).build().map_err(|error| {
+                match error {
+                    regex::Error::CompiledTooBig(_) => {
+                        "the pattern needs too much memory; make its repetitions smaller".into()
+                    }
+                    error => format!("not a regular expression: {}", last_line(&error)),
+                }
+            })
+        })
+    }
+
+    /// A CSS selector.
+    pub(super) fn selector(&self, text: &str) -> Result<CssSelector, String> {
+        once(&self.selectors, text, || {
+            let parsed = scraper::Selector::parse(text);
+            let selector = parsed.map(|_| CssSelector(text.to_owned()));
+            selector.map_err(|_| {
+                "not a CSS selector; write it as in a style sheet, such as form#login or \
+                 a[href*=logout]"
+                    .into()
+            })
+        })
+    }
+
+    /// A JSONPath.
+    pub(super) fn json_path(&self, text: &str) -> Result<JsonPath, String> {
+        once(&self.json_paths, text, || {
+            let parsed = serde_json_path::JsonPath::parse(text);
+            let path = parsed.map(|path| JsonPath(Arc::new(path)));
+            path.map_err(|error| {
+                format!("not a JSONPath (RFC 9535), such as $.status: {}", last_line(&error))
+            })
+        })
+    }
+
+    /// Whether a PEM file holds what it should.
+    pub(super) fn pem(&self, files: &dyn Files, path: &Path, want: PemUse) -> Result<(), String> {
+        let key = (path.to_owned(), want);
+        if let Some(known) = self.pems.borrow().get(&key) {
+            return known.clone();
+        }
+        let checked = check_pem(files, path, want);
+        self.pems.borrow_mut().insert(key, checked.clone());
+        checked
+    }
+
+    /// One copy of equal options.
+    pub(super) fn trust(&self, options: TrustOptions) -> Arc<TrustOptions> {
+        let mut trusts = self.trusts.borrow_mut();
+        trusts.entry(options).or_insert_with_key(|options| Arc::new(options.clone())).clone()
+    }
+}
+
+fn check_pem(files: &dyn Files, path: &Path, want: PemUse) -> Result<(), String> {
+    let bytes =
+        files.read(path, PEM_LIMIT).map_err(|said| format!("{}: {said}", path.display()))?;
+    let (found, what) = match want {
+        PemUse::Certificates => {
+            let mut certificates = CertificateDer::pem_slice_iter(&bytes);
+            let first = certificates.next().is_some_and(|first| first.is_ok());
+            (first && certificates.all(|next| next.is_ok()), "certificate")
+        }
+        PemUse::Key => (PrivateKeyDer::from_pem_slice(&bytes).is_ok(), "private key"),
+    };
+    if found {
+        return Ok(());
+    }
+    Err(format!("{}: holds no {what} in PEM form (-----BEGIN ...-----)", path.display()))
+}
+
+fn once<V: Clone>(
+    made: &Made<String, V>,
+    key: &str,
+    make: impl FnOnce() -> Result<V, String>,
+) -> Result<V, String> {
+    if let Some(known) = made.borrow().get(key) {
+        return known.clone();
+    }
+    let result = make();
+    made.borrow_mut().insert(key.to_owned(), result.clone());
+    result
+}
+
+/// Errors of parsers draw the text and an arrow over several lines; the last one says it.
+fn last_line(error: &dyn std::fmt::Display) -> String {
+    let text = error.to_string();
+    let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    line.trim().trim_start_matches("error: ").to_owned()
+}

@@ -1,0 +1,67 @@
+//! The configuration's fingerprint: equal on every machine that was given the same configuration,
+//! whatever its secrets are and wherever its files lie.
+
+use std::fmt::{self, Write};
+use std::sync::Arc;
+
+use super::{Config, Kind, Target, TlsClientOptions, Window, WindowTime};
+
+/// FNV-1a of the services, probes, controls and windows, 16 hex digits.
+pub(super) fn hash(config: &Config) -> String {
+    let mut fnv = Fnv(0xcbf2_9ce4_8422_2325);
+    // Writing into a hash cannot fail.
+    let _ = write_all(config, &mut fnv);
+    format!("{:016x}", fnv.0)
+}
+
+fn write_all(config: &Config, fnv: &mut Fnv) -> fmt::Result {
+    for service in &config.services {
+        writeln!(fnv, "{service:?}")?;
+    }
+    for target in &config.targets {
+        writeln!(fnv, "{:?}", without_paths(target))?;
+    }
+    writeln!(fnv, "{:?}", config.controls)?;
+    for window in &config.maintenance {
+        write_window(window, fnv)?;
+    }
+    for (name, secret) in &config.secrets {
+        writeln!(fnv, "{name} {:?}", secret.hosts)?;
+    }
+    Ok(())
+}
+
+/// A time zone prints its whole table, which differs between releases of the time zone database.
+fn write_window(window: &Window, fnv: &mut Fnv) -> fmt::Result {
+    let Window { name, targets, reason, when } = window;
+    match when {
+        WindowTime::Once { from, until } => write!(fnv, "{from} {until}")?,
+        WindowTime::Weekly { days, start, end, zone } => {
+            write!(fnv, "{days:?} {start} {end} {:?}", zone.iana_name())?;
+        }
+    }
+    writeln!(fnv, "{name} {targets:?} {reason:?}")
+}
+
+fn without_paths(target: &Arc<Target>) -> Target {
+    let mut target = Target::clone(target);
+    let tls: &mut TlsClientOptions = match &mut target.kind {
+        Kind::Http(http) => &mut http.tls,
+        Kind::Tls(tls) => &mut tls.tls,
+    };
+    tls.trust = Arc::default();
+    tls.client_cert = None;
+    target
+}
+
+/// Fowler-Noll-Vo, 64 bits.
+struct Fnv(u64);
+
+impl Write for Fnv {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,87 @@
+//! The client's side of TLS, shared by all kinds of probes: trust, server name, certificate,
+//! revocation.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::cache::PemUse;
+use super::walk::{At, Fields};
+use super::{ClientCert, Revocation, Roots, TlsClientOptions, TrustOptions, value};
+
+/// Reads the keys of a kind's mapping over what was inherited.
+pub(super) fn tls_client(fields: &Fields<'_>, inherited: TlsClientOptions) -> TlsClientOptions {
+    TlsClientOptions {
+        server_name: fields.parse("server_name", value::host).or(inherited.server_name),
+        trust: fields.take("trust").and_then(|at| trust(&at)).unwrap_or(inherited.trust),
+        client_cert: fields
+            .take("client_cert")
+            .and_then(|at| client_cert(&at))
+            .or(inherited.client_cert),
+        revocation: fields
+            .take("revocation")
+            .and_then(|at| revocation(&at))
+            .unwrap_or(inherited.revocation),
+    }
+}
+
+/// `trust: { roots: webpki | FILE | [webpki, FILE], intermediates: FILE }`.
+pub(super) fn trust(at: &At<'_>) -> Option<Arc<TrustOptions>> {
+    let fields = at.fields(&["roots", "intermediates"])?;
+    if fields.present(&["roots", "intermediates"]).is_empty() {
+        at.problem("is empty; write roots: webpki, a PEM file, or both in a list");
+    }
+    let roots = match fields.take("roots") {
+        Some(at) => roots(&at)?,
+        None => Roots::Webpki,
+    };
+    let intermediates = match fields.take("intermediates") {
+        Some(at) => Some(pem(&at, PemUse::Certificates)?),
+        None => None,
+    };
+    Some(at.load.cache.trust(TrustOptions { roots, intermediates }))
+}
+
+fn roots(at: &At<'_>) -> Option<Roots> {
+    let mut webpki = false;
+    let mut file = None;
+    for item in at.one_or_many() {
+        if item.text()? == "webpki" {
+            webpki = true;
+        } else if file.replace(pem(&item, PemUse::Certificates)?).is_some() {
+            item.problem("only one file can be named; put all roots into it");
+        }
+    }
+    match (webpki, file) {
+        (true, None) => Some(Roots::Webpki),
+        (false, Some(file)) => Some(Roots::File(file)),
+        (true, Some(file)) => Some(Roots::Both(file)),
+        (false, None) => {
+            at.problem("is an empty list; nobody would be trusted");
+            None
+        }
+    }
+}
+
+/// `client_cert: { cert: FILE, key: FILE }`.
+fn client_cert(at: &At<'_>) -> Option<ClientCert> {
+    let fields = at.fields(&["cert", "key"])?;
+    let cert = fields.need("cert").and_then(|at| pem(&at, PemUse::Certificates));
+    let key = fields.need("key").and_then(|at| pem(&at, PemUse::Key));
+    Some(ClientCert { cert: cert?, key: key? })
+}
+
+/// A PEM file that is there and holds what it should.
+fn pem(at: &At<'_>, want: PemUse) -> Option<PathBuf> {
+    let path = at.document.resolve(&at.parse(value::some_text)?);
+    at.settle(at.load.cache.pem(at.load.files, &path, want))?;
+    Some(path)
+}
+
+/// `off`, `soft`, `hard`.
+pub(super) fn revocation(at: &At<'_>) -> Option<Revocation> {
+    at.parse(value::word(&[
+        ("off", Revocation::Off),
+        ("soft", Revocation::Soft),
+        ("hard", Revocation::Hard),
+    ]))
+}

@@ -1,0 +1,151 @@
+//! The files of a configuration: the one that was named and what it includes.
+//!
+//! `include` is a list of paths or globs, relative to the file that says so. Included files may
+//! include others; a file is read once, and being led to it again is a mistake.
+
+use std::cell::OnceCell;
+use std::collections::{HashSet, VecDeque};
+use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
+
+use super::files::{FILE_LIMIT, FILES_MAX};
+use super::position::{Place, Positions};
+use super::template::Scope;
+use super::walk::{At, Load};
+use super::yaml::{self, Node};
+
+/// One file, read.
+pub(super) struct Document {
+    /// Its place in the order of reading.
+    pub(super) index: usize,
+    /// As given, or as the including file leads to it.
+    pub(super) path: PathBuf,
+    /// Its tree; [`Node::Null`] when it could not be read.
+    pub(super) root: Node,
+    text: String,
+    positions: OnceCell<Option<Positions>>,
+}
+
+impl Document {
+    fn new(index: usize, path: PathBuf) -> Document {
+        let positions = OnceCell::new();
+        Document { index, path, root: Node::Null, text: String::new(), positions }
+    }
+
+    /// Where things stand; made at the first question.
+    pub(super) fn positions(&self) -> Option<&Positions> {
+        self.positions.get_or_init(|| Positions::of(&self.text)).as_ref()
+    }
+
+    /// A path that the file names: relative ones start at the file's directory.
+    pub(super) fn resolve(&self, path: &str) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new("")).join(path)
+    }
+}
+
+/// The keys of an included file.
+pub(super) const INCLUDED_KEYS: &[&str] = &["include", "secrets", "services", "maintenance"];
+
+/// Reads a file and everything it includes.
+pub(super) fn read_all(path: &Path, load: &Load<'_>) -> Vec<Rc<Document>> {
+    read_from(Document::new(0, path.to_owned()), load)
+}
+
+/// The same for a text; `path` is what relative paths start from and what messages say.
+pub(super) fn read_text(path: &Path, text: &str, load: &Load<'_>) -> Vec<Rc<Document>> {
+    let mut first = Document::new(0, path.to_owned());
+    text.clone_into(&mut first.text);
+    read_from(first, load)
+}
+
+fn read_from(first: Document, load: &Load<'_>) -> Vec<Rc<Document>> {
+    let scope = Scope::default();
+    let mut documents: Vec<Rc<Document>> = Vec::new();
+    let mut known = HashSet::from([normal(&first.path)]);
+    let mut waiting = VecDeque::from([first]);
+    while let Some(mut document) = waiting.pop_front() {
+        fill(&mut document, load);
+        for (at, path) in includes(&At::root(&document, load, &scope)) {
+            if !known.insert(normal(&path)) {
+                at.problem(format!("{} is read already; include it once", path.display()));
+            } else if known.len() > FILES_MAX {
+                at.problem(format!("leads to more than {FILES_MAX} files"));
+                break;
+            } else {
+                let index = document.index + 1 + waiting.len();
+                waiting.push_back(Document::new(index, path));
+            }
+        }
+        documents.push(Rc::new(document));
+    }
+    documents
+}
+
+/// Reads and parses, unless the text is there already.
+fn fill(document: &mut Document, load: &Load<'_>) {
+    if document.text.is_empty() {
+        let text = load.files.read(&document.path, FILE_LIMIT);
+        match text.map_err(|said| (None, said)).and_then(decode) {
+            Ok(text) => document.text = text,
+            Err((position, said)) => return load.note_file(document.index, position, said),
+        }
+    }
+    match yaml::parse(&document.text) {
+        Ok(Node::Null) => {
+            load.note_file(document.index, None, "is empty; it needs at least services".into());
+        }
+        Ok(root) => document.root = root,
+        Err(error) => load.note_file(document.index, error.position, error.message),
+    }
+}
+
+/// UTF-8 with or without a byte order mark. Files from Korean editors are often EUC-KR.
+fn decode(bytes: Vec<u8>) -> Result<String, (Option<Place>, String)> {
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let (bytes, valid) = (error.as_bytes(), error.utf8_error().valid_up_to());
+        let before = String::from_utf8_lossy(&bytes[..valid]);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let (_, _, garbled) = encoding_rs::EUC_KR.decode(bytes);
+        let guess = if garbled { "" } else { " (it looks like EUC-KR)" };
+        (Some((line, column)), format!("not UTF-8{guess}; save the file as UTF-8"))
+    })?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+/// The files that `include` leads to, each with the place that names it.
+fn includes<'a>(root: &At<'a>) -> Vec<(At<'a>, PathBuf)> {
+    let mut found = Vec::new();
+    let Some(list) = root.quietly("include") else { return found };
+    for at in list.one_or_many() {
+        let Some(pattern) = at.parse(super::value::some_text) else { continue };
+        let path = root.document.resolve(&pattern);
+        if !pattern.contains(['*', '?', '[']) {
+            found.push((at, path));
+            continue;
+        }
+        match root.load.files.glob(&path) {
+            Ok(paths) if paths.is_empty() => {
+                at.problem("no file matches; remove the line, or create the file");
+            }
+            Ok(paths) => found.extend(paths.into_iter().map(|path| (at.clone(), path))),
+            Err(said) => at.problem(said),
+        }
+    }
+    found
+}
+
+/// Without `.` and `..`, so that two ways to one file are seen to be one.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir if normal.file_name().is_some() => {
+                normal.pop();
+            }
+            other => normal.push(other),
+        }
+    }
+    normal
+}

@@ -1,0 +1,84 @@
+//! What the loader may touch outside its text: files, globs and the environment, behind one
+//! trait, so that text can be loaded without any of them.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// More than any hand-written or generated file needs (17,000 probes are about 3 MiB); a device
+/// or a log given by mistake ends here.
+pub(super) const FILE_LIMIT: u64 = 16 << 20;
+
+/// At most this many files by `include`.
+pub(super) const FILES_MAX: usize = 1_000;
+
+/// The surroundings of a configuration.
+pub trait Files {
+    /// The bytes of a file, at most `limit`. The error is half a sentence without the path.
+    fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, String>;
+    /// The files that match, in byte order of their names.
+    fn glob(&self, pattern: &Path) -> Result<Vec<PathBuf>, String>;
+    /// An environment variable.
+    fn variable(&self, name: &str) -> Option<String>;
+}
+
+/// The real ones.
+#[derive(Debug, Clone, Copy)]
+pub struct Disk;
+
+impl Files for Disk {
+    fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+        let file = std::fs::File::open(path).map_err(|error| said(&error))?;
+        if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+            return Err("is a directory; name a file in it".into());
+        }
+        let mut bytes = Vec::new();
+        file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| said(&error))?;
+        if bytes.len() as u64 > limit {
+            return Err(format!("is larger than {} KiB", limit >> 10));
+        }
+        Ok(bytes)
+    }
+
+    fn glob(&self, pattern: &Path) -> Result<Vec<PathBuf>, String> {
+        let pattern = pattern.to_str().ok_or("the path is not UTF-8")?;
+        let paths = glob::glob(pattern).map_err(|error| error.msg.to_string())?;
+        let mut found = Vec::new();
+        for path in paths.take(FILES_MAX + 1) {
+            found.push(path.map_err(|error| said(error.error()))?);
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+}
+
+/// No surroundings at all: for text that must stand alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Nothing;
+
+impl Files for Nothing {
+    fn read(&self, _path: &Path, _limit: u64) -> Result<Vec<u8>, String> {
+        Err("no such file".into())
+    }
+    fn glob(&self, _pattern: &Path) -> Result<Vec<PathBuf>, String> {
+        Ok(Vec::new())
+    }
+    fn variable(&self, _name: &str) -> Option<String> {
+        None
+    }
+}
+
+/// Without the operating system's error number, which differs between machines.
+fn said(error: &std::io::Error) -> String {
+    use std::io::ErrorKind::*;
+    match error.kind() {
+        NotFound => "no such file".into(),
+        PermissionDenied => "permission denied for the user that runs bongsu".into(),
+        IsADirectory => "is a directory; name a file in it".into(),
+        NotADirectory => "a part of the path is not a directory".into(),
+        _ => error.to_string(),
+    }
+}

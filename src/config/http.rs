@@ -1,0 +1,349 @@
+//! The keys of an HTTP probe.
+
+use std::sync::Arc;
+
+use ::http::{HeaderName, HeaderValue, Method, header};
+use url::Url;
+
+use super::inherit::Shared;
+use super::walk::{At, Fields};
+use super::yaml::Node;
+use super::{
+    Auth, Expect, Follow, HttpOptions, HttpVersions, JsonTemplate, Part, RequestBody, Revocation,
+    StatusSet, Template, TlsClientOptions, client, expect, value,
+};
+
+const KEYS: &[&str] = &[
+    "url",
+    "method",
+    "headers",
+    "body",
+    "form",
+    "json",
+    "basic_auth",
+    "bearer",
+    "client_cert",
+    "trust",
+    "server_name",
+    "revocation",
+    "proxy",
+    "http_version",
+    "follow",
+    "compression",
+    "body_limit",
+    "charset",
+    "pad_request",
+    "expect",
+    "fail_if",
+    "warn",
+];
+
+/// Followed when the file does not say: what browsers' users meet in practice is below 5, and
+/// blackbox_exporter stops at 10 as well.
+const REDIRECTS: u32 = 10;
+const REDIRECTS_MAX: u32 = 50;
+
+/// Of a decoded body, when the file does not say; no front page of a service is larger.
+const BODY_LIMIT: u64 = 1 << 20;
+const BODY_LIMIT_MAX: u64 = 64 << 20;
+
+/// Servers refuse larger request heads (nginx and Tomcat at 8 KiB unless told otherwise).
+const PAD_REQUEST_MAX: u64 = 32 << 10;
+
+/// Headers of one request.
+const HEADERS_MAX: usize = 64;
+
+/// The client sets these itself, or a key of its own does.
+const OWN_HEADERS: &[(&str, &str)] = &[
+    ("accept-encoding", "write compression: true or false"),
+    ("connection", "the client sets it"),
+    ("content-length", "the client sets it"),
+    ("transfer-encoding", "the client sets it"),
+    ("upgrade", "the client sets it"),
+    ("x-bongsu-padding", "write pad_request"),
+];
+
+/// What a probe says of itself when the file does not.
+const USER_AGENT: &str = concat!("bongsu/", env!("CARGO_PKG_VERSION"));
+
+/// Reads the mapping under `http`.
+pub(super) fn http(at: &At<'_>, shared: &Shared<'_>) -> Option<HttpOptions> {
+    let fields = at.fields(KEYS)?;
+    let url =
+        fields.need("url").and_then(|at| at.parse(|text| value::url(text, &["http", "https"])));
+    let body = body(&fields);
+    let method = method(&fields, &body);
+    let follow = follow(&fields, url.as_ref());
+    let tls = TlsClientOptions {
+        trust: shared.trust.clone(),
+        // The certificate has a probe of its own; a list fetched for every page would make a
+        // page's verdict depend on somebody else's server. Asked for, it is checked here too.
+        revocation: shared.revocation.unwrap_or(Revocation::Off),
+        ..TlsClientOptions::default()
+    };
+    let size = |key, max| fields.parse(key, value::size_up_to(max));
+    let expect = |key| fields.take(key).map(|at| expect::expect(&at)).unwrap_or_default();
+    let mut expected: Expect = expect("expect");
+    if method == Method::HEAD {
+        no_body_to_look_at(&fields, &expected);
+    }
+    if expected.status.is_none() {
+        let last = if follow.redirects > 0 { 299 } else { 399 };
+        expected.status = Some(StatusSet(vec![200..=last]));
+    }
+    let options = HttpOptions {
+        method,
+        headers: request_headers(&fields, shared),
+        body,
+        auth: auth(&fields),
+        pad_request: size("pad_request", PAD_REQUEST_MAX).and_then(|size| size.try_into().ok()),
+        compression: fields.take("compression").and_then(|at| at.flag()).unwrap_or(true),
+        body_limit: size("body_limit", BODY_LIMIT_MAX).unwrap_or(BODY_LIMIT),
+        charset: fields.parse("charset", charset),
+        follow,
+        http: fields.take("http_version").and_then(|at| versions(&at)).unwrap_or_default(),
+        proxy: fields.take("proxy").and_then(|at| proxy(&at)).or_else(|| shared.proxy.clone()),
+        tls: client::tls_client(&fields, tls),
+        expect: expected,
+        fail_if: fields.take("fail_if").map(|at| expect::fail_if(&at)).unwrap_or_default(),
+        warn: expect("warn"),
+        url: {
+            let mut url = url?;
+            url.set_fragment(None);
+            url
+        },
+    };
+    Some(options)
+}
+
+impl HttpOptions {
+    /// The names of the secrets that its request holds.
+    pub fn secrets(&self) -> Vec<Arc<str>> {
+        fn of_json<'t>(json: &'t JsonTemplate, found: &mut Vec<&'t Template>) {
+            match json {
+                JsonTemplate::Literal(_) => {}
+                JsonTemplate::Text(text) => found.push(text),
+                JsonTemplate::Array(items) => items.iter().for_each(|item| of_json(item, found)),
+                JsonTemplate::Object(map) => map.iter().for_each(|(_, item)| of_json(item, found)),
+            }
+        }
+        let mut found: Vec<&Template> = self.headers.iter().map(|(_, value)| value).collect();
+        match &self.body {
+            RequestBody::None => {}
+            RequestBody::Raw(text) => found.push(text),
+            RequestBody::Form(pairs) => found.extend(pairs.iter().map(|(_, value)| value)),
+            RequestBody::Json(json) => of_json(json, &mut found),
+        }
+        match &self.auth {
+            None => {}
+            Some(Auth::Basic { username, password }) => found.extend([username, password]),
+            Some(Auth::Bearer(token)) => found.push(token),
+        }
+        let mut names: Vec<Arc<str>> =
+            found.into_iter().flat_map(Template::secrets).cloned().collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+fn method(fields: &Fields<'_>, body: &RequestBody) -> Method {
+    const METHODS: &[(&str, Method)] = &[
+        ("GET", Method::GET),
+        ("HEAD", Method::HEAD),
+        ("POST", Method::POST),
+        ("PUT", Method::PUT),
+        ("PATCH", Method::PATCH),
+        ("DELETE", Method::DELETE),
+        ("OPTIONS", Method::OPTIONS),
+    ];
+    let default = if *body == RequestBody::None { Method::GET } else { Method::POST };
+    let Some(at) = fields.take("method") else { return default };
+    let index: Vec<(&str, usize)> =
+        METHODS.iter().enumerate().map(|(index, (name, _))| (*name, index)).collect();
+    let said = at.parse(value::word(&index)).and_then(|index| METHODS.get(index));
+    let method = said.map_or(default, |(_, method)| method.clone());
+    if *body != RequestBody::None && matches!(method, Method::GET | Method::HEAD) {
+        at.problem(format!("{method} sends no body; remove the body or write POST"));
+    }
+    method
+}
+
+/// `body`, `form` or `json`.
+fn body(fields: &Fields<'_>) -> RequestBody {
+    let given = fields.present(&["body", "form", "json"]);
+    if let [_, second, ..] = given[..]
+        && let Some(at) = fields.take(second)
+    {
+        at.problem(format!("a request has one body; keep one of {}", given.join(", ")));
+    }
+    let Some(at) = given.first().and_then(|key| fields.take(key)) else {
+        return RequestBody::None;
+    };
+    match given[0] {
+        "body" => at.template().map(RequestBody::Raw),
+        "form" => form(&at).map(RequestBody::Form),
+        _ => json(&at).map(RequestBody::Json),
+    }
+    .unwrap_or_default()
+}
+
+fn form(at: &At<'_>) -> Option<Vec<(String, Template)>> {
+    let mut pairs = Vec::new();
+    for (name, at) in at.entries()? {
+        for at in at.one_or_many() {
+            pairs.push((name.to_owned(), at.template()?));
+        }
+    }
+    Some(pairs)
+}
+
+fn json(at: &At<'_>) -> Option<JsonTemplate> {
+    use serde_json::{Number, Value};
+    let number = |number: Option<Number>| {
+        number.or_else(|| {
+            at.problem("JSON has no such number; put it in quotes");
+            None
+        })
+    };
+    Some(match at.node {
+        Node::Null => JsonTemplate::Literal(Value::Null),
+        Node::Bool(value) => JsonTemplate::Literal(Value::Bool(*value)),
+        Node::Int(value) => {
+            JsonTemplate::Literal(Value::Number(number(Number::from_i128(*value))?))
+        }
+        Node::Float(value) => {
+            JsonTemplate::Literal(Value::Number(number(Number::from_f64(*value))?))
+        }
+        Node::Text(_) | Node::Tagged => JsonTemplate::Text(at.template()?),
+        Node::List(_) => {
+            let items = at.items()?;
+            JsonTemplate::Array(items.iter().map(json).collect::<Option<_>>()?)
+        }
+        Node::Map(_) => {
+            let entries = at.entries()?;
+            let pairs = entries.iter().map(|(key, at)| Some(((*key).to_owned(), json(at)?)));
+            JsonTemplate::Object(pairs.collect::<Option<_>>()?)
+        }
+    })
+}
+
+/// `basic_auth` or `bearer`.
+fn auth(fields: &Fields<'_>) -> Option<Auth> {
+    if let Some(bearer) = fields.take("bearer") {
+        if fields.has("basic_auth") {
+            bearer.problem("a request has one Authorization; keep basic_auth or bearer");
+        }
+        return credential(&bearer).map(Auth::Bearer);
+    }
+    let at = fields.take("basic_auth")?;
+    let fields = at.fields(&["username", "password"])?;
+    let username = fields.need("username").and_then(|at| at.template());
+    let password = fields.need("password").and_then(|at| credential(&at));
+    Some(Auth::Basic { username: username?, password: password? })
+}
+
+/// A template that holds a secret. What stands there instead is not repeated.
+fn credential(at: &At<'_>) -> Option<Template> {
+    let template = at.template()?;
+    if template.secrets().next().is_none() {
+        at.problem(
+            "a literal password can be read by everyone who reads this file; declare it under \
+             secrets (env or file) and write ${secret.NAME}",
+        );
+        return None;
+    }
+    Some(template)
+}
+
+/// Reads headers over those that are there already.
+pub(super) fn headers(at: &At<'_>, headers: &mut Vec<(HeaderName, Template)>) {
+    let entries = at.entries().unwrap_or_default();
+    if entries.len() > HEADERS_MAX {
+        at.problem(format!("has {} headers; the most is {HEADERS_MAX}", entries.len()));
+    }
+    for (key, at) in entries {
+        let Some(name) = at.settle(expect::header_name(key)) else { continue };
+        if let Some((_, advice)) = OWN_HEADERS.iter().find(|(own, _)| name == *own) {
+            at.problem(format!("cannot be set here; {advice}"));
+            continue;
+        }
+        let secret = name == header::AUTHORIZATION || name == header::PROXY_AUTHORIZATION;
+        let value = if secret { credential(&at) } else { header_value(&at) };
+        if let Some(value) = value {
+            headers.retain(|(other, _)| *other != name);
+            headers.push((name, value));
+        }
+    }
+}
+
+/// A template whose texts can stand in a header (RFC 9110 section 5.5).
+pub(super) fn header_value(at: &At<'_>) -> Option<Template> {
+    let template = at.template()?;
+    let fits = |part: &Part| match part {
+        Part::Text(text) => HeaderValue::from_bytes(text.as_bytes()).is_ok(),
+        Part::Secret(_) => true,
+    };
+    if template.parts.iter().all(fits) {
+        return Some(template);
+    }
+    at.problem("a header's value cannot hold line breaks or control characters");
+    None
+}
+
+/// Inherited headers, then the probe's own, then who we are.
+fn request_headers(fields: &Fields<'_>, shared: &Shared<'_>) -> Vec<(HeaderName, Template)> {
+    let mut all = shared.headers.clone();
+    if let Some(at) = fields.take("headers") {
+        headers(&at, &mut all);
+    }
+    if !all.iter().any(|(name, _)| *name == header::USER_AGENT) {
+        let agent = shared.user_agent.clone();
+        all.insert(0, (header::USER_AGENT, agent.unwrap_or_else(|| Template::plain(USER_AGENT))));
+    }
+    all
+}
+
+/// `follow: { redirects: 5, allow_hosts: [sso.example.go.kr] }`.
+fn follow(fields: &Fields<'_>, url: Option<&Url>) -> Follow {
+    let mut follow = Follow { redirects: REDIRECTS, allow_hosts: Vec::new() };
+    let Some(at) = fields.take("follow") else { return follow };
+    let Some(fields) = at.fields(&["redirects", "allow_hosts"]) else { return follow };
+    let redirects = fields.parse("redirects", value::whole(0..=REDIRECTS_MAX));
+    follow.redirects = redirects.unwrap_or(REDIRECTS);
+    if let Some(hosts) = fields.take("allow_hosts") {
+        let hosts = hosts.one_or_many();
+        follow.allow_hosts = hosts.iter().filter_map(|at| at.parse(value::host)).collect();
+        let own = url.and_then(Url::host_str).map(str::to_owned);
+        follow.allow_hosts.extend(own);
+        follow.allow_hosts.sort();
+        follow.allow_hosts.dedup();
+    }
+    follow
+}
+
+fn versions(at: &At<'_>) -> Option<HttpVersions> {
+    at.parse(value::word(&[
+        ("any", HttpVersions::Any),
+        ("1.1", HttpVersions::Http1),
+        ("2", HttpVersions::Http2),
+    ]))
+}
+
+/// A proxy without a password: its URL is shown.
+pub(super) fn proxy(at: &At<'_>) -> Option<Url> {
+    at.parse(|text| value::url(text, &["http", "https", "socks5"]))
+}
+
+fn charset(text: &str) -> Result<&'static encoding_rs::Encoding, String> {
+    encoding_rs::Encoding::for_label(text.trim().as_bytes())
+        .ok_or_else(|| format!("\"{text}\" is not a charset; write one such as euc-kr or utf-8"))
+}
+
+/// A HEAD response has no body (RFC 9110 section 9.3.2).
+fn no_body_to_look_at(fields: &Fields<'_>, expect: &Expect) {
+    let looks = !expect.body.is_empty() || !expect.css.is_empty() || !expect.json.is_empty();
+    if looks && let Some(at) = fields.take("method") {
+        at.problem("the response to HEAD has no body to expect anything of; write GET");
+    }
+}

@@ -1,0 +1,267 @@
+//! Announced windows: once, or every week.
+//!
+//! ```yaml
+//! - { name: patch-2026-12, targets: [saeol, saeol/seocho], from: 2026-12-05T20:00, until: 2026-12-06T02:00, timezone: Asia/Seoul }
+//! - { name: weekly, targets: [gov24], every: sunday 02:00-04:00, timezone: Asia/Seoul }
+//! ```
+//!
+//! `every` also takes `daily 02:00-02:30` and several days, `saturday sunday 02:00-04:00`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::civil::{DateTime, Time, Weekday};
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{Timestamp, ToSpan};
+
+use super::service::Estate;
+use super::walk::{At, Fields};
+use super::{Window, WindowTarget, WindowTime, suggest, value};
+
+const KEYS: &[&str] = &["name", "targets", "from", "until", "every", "timezone", "reason"];
+
+const DAYS: [(&str, Weekday); 7] = [
+    ("monday", Weekday::Monday),
+    ("tuesday", Weekday::Tuesday),
+    ("wednesday", Weekday::Wednesday),
+    ("thursday", Weekday::Thursday),
+    ("friday", Weekday::Friday),
+    ("saturday", Weekday::Saturday),
+    ("sunday", Weekday::Sunday),
+];
+
+/// A longer window is a service that was switched off; it hides every outage it covers.
+const DAYS_MAX: i64 = 31;
+
+/// Reads the windows of all files.
+pub(super) fn windows(lists: &[At<'_>], estate: &Estate) -> Vec<Window> {
+    let mut names: HashMap<String, String> = HashMap::new();
+    let mut windows = Vec::new();
+    for list in lists {
+        for at in list.items().unwrap_or_default() {
+            windows.extend(window(&at, estate, &mut names));
+        }
+    }
+    windows
+}
+
+fn window(at: &At<'_>, estate: &Estate, names: &mut HashMap<String, String>) -> Option<Window> {
+    let fields = at.fields(KEYS)?;
+    let name = fields.need("name").and_then(|at| at.parse(value::name).map(|name| (at, name)));
+    if let Some((at, name)) = &name {
+        if let Some(first) = names.get(name) {
+            at.problem(format!("{first} is called \"{name}\" already; give it its own name"));
+        }
+        names.entry(name.clone()).or_insert_with(|| fields.at.path());
+    }
+    let targets = fields.need("targets").map(|at| targets(&at, estate));
+    let reason = fields.text("reason");
+    let when = when(&fields);
+    Some(Window { name: Arc::from(name?.1), targets: targets?, reason, when: when? })
+}
+
+fn targets(at: &At<'_>, estate: &Estate) -> Vec<WindowTarget> {
+    let items = at.one_or_many();
+    if items.is_empty() {
+        at.problem("is an empty list; name the services it covers");
+    }
+    items.iter().filter_map(|item| target(item, estate)).collect()
+}
+
+fn target(at: &At<'_>, estate: &Estate) -> Option<WindowTarget> {
+    let text = at.text()?;
+    let (service, site) = match text.split_once('/') {
+        Some((service, site)) => (service, Some(site)),
+        None => (&*text, None),
+    };
+    let services = at.load.services.get()?;
+    if !services.contains_key(service) {
+        let hint = at.load.hint(service, services.keys().map(String::as_str));
+        at.problem(format!("no service named \"{service}\"{hint}"));
+        return None;
+    }
+    if let Some(site) = site {
+        let Some(sites) = estate.sites.get(service) else {
+            at.problem(format!("\"{service}\" has no sites; write \"{service}\" alone"));
+            return None;
+        };
+        if !sites.contains(site) {
+            let hint = at.load.hint(site, sites.iter().map(|site| &**site));
+            at.problem(format!("\"{service}\" has no site \"{site}\"{hint}"));
+            return None;
+        }
+    }
+    Some(WindowTarget { service: service.into(), site: site.map(Arc::from) })
+}
+
+/// `from` and `until`, or `every`.
+fn when(fields: &Fields<'_>) -> Option<WindowTime> {
+    let zone = fields.need("timezone").and_then(|at| at.parse(zone));
+    let once = fields.present(&["from", "until"]);
+    if fields.has("every") == !once.is_empty() {
+        fields.at.problem("needs either from and until, or every");
+        return None;
+    }
+    if let Some(at) = fields.take("every") {
+        let (days, start, end) = at.parse(every)?;
+        return Some(WindowTime::Weekly { days, start, end, zone: zone? });
+    }
+    let from = fields.need("from").and_then(|at| at.parse(local).map(|time| (at, time)));
+    let until = fields.need("until").and_then(|at| at.parse(local).map(|time| (at, time)));
+    let ((from_at, from), (until_at, until)) = (from?, until?);
+    let zone = zone?;
+    let from = from_at.settle(instant(&zone, from, Edge::Start));
+    let until = until_at.settle(instant(&zone, until, Edge::End));
+    let (from, until) = (from?, until?);
+    if until <= from {
+        until_at.problem("is not after from");
+        return None;
+    }
+    if until.duration_since(from).as_secs() > DAYS_MAX * 24 * 3600 {
+        until_at.problem(format!(
+            "makes the window longer than {DAYS_MAX} days; write enabled: false on the service \
+             instead"
+        ));
+        return None;
+    }
+    Some(WindowTime::Once { from, until })
+}
+
+fn zone(text: &str) -> Result<TimeZone, String> {
+    TimeZone::get(text).map_err(|_| {
+        let names: Vec<String> =
+            jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
+        let hint = suggest::hint(text, names.iter().map(String::as_str));
+        format!("no time zone is called \"{text}\"{hint}; write one such as Asia/Seoul")
+    })
+}
+
+/// `2026-12-05T20:00`.
+fn local(text: &str) -> Result<DateTime, String> {
+    let wrong = || format!("\"{text}\" is not a local time; write one such as 2026-12-05T20:00");
+    let zoned = text.ends_with('Z') || text.contains('+');
+    if zoned || !text.contains(['T', ' ']) {
+        return Err(wrong());
+    }
+    text.parse::<DateTime>().map_err(|_| wrong())
+}
+
+/// Which side of a window a local time is.
+#[derive(Clone, Copy)]
+enum Edge {
+    Start,
+    End,
+}
+
+/// The instant of a local time. A time that the clocks skip does not exist; of one that comes
+/// twice the window takes both.
+fn instant(zone: &TimeZone, local: DateTime, edge: Edge) -> Result<Timestamp, String> {
+    let ambiguous = zone.to_ambiguous_zoned(local);
+    let zoned = match (ambiguous.offset(), edge) {
+        (AmbiguousOffset::Gap { .. }, _) => {
+            let next = local.checked_add(1.hour()).unwrap_or(local);
+            return Err(format!(
+                "{local} does not exist in that time zone: the clocks skip it; write a time \
+                 before it, or {next}"
+            ));
+        }
+        (_, Edge::Start) => ambiguous.earlier(),
+        (_, Edge::End) => ambiguous.later(),
+    };
+    zoned
+        .map(|zoned| zoned.timestamp())
+        .map_err(|_| format!("{local} is outside the years that can be reckoned with"))
+}
+
+type Weekly = (Vec<Weekday>, Time, Time);
+
+/// `sunday 02:00-04:00`.
+fn every(text: &str) -> Result<Weekly, String> {
+    let wrong = || {
+        format!(
+            "\"{text}\" is not a weekly time; write one such as sunday 02:00-04:00 or daily \
+                 02:00-02:30"
+        )
+    };
+    let (days, hours) = text.trim().rsplit_once(' ').ok_or_else(wrong)?;
+    let (start, end) = hours.split_once('-').ok_or_else(wrong)?;
+    let (start, end) = (clock(start)?, clock(end)?);
+    if start == end {
+        return Err(format!("{start} to {end} is no time at all"));
+    }
+    let mut found = Vec::new();
+    for day in days.split([' ', ',']).filter(|day| !day.is_empty()) {
+        let day = day.to_ascii_lowercase();
+        if day == "daily" {
+            found.extend(DAYS.map(|(_, day)| day));
+            continue;
+        }
+        match DAYS.iter().find(|(name, _)| *name == day) {
+            Some((_, day)) => found.push(*day),
+            None => {
+                let names = DAYS.iter().map(|(name, _)| *name).chain(["daily"]);
+                return Err(format!("no day is called \"{day}\"{}", suggest::hint(&day, names)));
+            }
+        }
+    }
+    let before = found.len();
+    found.sort_by_key(|day| day.to_monday_zero_offset());
+    found.dedup();
+    if found.is_empty() {
+        return Err(wrong());
+    }
+    if found.len() != before {
+        return Err("names a day twice".into());
+    }
+    Ok((found, start, end))
+}
+
+/// `02:00`; `24:00` is the next midnight.
+fn clock(text: &str) -> Result<Time, String> {
+    let wrong = || format!("\"{text}\" is not a time of day; write one such as 02:00");
+    let (hours, minutes) = text.split_once(':').ok_or_else(wrong)?;
+    if hours.len() != 2 || minutes.len() != 2 {
+        return Err(wrong());
+    }
+    let hours: i8 = hours.parse().map_err(|_| wrong())?;
+    let minutes: i8 = minutes.parse().map_err(|_| wrong())?;
+    let hours = if (hours, minutes) == (24, 0) { 0 } else { hours };
+    Time::new(hours, minutes, 0, 0).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weekly_times_name_days_and_hours() {
+        let (days, start, end) = every("sunday 02:00-04:00").unwrap();
+        assert_eq!((days, start.hour(), end.hour()), (vec![Weekday::Sunday], 2, 4));
+        assert_eq!(every("daily 23:00-24:00").unwrap().0.len(), 7);
+        assert_eq!(every("sunday, saturday 02:00-04:00").unwrap().0.len(), 2);
+        assert!(every("sundya 02:00-04:00").unwrap_err().contains("\"sunday\""));
+        for wrong in [
+            "",
+            "sunday",
+            "02:00-04:00",
+            "sunday 2-4",
+            "sunday 02:00-25:00",
+            "sunday 02:00-02:00",
+            "sunday sunday 02:00-03:00",
+            "sunday 02:60-03:00",
+        ] {
+            assert!(every(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_time_the_clocks_skip_is_refused_and_one_that_comes_twice_is_taken_whole() {
+        let zone = TimeZone::get("America/New_York").unwrap();
+        let gap = local("2026-03-08T02:30").unwrap();
+        assert!(instant(&zone, gap, Edge::Start).unwrap_err().contains("does not exist"));
+        let fold = local("2026-11-01T01:30").unwrap();
+        let start = instant(&zone, fold, Edge::Start).unwrap();
+        let end = instant(&zone, fold, Edge::End).unwrap();
+        assert_eq!(end.duration_since(start).as_secs(), 3600);
+    }
+}

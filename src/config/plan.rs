@@ -1,0 +1,127 @@
+//! What `bongsu check` prints of a configuration that is right: what would run, and how often.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::{Config, Service, Target, WindowTime};
+
+/// Larger estates are summed up; nobody reads a table of 300 lines in a terminal.
+const TABLE_MAX: usize = 60;
+
+/// In a national outage every probe waits for its timeout, so this many runs are in flight at
+/// once; the rest is for rechecks and for probes that share a start.
+const HEADROOM: f64 = 1.2;
+
+/// Small installations grow by a reload.
+const PERMITS_MIN: usize = 256;
+
+/// Runs that may be in flight at once: `max(256, 1.2 x sum of timeout / interval)`.
+pub fn permits<'a>(targets: impl IntoIterator<Item = &'a Target>) -> usize {
+    let waiting: f64 = targets.into_iter().map(share_of_time).sum();
+    PERMITS_MIN.max((HEADROOM * waiting).ceil() as usize)
+}
+
+fn share_of_time(target: &Target) -> f64 {
+    target.schedule.timeout().as_secs_f64() / target.schedule.interval().as_secs_f64()
+}
+
+/// The text, ending in a line break.
+pub fn describe(config: &Config) -> String {
+    let mut text = String::new();
+    // Writing into a string cannot fail.
+    let _ = write_plan(config, &mut text);
+    text
+}
+
+fn write_plan(config: &Config, text: &mut String) -> std::fmt::Result {
+    let files: Vec<String> = config.files.iter().map(|file| file.display().to_string()).collect();
+    writeln!(text, "{}: valid", files.join(", "))?;
+    writeln!(text, "  services     {}", config.services.len())?;
+    writeln!(text, "  probes       {}", kinds(config))?;
+    let rate: f64 = config.targets.iter().map(|t| 1.0 / t.schedule.interval().as_secs_f64()).sum();
+    writeln!(text, "  runs         {rate:.2} per second")?;
+    let permits = permits(config.targets.iter().map(|target| &**target));
+    writeln!(text, "  permits      {permits} runs in flight at once")?;
+    if !config.disabled.is_empty() {
+        writeln!(text, "  disabled     {} probes", config.disabled.len())?;
+    }
+    let recurring = |time: &WindowTime| matches!(time, WindowTime::Weekly { .. });
+    if !config.maintenance.is_empty() {
+        let weekly = config.maintenance.iter().filter(|window| recurring(&window.when)).count();
+        let windows = config.maintenance.len();
+        writeln!(text, "  maintenance  {windows} windows, {weekly} of them every week")?;
+    }
+    writeln!(text, "  controls     {}", config.controls.len())?;
+    writeln!(text, "  hash         {}", config.hash)?;
+    if config.services.len() <= TABLE_MAX {
+        write_table(config, text)?;
+    }
+    if !config.advice.is_empty() {
+        writeln!(text, "\nadvice")?;
+        for advice in &config.advice {
+            writeln!(text, "  {advice}")?;
+        }
+    }
+    Ok(())
+}
+
+/// `12 (8 http, 4 tls)`.
+fn kinds(config: &Config) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for target in &config.targets {
+        *counts.entry(target.kind.as_str()).or_default() += 1;
+    }
+    let counts: Vec<String> =
+        counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    match counts.is_empty() {
+        true => "0".into(),
+        false => format!("{} ({})", config.targets.len(), counts.join(", ")),
+    }
+}
+
+/// A line for each service: its name, grade, probes, needs.
+fn write_table(config: &Config, text: &mut String) -> std::fmt::Result {
+    let mut probes: BTreeMap<&str, Vec<&Target>> = BTreeMap::new();
+    for target in &config.targets {
+        probes.entry(&target.id.service).or_default().push(target);
+    }
+    let width = config.services.iter().map(|service| service.name.len()).max().unwrap_or(0);
+    writeln!(text)?;
+    for service in &config.services {
+        let targets = probes.get(&*service.name).map_or(&[][..], Vec::as_slice);
+        let disabled = config.disabled.iter().filter(|id| id.service == service.name).count();
+        let what = [about_probes(targets), about_disabled(disabled), about(service)];
+        let what: Vec<String> = what.into_iter().filter(|what| !what.is_empty()).collect();
+        writeln!(text, "  {:<width$}  {}", service.name, what.join("; "))?;
+    }
+    Ok(())
+}
+
+fn about_probes(targets: &[&Target]) -> String {
+    let mut seen: BTreeMap<&str, (usize, &Target)> = BTreeMap::new();
+    for target in targets {
+        seen.entry(&target.id.probe).or_insert((0, target)).0 += 1;
+    }
+    let each = seen.iter().map(|(name, (count, target))| {
+        let every = super::value::spoken(target.schedule.interval());
+        let sites = if target.id.site.is_some() { format!(" x {count}") } else { String::new() };
+        format!("{name}{sites} ({}, {every})", target.kind.as_str())
+    });
+    let each: Vec<String> = each.collect();
+    if each.is_empty() { "no probes".into() } else { each.join(", ") }
+}
+
+fn about_disabled(count: usize) -> String {
+    if count == 0 { String::new() } else { format!("{count} disabled") }
+}
+
+fn about(service: &Service) -> String {
+    let needs: Vec<&str> = service.needs.iter().map(|name| &**name).collect();
+    let needs =
+        if needs.is_empty() { String::new() } else { format!("needs {}", needs.join(", ")) };
+    match service.grade {
+        Some(grade) if needs.is_empty() => format!("grade {grade}"),
+        Some(grade) => format!("grade {grade}; {needs}"),
+        None => needs,
+    }
+}

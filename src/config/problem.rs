@@ -1,0 +1,92 @@
+//! What is wrong with a configuration, as a person reads it.
+//!
+//! A reader says what is wrong with a value; it never names the file, the place or the key. Those
+//! are added here, so that every message has the same form:
+//!
+//! ```text
+//! config/bongsu.yml: 2 problems, nothing was started
+//!   12:9  services[0].probes[1].http.expect.stauts: unknown key; did you mean "status"?
+//!   31:5  services[2].needs: no service named "gpkl"; did you mean "gpki"?
+//! ```
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Shown of one file; whoever has more will fix these first.
+const SHOWN_MAX: usize = 100;
+
+/// All problems of a configuration, grouped by file. Never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// In the order the files were read.
+    pub files: Vec<FileProblems>,
+}
+
+/// The problems of one file, in its order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileProblems {
+    /// As given, or as the including file leads to it.
+    pub file: PathBuf,
+    /// Never empty.
+    pub problems: Vec<Problem>,
+}
+
+/// One thing to put right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Line and column, from 1; `None` for the file as a whole.
+    pub position: Option<(usize, usize)>,
+    /// Such as `services[0].probes[1].http`; empty for the file as a whole.
+    pub path: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl ConfigError {
+    /// Number of problems.
+    pub fn count(&self) -> usize {
+        self.files.iter().map(|file| file.problems.len()).sum()
+    }
+
+    /// The text, with what became of the attempt: `nothing was started` at start, `the running
+    /// configuration is kept` at a reload.
+    pub fn report(&self, consequence: &str) -> String {
+        let mut text = String::new();
+        for file in &self.files {
+            let count = file.problems.len();
+            let noun = if count == 1 { "problem" } else { "problems" };
+            text.push_str(&format!("{}: {count} {noun}, {consequence}\n", file.file.display()));
+            let shown = &file.problems[..count.min(SHOWN_MAX)];
+            let places: Vec<String> = shown.iter().map(place).collect();
+            let width = places.iter().map(String::len).max().unwrap_or(0);
+            for (problem, place) in shown.iter().zip(&places) {
+                text.push_str("  ");
+                if width > 0 {
+                    text.push_str(&format!("{place:<width$}  "));
+                }
+                if !problem.path.is_empty() {
+                    text.push_str(&format!("{}: ", problem.path));
+                }
+                text.push_str(&problem.message);
+                text.push('\n');
+            }
+            if count > SHOWN_MAX {
+                text.push_str(&format!("  and {} more\n", count - SHOWN_MAX));
+            }
+        }
+        text.truncate(text.trim_end().len());
+        text
+    }
+}
+
+fn place(problem: &Problem) -> String {
+    problem.position.map(|(line, column)| format!("{line}:{column}")).unwrap_or_default()
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.report("nothing was started"))
+    }
+}
+
+impl std::error::Error for ConfigError {}

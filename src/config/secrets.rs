@@ -1,0 +1,92 @@
+//! Where secrets are: references to the environment or to files, never the values.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::walk::{At, Load};
+use super::{SecretRef, SecretSource, value};
+
+/// Of a secret file; a key or a long token fits.
+const SECRET_LIMIT: u64 = 64 << 10;
+
+/// A shorter value cannot be masked inside other text without spoiling the text.
+const SHORT: usize = 6;
+
+/// Reads the `secrets` of one file into `all`.
+pub(super) fn secrets(at: &At<'_>, all: &mut BTreeMap<String, SecretRef>) {
+    for (name, at) in at.entries().unwrap_or_default() {
+        if let Err(said) = value::name(name) {
+            at.problem(said);
+        }
+        let secret = secret(name, &at);
+        // Also when it is broken: whoever names it has made no mistake.
+        let broken = SecretRef { source: SecretSource::Env(String::new()), hosts: Vec::new() };
+        if all.insert(name.to_owned(), secret.unwrap_or(broken)).is_some() {
+            at.problem("is declared in another file already; keep one of them");
+        }
+    }
+}
+
+fn secret(name: &str, at: &At<'_>) -> Option<SecretRef> {
+    if at.written().is_some() {
+        at.problem(
+            "a secret cannot be written into this file; say where it is, as { env: VARIABLE } or \
+             { file: /run/secrets/... }",
+        );
+        return None;
+    }
+    let fields = at.fields(&["env", "file", "hosts"])?;
+    let hosts = fields.take("hosts").map(|at| at.one_or_many()).unwrap_or_default();
+    let hosts = hosts.iter().filter_map(|at| at.parse(value::host)).collect();
+    let given = fields.present(&["env", "file"]);
+    if given.len() != 1 {
+        at.problem("needs exactly one of env, file");
+        return None;
+    }
+    let place = fields.take(given[0])?;
+    let text = place.parse(value::some_text)?;
+    let (source, read) = if given[0] == "env" {
+        let read = at.load.files.variable(&text);
+        let read = read.ok_or_else(|| {
+            format!("the environment variable {text} is not set; set it for the bongsu process")
+        });
+        (SecretSource::Env(text), read)
+    } else {
+        let path = at.document.resolve(&text);
+        let read = at.load.files.read(&path, SECRET_LIMIT);
+        let read = read.map_err(|said| format!("{}: {said}", path.display())).and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|_| format!("{}: is not text", path.display()))
+        });
+        (SecretSource::File(path), read)
+    };
+    let secret = place.settle(read)?;
+    let secret = secret.strip_suffix('\n').unwrap_or(&secret);
+    let secret = secret.strip_suffix('\r').unwrap_or(secret);
+    if secret.is_empty() {
+        place.problem("leads to an empty secret");
+        return None;
+    }
+    if secret.chars().count() < SHORT {
+        at.load.advise(format!(
+            "secret {name} has fewer than {SHORT} characters: where it stands inside other text, \
+             it cannot be masked in logs and pages"
+        ));
+    }
+    Some(SecretRef { source, hosts })
+}
+
+/// The secrets with their hosts: those of the file, else those that requests send them to.
+pub(super) fn bind(load: &Load<'_>) -> BTreeMap<Arc<str>, SecretRef> {
+    let used = load.used.borrow();
+    let mut bound = BTreeMap::new();
+    for (name, secret) in load.secrets.get().into_iter().flatten() {
+        let mut secret = secret.clone();
+        match used.get(name.as_str()) {
+            None => load.advise(format!("secret {name} is named by no probe")),
+            Some(hosts) if secret.hosts.is_empty() => secret.hosts.extend(hosts.iter().cloned()),
+            Some(_) => {}
+        }
+        bound.insert(Arc::from(name.as_str()), secret);
+    }
+    bound
+}

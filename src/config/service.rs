@@ -1,0 +1,215 @@
+//! Services: names, needs, sites, and the probes in them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::inherit::{self, Shared};
+use super::probe::{self, Parent};
+use super::template::Scope;
+use super::walk::{At, Fields};
+use super::{Service, Target, TargetId, needs, sites, value};
+
+/// All public systems of the country are 17,000; this is a limit for generators that run wild.
+const TARGETS_MAX: usize = 100_000;
+
+/// Availability that the public-sector SLA asks of grade 1 and of the others.
+const SLO_GRADE_1: f64 = 0.9992;
+const SLO: f64 = 0.9990;
+
+/// Everything that the services of all files come to.
+#[derive(Default)]
+pub(super) struct Estate {
+    pub(super) services: Vec<Arc<Service>>,
+    pub(super) targets: Vec<Arc<Target>>,
+    pub(super) disabled: Vec<TargetId>,
+    /// The sites of each service.
+    pub(super) sites: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+}
+
+/// The level above services.
+pub(super) struct Defaults<'a> {
+    pub(super) shared: Shared<'a>,
+    pub(super) slo: Option<f64>,
+}
+
+/// Reads the mapping under `defaults`.
+pub(super) fn defaults<'a>(at: Option<&At<'a>>) -> Defaults<'a> {
+    let none = Defaults { shared: Shared::default(), slo: None };
+    let known: Vec<&str> = ["slo"].iter().chain(&inherit::KEYS).copied().collect();
+    let Some(fields) = at.and_then(|at| at.fields(&known)) else { return none };
+    Defaults { shared: none.shared.over(&fields), slo: fields.parse("slo", slo) }
+}
+
+/// The names of all services, before any of them is read, with where each is declared first.
+pub(super) fn names(lists: &[At<'_>]) -> BTreeMap<String, String> {
+    let mut names = BTreeMap::new();
+    for list in lists {
+        for at in list.one_or_many() {
+            let name = at.quietly("name").and_then(|at| at.written());
+            if let Some(name) = name {
+                let place = format!("{} of {}", at.path(), at.document.path.display());
+                names.entry(name.into_owned()).or_insert(place);
+            }
+        }
+    }
+    names
+}
+
+/// Reads the services of all files.
+pub(super) fn services(lists: &[At<'_>], defaults: &Defaults<'_>) -> Estate {
+    let mut estate = Estate::default();
+    let mut wanted = Vec::new();
+    for list in lists {
+        for at in list.items().unwrap_or_default() {
+            wanted.extend(service(&at, defaults, &mut estate));
+            if estate.targets.len() + estate.disabled.len() > TARGETS_MAX {
+                at.problem(format!("with this service there are more than {TARGETS_MAX} probes"));
+                return estate;
+            }
+        }
+    }
+    needs::refuse_circles(&wanted);
+    estate
+}
+
+fn service<'a>(
+    at: &At<'a>,
+    defaults: &Defaults<'a>,
+    estate: &mut Estate,
+) -> Option<needs::Needs<'a>> {
+    let own = [
+        "name",
+        "title",
+        "grade",
+        "owner",
+        "alternative",
+        "needs",
+        "for_each",
+        "vars",
+        "probes",
+        "enabled",
+        "slo",
+    ];
+    let known: Vec<&str> = own.iter().chain(&inherit::KEYS).copied().collect();
+    let fields = at.fields(&known)?;
+    let name = name(&fields);
+    let enabled = fields.take("enabled").and_then(|at| at.flag()).unwrap_or(true);
+    let grade = fields.parse("grade", value::whole(1..=4)).and_then(|grade| grade.try_into().ok());
+    let default_slo = defaults.slo.unwrap_or(if grade == Some(1) { SLO_GRADE_1 } else { SLO });
+    // A service whose name cannot be read is still looked through for other problems.
+    let key: Arc<str> = name.clone().unwrap_or_else(|| Arc::from("?"));
+    let needs = needs::read(&fields, &key);
+    let service = Service {
+        name: key.clone(),
+        title: fields.text("title"),
+        grade,
+        owner: fields.text("owner"),
+        alternative: fields.text("alternative"),
+        needs: needs.names(),
+        slo: fields.parse("slo", slo).unwrap_or(default_slo),
+    };
+    let sites = probes(&fields, &key, defaults, &mut |probe| {
+        if enabled && probe.enabled {
+            estate.targets.push(Arc::new(probe.target));
+        } else {
+            estate.disabled.push(probe.target.id);
+        }
+    });
+    if !sites.is_empty() {
+        estate.sites.entry(key.clone()).or_default().extend(sites);
+    }
+    estate.services.push(Arc::new(service));
+    name.map(|_| needs)
+}
+
+fn name(fields: &Fields<'_>) -> Option<Arc<str>> {
+    let at = fields.need("name")?;
+    let name = at.parse(value::name)?;
+    if name == "bongsu" {
+        at.problem("\"bongsu\" is reserved for faults of the prober itself");
+        return None;
+    }
+    let here = format!("{} of {}", fields.at.path(), fields.at.document.path.display());
+    let first = at.load.services.get().and_then(|services| services.get(&name));
+    if let Some(first) = first.filter(|first| **first != here) {
+        let first = first.strip_suffix(&format!(" of {}", at.document.path.display()));
+        let first = first.unwrap_or(at.load.services.get().map_or("", |names| &names[&name]));
+        at.problem(format!(
+            "{first} is called \"{name}\" already; every service needs its own name"
+        ));
+        return None;
+    }
+    Some(name.into())
+}
+
+fn slo(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(ratio) if ratio > 0.0 && ratio < 1.0 => Ok(ratio),
+        Ok(percent) if percent > 1.0 && percent < 100.0 => Err(format!(
+            "{text} is not a ratio between 0 and 1; {text} % is {}",
+            (percent * 1e6).round() / 1e8
+        )),
+        _ => Err(format!("\"{text}\" is not a ratio between 0 and 1, such as 0.999")),
+    }
+}
+
+/// Reads the probes once for each site, or once. Answers with the names of the sites.
+fn probes(
+    fields: &Fields<'_>,
+    service: &Arc<str>,
+    defaults: &Defaults<'_>,
+    found: &mut dyn FnMut(probe::Probe),
+) -> Vec<Arc<str>> {
+    let list = fields.take("probes").and_then(|at| at.items()).unwrap_or_default();
+    let mut names: HashMap<Arc<str>, String> = HashMap::new();
+    let mut named = Vec::new();
+    for at in list {
+        let Some(name) = probe::name(&at) else {
+            named.push((at, Arc::from("?")));
+            continue;
+        };
+        if let Some(first) = names.get(&name) {
+            let at = at.quietly("name").unwrap_or(at.clone());
+            at.problem(format!("{first} is called \"{name}\" already; give it its own name"));
+        }
+        names.entry(name.clone()).or_insert_with(|| at.path());
+        named.push((at, name));
+    }
+    let mut scopes = match fields.take("for_each") {
+        None => vec![Scope::default()],
+        // Without the sites every ${site...} would look wrong; they come first.
+        Some(at) => sites::sites(&at).unwrap_or_default(),
+    };
+    for scope in &mut scopes {
+        variables(fields, scope);
+        let scope = &*scope;
+        let within = fields.within(scope);
+        let shared = defaults.shared.over(&within);
+        let parent = Parent { service, shared: &shared };
+        for (at, name) in &named {
+            if let Some(probe) = probe::probe(&at.within(scope), name, &parent) {
+                found(probe);
+            }
+        }
+    }
+    scopes.into_iter().filter_map(|scope| scope.site).collect()
+}
+
+/// Adds `vars`; later ones may name earlier ones.
+fn variables(fields: &Fields<'_>, scope: &mut Scope) {
+    let Some(at) = fields.take("vars") else { return };
+    let mut filled = Vec::new();
+    for (name, at) in at.entries().unwrap_or_default() {
+        let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if name.is_empty() || !name.chars().all(word) {
+            at.problem(format!("\"{name}\" cannot be a variable's name; use a-z 0-9 and _"));
+        } else if name == "site" || name == "secret" {
+            at.problem(format!("\"{name}\" has a meaning already; choose another name"));
+        } else if let Some(text) = at.within(scope).text() {
+            filled.push((name.to_owned(), text.into_owned()));
+        }
+        if let Some((name, text)) = filled.pop() {
+            scope.values.insert(name, text);
+        }
+    }
+}

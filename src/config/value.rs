@@ -1,0 +1,241 @@
+//! Scalars as people write them. A reader here knows a text and nothing of where it stands: it
+//! answers with the value or with half a sentence that says what is wrong and what to write.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use url::{Host, Url};
+
+use super::suggest;
+
+/// Names become label values, path segments and file names.
+const NAME_MAX: usize = 63;
+
+/// `seocho`, `dc-daejeon`, `gov24.login`.
+pub(super) fn name(text: &str) -> Result<String, String> {
+    let first = text.chars().next().is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let rest = text
+        .chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '.' | '-'));
+    if first && rest && text.len() <= NAME_MAX {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "\"{text}\" cannot be a name; use at most {NAME_MAX} of a-z 0-9 _ . - and begin with a \
+         letter or digit (people see the title)"
+    ))
+}
+
+/// Text that is not blank.
+pub(super) fn some_text(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("is empty; give a value or remove the key".into());
+    }
+    Ok(text.to_owned())
+}
+
+/// `30s`, `1m30s`, `500ms`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    if text.parse::<f64>().is_ok() {
+        return Err(format!("\"{text}\" has no unit; write a duration such as \"{text}s\""));
+    }
+    humantime::parse_duration(text)
+        .map_err(|_| format!("\"{text}\" is not a duration; write one such as 30s, 1m30s or 500ms"))
+}
+
+/// A duration of at least `min` and at most `max`.
+pub(super) fn duration_between(
+    min: Duration,
+    max: Duration,
+) -> impl Fn(&str) -> Result<Duration, String> {
+    move |text| {
+        let value = duration(text)?;
+        if value < min {
+            return Err(format!("{text} is too short; the least is {}", spoken(min)));
+        }
+        if value > max {
+            return Err(format!("{text} is too long; the most is {}", spoken(max)));
+        }
+        Ok(value)
+    }
+}
+
+/// A duration in the file's own form.
+pub(super) fn spoken(duration: Duration) -> String {
+    humantime::format_duration(duration).to_string().replace(' ', "")
+}
+
+/// `4KiB`, `1MiB`, `512` bytes; at most `max`.
+pub(super) fn size_up_to(max: u64) -> impl Fn(&str) -> Result<u64, String> {
+    move |text| {
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = (&text[..digits], text[digits..].trim());
+        let factor = match unit {
+            "" | "B" => 1,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "kB" | "KB" | "K" | "k" | "kb" => {
+                return Err(format!("\"{text}\" is ambiguous; write {number}KiB"));
+            }
+            "MB" | "M" | "m" | "mb" => {
+                return Err(format!("\"{text}\" is ambiguous; write {number}MiB"));
+            }
+            _ => return Err(format!("\"{text}\" is not a size; write one such as 4KiB or 1MiB")),
+        };
+        let size = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
+        match size {
+            Some(0) => Err("must be more than 0".into()),
+            Some(size) if size <= max => Ok(size),
+            Some(_) => Err(format!("{text} is too much; the most is {}KiB", max >> 10)),
+            None => Err(format!("\"{text}\" is not a size; write one such as 4KiB or 1MiB")),
+        }
+    }
+}
+
+/// A whole number in a range.
+pub(super) fn whole(range: std::ops::RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String> {
+    move |text| match text.parse::<u32>() {
+        Ok(value) if range.contains(&value) => Ok(value),
+        _ => Err(format!(
+            "\"{text}\" is not a whole number from {} to {}",
+            range.start(),
+            range.end()
+        )),
+    }
+}
+
+/// One of a few words.
+pub(super) fn word<T: Copy>(words: &[(&str, T)]) -> impl Fn(&str) -> Result<T, String> {
+    move |text| {
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+            return Ok(*value);
+        }
+        let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        let hint = suggest::hint_or_list(text, &names);
+        Err(format!("\"{text}\" is not one of the words that can stand here{hint}"))
+    }
+}
+
+/// Whether the text begins with `scheme://`.
+fn scheme(text: &str) -> Option<&str> {
+    let (scheme, _) = text.split_once("://")?;
+    scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)).then_some(scheme)
+}
+
+/// An absolute URL of one of `schemes`; without a scheme it gets `http://`, as with
+/// blackbox_exporter. A password in it is a secret in the file, so it is refused and not repeated
+/// in the message.
+pub(super) fn url(text: &str, schemes: &[&str]) -> Result<Url, String> {
+    let text = text.trim();
+    let whole = match scheme(text) {
+        Some(_) => text.to_owned(),
+        None => format!("http://{text}"),
+    };
+    let url = Url::parse(&whole).map_err(|error| format!("not a URL: {error}"))?;
+    if !schemes.contains(&url.scheme()) {
+        let known = schemes.join("://, ");
+        return Err(format!("{}:// cannot be probed here; use {known}://", url.scheme()));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("a user name or password in a URL would be shown on every page; remove it \
+                    (basic_auth takes a secret)"
+            .into());
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err("the URL has no host".into());
+    }
+    Ok(url)
+}
+
+/// `host:port`, `[2001:db8::1]:443`, or a bare host when there is a default port.
+pub(super) fn host_port(text: &str, default_port: Option<u16>) -> Result<(String, u16), String> {
+    if text.contains("://") {
+        return Err(format!("\"{text}\" is a URL; write host:port"));
+    }
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, _)) if host.contains(':') && !host.starts_with('[') => {
+            return Err(format!("an IPv6 address needs brackets: [{text}] or [{text}]:443"));
+        }
+        Some((host, port)) if !text.ends_with(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let port = match (port, default_port) {
+        (Some(port), _) => match port.parse::<u16>() {
+            Ok(port) if port > 0 => port,
+            _ => return Err(format!("\"{port}\" is not a port from 1 to 65535")),
+        },
+        (None, Some(port)) => port,
+        (None, None) => return Err(format!("\"{text}\" has no port; write host:port")),
+    };
+    Ok((self::host(host)?, port))
+}
+
+/// A host name or address literal (brackets removed), lowercase.
+pub(super) fn host(text: &str) -> Result<String, String> {
+    match Host::parse(text) {
+        Ok(Host::Domain(domain)) if domain.contains(['*', '/', '@', ' ']) => {
+            Err(format!("\"{text}\" is not a host name"))
+        }
+        Ok(Host::Domain(domain)) if !domain.is_empty() => Ok(domain),
+        Ok(Host::Ipv4(address)) => Ok(address.to_string()),
+        Ok(Host::Ipv6(address)) => Ok(address.to_string()),
+        _ => Err(format!("\"{text}\" is not a host name or address")),
+    }
+}
+
+/// `10.0.0.1`, `10.0.0.1:5353`, `[::1]:53`; the port defaults to 53.
+pub(super) fn dns_server(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Ok(address);
+    }
+    text.trim_matches(['[', ']'])
+        .parse::<IpAddr>()
+        .map(|address| SocketAddr::new(address, 53))
+        .map_err(|_| {
+            format!(
+                "\"{text}\" is not an address; a name server is written as 10.0.0.1 or \
+                     10.0.0.1:5353"
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_need_a_unit() {
+        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert!(duration("30").unwrap_err().contains("30s"));
+        assert!(duration("soon").is_err());
+    }
+
+    #[test]
+    fn sizes_are_binary() {
+        let size = size_up_to(1 << 30);
+        assert_eq!(size("4KiB"), Ok(4096));
+        assert_eq!(size("512"), Ok(512));
+        assert!(size("4KB").unwrap_err().contains("4KiB"));
+        assert!(size("0").is_err() && size("99999999999999999999").is_err());
+    }
+
+    #[test]
+    fn hosts_and_ports_are_taken_apart() {
+        assert_eq!(host_port("WWW.gpki.go.kr", Some(443)), Ok(("www.gpki.go.kr".into(), 443)));
+        assert_eq!(host_port("[::1]:8443", None), Ok(("::1".into(), 8443)));
+        assert_eq!(host_port("[::1]", Some(443)), Ok(("::1".into(), 443)));
+        assert!(host_port("::1", Some(443)).unwrap_err().contains("brackets"));
+        assert!(host_port("a:0", None).is_err() && host_port("a", None).is_err());
+        assert!(host_port("https://a/", Some(443)).is_err() && host_port("", Some(1)).is_err());
+    }
+
+    #[test]
+    fn a_url_without_a_scheme_is_http_and_userinfo_is_never_repeated() {
+        let schemes = &["http", "https"];
+        assert_eq!(url("www.gov.kr", schemes).unwrap().as_str(), "http://www.gov.kr/");
+        assert_eq!(url("localhost:8080/x", schemes).unwrap().port(), Some(8080));
+        assert!(!url("https://me:hunter2@a/", schemes).unwrap_err().contains("hunter2"));
+        assert!(url("ftp://a/", schemes).unwrap_err().contains("ftp://"));
+    }
+}

@@ -1,0 +1,479 @@
+//! How the readers move through the tree: an [`At`] is a value and where it stands.
+//!
+//! A reader asks for what it wants (`text`, `fields`, `parse`); what is not there or not right is
+//! noted with its place, and `None` comes back, so that the reader goes on and the next problem is
+//! found too. A reader must therefore never report a second time what `None` stands for.
+
+use std::borrow::Cow;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::cache::Cache;
+use super::document::Document;
+use super::files::Files;
+use super::position::{Place, Step};
+use super::problem::{ConfigError, FileProblems, Problem};
+use super::template::{self, Scope};
+use super::yaml::Node;
+use super::{SecretRef, Template, suggest};
+
+/// Suggestions need a pass over all candidates; with thousands of broken references nobody reads
+/// the last ones.
+const SUGGESTIONS_MAX: usize = 200;
+
+/// What all readers of one load share.
+pub(super) struct Load<'a> {
+    /// Surroundings.
+    pub(super) files: &'a dyn Files,
+    /// Things that are costly to make and named often.
+    pub(super) cache: Cache,
+    /// Declared secrets by name, known before anything that can name one is read.
+    pub(super) secrets: OnceCell<BTreeMap<String, SecretRef>>,
+    /// Declared services by name, with the first place that declares each.
+    pub(super) services: OnceCell<BTreeMap<String, String>>,
+    /// Secrets that requests name, and the hosts they go to.
+    pub(super) used: RefCell<BTreeMap<Arc<str>, BTreeSet<String>>>,
+    /// What `check` should say.
+    pub(super) advice: RefCell<Vec<String>>,
+    found: RefCell<Found>,
+    suggestions_left: Cell<usize>,
+}
+
+/// Problems as they are noted.
+#[derive(Default)]
+struct Found {
+    problems: Vec<Noted>,
+    /// File and path of what was found wrong for a site: for the next site it is the same mistake.
+    per_site: HashMap<(usize, Vec<Step>), usize>,
+    /// File, path and message of everything.
+    seen: HashSet<(usize, Vec<Step>, String)>,
+}
+
+struct Noted {
+    document: usize,
+    steps: Vec<Step>,
+    /// Of a syntax error, which has no path.
+    position: Option<Place>,
+    message: String,
+    sites: Option<Sites>,
+}
+
+/// For which sites of a `for_each` a problem was found.
+struct Sites {
+    first: Arc<str>,
+    last: Arc<str>,
+    others: usize,
+    all: usize,
+}
+
+impl Sites {
+    /// Says which, unless it is all of them.
+    fn describe(&self) -> String {
+        match self.others {
+            others if others + 1 == self.all => String::new(),
+            0 => format!(" (site {})", self.first),
+            others => format!(" (site {} and {others} more)", self.first),
+        }
+    }
+}
+
+impl<'a> Load<'a> {
+    pub(super) fn new(files: &'a dyn Files) -> Load<'a> {
+        Load {
+            files,
+            cache: Cache::default(),
+            secrets: OnceCell::new(),
+            services: OnceCell::new(),
+            used: RefCell::default(),
+            advice: RefCell::default(),
+            found: RefCell::default(),
+            suggestions_left: Cell::new(SUGGESTIONS_MAX),
+        }
+    }
+
+    /// Adds a piece of advice once.
+    pub(super) fn advise(&self, text: String) {
+        let mut advice = self.advice.borrow_mut();
+        if !advice.contains(&text) {
+            advice.push(text);
+        }
+    }
+
+    /// "did you mean" among many names.
+    pub(super) fn hint<'n>(&self, word: &str, names: impl Iterator<Item = &'n str>) -> String {
+        let Some(left) = self.suggestions_left.get().checked_sub(1) else { return String::new() };
+        self.suggestions_left.set(left);
+        suggest::hint(word, names)
+    }
+
+    /// Nothing noted so far.
+    pub(super) fn is_clean(&self) -> bool {
+        self.found.borrow().problems.is_empty()
+    }
+
+    fn note(&self, at: &At<'_>, message: String) {
+        let found = &mut *self.found.borrow_mut();
+        let steps = at.steps();
+        let index = found.problems.len();
+        if let Some(site) = &at.scope.site {
+            let known = found.per_site.get(&(at.document.index, steps.clone()));
+            if let Some(sites) = known.and_then(|known| found.problems[*known].sites.as_mut())
+                && sites.first != *site
+            {
+                sites.others += usize::from(sites.last != *site);
+                sites.last = site.clone();
+                return;
+            }
+        }
+        if !found.seen.insert((at.document.index, steps.clone(), message.clone())) {
+            return;
+        }
+        if at.scope.site.is_some() {
+            found.per_site.entry((at.document.index, steps.clone())).or_insert(index);
+        }
+        let sites = at.scope.site.clone().map(|site| Sites {
+            first: site.clone(),
+            last: site,
+            others: 0,
+            all: at.scope.sites,
+        });
+        let document = at.document.index;
+        found.problems.push(Noted { document, steps, position: None, message, sites });
+    }
+
+    /// Notes what is wrong with a file as a whole, or with its syntax at one place.
+    pub(super) fn note_file(&self, document: usize, position: Option<Place>, message: String) {
+        let steps = Vec::new();
+        let noted = Noted { document, steps, position, message, sites: None };
+        self.found.borrow_mut().problems.push(noted);
+    }
+
+    /// Everything noted, with places, or `None` when there is nothing.
+    pub(super) fn error(&self, documents: &[Rc<Document>]) -> Option<ConfigError> {
+        let found = self.found.borrow();
+        let mut files: BTreeMap<usize, Vec<Problem>> = BTreeMap::new();
+        for noted in &found.problems {
+            let position = noted.position.or_else(|| {
+                let steps = Some(&noted.steps).filter(|steps| !steps.is_empty())?;
+                documents[noted.document].positions()?.find(steps)
+            });
+            let sites = noted.sites.as_ref().map(Sites::describe).unwrap_or_default();
+            let message = format!("{}{sites}", noted.message);
+            let problem = Problem { position, path: path_text(&noted.steps), message };
+            files.entry(noted.document).or_default().push(problem);
+        }
+        let files: Vec<FileProblems> = files
+            .into_iter()
+            .map(|(index, mut problems)| {
+                problems.sort_by_key(|problem| problem.position);
+                FileProblems { file: documents[index].path.clone(), problems }
+            })
+            .collect();
+        (!files.is_empty()).then_some(ConfigError { files })
+    }
+}
+
+/// A value and where it stands.
+#[derive(Clone)]
+pub(super) struct At<'a> {
+    pub(super) node: &'a Node,
+    pub(super) document: &'a Document,
+    pub(super) load: &'a Load<'a>,
+    pub(super) scope: &'a Scope,
+    trail: Option<Rc<Trail<'a>>>,
+}
+
+/// The way to a value, shared by its siblings.
+struct Trail<'a> {
+    parent: Option<Rc<Trail<'a>>>,
+    step: Turn<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Turn<'a> {
+    Key(&'a str, usize),
+    Item(usize),
+}
+
+impl<'a> At<'a> {
+    /// The whole of a file.
+    pub(super) fn root(document: &'a Document, load: &'a Load<'a>, scope: &'a Scope) -> At<'a> {
+        At { node: &document.root, document, load, scope, trail: None }
+    }
+
+    /// The same value with other names to fill in.
+    pub(super) fn within<'b>(&self, scope: &'b Scope) -> At<'b>
+    where
+        'a: 'b,
+    {
+        At { scope, ..self.clone() }
+    }
+
+    fn child(&self, node: &'a Node, step: Turn<'a>) -> At<'a> {
+        let trail = Some(Rc::new(Trail { parent: self.trail.clone(), step }));
+        At { node, trail, ..*self }
+    }
+
+    fn steps(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let mut trail = &self.trail;
+        while let Some(turn) = trail {
+            steps.push(match turn.step {
+                Turn::Key(key, nth) => Step::Key(key.to_owned(), nth),
+                Turn::Item(index) => Step::Item(index),
+            });
+            trail = &turn.parent;
+        }
+        steps.reverse();
+        steps
+    }
+
+    /// Such as `services[0].name`.
+    pub(super) fn path(&self) -> String {
+        path_text(&self.steps())
+    }
+
+    /// How many steps below the top: of two settings the deeper one is the more special.
+    pub(super) fn depth(&self) -> usize {
+        std::iter::successors(self.trail.as_deref(), |trail| trail.parent.as_deref()).count()
+    }
+
+    /// Notes what is wrong with this value.
+    pub(super) fn problem(&self, message: impl Into<String>) {
+        self.load.note(self, message.into());
+    }
+
+    /// Unwraps a reader's answer, noting its complaint.
+    pub(super) fn settle<T>(&self, result: Result<T, String>) -> Option<T> {
+        result.map_err(|message| self.problem(message)).ok()
+    }
+
+    /// The scalar as written in the file, before names are filled in. `None`: not a scalar.
+    pub(super) fn written(&self) -> Option<Cow<'a, str>> {
+        let plain = match self.node {
+            Node::Text(text) => return Some(Cow::Borrowed(text)),
+            Node::Bool(value) => value.to_string(),
+            Node::Int(value) => value.to_string(),
+            Node::Float(value) => value.to_string(),
+            Node::Null | Node::List(_) | Node::Map(_) | Node::Tagged => return None,
+        };
+        let positions = self.document.positions();
+        let source = positions.and_then(|positions| positions.source(&self.steps()));
+        Some(Cow::Owned(source.map_or(plain, str::to_owned)))
+    }
+
+    fn scalar(&self) -> Option<Cow<'a, str>> {
+        let text = self.written();
+        if text.is_none() {
+            self.expected("text");
+        }
+        text
+    }
+
+    /// Notes that something else was expected here.
+    pub(super) fn expected(&self, what: &str) {
+        match self.node {
+            Node::Null => self.problem("has no value; give one or remove the key"),
+            Node::Tagged => self.problem("YAML tags (!name) have no meaning here; remove it"),
+            node => self.problem(format!("expected {what}, found {}", node.describe())),
+        }
+    }
+
+    /// Text with site columns and variables filled in.
+    pub(super) fn text(&self) -> Option<Cow<'a, str>> {
+        let text = self.scalar()?;
+        if template::is_plain(&text) {
+            return Some(text);
+        }
+        self.settle(template::fill(&text, self.scope)).map(Cow::Owned)
+    }
+
+    /// Text that may hold secrets.
+    pub(super) fn template(&self) -> Option<Template> {
+        let text = self.scalar()?;
+        if template::is_plain(&text) {
+            return Some(Template::plain(text));
+        }
+        let none = BTreeMap::new();
+        let secrets = self.load.secrets.get().unwrap_or(&none);
+        self.settle(template::compile(&text, self.scope, secrets))
+    }
+
+    /// Text that `reader` understands.
+    pub(super) fn parse<T>(&self, reader: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        let text = self.text()?;
+        self.settle(reader(&text))
+    }
+
+    /// `true` or `false`.
+    pub(super) fn flag(&self) -> Option<bool> {
+        match self.node {
+            Node::Bool(value) => Some(*value),
+            Node::Text(text) if ["yes", "no", "on", "off"].contains(&text.as_str()) => {
+                self.problem(format!("\"{text}\" is text in YAML; write true or false"));
+                None
+            }
+            _ => {
+                self.expected("true or false");
+                None
+            }
+        }
+    }
+
+    /// The items of a list.
+    pub(super) fn items(&self) -> Option<Vec<At<'a>>> {
+        match self.node {
+            Node::List(items) => Some(self.numbered(items)),
+            _ => {
+                self.expected("a list");
+                None
+            }
+        }
+    }
+
+    /// The items of a list, or the value itself as the only one.
+    pub(super) fn one_or_many(&self) -> Vec<At<'a>> {
+        match self.node {
+            Node::List(items) => self.numbered(items),
+            _ => vec![self.clone()],
+        }
+    }
+
+    fn numbered(&self, items: &'a [Node]) -> Vec<At<'a>> {
+        let items = items.iter().enumerate();
+        items.map(|(index, node)| self.child(node, Turn::Item(index))).collect()
+    }
+
+    /// Keys and values of a mapping whose keys are free; a key that comes twice is noted.
+    pub(super) fn entries(&self) -> Option<Vec<(&'a str, At<'a>)>> {
+        let Node::Map(entries) = self.node else {
+            self.expected("a mapping");
+            return None;
+        };
+        let mut seen: HashMap<&str, usize> = HashMap::with_capacity(entries.len());
+        let mut children = Vec::with_capacity(entries.len());
+        for (key, value) in entries {
+            let count = seen.entry(key).or_default();
+            let child = self.child(value, Turn::Key(key, *count));
+            *count += 1;
+            if *count > 1 {
+                child.problem("this key is here for the second time; keep one of them");
+            } else {
+                children.push((key.as_str(), child));
+            }
+        }
+        Some(children)
+    }
+
+    /// The value of a key of a mapping that another reader looks at as a whole.
+    pub(super) fn quietly(&self, key: &str) -> Option<At<'a>> {
+        let Node::Map(entries) = self.node else { return None };
+        let (key, value) = entries.iter().find(|(name, _)| name == key)?;
+        Some(self.child(value, Turn::Key(key, 0)))
+    }
+
+    /// The mapping's values by key; unknown and repeated keys are noted.
+    pub(super) fn fields(&self, known: &[&str]) -> Option<Fields<'a>> {
+        let entries = self.entries()?;
+        for (key, value) in &entries {
+            if known.contains(key) {
+                continue;
+            }
+            if *key == "<<" {
+                value.problem("merge keys are not supported; put what is shared into defaults");
+                continue;
+            }
+            value.problem(format!("unknown key{}", suggest::hint_or_list(key, known)));
+        }
+        Some(Fields { at: self.clone(), entries })
+    }
+}
+
+/// A mapping with known keys.
+pub(super) struct Fields<'a> {
+    /// The mapping itself.
+    pub(super) at: At<'a>,
+    entries: Vec<(&'a str, At<'a>)>,
+}
+
+impl<'a> Fields<'a> {
+    /// The same values with other names to fill in.
+    pub(super) fn within<'b>(&self, scope: &'b Scope) -> Fields<'b>
+    where
+        'a: 'b,
+    {
+        let entries = self.entries.iter().map(|(key, at)| (*key, at.within(scope))).collect();
+        Fields { at: self.at.within(scope), entries }
+    }
+
+    /// The value of a key. A key without a value is noted and counts as absent.
+    pub(super) fn take(&self, key: &str) -> Option<At<'a>> {
+        let at = self.raw(key)?;
+        if *at.node == Node::Null {
+            at.expected("a value");
+            return None;
+        }
+        Some(at)
+    }
+
+    /// As [`Fields::take`], a missing value included.
+    fn raw(&self, key: &str) -> Option<At<'a>> {
+        self.entries.iter().find(|(name, _)| *name == key).map(|(_, at)| at.clone())
+    }
+
+    /// Whether the key is there at all.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.raw(key).is_some()
+    }
+
+    /// The value of a key that must be there.
+    pub(super) fn need(&self, key: &str) -> Option<At<'a>> {
+        if !self.has(key) {
+            self.at.problem(format!("\"{key}\" is missing"));
+        }
+        self.take(key)
+    }
+
+    /// The value as `reader` understands it.
+    pub(super) fn parse<T>(
+        &self,
+        key: &str,
+        reader: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        self.take(key)?.parse(reader)
+    }
+
+    /// A non-empty text.
+    pub(super) fn text(&self, key: &str) -> Option<String> {
+        self.parse(key, super::value::some_text)
+    }
+
+    /// The keys of `choices` that are there.
+    pub(super) fn present<'c>(&self, choices: &[&'c str]) -> Vec<&'c str> {
+        choices.iter().copied().filter(|key| self.has(key)).collect()
+    }
+}
+
+/// `services[0].probes[1].http.expect.header["X Y"]`.
+fn path_text(steps: &[Step]) -> String {
+    let mut text = String::new();
+    for step in steps {
+        match step {
+            Step::Item(index) => text.push_str(&format!("[{index}]")),
+            Step::Key(key, _) if is_word(key) => {
+                if !text.is_empty() {
+                    text.push('.');
+                }
+                text.push_str(key);
+            }
+            Step::Key(key, _) => text.push_str(&format!("[{key:?}]")),
+        }
+    }
+    text
+}
+
+fn is_word(key: &str) -> bool {
+    !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+}
