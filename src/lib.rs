@@ -25,3 +25,5 @@ pub mod server;
 pub mod cli;
 pub mod log;
 pub mod signals;
+
+pub mod lab;

@@ -1,0 +1,193 @@
+//! The JSON side of the control page.
+//!
+//! `curl -d '{"system":"gpki","fault":"stall_large"}' http://localhost:10916/api/faults`
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::{clear as clear_fault, set as set_fault};
+use crate::lab::estate::World;
+use crate::lab::faults::{Fault, Kind, Mistake};
+use crate::lab::page::{self, Fields};
+use crate::lab::systems::{self, System};
+
+/// What can be switched.
+pub(super) async fn faults(State(world): State<Arc<World>>) -> Response {
+    let kinds: Vec<Value> = Kind::ALL
+        .iter()
+        .map(|kind| {
+            json!({
+                "fault": kind.name(), "title": kind.title(), "meaning": kind.english(),
+                "default_value": kind.default_value(),
+            })
+        })
+        .collect();
+    ok(json!({ "faults": kinds, "systems": states(&world, systems::ALL) }))
+}
+
+/// `{"system": "gpki", "fault": "latency=3s"}`, or with `"value": "3s"` apart.
+pub(super) async fn set(State(world): State<Arc<World>>, body: Bytes) -> Response {
+    answer(&world, asked(&body).and_then(|asked| set_fault(&world, &asked.system, &asked.fault)))
+}
+
+/// The same with DELETE: in the body, or `?system=gpki&fault=latency`. Without a fault, all of them.
+pub(super) async fn clear(
+    State(world): State<Arc<World>>,
+    RawQuery(query): RawQuery,
+    body: Bytes,
+) -> Response {
+    let asked = match query {
+        Some(query) => {
+            let fields = Fields::parse(query.as_bytes(), encoding_rs::UTF_8);
+            Ok(Asked { system: fields.text("system").into(), fault: fields.text("fault").into() })
+        }
+        None => asked(&body),
+    };
+    answer(&world, asked.and_then(|asked| clear_fault(&world, &asked.system, &asked.fault)))
+}
+
+/// Every system: address, faults, sessions, locked accounts.
+pub(super) async fn systems(State(world): State<Arc<World>>) -> Response {
+    ok(json!({ "systems": states(&world, systems::ALL) }))
+}
+
+/// Who is signed in, with `?system=` at one system.
+pub(super) async fn sessions(
+    State(world): State<Arc<World>>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let fields = Fields::parse(query.unwrap_or_default().as_bytes(), encoding_rs::UTF_8);
+    let name = match fields.text("system") {
+        "" => "all",
+        name => name,
+    };
+    let chosen = match systems::select(name) {
+        Ok(chosen) => chosen,
+        Err(mistake) => return refused(&mistake),
+    };
+    let open: Vec<Value> = chosen
+        .iter()
+        .flat_map(|system| {
+            world.site(system).sessions.signed_in().into_iter().map(|session| {
+                json!({
+                    "system": system.name, "user": session.user,
+                    "idle_seconds": session.idle.as_secs_f64(),
+                })
+            })
+        })
+        .collect();
+    ok(json!({ "count": open.len(), "sessions": open }))
+}
+
+/// `{"system": "gpki"}`: what the help desk does after a lockout.
+pub(super) async fn reset(State(world): State<Arc<World>>, body: Bytes) -> Response {
+    let chosen = asked(&body).and_then(|asked| systems::select(&asked.system));
+    if let Ok(chosen) = &chosen {
+        chosen.iter().for_each(|system| world.site(system).accounts.reset());
+    }
+    answer(&world, chosen)
+}
+
+/// Where the drill is.
+pub(super) async fn replay(State(world): State<Arc<World>>) -> Response {
+    let state = world.drill.borrow().clone();
+    let Some(state) = state else { return ok(json!({ "playing": false })) };
+    let events: Vec<Value> = state
+        .drill
+        .events
+        .iter()
+        .enumerate()
+        .map(|(index, event)| {
+            json!({
+                "at": state.drill.clock(event.at), "done": index < state.done,
+                "note_ko": event.note.ko, "note_en": event.note.en,
+            })
+        })
+        .collect();
+    ok(json!({
+        "playing": !state.finished(), "title_ko": state.drill.title.ko,
+        "title_en": state.drill.title.en, "clock": state.drill.clock(state.now),
+        "speed": state.speed, "events": events,
+    }))
+}
+
+/// Anything else.
+pub(super) async fn not_found() -> Response {
+    let valid = [
+        "GET /",
+        "GET /api/faults",
+        "POST /api/faults",
+        "DELETE /api/faults",
+        "GET /api/systems",
+        "GET /api/sessions",
+        "POST /api/accounts/reset",
+        "GET /api/replay",
+        "GET /pki/root.pem",
+        "GET /pki/intermediate.cer",
+    ];
+    page::json(StatusCode::NOT_FOUND, &json!({ "error": "no such page", "valid": valid }))
+}
+
+struct Asked {
+    system: String,
+    fault: String,
+}
+
+fn asked(body: &[u8]) -> Result<Asked, Mistake> {
+    const KEYS: [&str; 3] = ["system", "fault", "value"];
+    let wrong = |message: &str| Mistake { message: message.to_owned(), valid: Vec::new() };
+    let value: Value = serde_json::from_slice(body)
+        .map_err(|error| wrong(&format!("the body is not JSON: {error}")))?;
+    let Some(object) = value.as_object() else { return Err(wrong("the body is not an object")) };
+    if let Some(key) = object.keys().find(|key| !KEYS.contains(&key.as_str())) {
+        return Err(Mistake::unknown("key", key, KEYS));
+    }
+    let text = |key: &str| match object.get(key) {
+        None => Ok(String::new()),
+        Some(Value::String(text)) => Ok(text.clone()),
+        Some(Value::Number(number)) => Ok(number.to_string()),
+        Some(_) => Err(wrong(&format!("\"{key}\" is not text"))),
+    };
+    let (fault, value) = (text("fault")?, text("value")?);
+    let fault = if value.is_empty() { fault } else { format!("{fault}={value}") };
+    Ok(Asked { system: text("system")?, fault })
+}
+
+fn answer(world: &World, done: Result<Vec<&'static System>, Mistake>) -> Response {
+    match done {
+        Ok(chosen) => ok(json!({ "systems": states(world, &chosen) })),
+        Err(mistake) => refused(&mistake),
+    }
+}
+
+fn refused(mistake: &Mistake) -> Response {
+    let error = json!({ "error": mistake.message, "valid": mistake.valid });
+    page::json(StatusCode::BAD_REQUEST, &error)
+}
+
+fn ok(value: Value) -> Response {
+    page::json(StatusCode::OK, &value)
+}
+
+fn states(world: &World, chosen: &[&'static System]) -> Vec<Value> {
+    chosen
+        .iter()
+        .map(|system| {
+            let site = world.site(system);
+            let set = world.faults.of(system);
+            let faults: Vec<String> =
+                set.switched_on().map(|fault: Fault| fault.to_string()).collect();
+            json!({
+                "system": system.name, "service": system.service, "title": system.title,
+                "url": site.base, "needs": system.needs, "faults": faults,
+                "open_sessions": site.sessions.signed_in().len(),
+                "locked_accounts": site.accounts.locked(),
+            })
+        })
+        .collect()
+}

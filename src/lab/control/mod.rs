@@ -1,0 +1,147 @@
+//! The control page and its JSON API: what is broken, and the switches.
+//!
+//! The page works without scripts: every switch is a form. Both sides answer an unknown system or
+//! fault with the list of valid ones.
+
+mod api;
+mod page;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::response::Response;
+use axum::routing::{get, post};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+
+use super::estate::World;
+use super::faults::{Fault, Kind, Mistake};
+use super::page::Fields;
+use super::site::redirect;
+use super::systems::{self, System};
+
+/// A switch is a few words.
+const MAX_BODY_BYTES: usize = 16 * 1024;
+
+/// Page, API, certificates.
+pub fn router(world: Arc<World>) -> Router {
+    Router::new()
+        .route("/", get(show))
+        .route("/faults", post(switch))
+        .route("/accounts/reset", post(reset))
+        .route("/api/faults", get(api::faults).post(api::set).delete(api::clear))
+        .route("/api/systems", get(api::systems))
+        .route("/api/sessions", get(api::sessions))
+        .route("/api/accounts/reset", post(api::reset))
+        .route("/api/replay", get(api::replay))
+        .route("/pki/root.pem", get(root))
+        .route("/pki/intermediate.cer", get(intermediate))
+        .fallback(api::not_found)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .with_state(world)
+}
+
+async fn show(State(world): State<Arc<World>>) -> Response {
+    html(StatusCode::OK, page::render(&world, None))
+}
+
+/// A button: `system`, `fault`, `action` (set or clear).
+async fn switch(State(world): State<Arc<World>>, headers: HeaderMap, body: Bytes) -> Response {
+    if is_cross_site(&headers) {
+        return html(StatusCode::FORBIDDEN, page::render(&world, Some("cross-site request")));
+    }
+    let fields = Fields::parse(&body, encoding_rs::UTF_8);
+    let (system, fault) = (fields.text("system"), fields.text("fault"));
+    let done = match fields.text("action") {
+        "clear" => clear(&world, system, fault),
+        _ => set(&world, system, fault),
+    };
+    match done {
+        Ok(_) => redirect(&anchor(system)),
+        Err(mistake) => {
+            html(StatusCode::BAD_REQUEST, page::render(&world, Some(&mistake.to_string())))
+        }
+    }
+}
+
+async fn reset(State(world): State<Arc<World>>, headers: HeaderMap, body: Bytes) -> Response {
+    if is_cross_site(&headers) {
+        return html(StatusCode::FORBIDDEN, page::render(&world, Some("cross-site request")));
+    }
+    let fields = Fields::parse(&body, encoding_rs::UTF_8);
+    match systems::select(fields.text("system")) {
+        Ok(chosen) => {
+            chosen.iter().for_each(|system| world.site(system).accounts.reset());
+            redirect(&anchor(fields.text("system")))
+        }
+        Err(mistake) => {
+            html(StatusCode::BAD_REQUEST, page::render(&world, Some(&mistake.to_string())))
+        }
+    }
+}
+
+/// Back to the card whose button was pressed.
+fn anchor(system: &str) -> String {
+    if systems::find(system).is_some() { format!("/#{system}") } else { "/".to_owned() }
+}
+
+/// Browsers say where a request comes from; another site must not press our buttons.
+fn is_cross_site(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site")
+}
+
+async fn root(State(world): State<Arc<World>>) -> Response {
+    file("application/x-pem-file", world.pki.root_pem())
+}
+
+async fn intermediate(State(world): State<Arc<World>>) -> Response {
+    file("application/pkix-cert", world.pki.intermediate_der().to_vec())
+}
+
+/// Switches a fault on for every system that the name means.
+fn set(world: &World, system: &str, fault: &str) -> Result<Vec<&'static System>, Mistake> {
+    let (chosen, fault) = (systems::select(system)?, Fault::parse(fault)?);
+    for system in &chosen {
+        tracing::info!(system = system.name, %fault, "lab fault set");
+        world.faults.set(system, fault);
+    }
+    Ok(chosen)
+}
+
+/// Switches a kind off, or everything with `all` or nothing.
+fn clear(world: &World, system: &str, fault: &str) -> Result<Vec<&'static System>, Mistake> {
+    let chosen = systems::select(system)?;
+    let kind = match fault {
+        "" | "all" => None,
+        name => Some(Kind::from_name(name).ok_or_else(|| {
+            let valid = Kind::ALL.iter().map(|kind| kind.name()).chain(["all"]);
+            Mistake::unknown("fault", name, valid)
+        })?),
+    };
+    for system in &chosen {
+        let fault = kind.map_or("all", Kind::name);
+        tracing::info!(system = system.name, fault, "lab fault cleared");
+        match kind {
+            Some(kind) => world.faults.clear(system, kind),
+            None => world.faults.clear_all(system),
+        }
+    }
+    Ok(chosen)
+}
+
+fn html(status: StatusCode, text: String) -> Response {
+    let mut response = file("text/html; charset=utf-8", text);
+    *response.status_mut() = status;
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'";
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn file(kind: &'static str, content: impl Into<Body>) -> Response {
+    let mut response = Response::new(content.into());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}

@@ -1,0 +1,162 @@
+//! One system's socket: listens, refuses, stalls, speaks TLS and hands requests to the pages.
+//!
+//! A refusing system keeps its port: a socket that is bound and does not listen makes the kernel
+//! answer with a reset and lets nobody else take the number.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use super::faults::{FaultSet, Kind};
+use super::gate::Gate;
+
+/// Connections of one system at a time; more wait in the kernel's queue.
+const MAX_CONNECTIONS: usize = 2_048;
+/// The kernel's queue.
+const BACKLOG: u32 = 1_024;
+/// A client that has not finished its handshake or its request head by then is let go.
+const CLIENT_PATIENCE: Duration = Duration::from_secs(30);
+/// A connection that was accepted and is never answered is kept this long, beyond any probe's
+/// timeout.
+const STALL_LASTS: Duration = Duration::from_secs(180);
+/// Pause after an accept error such as too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A bound port that does not listen yet.
+pub struct Host {
+    address: SocketAddr,
+    socket: Socket,
+}
+
+enum Socket {
+    Listening(TcpListener),
+    Refusing(TcpSocket),
+    /// The port could not be had back; tried again at the next change.
+    Lost,
+}
+
+impl Host {
+    /// Takes the port.
+    pub fn bind(address: SocketAddr) -> io::Result<Host> {
+        let socket = bound(address)?;
+        Ok(Host { address: socket.local_addr()?, socket: Socket::Refusing(socket) })
+    }
+
+    /// Where it is, with the real port when 0 was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until told to stop.
+    pub async fn serve(
+        mut self,
+        tls: TlsAcceptor,
+        app: Router,
+        mut faults: watch::Receiver<FaultSet>,
+        stop: CancellationToken,
+    ) {
+        let mut connections = JoinSet::new();
+        let served = faults.clone();
+        loop {
+            let set = faults.borrow_and_update().clone();
+            let now = Instant::now();
+            let refuse = set.active(Kind::Refuse, now).is_some();
+            if refuse {
+                connections.abort_all();
+            }
+            if let Err(error) = self.switch(refuse) {
+                tracing::warn!(address = %self.address, %error, "lab port lost");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                changed = faults.changed() => if changed.is_err() { return },
+                () = until(set.next_change(now)) => {}
+                Some(_) = connections.join_next() => {}
+                stream = self.accept(), if connections.len() < MAX_CONNECTIONS => {
+                    connections.spawn(connection(stream, tls.clone(), app.clone(), served.clone()));
+                }
+            }
+        }
+    }
+
+    fn switch(&mut self, refuse: bool) -> io::Result<()> {
+        self.socket = match (std::mem::replace(&mut self.socket, Socket::Lost), refuse) {
+            (Socket::Listening(listener), true) => {
+                drop(listener);
+                Socket::Refusing(bound(self.address)?)
+            }
+            (Socket::Refusing(socket), false) => Socket::Listening(socket.listen(BACKLOG)?),
+            (Socket::Lost, false) => Socket::Listening(bound(self.address)?.listen(BACKLOG)?),
+            (Socket::Lost, true) => Socket::Refusing(bound(self.address)?),
+            (kept, _) => kept,
+        };
+        Ok(())
+    }
+
+    async fn accept(&self) -> TcpStream {
+        let Socket::Listening(listener) = &self.socket else {
+            return std::future::pending().await;
+        };
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => return stream,
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            }
+        }
+    }
+}
+
+fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+async fn until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// One client, from the handshake to its end. What goes wrong here is the client's to report.
+async fn connection(
+    stream: TcpStream,
+    tls: TlsAcceptor,
+    app: Router,
+    mut faults: watch::Receiver<FaultSet>,
+) {
+    let _ = stream.set_nodelay(true);
+    let answered = faults.wait_for(|set| !set.bites(Kind::Stall));
+    if tokio::time::timeout(STALL_LASTS, answered).await.is_err() {
+        return;
+    }
+    let Ok(Ok(stream)) = tokio::time::timeout(CLIENT_PATIENCE, tls.accept(stream)).await else {
+        return;
+    };
+    let stream = TokioIo::new(Gate::new(stream, faults));
+    let _ = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(CLIENT_PATIENCE)
+        .half_close(false)
+        .serve_connection(stream, TowerToHyperService::new(app))
+        .await;
+}
+
+/// The TLS side of a system.
+pub fn acceptor(chains: super::pki::Chains) -> Result<TlsAcceptor, rustls::Error> {
+    Ok(TlsAcceptor::from(Arc::new(super::pki::server_config(chains)?)))
+}
