@@ -1,32 +1,189 @@
 //! Reads secrets and writes them into templates, only for the hosts they are bound to.
+//!
+//! A value is read when a request is written, so that a rotated file counts at once; a file is
+//! read again only when its time, size or inode changed.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::fs::{self, Metadata};
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use crate::config::{SecretRef, Template};
-use crate::outcome::Failure;
+use crate::config::{Part, SecretRef, SecretSource, Template};
+use crate::outcome::{Failure, Reason};
 use crate::secret::Secret;
 
+/// The largest secret file that is read: a key or a token, not a disk image given by mistake.
+const MAX_SECRET_BYTES: u64 = 64 * 1024;
+
 /// The secrets of the configuration.
-pub struct Vault {}
+#[derive(Default)]
+pub struct Vault {
+    secrets: RwLock<BTreeMap<Arc<str>, SecretRef>>,
+    /// Bounded by the configuration: only named files get in, and a reload empties it.
+    files: Mutex<BTreeMap<PathBuf, (Stamp, Secret)>>,
+}
+
+/// What changes when a file is written or replaced.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    size: u64,
+    mtime: (i64, i64),
+}
+
+impl Stamp {
+    fn of(meta: &Metadata) -> Stamp {
+        Stamp { inode: meta.ino(), size: meta.size(), mtime: (meta.mtime(), meta.mtime_nsec()) }
+    }
+}
 
 impl Vault {
     /// Nothing is read yet.
     pub fn new(secrets: &BTreeMap<Arc<str>, SecretRef>) -> Vault {
-        let _ = secrets;
-        unimplemented!()
+        Vault { secrets: RwLock::new(secrets.clone()), files: Mutex::default() }
     }
 
     /// Takes over the references of a reloaded configuration.
     pub fn replace(&self, secrets: &BTreeMap<Arc<str>, SecretRef>) {
-        let _ = secrets;
-        unimplemented!()
+        *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = secrets.clone();
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// The text to send to `host`: `secret_missing` when a file is gone, `secret_host` when a
     /// secret is not bound to the host.
     pub fn render(&self, template: &Template, host: &str) -> Result<Secret, Failure> {
-        let _ = (template, host);
-        unimplemented!()
+        let mut text = String::new();
+        for part in &template.parts {
+            match part {
+                Part::Text(plain) => text.push_str(plain),
+                Part::Secret(name) => text.push_str(self.reveal(name, host)?.expose()),
+            }
+        }
+        Ok(Secret::new(text))
+    }
+
+    fn reveal(&self, name: &str, host: &str) -> Result<Secret, Failure> {
+        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(secret) = secrets.get(name) else {
+            return Err(missing(name, "is not configured"));
+        };
+        if !secret.hosts.iter().any(|bound| bound.eq_ignore_ascii_case(host)) {
+            return Err(Failure::new(
+                Reason::SecretHost,
+                format!("secret {name} is not bound to {host} and was not sent"),
+            ));
+        }
+        match &secret.source {
+            SecretSource::Env(variable) => match std::env::var(variable) {
+                Ok(value) if !value.is_empty() => Ok(Secret::new(value)),
+                Ok(_) => Err(missing(name, &format!("is empty in the environment ({variable})"))),
+                Err(_) => Err(missing(name, &format!("is not in the environment ({variable})"))),
+            },
+            SecretSource::File(path) => self.read(path).map_err(|why| {
+                missing(name, &format!("cannot be read from {}: {why}", path.display()))
+            }),
+        }
+    }
+
+    fn read(&self, path: &Path) -> Result<Secret, String> {
+        let stamp = Stamp::of(&fs::metadata(path).map_err(|error| error.kind().to_string())?);
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((seen, secret)) = files.get(path)
+            && *seen == stamp
+        {
+            return Ok(secret.clone());
+        }
+        let secret = read_secret(path)?;
+        files.insert(path.to_owned(), (stamp, secret.clone()));
+        Ok(secret)
+    }
+}
+
+/// One trailing newline is what an editor or `echo` adds; anything else belongs to the secret.
+fn read_secret(path: &Path) -> Result<Secret, String> {
+    let file = fs::File::open(path).map_err(|error| error.kind().to_string())?;
+    let mut bytes = Vec::new();
+    let read = file.take(MAX_SECRET_BYTES + 1).read_to_end(&mut bytes);
+    read.map_err(|error| error.kind().to_string())?;
+    if bytes.len() as u64 > MAX_SECRET_BYTES {
+        return Err(format!("it is larger than {MAX_SECRET_BYTES} bytes"));
+    }
+    // The error of from_utf8 holds the bytes and must not be shown.
+    let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())?;
+    let text = text.strip_suffix('\n').map_or(text.as_str(), |t| t.strip_suffix('\r').unwrap_or(t));
+    if text.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    Ok(Secret::new(text))
+}
+
+fn missing(name: &str, why: &str) -> Failure {
+    Failure::new(Reason::SecretMissing, format!("secret {name} {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vault(path: &Path, hosts: &[&str]) -> Vault {
+        let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let secret = SecretRef { source: SecretSource::File(path.to_owned()), hosts };
+        Vault::new(&BTreeMap::from([("pass".into(), secret)]))
+    }
+
+    fn template() -> Template {
+        Template { parts: vec![Part::Text("p=".into()), Part::Secret("pass".into())] }
+    }
+
+    #[test]
+    fn one_trailing_newline_is_dropped_and_a_rotated_file_is_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pass");
+        fs::write(&path, "old \n\n").unwrap();
+        let vault = vault(&path, &["a.go.kr"]);
+        assert_eq!(vault.render(&template(), "A.go.kr").unwrap().expose(), "p=old \n");
+        let new = dir.path().join("new");
+        fs::write(&new, "new \n\n").unwrap();
+        fs::rename(&new, &path).unwrap();
+        assert_eq!(vault.render(&template(), "a.go.kr").unwrap().expose(), "p=new \n");
+    }
+
+    #[test]
+    fn a_secret_goes_to_no_other_host_and_the_failure_does_not_show_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pass");
+        fs::write(&path, "hunter2-canary").unwrap();
+        let failure = vault(&path, &["a.go.kr"]).render(&template(), "evil.example").err().unwrap();
+        assert_eq!(failure.reason, Reason::SecretHost);
+        assert!(!failure.to_string().contains("canary"), "{failure}");
+    }
+
+    #[test]
+    fn missing_empty_binary_and_huge_files_are_secret_missing_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let contents: [Option<&[u8]>; 4] =
+            [None, Some(b"\n"), Some(b"\xff\xfe"), Some(&[b'a'; 70_000])];
+        for (number, content) in contents.into_iter().enumerate() {
+            let path = dir.path().join(number.to_string());
+            if let Some(content) = content {
+                fs::write(&path, content).unwrap();
+            }
+            let failure = vault(&path, &["a"]).render(&template(), "a").err().unwrap();
+            assert_eq!(failure.reason, Reason::SecretMissing);
+            assert!(failure.detail.starts_with("secret pass "), "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_reload_takes_over_new_references() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pass");
+        fs::write(&path, "x").unwrap();
+        let vault = vault(&path, &["a"]);
+        vault.replace(&BTreeMap::new());
+        let failure = vault.render(&template(), "a").err().unwrap();
+        assert_eq!(failure.reason, Reason::SecretMissing);
     }
 }

@@ -60,7 +60,7 @@ pub async fn connect(
 
 /// How much a failure says of the target: an answer most, a missing route of this machine (no
 /// IPv6 here, say) least.
-fn informs(reason: Reason) -> u8 {
+pub(crate) fn informs(reason: Reason) -> u8 {
     match reason {
         Reason::ConnectRefused | Reason::ConnectionReset => 3,
         Reason::ConnectTimeout => 2,

@@ -15,6 +15,7 @@ mod verdict;
 mod watched;
 mod witness;
 
+use crate::config::Config;
 use crate::vault::Vault;
 
 /// What every probe is built with.
@@ -25,4 +26,21 @@ pub struct Net {
     pub trust: trust::Trusts,
     /// Secrets.
     pub vault: Vault,
+}
+
+impl Net {
+    /// Reads and binds nothing: that happens when the first probe asks.
+    pub fn new(config: &Config) -> Net {
+        Net {
+            resolvers: resolve::Resolvers::new(),
+            trust: trust::Trusts::new(),
+            vault: Vault::new(&config.secrets),
+        }
+    }
+
+    /// Takes over a reloaded configuration. Probes keep their handle.
+    pub fn reconfigure(&self, config: &Config) {
+        self.resolvers.reset();
+        self.vault.replace(&config.secrets);
+    }
 }

@@ -4,6 +4,16 @@
 //! [`run`] is the only place that sets a deadline and reads the clock around an attempt. The
 //! `match` in [`build`] is the one place that knows every kind.
 
+pub mod classify;
+pub mod client;
+pub mod clock;
+pub mod decode;
+pub mod exchange;
+pub mod expect;
+pub mod http;
+pub mod jar;
+pub mod render;
+pub mod request;
 pub mod tls;
 
 use std::panic::AssertUnwindSafe;
@@ -83,9 +93,9 @@ impl Deadline {
 pub struct Expired;
 
 /// Makes the probe of a target.
-pub fn build(target: &Target, net: &Arc<Net>) -> Arc<dyn Probe> {
+pub fn build(target: &Arc<Target>, net: &Arc<Net>) -> Arc<dyn Probe> {
     match &target.kind {
-        Kind::Http(_) => unimplemented!("lands with its file"),
+        Kind::Http(_) => Arc::new(http::HttpProbe::new(Arc::clone(target), Arc::clone(net))),
         Kind::Tls(options) => Arc::new(tls::TlsProbe::new(options, &target.dial, net)),
     }
 }

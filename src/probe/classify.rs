@@ -1,0 +1,190 @@
+//! From what went wrong underneath to a [`Reason`].
+//!
+//! Libraries report errors as chains; what matters is somewhere in the chain, and *when* it
+//! happened decides what it means: the same ECONNRESET is a dead connection in the middle of a
+//! body and a refused proxy before the handshake.
+
+use std::error::Error;
+use std::io::{self, ErrorKind};
+
+use crate::net::dial;
+use crate::net::resolve::out_of_descriptors;
+use crate::net::trust::Witness;
+use crate::outcome::{Failure, Reason};
+use crate::probe::clock::{NoHttp2, Phase};
+
+/// How the connection was to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// Straight to the server.
+    Direct,
+    /// By a proxy: until the server's own handshake begins, a fault may be the proxy's.
+    Proxied,
+}
+
+/// Names the failure of an exchange that ended with `error` in `phase`. The witness is that of the
+/// connection; a failed handshake is explained by [`Trusts::explain`](crate::net::trust::Trusts)
+/// and does not come here.
+pub fn failed(
+    error: &(dyn Error + 'static),
+    phase: Phase,
+    route: Route,
+    witness: Option<&Witness>,
+) -> Failure {
+    if let Some(io) = find::<io::Error>(error)
+        && out_of_descriptors(io)
+    {
+        return Failure::new(Reason::Internal, format!("no socket for a connection: {io}"));
+    }
+    if let Some(failure) = refused_version(error) {
+        return failure;
+    }
+    // TLS 1.3 servers refuse a client certificate only after the client has finished.
+    if let (Some(witness), Some(tls)) = (witness, find::<rustls::Error>(error))
+        && let failure = witness.failure(tls)
+        && failure.reason == Reason::TlsClientCert
+    {
+        return failure;
+    }
+    match (phase, route) {
+        (Phase::Connect | Phase::Resolve, Route::Proxied) => by_proxy(error),
+        (Phase::Connect | Phase::Resolve, Route::Direct) => connecting(error),
+        (Phase::Tls, _) => Failure::new(Reason::TlsHandshake, "the TLS handshake failed"),
+        (Phase::Processing, _) => exchanging(error, "before it sent a complete response head"),
+        (Phase::Transfer, _) => exchanging(error, "before the body was complete"),
+    }
+}
+
+/// The failure of a handshake that ended without HTTP/2 where nothing else may be spoken.
+pub fn refused_version(error: &(dyn Error + 'static)) -> Option<Failure> {
+    let alert = rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol);
+    let refused = find::<NoHttp2>(error).is_some() || find::<rustls::Error>(error) == Some(&alert);
+    refused.then(|| Failure::new(Reason::HttpVersion, "the server did not choose HTTP/2"))
+}
+
+/// Names the failure of an exchange that the deadline ended in `phase`.
+pub fn expired(phase: Phase, route: Route) -> Failure {
+    let (reason, detail) = match phase {
+        Phase::Resolve => (Reason::DnsTimeout, "the name server did not answer in time"),
+        Phase::Connect if route == Route::Proxied => {
+            (Reason::ProxyFailed, "the proxy did not make the connection in time")
+        }
+        Phase::Connect => {
+            (Reason::ConnectTimeout, "the host did not accept the connection in time")
+        }
+        Phase::Tls => (Reason::TlsTimeout, "the TLS handshake did not end in time"),
+        Phase::Processing => (Reason::ResponseTimeout, "no complete response head came in time"),
+        Phase::Transfer => (Reason::BodyTimeout, "the response body did not end in time"),
+    };
+    Failure::new(reason, detail)
+}
+
+fn connecting(error: &(dyn Error + 'static)) -> Failure {
+    match find::<io::Error>(error) {
+        Some(io) => Failure::new(dial::reason(io), format!("the host cannot be reached: {io}")),
+        None => Failure::new(Reason::Internal, "the connection could not be made"),
+    }
+}
+
+/// A proxy that works but cannot reach the server speaks of the server; anything else is the
+/// proxy's own fault and says nothing about the service.
+fn by_proxy(error: &(dyn Error + 'static)) -> Failure {
+    let said = deepest(error);
+    let (reason, detail) = match said.as_str() {
+        "tunnel error: unsuccessful" => {
+            (Reason::ConnectUnreachable, "the proxy could not open a tunnel to the host".to_owned())
+        }
+        "SOCKS error: connection refused" => {
+            (Reason::ConnectRefused, "the host refused the connection, says the proxy".to_owned())
+        }
+        "SOCKS error: host unreachable" | "SOCKS error: network unreachable" => {
+            (Reason::ConnectUnreachable, "the proxy has no way to the host".to_owned())
+        }
+        "SOCKS error: ttl expired" => {
+            (Reason::ConnectTimeout, "the proxy got no answer from the host in time".to_owned())
+        }
+        _ => (Reason::ProxyFailed, format!("the proxy did not make the connection: {said}")),
+    };
+    Failure::new(reason, detail)
+}
+
+fn exchanging(error: &(dyn Error + 'static), when: &str) -> Failure {
+    let reset = || {
+        Failure::new(Reason::ConnectionReset, format!("the server closed the connection {when}"))
+    };
+    if let Some(io) = find::<io::Error>(error) {
+        if closed(io) {
+            return reset();
+        }
+    }
+    if let Some(hyper) = find::<hyper::Error>(error) {
+        if hyper.is_incomplete_message() || hyper.is_canceled() || hyper.is_closed() {
+            return reset();
+        }
+        return Failure::new(
+            Reason::ProtocolError,
+            format!("the server broke the protocol: {}", deepest(error)),
+        );
+    }
+    Failure::new(Reason::ProtocolError, format!("the exchange failed: {}", deepest(error)))
+}
+
+fn closed(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe
+            | ErrorKind::UnexpectedEof
+            | ErrorKind::NotConnected
+    )
+}
+
+/// Finds an error of a type in a chain. `io::Error` hides the error it wraps from `source`, so it
+/// is opened by hand.
+fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<T>() {
+            return Some(found);
+        }
+        if let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            let inner: &(dyn Error + 'static) = inner;
+            if let Some(found) = find(inner) {
+                return Some(found);
+            }
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// The last error of a chain: the one nearest to the cause. Those before it may name URLs.
+fn deepest(error: &(dyn Error + 'static)) -> String {
+    let mut error = error;
+    while let Some(next) = error.source() {
+        error = next;
+    }
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_inside_an_io_error_is_found() {
+        let inner = io::Error::new(ErrorKind::InvalidData, rustls::Error::DecryptError);
+        let outer = io::Error::other(inner);
+        assert_eq!(find::<rustls::Error>(&outer), Some(&rustls::Error::DecryptError));
+        assert!(find::<NoHttp2>(&outer).is_none());
+    }
+
+    #[test]
+    fn no_descriptors_is_our_own_fault_in_any_phase() {
+        let error = io::Error::from_raw_os_error(libc::EMFILE);
+        for phase in [Phase::Connect, Phase::Tls, Phase::Processing] {
+            assert_eq!(failed(&error, phase, Route::Direct, None).reason, Reason::Internal);
+        }
+    }
+}

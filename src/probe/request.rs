@@ -1,0 +1,303 @@
+//! A request ready to be sent, and what of it may be sent to whom.
+//!
+//! A redirect turns one request into the next. What must not travel with it is decided here and
+//! nowhere else: credentials go to the host they were meant for and never from https to http.
+
+use bytes::Bytes;
+use http::header::{
+    CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
+    HeaderValue,
+};
+use http::{Method, StatusCode};
+use url::Url;
+
+use crate::outcome::{Failure, Reason};
+
+/// The header that makes a request large (`pad_request`).
+pub const PADDING: HeaderName = HeaderName::from_static("x-bongsu-padding");
+
+/// A request of a chain of redirects.
+#[derive(Clone)]
+pub struct Outgoing {
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    credentials: HeaderMap,
+    host: Option<HeaderValue>,
+    body: Option<Payload>,
+    pad: Option<u32>,
+    /// Where the first request of the chain went.
+    home: Url,
+}
+
+/// A request body.
+#[derive(Clone)]
+pub struct Payload {
+    /// As sent.
+    pub bytes: Bytes,
+    /// Whether a secret is in it.
+    pub secrecy: Secrecy,
+}
+
+/// Whether something may be sent to any host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secrecy {
+    /// To any.
+    Open,
+    /// Only to the host it was rendered for.
+    Secret,
+}
+
+impl Outgoing {
+    /// The first request of a chain.
+    pub fn new(method: Method, url: Url) -> Outgoing {
+        let home = url.clone();
+        let (headers, credentials) = (HeaderMap::new(), HeaderMap::new());
+        Outgoing { method, url, headers, credentials, host: None, body: None, pad: None, home }
+    }
+
+    /// Headers that every host may see.
+    #[must_use]
+    pub fn with_headers(mut self, headers: HeaderMap) -> Outgoing {
+        self.headers = headers;
+        self
+    }
+
+    /// Headers that only the first host may see.
+    #[must_use]
+    pub fn with_credentials(mut self, mut credentials: HeaderMap) -> Outgoing {
+        credentials.values_mut().for_each(|value| value.set_sensitive(true));
+        self.credentials = credentials;
+        self
+    }
+
+    /// A `Host` that is not the URL's.
+    #[must_use]
+    pub fn with_host(mut self, host: Option<HeaderValue>) -> Outgoing {
+        self.host = host;
+        self
+    }
+
+    /// What is sent.
+    #[must_use]
+    pub fn with_body(mut self, body: Option<Payload>) -> Outgoing {
+        self.body = body;
+        self
+    }
+
+    /// Makes the head at least this many bytes long.
+    #[must_use]
+    pub fn padded(mut self, pad: Option<u32>) -> Outgoing {
+        self.pad = pad;
+        self
+    }
+
+    /// Where it goes.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// How.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The `Host` to send when it is not the URL's. After a redirect to another authority the new
+    /// URL's own counts (as blackbox_exporter).
+    pub fn host(&self) -> Option<&HeaderValue> {
+        if self.is_home() { self.host.as_ref() } else { None }
+    }
+
+    /// Whether this goes to the authority of the first request of the chain.
+    pub fn is_home(&self) -> bool {
+        authority(&self.url) == authority(&self.home)
+    }
+
+    /// What is sent.
+    pub fn body(&self) -> Option<Bytes> {
+        self.body.as_ref().map(|body| body.bytes.clone())
+    }
+
+    /// All headers for this hop but `Cookie` and `Host`.
+    pub fn headers(&self) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        if self.may_see_credentials(&self.url) {
+            for (name, value) in &self.credentials {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+        if let Some(target) = self.pad {
+            // 'X' is one of the few characters that HPACK's Huffman code does not shorten.
+            let have = head_size(&self.method, &self.url, &headers);
+            let padding = "X".repeat((target as usize).saturating_sub(have));
+            if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(padding)) {
+                headers.insert(PADDING, value);
+            }
+        }
+        headers
+    }
+
+    /// The next request of the chain. Methods are rewritten as browsers do (Fetch standard,
+    /// HTTP-redirect fetch): 303 becomes GET, 301 and 302 only when it was POST, 307 and 308 repeat
+    /// the request, body included.
+    pub fn redirected(mut self, status: StatusCode, to: Url) -> Result<Outgoing, Failure> {
+        let to_get = match status {
+            StatusCode::SEE_OTHER => self.method != Method::GET && self.method != Method::HEAD,
+            StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => self.method == Method::POST,
+            _ => false,
+        };
+        if to_get {
+            self.method = Method::GET;
+            self.body = None;
+            for name in [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING, CONTENT_LANGUAGE] {
+                self.headers.remove(&name);
+                self.credentials.remove(&name);
+            }
+        }
+        let secret_body = self.body.as_ref().is_some_and(|body| body.secrecy == Secrecy::Secret);
+        if secret_body && !self.may_see_credentials(&to) {
+            let host = to.host_str().unwrap_or_default();
+            return Err(Failure::new(
+                Reason::SecretHost,
+                format!(
+                    "a redirect asked for a body with a secret to be sent to {}://{host}",
+                    to.scheme()
+                ),
+            ));
+        }
+        self.url = to;
+        Ok(self)
+    }
+
+    fn may_see_credentials(&self, url: &Url) -> bool {
+        url.host_str() == self.home.host_str()
+            && !(self.home.scheme() == "https" && url.scheme() != "https")
+    }
+}
+
+fn authority(url: &Url) -> (Option<&str>, Option<u16>) {
+    (url.host_str(), url.port_or_known_default())
+}
+
+/// Bytes of an HTTP/1.1 head without the padding's value: an estimate that is never too high, so
+/// that the padded request is at least as large as asked for.
+fn head_size(method: &Method, url: &Url, headers: &HeaderMap) -> usize {
+    let line = method.as_str().len() + url.path().len() + url.query().map_or(0, |q| q.len() + 1);
+    let fields: usize =
+        headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    line + fields + PADDING.as_str().len()
+}
+
+/// A URL as it may be shown: no query, no fragment, no userinfo, because all of them carry tokens.
+pub fn shown(url: &Url) -> String {
+    match url.port() {
+        Some(port) => {
+            format!(
+                "{}://{}:{port}{}",
+                url.scheme(),
+                url.host_str().unwrap_or_default(),
+                url.path()
+            )
+        }
+        None => format!("{}://{}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    fn post(to: &str, secrecy: Secrecy) -> Outgoing {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        let mut credentials = HeaderMap::new();
+        credentials.insert(http::header::AUTHORIZATION, HeaderValue::from_static("Basic canary"));
+        Outgoing::new(Method::POST, url(to))
+            .with_headers(headers)
+            .with_credentials(credentials)
+            .with_body(Some(Payload { bytes: Bytes::from_static(b"x"), secrecy }))
+    }
+
+    #[test]
+    fn methods_are_rewritten_as_browsers_do() {
+        for (status, method, has_body) in [
+            (301, Method::GET, false),
+            (302, Method::GET, false),
+            (303, Method::GET, false),
+            (307, Method::POST, true),
+            (308, Method::POST, true),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let next = post("https://a.kr/", Secrecy::Open);
+            let next = next.redirected(status, url("https://a.kr/next")).unwrap();
+            assert_eq!((next.method(), next.body().is_some()), (&method, has_body), "{status}");
+            assert_eq!(next.headers().contains_key(CONTENT_TYPE), has_body, "{status}");
+        }
+        let head = Outgoing::new(Method::HEAD, url("https://a.kr/"));
+        let head = head.redirected(StatusCode::SEE_OTHER, url("https://a.kr/n")).unwrap();
+        assert_eq!(head.method(), Method::HEAD);
+    }
+
+    #[test]
+    fn credentials_stay_with_their_host_and_never_leave_https() {
+        let kept = |from: &str, to: &str| {
+            let next = post(from, Secrecy::Open).redirected(StatusCode::FOUND, url(to)).unwrap();
+            next.headers().contains_key("authorization")
+        };
+        assert!(kept("https://a.kr/", "https://a.kr/x"));
+        assert!(kept("http://a.kr/", "https://a.kr/"));
+        assert!(!kept("https://a.kr/", "http://a.kr/"));
+        assert!(!kept("https://a.kr/", "https://b.kr/"));
+        assert!(!kept("https://a.kr/", "https://a.kr.evil.example/"));
+    }
+
+    #[test]
+    fn credentials_come_back_when_the_chain_comes_back() {
+        let away = post("https://a.kr/", Secrecy::Open);
+        let away = away.redirected(StatusCode::FOUND, url("https://sso.kr/")).unwrap();
+        assert!(!away.headers().contains_key("authorization"));
+        let back = away.redirected(StatusCode::FOUND, url("https://a.kr/home")).unwrap();
+        assert!(back.headers().contains_key("authorization"));
+    }
+
+    #[test]
+    fn a_secret_body_is_not_repeated_to_another_host() {
+        let status = StatusCode::TEMPORARY_REDIRECT;
+        let to = url("https://b.kr/?token=t");
+        let failure = post("https://a.kr/", Secrecy::Secret).redirected(status, to).err().unwrap();
+        assert_eq!(failure.reason, Reason::SecretHost);
+        assert!(!failure.detail.contains("token"), "{failure}");
+        assert!(
+            post("https://a.kr/", Secrecy::Open).redirected(status, url("https://b.kr/")).is_ok()
+        );
+    }
+
+    #[test]
+    fn the_padded_head_is_large_enough_and_not_much_larger() {
+        let request = post("https://a.kr/path?q=1", Secrecy::Open).padded(Some(4096));
+        let headers = request.headers();
+        let size = head_size(request.method(), request.url(), &headers);
+        assert!((4096..4200).contains(&size), "{size}");
+    }
+
+    #[test]
+    fn a_custom_host_is_for_the_first_authority_only() {
+        let host = HeaderValue::from_static("real.kr");
+        let request = Outgoing::new(Method::GET, url("http://10.0.0.1/")).with_host(Some(host));
+        assert!(request.host().is_some());
+        let next = request.clone().redirected(StatusCode::FOUND, url("http://10.0.0.1/x")).unwrap();
+        assert!(next.host().is_some());
+        let next = request.redirected(StatusCode::FOUND, url("http://real.kr/x")).unwrap();
+        assert!(next.host().is_none());
+    }
+
+    #[test]
+    fn a_shown_url_has_no_query_fragment_or_userinfo() {
+        let url = url("https://user:pw@a.kr:8443/p?token=1#f");
+        assert_eq!(shown(&url), "https://a.kr:8443/p");
+    }
+}
