@@ -15,7 +15,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
-use crate::config::{Config, WindowTime};
+use crate::config::{Window, WindowTime};
 
 /// The longest occurrence is 24 h and starts at most on the day before; two days back cover a
 /// zone's change of a whole day as well.
@@ -96,10 +96,10 @@ pub struct Row {
     pub start: Timestamp,
 }
 
-/// Every window of a configuration with everything it covers, in the file's order.
-pub fn rows(config: &Config, now: Timestamp) -> Vec<Row> {
+/// Every window with everything it covers, in the file's order.
+pub fn rows(windows: &[Window], now: Timestamp) -> Vec<Row> {
     let mut rows = Vec::new();
-    for window in &config.maintenance {
+    for window in windows {
         let Some(occurrence) = occurrence(&window.when, now) else { continue };
         rows.extend(window.targets.iter().map(|target| Row {
             name: Arc::clone(&window.name),
@@ -110,4 +110,212 @@ pub fn rows(config: &Config, now: Timestamp) -> Vec<Row> {
         }));
     }
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use jiff::civil::{Time, Weekday, date, time};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::WindowTarget;
+
+    fn zone(name: &str) -> TimeZone {
+        TimeZone::get(name).unwrap()
+    }
+
+    fn at(local: DateTime, zone: &TimeZone) -> Timestamp {
+        zone.to_timestamp(local).unwrap()
+    }
+
+    fn at_utc(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn weekly_on(days: &[Weekday], times: (Time, Time), zone: &TimeZone) -> WindowTime {
+        let (start, end) = times;
+        WindowTime::Weekly { days: days.to_vec(), start, end, zone: zone.clone() }
+    }
+
+    const DAILY: [Weekday; 7] = [
+        Weekday::Monday,
+        Weekday::Tuesday,
+        Weekday::Wednesday,
+        Weekday::Thursday,
+        Weekday::Friday,
+        Weekday::Saturday,
+        Weekday::Sunday,
+    ];
+
+    #[test]
+    fn a_window_begins_with_its_start_and_ends_before_its_end() {
+        let (from, until) = (at_utc("2026-12-05T11:00:00Z"), at_utc("2026-12-05T17:00:00Z"));
+        let once = WindowTime::Once { from, until };
+        let states = ["10:59:59", "11:00:00", "16:59:59", "17:00:00"]
+            .map(|time| is_active(&once, at_utc(&format!("2026-12-05T{time}Z"))));
+        assert_eq!(states, [false, true, true, false]);
+        let over = occurrence(&once, at_utc("2030-01-01T00:00:00Z"));
+        assert_eq!(over, Some(Occurrence { start: from, end: until }), "it still says when");
+    }
+
+    #[test]
+    fn sunday_morning_in_seoul_is_saturday_evening_in_utc() {
+        let seoul = zone("Asia/Seoul");
+        let weekly = weekly_on(&[Weekday::Sunday], (time(2, 0, 0, 0), time(4, 0, 0, 0)), &seoul);
+        let open = Occurrence {
+            start: at_utc("2026-12-05T17:00:00Z"),
+            end: at_utc("2026-12-05T19:00:00Z"),
+        };
+        for now in ["2026-11-29T00:00:00Z", "2026-12-05T17:00:00Z", "2026-12-05T18:59:59Z"] {
+            assert_eq!(occurrence(&weekly, at_utc(now)), Some(open), "{now}");
+        }
+        assert!(!is_active(&weekly, open.end));
+    }
+
+    #[test]
+    fn a_window_over_midnight_belongs_to_the_day_it_starts_on() {
+        let seoul = zone("Asia/Seoul");
+        let weekly = weekly_on(&[Weekday::Thursday], (time(22, 0, 0, 0), time(5, 0, 0, 0)), &seoul);
+        // 2026-12-31 is a Thursday: over midnight, into the next year.
+        let states = [
+            date(2026, 12, 31).at(4, 0, 0, 0),
+            date(2026, 12, 31).at(22, 0, 0, 0),
+            date(2027, 1, 1).at(0, 0, 0, 0),
+            date(2027, 1, 1).at(4, 59, 59, 0),
+            date(2027, 1, 1).at(5, 0, 0, 0),
+            date(2027, 1, 1).at(22, 0, 0, 0),
+        ]
+        .map(|local| is_active(&weekly, at(local, &seoul)));
+        assert_eq!(states, [false, true, true, true, false, false]);
+    }
+
+    #[test]
+    fn equal_times_are_a_whole_day() {
+        let seoul = zone("Asia/Seoul");
+        let noon = time(12, 0, 0, 0);
+        let weekly = weekly_on(&[Weekday::Monday], (noon, noon), &seoul);
+        let found = occurrence(&weekly, at_utc("2026-12-07T04:00:00Z")).unwrap();
+        assert_eq!(found.end.duration_since(found.start), SignedDuration::from_hours(24));
+        assert!(is_active(
+            &weekly_on(&DAILY, (noon, noon), &seoul),
+            at_utc("2026-12-09T03:00:00Z")
+        ));
+    }
+
+    #[test]
+    fn a_time_that_clocks_skip_is_taken_after_the_change() {
+        // 2026-03-08 02:00 -> 03:00 in New York (UTC-5 -> UTC-4).
+        let york = zone("America/New_York");
+        let on = |start, end| {
+            let weekly = weekly_on(&[Weekday::Sunday], (start, end), &york);
+            occurrence(&weekly, at_utc("2026-03-07T12:00:00Z")).unwrap()
+        };
+        let both = on(time(2, 15, 0, 0), time(2, 45, 0, 0));
+        assert_eq!(both.start, at_utc("2026-03-08T07:15:00Z"));
+        assert_eq!(both.end, at_utc("2026-03-08T07:45:00Z"));
+        let around = on(time(1, 30, 0, 0), time(3, 30, 0, 0));
+        let length = around.end.duration_since(around.start);
+        assert_eq!(length, SignedDuration::from_hours(1), "an hour is missing");
+        let turned = on(time(2, 30, 0, 0), time(3, 15, 0, 0));
+        assert_eq!(turned.start, at_utc("2026-03-08T06:30:00Z"));
+        assert_eq!(turned.end, at_utc("2026-03-08T07:15:00Z"), "45 minutes, as announced");
+    }
+
+    #[test]
+    fn of_a_time_that_clocks_show_twice_the_first_is_meant() {
+        // 2026-11-01 02:00 -> 01:00 in New York (UTC-4 -> UTC-5).
+        let york = zone("America/New_York");
+        let times = (time(1, 0, 0, 0), time(1, 30, 0, 0));
+        let weekly = weekly_on(&[Weekday::Sunday], times, &york);
+        let found = occurrence(&weekly, at_utc("2026-10-31T12:00:00Z")).unwrap();
+        assert_eq!(found.start, at_utc("2026-11-01T05:00:00Z"));
+        assert_eq!(found.end, at_utc("2026-11-01T05:30:00Z"));
+    }
+
+    #[test]
+    fn rows_name_every_service_and_site_a_window_covers() {
+        let from = at_utc("2026-12-05T11:00:00Z");
+        let covers = |service: &str, site: Option<&str>| WindowTarget {
+            service: service.into(),
+            site: site.map(Into::into),
+        };
+        let window = Window {
+            name: "patch".into(),
+            targets: vec![covers("gov24", None), covers("saeol", Some("seocho"))],
+            reason: None,
+            when: WindowTime::Once { from, until: at_utc("2026-12-05T17:00:00Z") },
+        };
+        let rows = rows(&[window], from);
+        let row = |service: &str, site: Option<&str>| Row {
+            name: "patch".into(),
+            service: service.into(),
+            site: site.map(Into::into),
+            active: true,
+            start: from,
+        };
+        assert_eq!(rows, [row("gov24", None), row("saeol", Some("seocho"))]);
+    }
+
+    fn any_time() -> impl Strategy<Value = Time> {
+        (0..24_i8, 0..60_i8).prop_map(|(hour, minute)| time(hour, minute, 0, 0))
+    }
+
+    fn any_days() -> impl Strategy<Value = Vec<Weekday>> {
+        proptest::sample::subsequence(DAILY.to_vec(), 1..=7)
+    }
+
+    /// 2009 to 2030, so that Samoa's missing day of 2011 and every change of clocks is in it.
+    fn any_instant() -> impl Strategy<Value = Timestamp> {
+        (1_230_768_000_i64..1_893_456_000)
+            .prop_map(|second| Timestamp::from_second(second).unwrap())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        /// Without changes of clocks a window is a range of local minutes of the week.
+        #[test]
+        fn in_seoul_a_window_is_a_range_of_the_week(
+            days in any_days(), start in any_time(), end in any_time(), now in any_instant(),
+        ) {
+            let seoul = zone("Asia/Seoul");
+            let minute = |time: Time| i64::from(time.hour()) * 60 + i64::from(time.minute());
+            let local = seoul.to_datetime(now);
+            let this = i64::from(local.date().weekday().to_monday_zero_offset()) * 1_440
+                + minute(local.time());
+            let length = (minute(end) - minute(start) - 1).rem_euclid(1_440) + 1;
+            let expected = days.iter().any(|day| {
+                let begins = i64::from(day.to_monday_zero_offset()) * 1_440 + minute(start);
+                (this - begins).rem_euclid(7 * 1_440) < length
+            });
+            prop_assert_eq!(is_active(&weekly_on(&days, (start, end), &seoul), now), expected);
+        }
+
+        /// Elsewhere: active exactly within an occurrence of some day, and the next start is the
+        /// earliest that is to come.
+        #[test]
+        fn a_window_is_active_exactly_within_its_occurrences(
+            days in any_days(),
+            times in (any_time(), any_time()),
+            now in any_instant(),
+            place in proptest::sample::select(vec![
+                "America/New_York", "Europe/London", "Australia/Lord_Howe", "Pacific/Apia",
+                "Asia/Seoul",
+            ]),
+        ) {
+            let zone = zone(place);
+            let when = weekly_on(&days, times, &zone);
+            let today = zone.to_datetime(now).date();
+            let all: Vec<Occurrence> = (-40_i32..40)
+                .filter_map(|offset| weekly(&when, today.checked_add(offset.days()).unwrap()))
+                .collect();
+            prop_assert!(all.iter().all(|one| one.start < one.end));
+            let active = all.iter().any(|one| one.start <= now && now < one.end);
+            prop_assert_eq!(is_active(&when, now), active);
+            let found = occurrence(&when, now).unwrap();
+            let next = all.iter().filter(|one| now < one.end).map(|one| one.start).min();
+            prop_assert_eq!(Some(found.start), next);
+        }
+    }
 }
