@@ -27,7 +27,7 @@ pub(super) fn tls_client(fields: &Fields<'_>, inherited: TlsClientOptions) -> Tl
 /// `trust: { roots: webpki | FILE | [webpki, FILE], intermediates: FILE }`.
 pub(super) fn trust(at: &At<'_>) -> Option<Arc<TrustOptions>> {
     let fields = at.fields(&["roots", "intermediates"])?;
-    if fields.present(&["roots", "intermediates"]).is_empty() {
+    if fields.present(&["roots", "intermediates"]).is_empty() && !fields.has_unknown() {
         at.problem("is empty; write roots: webpki, a PEM file, or both in a list");
     }
     let roots = match fields.take("roots") {

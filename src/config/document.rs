@@ -22,14 +22,34 @@ pub(super) struct Document {
     pub(super) path: PathBuf,
     /// Its tree; [`Node::Null`] when it could not be read.
     pub(super) root: Node,
+    /// Read and not yet decoded.
+    bytes: Vec<u8>,
     text: String,
     positions: OnceCell<Option<Positions>>,
+    /// The path without detours.
+    normal: PathBuf,
+    /// The same of the files that led here.
+    above: Vec<PathBuf>,
 }
 
 impl Document {
-    fn new(index: usize, path: PathBuf) -> Document {
-        let positions = OnceCell::new();
-        Document { index, path, root: Node::Null, text: String::new(), positions }
+    fn new(path: PathBuf, parent: Option<&Document>) -> Document {
+        let normal = normal(&path);
+        let mut above = Vec::new();
+        if let Some(parent) = parent {
+            above.extend_from_slice(&parent.above);
+            above.push(parent.normal.clone());
+        }
+        Document {
+            index: 0,
+            path,
+            root: Node::Null,
+            bytes: Vec::new(),
+            text: String::new(),
+            positions: OnceCell::new(),
+            normal,
+            above,
+        }
     }
 
     /// Where things stand; made at the first question.
@@ -48,32 +68,53 @@ pub(super) const INCLUDED_KEYS: &[&str] = &["include", "secrets", "services", "m
 
 /// Reads a file and everything it includes.
 pub(super) fn read_all(path: &Path, load: &Load<'_>) -> Vec<Rc<Document>> {
-    read_from(Document::new(0, path.to_owned()), load)
+    let mut first = Document::new(path.to_owned(), None);
+    match load.files.read(path, FILE_LIMIT) {
+        Ok(bytes) => first.bytes = bytes,
+        Err(said) => {
+            load.note_file(0, None, said);
+            return vec![Rc::new(first)];
+        }
+    }
+    read_from(first, load)
 }
 
 /// The same for a text; `path` is what relative paths start from and what messages say.
 pub(super) fn read_text(path: &Path, text: &str, load: &Load<'_>) -> Vec<Rc<Document>> {
-    let mut first = Document::new(0, path.to_owned());
-    text.clone_into(&mut first.text);
+    let mut first = Document::new(path.to_owned(), None);
+    first.bytes = text.as_bytes().to_owned();
     read_from(first, load)
 }
 
 fn read_from(first: Document, load: &Load<'_>) -> Vec<Rc<Document>> {
     let scope = Scope::default();
     let mut documents: Vec<Rc<Document>> = Vec::new();
-    let mut known = HashSet::from([normal(&first.path)]);
+    let mut known = HashSet::from([first.normal.clone()]);
     let mut waiting = VecDeque::from([first]);
     while let Some(mut document) = waiting.pop_front() {
         fill(&mut document, load);
         for (at, path) in includes(&At::root(&document, load, &scope)) {
-            if !known.insert(normal(&path)) {
-                at.problem(format!("{} is read already; include it once", path.display()));
+            let mut next = Document::new(path, Some(&document));
+            next.index = document.index + 1 + waiting.len();
+            let shown = next.normal.display();
+            if next.above.contains(&next.normal) {
+                at.problem(format!("{shown} leads back to itself; remove the line"));
+            } else if !known.insert(next.normal.clone()) {
+                at.problem(format!("{shown} is read already; include it once"));
             } else if known.len() > FILES_MAX {
                 at.problem(format!("leads to more than {FILES_MAX} files"));
                 break;
             } else {
-                let index = document.index + 1 + waiting.len();
-                waiting.push_back(Document::new(index, path));
+                match load.files.read(&next.path, FILE_LIMIT) {
+                    Ok(bytes) => {
+                        next.bytes = bytes;
+                        waiting.push_back(next);
+                    }
+                    Err(said) => {
+                        at.problem(format!("{shown}: {said}"));
+                        load.set_incomplete();
+                    }
+                }
             }
         }
         documents.push(Rc::new(document));
@@ -81,17 +122,14 @@ fn read_from(first: Document, load: &Load<'_>) -> Vec<Rc<Document>> {
     documents
 }
 
-/// Reads and parses, unless the text is there already.
+/// Decodes and parses. An included file may be empty: somebody commented it out.
 fn fill(document: &mut Document, load: &Load<'_>) {
-    if document.text.is_empty() {
-        let text = load.files.read(&document.path, FILE_LIMIT);
-        match text.map_err(|said| (None, said)).and_then(decode) {
-            Ok(text) => document.text = text,
-            Err((position, said)) => return load.note_file(document.index, position, said),
-        }
+    match decode(std::mem::take(&mut document.bytes)) {
+        Ok(text) => document.text = text,
+        Err((position, said)) => return load.note_file(document.index, position, said),
     }
     match yaml::parse(&document.text) {
-        Ok(Node::Null) => {
+        Ok(Node::Null) if document.index == 0 => {
             load.note_file(document.index, None, "is empty; it needs at least services".into());
         }
         Ok(root) => document.root = root,
@@ -129,7 +167,7 @@ fn includes<'a>(root: &At<'a>) -> Vec<(At<'a>, PathBuf)> {
                 at.problem("no file matches; remove the line, or create the file");
             }
             Ok(paths) => found.extend(paths.into_iter().map(|path| (at.clone(), path))),
-            Err(said) => at.problem(said),
+            Err(said) => at.problem(format!("not a pattern: {said}")),
         }
     }
     found

@@ -64,7 +64,7 @@ fn rule(at: &At<'_>) -> Option<FailIf> {
     let reason = fields.need("reason").and_then(|reason| reason.parse(self::reason));
     if let Some(time) = fields.take("time") {
         time.problem("a rule cannot look at the time; write it under expect or warn");
-    } else if fields.present(SUBJECTS).is_empty() {
+    } else if fields.present(SUBJECTS).is_empty() && !fields.has_unknown() {
         at.problem("says no subject, so it would always hold; add one such as body or css");
     }
     let when = subjects(&fields);

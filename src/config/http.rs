@@ -230,13 +230,15 @@ fn json(at: &At<'_>) -> Option<JsonTemplate> {
 
 /// `basic_auth` or `bearer`.
 fn auth(fields: &Fields<'_>) -> Option<Auth> {
-    if let Some(bearer) = fields.take("bearer") {
-        if fields.has("basic_auth") {
-            bearer.problem("a request has one Authorization; keep basic_auth or bearer");
-        }
-        return credential(&bearer).map(Auth::Bearer);
+    let basic = fields.take("basic_auth").and_then(|at| basic_auth(&at));
+    let Some(at) = fields.take("bearer") else { return basic };
+    if fields.has("basic_auth") {
+        at.problem("a request has one Authorization; keep basic_auth or bearer");
     }
-    let at = fields.take("basic_auth")?;
+    credential(&at).map(Auth::Bearer)
+}
+
+fn basic_auth(at: &At<'_>) -> Option<Auth> {
     let fields = at.fields(&["username", "password"])?;
     let username = fields.need("username").and_then(|at| at.template());
     let password = fields.need("password").and_then(|at| credential(&at));

@@ -199,12 +199,12 @@ impl<'a> Shared<'a> {
         match said {
             (Some(at), by) if depth(Some(at)) > depth(by) => at.problem(format!(
                 "{interval} is not longer than the timeout of {timeout}{}; a run must end before \
-                 the next one starts",
+                 the next one starts, so set a shorter timeout",
                 if by.is_none() { " (the default)" } else { "" }
             )),
             (by, Some(at)) => at.problem(format!(
                 "{timeout} is not shorter than the interval of {interval}{}; a run must end \
-                 before the next one starts",
+                 before the next one starts, so shorten it",
                 if by.is_none() { " (the default)" } else { "" }
             )),
             _ => {}

@@ -91,7 +91,7 @@ fn top<'a>(root: &At<'a>) -> Option<Fields<'a>> {
     for key in FIRST_ONLY.iter().filter(|_| root.document.index > 0) {
         if let Some(at) = fields.take(key) {
             at.problem(format!(
-                "belongs into the first file; an included one may have {}",
+                "belongs in the first file; an included one may have {}",
                 INCLUDED_KEYS.join(", ")
             ));
         }

@@ -74,10 +74,7 @@ fn target(at: &At<'_>, estate: &Estate) -> Option<WindowTarget> {
         Some((service, site)) => (service, Some(site)),
         None => (&*text, None),
     };
-    let services = at.load.services.get()?;
-    if !services.contains_key(service) {
-        let hint = at.load.hint(service, services.keys().map(String::as_str));
-        at.problem(format!("no service named \"{service}\"{hint}"));
+    if !at.known_service(service) {
         return None;
     }
     if let Some(site) = site {
@@ -132,7 +129,8 @@ fn zone(text: &str) -> Result<TimeZone, String> {
         let names: Vec<String> =
             jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
         let hint = suggest::hint(text, names.iter().map(String::as_str));
-        format!("no time zone is called \"{text}\"{hint}; write one such as Asia/Seoul")
+        let hint = if hint.is_empty() { "; write one such as Asia/Seoul" } else { &hint };
+        format!("no time zone is called \"{text}\"{hint}")
     })
 }
 
@@ -187,7 +185,7 @@ fn every(text: &str) -> Result<Weekly, String> {
     let (start, end) = hours.split_once('-').ok_or_else(wrong)?;
     let (start, end) = (clock(start)?, clock(end)?);
     if start == end {
-        return Err(format!("{start} to {end} is no time at all"));
+        return Err(format!("{hours} is no time at all; write when it ends"));
     }
     let mut found = Vec::new();
     for day in days.split([' ', ',']).filter(|day| !day.is_empty()) {

@@ -27,12 +27,10 @@ pub(super) fn read<'a>(fields: &Fields<'a>, service: &Arc<str>) -> Needs<'a> {
     let Some(at) = &needs.at else { return needs };
     for item in at.one_or_many() {
         let Some(name) = item.text() else { continue };
-        let Some(services) = at.load.services.get() else { continue };
         if *name == **service {
             at.problem(format!("\"{name}\" needs itself; remove it"));
-        } else if !services.contains_key(&*name) {
-            let hint = at.load.hint(&name, services.keys().map(String::as_str));
-            at.problem(format!("no service named \"{name}\"{hint}"));
+        } else if !at.known_service(&name) {
+            continue;
         } else if needs.names.iter().any(|known| **known == *name) {
             at.problem(format!("names \"{name}\" twice"));
         } else {

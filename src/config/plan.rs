@@ -8,39 +8,22 @@ use super::{Config, Service, Target, WindowTime};
 /// Larger estates are summed up; nobody reads a table of 300 lines in a terminal.
 const TABLE_MAX: usize = 60;
 
-/// In a national outage every probe waits for its timeout, so this many runs are in flight at
-/// once; the rest is for rechecks and for probes that share a start.
-const HEADROOM: f64 = 1.2;
-
-/// Small installations grow by a reload.
-const PERMITS_MIN: usize = 256;
-
-/// Runs that may be in flight at once: `max(256, 1.2 x sum of timeout / interval)`.
-pub fn permits<'a>(targets: impl IntoIterator<Item = &'a Target>) -> usize {
-    let waiting: f64 = targets.into_iter().map(share_of_time).sum();
-    PERMITS_MIN.max((HEADROOM * waiting).ceil() as usize)
-}
-
-fn share_of_time(target: &Target) -> f64 {
-    target.schedule.timeout().as_secs_f64() / target.schedule.interval().as_secs_f64()
-}
-
-/// The text, ending in a line break.
-pub fn describe(config: &Config) -> String {
+/// The text, ending in a line break. `permits` is the number of runs that the scheduler would
+/// let be in flight at once.
+pub fn describe(config: &Config, permits: usize) -> String {
     let mut text = String::new();
     // Writing into a string cannot fail.
-    let _ = write_plan(config, &mut text);
+    let _ = write_plan(config, permits, &mut text);
     text
 }
 
-fn write_plan(config: &Config, text: &mut String) -> std::fmt::Result {
+fn write_plan(config: &Config, permits: usize, text: &mut String) -> std::fmt::Result {
     let files: Vec<String> = config.files.iter().map(|file| file.display().to_string()).collect();
     writeln!(text, "{}: valid", files.join(", "))?;
     writeln!(text, "  services     {}", config.services.len())?;
     writeln!(text, "  probes       {}", kinds(config))?;
     let rate: f64 = config.targets.iter().map(|t| 1.0 / t.schedule.interval().as_secs_f64()).sum();
     writeln!(text, "  runs         {rate:.2} per second")?;
-    let permits = permits(config.targets.iter().map(|target| &**target));
     writeln!(text, "  permits      {permits} runs in flight at once")?;
     if !config.disabled.is_empty() {
         writeln!(text, "  disabled     {} probes", config.disabled.len())?;

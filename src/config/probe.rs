@@ -92,6 +92,9 @@ fn kind(fields: &Fields<'_>, shared: &Shared<'_>) -> Option<Kind> {
         }
     };
     let kinds: Vec<Option<Kind>> = given.iter().map(read).collect();
+    if given.is_empty() && fields.has_unknown() {
+        return None;
+    }
     if given.len() != 1 {
         let found = if given.is_empty() { "none is".into() } else { given.join(" and ") + " are" };
         fields.at.problem(format!("a probe is exactly one of http, tls; {found} here"));
@@ -108,13 +111,7 @@ fn component(fields: &Fields<'_>, own: &Arc<str>) -> Option<Arc<str>> {
         at.problem("\"bongsu\" is reserved for faults of the prober itself");
         return None;
     }
-    let services = at.load.services.get()?;
-    if !services.contains_key(&*name) {
-        let hint = at.load.hint(&name, services.keys().map(String::as_str));
-        at.problem(format!("no service named \"{name}\"{hint}"));
-        return None;
-    }
-    Some(name.as_ref().into())
+    at.known_service(&name).then(|| name.as_ref().into())
 }
 
 /// A limit at or above the timeout never says anything: the run fails first.

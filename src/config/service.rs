@@ -124,7 +124,9 @@ fn service<'a>(
 
 fn name(fields: &Fields<'_>) -> Option<Arc<str>> {
     let at = fields.need("name")?;
-    let name = at.parse(value::name)?;
+    let name = at.parse(|text| {
+        value::name(text).map_err(|said| format!("{said}; what people see is the title"))
+    })?;
     if name == "bongsu" {
         at.problem("\"bongsu\" is reserved for faults of the prober itself");
         return None;
@@ -143,10 +145,10 @@ fn name(fields: &Fields<'_>) -> Option<Arc<str>> {
 }
 
 fn slo(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
+    match text.trim_end_matches(['%', ' ']).parse::<f64>() {
         Ok(ratio) if ratio > 0.0 && ratio < 1.0 => Ok(ratio),
         Ok(percent) if percent > 1.0 && percent < 100.0 => Err(format!(
-            "{text} is not a ratio between 0 and 1; {text} % is {}",
+            "\"{text}\" is not a ratio between 0 and 1; write {}",
             (percent * 1e6).round() / 1e8
         )),
         _ => Err(format!("\"{text}\" is not a ratio between 0 and 1, such as 0.999")),

@@ -8,12 +8,14 @@ pub(super) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    let lower = word.to_lowercase();
     let length = word.chars().count();
-    let allowed = (length / 3).clamp(1, 3);
+    // Of words of one or two letters every other is near.
+    let allowed = (length / 3).min(3);
     candidates
         .into_iter()
         .filter(|candidate| candidate.chars().count().abs_diff(length) <= allowed)
-        .map(|candidate| (strsim::osa_distance(word, candidate), candidate))
+        .map(|candidate| (strsim::osa_distance(&lower, &candidate.to_lowercase()), candidate))
         .filter(|(distance, _)| *distance <= allowed)
         .min()
         .map(|(_, candidate)| candidate)
@@ -27,10 +29,11 @@ pub(super) fn hint<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>
 /// As [`hint`], and where nothing is near, the whole list if it is short enough to read.
 pub(super) fn hint_or_list(word: &str, candidates: &[&str]) -> String {
     let hint = hint(word, candidates.iter().copied());
-    if hint.is_empty() && candidates.len() <= LISTED_MAX {
-        return format!("; known here: {}", candidates.join(", "));
+    match candidates.len() {
+        _ if !hint.is_empty() => hint,
+        ..=LISTED_MAX => format!("; known here: {}", candidates.join(", ")),
+        _ => "; config/example.yml shows every key".into(),
     }
-    hint
 }
 
 #[cfg(test)]

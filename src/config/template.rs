@@ -73,11 +73,11 @@ pub(super) fn fill(text: &str, scope: &Scope) -> Result<String, String> {
     Ok(filled)
 }
 
-/// Fills in everything but secrets, which must be among `secrets`.
+/// Fills in everything but secrets, which must be among `secrets` unless these are not known.
 pub(super) fn compile<T>(
     text: &str,
     scope: &Scope,
-    secrets: &BTreeMap<String, T>,
+    secrets: Option<&BTreeMap<String, T>>,
 ) -> Result<Template, String> {
     let mut parts: Vec<Part> = Vec::new();
     for piece in pieces(text)? {
@@ -85,13 +85,13 @@ pub(super) fn compile<T>(
             Piece::Text(text) => text,
             Piece::Name(name) => match name.strip_prefix("secret.") {
                 None => value(name, scope)?,
-                Some(secret) if secrets.contains_key(secret) => {
+                Some(secret) => {
+                    if let Some(secrets) = secrets.filter(|known| !known.contains_key(secret)) {
+                        let hint = suggest::hint(secret, secrets.keys().map(String::as_str));
+                        return Err(format!("no secret named \"{secret}\" under secrets{hint}"));
+                    }
                     parts.push(Part::Secret(secret.into()));
                     continue;
-                }
-                Some(secret) => {
-                    let hint = suggest::hint(secret, secrets.keys().map(String::as_str));
-                    return Err(format!("no secret named \"{secret}\" under secrets{hint}"));
                 }
             },
         };
@@ -116,6 +116,12 @@ fn value<'s>(name: &str, scope: &'s Scope) -> Result<&'s str, String> {
     }
     if scope.site.is_none() && (name == "site" || name.starts_with("site.")) {
         return Err(format!("\"${{{name}}}\" has a value only in a service with for_each"));
+    }
+    if !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_') {
+        return Err(format!(
+            "\"${{{name}}}\": the environment is not expanded here; declare it under secrets, as \
+             {{ env: {name} }}"
+        ));
     }
     let hint = suggest::hint(name, scope.values.keys().map(String::as_str));
     let hint = if !hint.is_empty() {
@@ -168,12 +174,12 @@ mod tests {
     #[test]
     fn secrets_stay_references_and_texts_are_joined() {
         let secrets = BTreeMap::from([("pw".to_owned(), ())]);
-        let template = compile("a ${site} ${secret.pw}!", &scope(), &secrets).unwrap();
+        let template = compile("a ${site} ${secret.pw}!", &scope(), Some(&secrets)).unwrap();
         assert_eq!(
             template.parts,
             [Part::Text("a seocho ".into()), Part::Secret("pw".into()), Part::Text("!".into())]
         );
         assert!(fill("${secret.pw}", &scope()).is_err());
-        assert!(compile("${secret.px}", &scope(), &secrets).unwrap_err().contains("\"pw\""));
+        assert!(compile("${secret.py1}", &scope(), Some(&secrets)).is_err());
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn name(text: &str) -> Result<String, String> {
     }
     Err(format!(
         "\"{text}\" cannot be a name; use at most {NAME_MAX} of a-z 0-9 _ . - and begin with a \
-         letter or digit (people see the title)"
+         letter or digit"
     ))
 }
 
@@ -111,8 +111,10 @@ pub(super) fn word<T: Copy>(words: &[(&str, T)]) -> impl Fn(&str) -> Result<T, S
             return Ok(*value);
         }
         let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        let hint = suggest::hint_or_list(text, &names);
-        Err(format!("\"{text}\" is not one of the words that can stand here{hint}"))
+        let hint = suggest::hint(text, names.iter().copied());
+        let hint =
+            if hint.is_empty() { format!("; write one of {}", names.join(", ")) } else { hint };
+        Err(format!("\"{text}\" is not known here{hint}"))
     }
 }
 
@@ -131,7 +133,12 @@ pub(super) fn url(text: &str, schemes: &[&str]) -> Result<Url, String> {
         Some(_) => text.to_owned(),
         None => format!("http://{text}"),
     };
-    let url = Url::parse(&whole).map_err(|error| format!("not a URL: {error}"))?;
+    let url = Url::parse(&whole).map_err(|error| match error {
+        url::ParseError::IdnaError | url::ParseError::InvalidDomainCharacter => {
+            "not a URL: its host has a character that no host name can have".into()
+        }
+        error => format!("not a URL: {error}"),
+    })?;
     if !schemes.contains(&url.scheme()) {
         let known = schemes.join("://, ");
         return Err(format!("{}:// cannot be probed here; use {known}://", url.scheme()));

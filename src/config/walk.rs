@@ -17,7 +17,7 @@ use super::position::{Place, Step};
 use super::problem::{ConfigError, FileProblems, Problem};
 use super::template::{self, Scope};
 use super::yaml::Node;
-use super::{SecretRef, Template, suggest};
+use super::{SecretRef, Template, inherit, suggest};
 
 /// Suggestions need a pass over all candidates; with thousands of broken references nobody reads
 /// the last ones.
@@ -37,6 +37,8 @@ pub(super) struct Load<'a> {
     pub(super) used: RefCell<BTreeMap<Arc<str>, BTreeSet<String>>>,
     /// What `check` should say.
     pub(super) advice: RefCell<Vec<String>>,
+    /// A file could not be read, so what it declares is not known.
+    incomplete: Cell<bool>,
     found: RefCell<Found>,
     suggestions_left: Cell<usize>,
 }
@@ -88,6 +90,7 @@ impl<'a> Load<'a> {
             services: OnceCell::new(),
             used: RefCell::default(),
             advice: RefCell::default(),
+            incomplete: Cell::new(false),
             found: RefCell::default(),
             suggestions_left: Cell::new(SUGGESTIONS_MAX),
         }
@@ -106,6 +109,11 @@ impl<'a> Load<'a> {
         let Some(left) = self.suggestions_left.get().checked_sub(1) else { return String::new() };
         self.suggestions_left.set(left);
         suggest::hint(word, names)
+    }
+
+    /// From now on, an unknown name may be one of a file that could not be read.
+    pub(super) fn set_incomplete(&self) {
+        self.incomplete.set(true);
     }
 
     /// Nothing noted so far.
@@ -148,6 +156,7 @@ impl<'a> Load<'a> {
         let steps = Vec::new();
         let noted = Noted { document, steps, position, message, sites: None };
         self.found.borrow_mut().problems.push(noted);
+        self.set_incomplete();
     }
 
     /// Everything noted, with places, or `None` when there is nothing.
@@ -296,9 +305,21 @@ impl<'a> At<'a> {
         if template::is_plain(&text) {
             return Some(Template::plain(text));
         }
-        let none = BTreeMap::new();
-        let secrets = self.load.secrets.get().unwrap_or(&none);
+        let secrets = self.load.secrets.get().filter(|_| !self.load.incomplete.get());
         self.settle(template::compile(&text, self.scope, secrets))
+    }
+
+    /// The name of a service that is declared somewhere, noted here when there is none.
+    pub(super) fn known_service(&self, name: &str) -> bool {
+        let Some(services) = self.load.services.get() else { return false };
+        if services.contains_key(name) {
+            return true;
+        }
+        if !self.load.incomplete.get() {
+            let hint = self.load.hint(name, services.keys().map(String::as_str));
+            self.problem(format!("no service named \"{name}\"{hint}"));
+        }
+        false
     }
 
     /// Text that `reader` understands.
@@ -377,6 +398,7 @@ impl<'a> At<'a> {
     /// The mapping's values by key; unknown and repeated keys are noted.
     pub(super) fn fields(&self, known: &[&str]) -> Option<Fields<'a>> {
         let entries = self.entries()?;
+        let mut unknown = 0;
         for (key, value) in &entries {
             if known.contains(key) {
                 continue;
@@ -385,9 +407,14 @@ impl<'a> At<'a> {
                 value.problem("merge keys are not supported; put what is shared into defaults");
                 continue;
             }
+            unknown += 1;
+            if inherit::KEYS.contains(key) {
+                value.problem("unknown key; it belongs to defaults, a service or a probe");
+                continue;
+            }
             value.problem(format!("unknown key{}", suggest::hint_or_list(key, known)));
         }
-        Some(Fields { at: self.clone(), entries })
+        Some(Fields { at: self.clone(), entries, unknown })
     }
 }
 
@@ -396,6 +423,7 @@ pub(super) struct Fields<'a> {
     /// The mapping itself.
     pub(super) at: At<'a>,
     entries: Vec<(&'a str, At<'a>)>,
+    unknown: usize,
 }
 
 impl<'a> Fields<'a> {
@@ -405,7 +433,7 @@ impl<'a> Fields<'a> {
         'a: 'b,
     {
         let entries = self.entries.iter().map(|(key, at)| (*key, at.within(scope))).collect();
-        Fields { at: self.at.within(scope), entries }
+        Fields { at: self.at.within(scope), entries, unknown: self.unknown }
     }
 
     /// The value of a key. A key without a value is noted and counts as absent.
@@ -448,6 +476,11 @@ impl<'a> Fields<'a> {
     /// A non-empty text.
     pub(super) fn text(&self, key: &str) -> Option<String> {
         self.parse(key, super::value::some_text)
+    }
+
+    /// Whether a key was misspelt: what seems to be missing is probably it.
+    pub(super) fn has_unknown(&self) -> bool {
+        self.unknown > 0
     }
 
     /// The keys of `choices` that are there.

@@ -1,10 +1,13 @@
 //! All integration tests, in one binary so that they link once.
-// clippy.toml allows these in test functions; helpers of tests are the same.
 #![allow(clippy::unwrap_used, clippy::panic)]
+// The lint's own exemption stops at test functions.
+
+// clippy.toml allows these in test functions; helpers of tests are the same.
 
 mod support;
 
 mod controls;
+mod config;
 mod metrics_golden;
 mod metrics_hostile;
 mod metrics_prometheus;

@@ -1,0 +1,75 @@
+//! Configurations that are refused, each with its whole text, and ones that are accepted.
+//!
+//! A bad one is `tests/fixtures/config/bad/NAME.yml` with `NAME.txt`, or a directory `NAME` with
+//! `bongsu.yml`, whatever it names, and `expected.txt`. `BONGSU_REGENERATE=1` writes the texts
+//! anew: read every one of them as the person who will be woken by it.
+
+use std::path::{Path, PathBuf};
+
+use bongsu::config;
+
+mod accepted;
+mod shipped;
+
+const BAD: &str = "tests/fixtures/config/bad";
+
+/// The issue asks for at least forty.
+const BAD_MIN: usize = 45;
+
+/// Configuration and expected text of every bad fixture.
+fn bad_fixtures() -> Vec<(PathBuf, PathBuf)> {
+    let mut pairs = Vec::new();
+    for entry in std::fs::read_dir(BAD).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            pairs.push((path.join("bongsu.yml"), path.join("expected.txt")));
+        } else if path.extension().is_some_and(|extension| extension == "yml") {
+            pairs.push((path.clone(), path.with_extension("txt")));
+        } else {
+            let config = path.with_extension("yml");
+            assert!(config.exists(), "{} has no configuration beside it", path.display());
+        }
+    }
+    pairs.sort();
+    pairs
+}
+
+fn text_of(config: &Path) -> String {
+    match config::load(config) {
+        Ok(_) => String::from("accepted\n"),
+        Err(error) => {
+            assert!(error.count() > 0);
+            format!("{error}\n")
+        }
+    }
+}
+
+#[test]
+fn every_bad_configuration_is_refused_with_exactly_its_text() {
+    let regenerate = std::env::var_os("BONGSU_REGENERATE").is_some();
+    let fixtures = bad_fixtures();
+    let mut wrong = Vec::new();
+    for (config, expected) in &fixtures {
+        let text = text_of(config);
+        if regenerate {
+            std::fs::write(expected, &text).unwrap();
+        }
+        let wanted = std::fs::read_to_string(expected)
+            .unwrap_or_else(|error| format!("{}: {error}\n", expected.display()));
+        if text != wanted || text == "accepted\n" {
+            wrong.push(format!("wanted\n{wanted}found\n{text}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(fixtures.len() >= BAD_MIN, "only {} bad fixtures", fixtures.len());
+}
+
+#[test]
+fn a_reload_says_what_was_kept() {
+    let error = config::load(Path::new("tests/fixtures/no-such-file.yml")).unwrap_err();
+    assert_eq!(
+        error.report("the running configuration is kept"),
+        "tests/fixtures/no-such-file.yml: 1 problem, the running configuration is kept\n  no such \
+         file"
+    );
+}

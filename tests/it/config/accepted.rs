@@ -1,0 +1,67 @@
+//! What an accepted configuration comes to.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bongsu::config::{self, Config, Kind, Matcher, Nothing, Revocation};
+
+/// Loads a text that must be right.
+fn accept(text: &str) -> Config {
+    config::parse(text, Path::new("test.yml"), &Nothing).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn a_probe_inherits_from_its_service_and_from_the_defaults() {
+    let config = accept(
+        "
+defaults: { interval: 60s, timeout: 20s, recheck: 7s }
+services:
+  - name: a
+    timeout: 15s
+    probes:
+      - { name: one, http: { url: www.gov.kr/a?b#c } }
+      - { name: two, interval: 2m, recheck: off, tls: { address: www.gov.kr } }
+",
+    );
+    let [one, two] = &config.targets[..] else { panic!("{:?}", config.targets) };
+    assert_eq!(one.schedule.interval(), Duration::from_secs(60));
+    assert_eq!(one.schedule.timeout(), Duration::from_secs(15));
+    assert_eq!(one.schedule.recheck(), Some(Duration::from_secs(7)));
+    assert_eq!(two.schedule.interval(), Duration::from_secs(120));
+    assert_eq!(two.schedule.recheck(), None);
+    assert_eq!(
+        (one.instance.as_str(), two.instance.as_str()),
+        ("http://www.gov.kr/a", "www.gov.kr:443")
+    );
+    assert_eq!(one.id.to_string(), "a/one");
+    let (Kind::Http(http), Kind::Tls(tls)) = (&one.kind, &two.kind) else { panic!() };
+    assert_eq!(http.tls.revocation, Revocation::Off);
+    assert_eq!(tls.tls.revocation, Revocation::Soft);
+}
+
+#[test]
+fn values_are_compared_as_they_are_written() {
+    let config = accept(
+        "
+services:
+  - name: a
+    probes:
+      - name: one
+        http:
+          url: http://a/
+          expect:
+            header: { X-A: 00123, X-B: 1.10, X-C: 0x1F, X-D: true, X-E: '1.0', X-F: 1e3, X-G: yes }
+",
+    );
+    let Kind::Http(http) = &config.targets[0].kind else { panic!() };
+    let values: Vec<&str> = http
+        .expect
+        .header
+        .iter()
+        .map(|(_, matcher)| match matcher {
+            Matcher::Equals(text) => text.as_str(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(values, ["00123", "1.10", "0x1F", "true", "1.0", "1e3", "yes"]);
+}
