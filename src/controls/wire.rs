@@ -47,7 +47,7 @@ impl Names for Net {
 }
 
 /// The controls of a configuration.
-pub struct Wire {
+struct Wire {
     controls: Vec<Dialled>,
 }
 
@@ -62,18 +62,16 @@ struct Answer {
     skew: Option<f64>,
 }
 
-impl Wire {
-    /// Ready to ask; `None` without controls. `roots` vouch for clocks only.
-    pub fn new(
-        controls: &[Control],
-        names: &Arc<dyn Names>,
-        roots: Arc<RootCertStore>,
-    ) -> Result<Option<Arc<dyn Contact>>, WireError> {
-        let controls: Result<Vec<_>, _> =
-            controls.iter().map(|control| Dialled::new(control, names, &roots)).collect();
-        let controls = controls?;
-        Ok((!controls.is_empty()).then(|| Arc::new(Wire { controls }) as Arc<dyn Contact>))
-    }
+/// Ready to ask these controls; `None` when there are none. `roots` vouch for clocks only.
+pub fn contact(
+    controls: &[Control],
+    names: &Arc<dyn Names>,
+    roots: &Arc<RootCertStore>,
+) -> Result<Option<Arc<dyn Contact>>, WireError> {
+    let controls: Result<Vec<_>, _> =
+        controls.iter().map(|control| Dialled::new(control, names, roots)).collect();
+    let controls = controls?;
+    Ok((!controls.is_empty()).then(|| Arc::new(Wire { controls }) as Arc<dyn Contact>))
 }
 
 /// The roots of browsers, compiled in.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bongsu::config::Control;
-use bongsu::controls::wire::{Names, Wire, public_roots};
+use bongsu::controls::wire::{self, Names, public_roots};
 use bongsu::controls::{Contact, Reading};
 use bongsu::outcome::{Failure, Reason};
 use futures_util::FutureExt;
@@ -36,7 +36,7 @@ impl Names for Loopback {
     }
 }
 
-fn wire(controls: &[&str], roots: Arc<RootCertStore>) -> Arc<dyn Contact> {
+fn contact(controls: &[&str], roots: Arc<RootCertStore>) -> Arc<dyn Contact> {
     let controls: Vec<Control> = controls
         .iter()
         .map(|control| match control.strip_prefix("tcp://") {
@@ -48,11 +48,11 @@ fn wire(controls: &[&str], roots: Arc<RootCertStore>) -> Arc<dyn Contact> {
         })
         .collect();
     let names: Arc<dyn Names> = Arc::new(Loopback);
-    Wire::new(&controls, &names, roots).unwrap().unwrap()
+    wire::contact(&controls, &names, &roots).unwrap().unwrap()
 }
 
 async fn reading(controls: &[&str]) -> Reading {
-    wire(controls, public_roots()).everyone(PATIENCE).await
+    contact(controls, public_roots()).everyone(PATIENCE).await
 }
 
 /// A port on which nobody listens.
@@ -148,7 +148,7 @@ async fn nobody_answers_means_offline() {
     let dead = refusing().await;
     let controls = [format!("tcp://{dead}"), format!("http://{dead}/"), format!("https://{dead}/")];
     let controls: Vec<&str> = controls.iter().map(String::as_str).collect();
-    let contact = wire(&controls, public_roots());
+    let contact = contact(&controls, public_roots());
     assert_eq!(contact.everyone(PATIENCE).await, Reading { online: false, skew: None });
     assert!(!contact.anyone().await);
 }
@@ -159,10 +159,10 @@ async fn a_control_that_accepts_and_says_nothing_is_no_answer_and_does_not_hold_
     let silent = (silent.local_addr().unwrap(), silent);
     let url = format!("http://{}/", silent.0);
     let short = Duration::from_millis(200);
-    let alone = wire(&[&url], public_roots()).everyone(short).await;
+    let alone = contact(&[&url], public_roots()).everyone(short).await;
     assert_eq!(alone, Reading { online: false, skew: None });
     let good = http(|| response("204 No Content", 0, "")).await;
-    let both = wire(&[&url, &format!("http://{good}/")], public_roots());
+    let both = contact(&[&url, &format!("http://{good}/")], public_roots());
     let answered = tokio::time::timeout(PATIENCE, both.anyone()).await;
     assert_eq!(answered, Ok(true), "the first answer is enough");
 }
@@ -197,7 +197,7 @@ async fn a_cached_date_is_not_believed() {
 async fn a_proven_server_tells_the_time() {
     let (address, roots) = https(-30, SystemTime::now() - DAY).await;
     let url = format!("https://time.test:{}/", address.port());
-    let reading = wire(&[&url], roots).everyone(PATIENCE).await;
+    let reading = contact(&[&url], roots).everyone(PATIENCE).await;
     assert!(reading.online);
     assert_near(reading.skew, 30.0);
 }
@@ -206,10 +206,10 @@ async fn a_proven_server_tells_the_time() {
 async fn an_unproven_server_shows_that_we_are_online_but_not_the_time() {
     let (address, roots) = https(-30, SystemTime::now() - DAY).await;
     let named = format!("https://time.test:{}/", address.port());
-    let unknown_issuer = wire(&[&named], public_roots()).everyone(PATIENCE).await;
+    let unknown_issuer = contact(&[&named], public_roots()).everyone(PATIENCE).await;
     assert_eq!(unknown_issuer, Reading { online: true, skew: None });
     let other_name = format!("https://other.test:{}/", address.port());
-    let other_name = wire(&[&other_name], roots).everyone(PATIENCE).await;
+    let other_name = contact(&[&other_name], roots).everyone(PATIENCE).await;
     assert_eq!(other_name, Reading { online: true, skew: None });
 }
 
@@ -220,10 +220,10 @@ async fn a_certificate_is_judged_by_the_servers_clock_since_ours_may_be_the_wron
     let then = SystemTime::now() - Duration::from_secs(YEAR as u64);
     let (address, roots) = https(-YEAR, then - DAY).await;
     let url = format!("https://time.test:{}/", address.port());
-    assert_near(wire(&[&url], roots).everyone(PATIENCE).await.skew, YEAR as f64);
+    assert_near(contact(&[&url], roots).everyone(PATIENCE).await.skew, YEAR as f64);
     // One that is expired by its own clock is not believed.
     let (address, roots) = https(0, then - DAY).await;
     let url = format!("https://time.test:{}/", address.port());
-    let expired = wire(&[&url], roots).everyone(PATIENCE).await;
+    let expired = contact(&[&url], roots).everyone(PATIENCE).await;
     assert_eq!(expired, Reading { online: true, skew: None });
 }
