@@ -1,7 +1,7 @@
 //! One system's socket: listens, refuses, stalls, speaks TLS and hands requests to the pages.
 //!
-//! A refusing system keeps its port: a socket that is bound and does not listen makes the kernel
-//! answer with a reset and lets nobody else take the number.
+//! A refusing system keeps its port: with a socket that is bound and does not listen, the kernel
+//! answers with a reset and gives the number to no outgoing connection.
 
 use std::io;
 use std::net::SocketAddr;
@@ -34,7 +34,7 @@ const STALL_LASTS: Duration = Duration::from_secs(180);
 /// Pause after an accept error such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// A bound port that does not listen yet.
+/// A listening port whose connections nobody takes yet.
 pub struct Host {
     address: SocketAddr,
     socket: Socket,
@@ -48,10 +48,10 @@ enum Socket {
 }
 
 impl Host {
-    /// Takes the port.
+    /// Takes the port; connections wait until it is served.
     pub fn bind(address: SocketAddr) -> io::Result<Host> {
-        let socket = bound(address)?;
-        Ok(Host { address: socket.local_addr()?, socket: Socket::Refusing(socket) })
+        let listener = bound(address)?.listen(BACKLOG)?;
+        Ok(Host { address: listener.local_addr()?, socket: Socket::Listening(listener) })
     }
 
     /// Where it is, with the real port when 0 was asked for.

@@ -8,6 +8,7 @@ mod support;
 
 mod controls;
 mod config;
+mod lab;
 mod metrics_golden;
 mod metrics_hostile;
 mod metrics_prometheus;

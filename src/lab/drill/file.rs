@@ -126,7 +126,7 @@ impl Reader {
         self.zone = self.optional(&map, "timezone", DEFAULT_ZONE, |name| {
             TimeZone::get(name).map_err(|_| format!("no time zone named \"{name}\""))
         })?;
-        let speed = self.optional(&map, "speed", &DEFAULT_SPEED.to_string(), speed)?;
+        let speed = self.optional(&map, "speed", &DEFAULT_SPEED.to_string(), speed);
         let starts = self.required(&map, "starts", Reader::time);
         let ends = self.required(&map, "ends", Reader::time);
         let events = self.required(&map, "events", |reader, node, path| {
@@ -134,7 +134,7 @@ impl Reader {
             let each = |(index, item)| reader.event(item, &format!("{path}[{index}]"));
             Some(items.iter().enumerate().filter_map(each).collect::<Vec<_>>())
         });
-        let (starts, ends, events) = (starts?, ends?, events?);
+        let (speed, starts, ends, events) = (speed?, starts?, ends?, events?);
         if ends <= starts {
             self.problem(root.place, "ends", "is not after starts");
         }
