@@ -17,12 +17,16 @@ pub mod maintenance;
 pub mod scheduler;
 
 pub mod board;
+pub mod journal;
 pub mod metrics;
 pub mod tally;
 
 pub mod server;
 
+pub mod app;
+
 pub mod cli;
+pub mod commands;
 pub mod log;
 pub mod signals;
 

@@ -50,6 +50,7 @@ use crate::outcome::Reason;
 pub use files::{Disk, Files, Nothing};
 pub use load::{load, parse};
 pub use problem::{ConfigError, FileProblems, Problem};
+pub(crate) use yaml::typed;
 
 /// Everything the daemon was told to do.
 #[derive(Debug, Clone)]

@@ -8,7 +8,9 @@
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, Visitor,
+};
 
 /// Aliases may repeat a part of the file; this bounds what they expand to. 17,000 probes with
 /// thirty values each are half a million.
@@ -71,6 +73,12 @@ pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
         }
         Err(SyntaxError { position, message: explain(said) })
     })
+}
+
+/// Reads a whole document into a type of its own: for a small file beside the configuration, where
+/// stopping at the first mistake is good enough. The error names key, line and column.
+pub(crate) fn typed<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_yaml::from_str(text).map_err(|error| error.to_string())
 }
 
 /// libyaml names the rule that was broken; people need the mistake that usually breaks it.

@@ -77,6 +77,11 @@ pub struct ControlsState {
 }
 
 impl Daemon {
+    /// With a registry of its own.
+    pub fn new() -> prometheus::Result<Daemon> {
+        Daemon::register(&Registry::new())
+    }
+
     /// Registers its families. Fails only when `registry` has one of these names already.
     pub fn register(registry: &Registry) -> prometheus::Result<Daemon> {
         let gauge = |name: &str, help: &str| -> prometheus::Result<IntGauge> {

@@ -4,6 +4,7 @@
 //! they can give is a reload, and that is a message to the select loop.
 
 pub mod listen;
+pub mod metrics;
 pub mod ready;
 pub mod reload;
 pub mod web;
@@ -11,7 +12,6 @@ pub mod web_config;
 
 mod auth;
 mod html;
-mod metrics;
 mod page;
 mod probe_page;
 mod shown;
@@ -19,7 +19,6 @@ mod status;
 mod stream;
 mod tls;
 
-use std::io;
 use std::sync::Arc;
 
 use axum::Router;
@@ -32,13 +31,11 @@ use http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderValue, StatusCode};
-use tokio::sync::{mpsc, watch};
 
+use self::metrics::Sources;
 use self::ready::Readiness;
 use self::stream::Writers;
 use self::web::Web;
-use crate::board::Board;
-use crate::config::Config;
 
 /// Nothing here takes a body.
 const BODY_MAX_BYTES: usize = 4096;
@@ -54,32 +51,23 @@ const PATHS: &str = "not found; there are:
 /-/reload                  POST: read the configuration again
 ";
 
-/// Writes every metric.
-pub type Exposition = dyn Fn(&mut dyn io::Write) -> io::Result<()> + Send + Sync;
-
 /// What the endpoints show.
-pub struct Site {
-    board: Arc<Board>,
-    config: watch::Receiver<Arc<Config>>,
+struct Site {
+    sources: Sources,
     readiness: Readiness,
-    exposition: Arc<Exposition>,
-    reloads: Option<mpsc::Sender<reload::Asker>>,
+    reloads: Option<reload::Asks>,
     vantage: Option<String>,
     writers: Writers,
 }
 
-/// What a [`Site`] is made of.
+/// What a server is made of.
 pub struct Parts {
-    /// Results.
-    pub board: Arc<Board>,
-    /// The configuration in force.
-    pub config: watch::Receiver<Arc<Config>>,
+    /// Results and the configuration in force.
+    pub sources: Sources,
     /// Whether everything is up.
     pub readiness: Readiness,
-    /// `/metrics`.
-    pub exposition: Arc<Exposition>,
     /// Where to ask for a reload; none answers 403.
-    pub reloads: Option<mpsc::Sender<reload::Asker>>,
+    pub reloads: Option<reload::Asks>,
     /// The place's name, for pages.
     pub vantage: Option<String>,
 }
@@ -87,10 +75,8 @@ pub struct Parts {
 /// The endpoints, behind the authentication of `web`.
 pub fn router(parts: Parts, web: Arc<Web>) -> Router {
     let site = Arc::new(Site {
-        board: parts.board,
-        config: parts.config,
+        sources: parts.sources,
         readiness: parts.readiness,
-        exposition: parts.exposition,
         reloads: parts.reloads,
         vantage: parts.vantage,
         writers: Writers::new(),

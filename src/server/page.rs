@@ -33,9 +33,9 @@ pub(super) async fn page_of_all(
     let language = Language::of(wishes.lang.as_deref(), &headers);
     // Seventeen thousand rows are sorted: not on a thread of the probes.
     let listing = tokio::task::spawn_blocking(move || {
-        let mut rows = site.board.snapshot(Instant::now()).rows;
+        let mut rows = site.sources.board.snapshot(Instant::now()).rows;
         shown::sort(&mut rows);
-        let config = Arc::clone(&site.config.borrow());
+        let config = Arc::clone(&site.sources.config.borrow());
         Html(page(language, &title(&site, language), &listing(&site, &config, &rows, language)))
     });
     match listing.await {

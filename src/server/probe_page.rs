@@ -32,7 +32,7 @@ pub(super) async fn page_of_one(
     let language = Language::of(wishes.lang.as_deref(), &headers);
     let id =
         TargetId { service: service.into(), probe: probe.into(), site: wishes.site.map(Arc::from) };
-    match (site.board.row(&id, Instant::now()), site.board.history(&id)) {
+    match (site.sources.board.row(&id, Instant::now()), site.sources.board.history(&id)) {
         (Some(row), Some(history)) => {
             let body = detail(&row, &history, language);
             Html(page(language, &format!("{id} — Bongsu"), &body)).into_response()

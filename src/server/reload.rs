@@ -15,8 +15,11 @@ const WAITING_MAX: usize = 4;
 /// Someone who waits for a reload: `Err` is the text of what is wrong with the configuration.
 pub type Asker = oneshot::Sender<Result<(), String>>;
 
+/// Where to ask.
+pub type Asks = mpsc::Sender<Asker>;
+
 /// The queue of askers.
-pub fn queue() -> (mpsc::Sender<Asker>, mpsc::Receiver<Asker>) {
+pub fn queue() -> (Asks, mpsc::Receiver<Asker>) {
     mpsc::channel(WAITING_MAX)
 }
 

@@ -48,8 +48,8 @@ use crate::config::Config;
 pub(super) async fn status(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
     let shown = Arc::clone(&site);
     site.writers.answer(&headers, "application/json", move |out| {
-        let rows = shown.board.snapshot(Instant::now()).rows;
-        let config = Arc::clone(&shown.config.borrow());
+        let rows = shown.sources.board.snapshot(Instant::now()).rows;
+        let config = Arc::clone(&shown.sources.config.borrow());
         let status = Status::of(&shown, &config, &rows);
         serde_json::to_writer(out, &status).map_err(io::Error::from)
     })

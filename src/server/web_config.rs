@@ -108,8 +108,7 @@ pub fn load(path: &Path) -> Result<WebConfig, WebConfigError> {
         return Err(refused(format!("larger than {FILE_MAX_BYTES} bytes")));
     }
     let text = std::fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
-    let raw: RawWebConfig =
-        serde_yaml::from_str(&text).map_err(|error| refused(error.to_string()))?;
+    let raw: RawWebConfig = crate::config::typed(&text).map_err(refused)?;
     let mut problems = Vec::new();
     let base = path.parent().unwrap_or(Path::new(""));
     let config = WebConfig {

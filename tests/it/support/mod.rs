@@ -1,5 +1,8 @@
 //! What several tests need.
 
+pub(crate) mod daemon;
+pub(crate) mod http;
 pub(crate) mod prometheus;
 pub(crate) mod promtool;
 pub(crate) mod results;
+pub(crate) mod target;

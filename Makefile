@@ -1,0 +1,43 @@
+# The recipes are the steps of CI: .ci/run calls nothing but these.
+.PHONY: fmt fmt-check lint doc install-test-tools test ci release \
+        bench-load bench-exposition bench-https bench-blackhole
+
+fmt:
+	cargo fmt
+
+fmt-check:
+	cargo fmt --check
+
+lint:
+	cargo clippy --locked --all-targets -- -D warnings
+
+doc:
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+install-test-tools:
+	tests/install.sh
+
+# Installs what the tests need (Debian, root or sudo), then runs all of them. None is skipped.
+test: install-test-tools
+	cargo test --locked
+
+ci: fmt-check lint test doc
+
+release:
+	cargo build --release --locked
+
+# How fast 17,000 probes are loaded from a file.
+bench-load:
+	cargo bench --locked --bench load
+
+# How fast /metrics is written for 17,000 probes.
+bench-exposition:
+	cargo bench --locked --bench exposition
+
+# 1,000 HTTPS probes every 10 s: memory, processor time per run, skipped runs.
+bench-https: release
+	cargo bench --locked --bench daemon -- https
+
+# 10,000 probes into a black hole beside 100 healthy ones. Needs root for a network namespace.
+bench-blackhole: release
+	cargo bench --locked --bench daemon -- blackhole

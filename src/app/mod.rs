@@ -1,0 +1,277 @@
+//! The daemon as a whole. [`App::build`] binds and wires, and nothing runs until [`App::run`],
+//! which is one select loop: shutdown, reload, a task died.
+
+mod fanout;
+mod reloading;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use self::fanout::Fanout;
+use self::reloading::Reloading;
+use crate::board::Board;
+use crate::cli::{Exit, ListenAddress};
+use crate::config::Config;
+use crate::controls::wire::{self, Wire, WireError};
+use crate::controls::{Contact, Controls};
+use crate::journal::Journal;
+use crate::metrics::Daemon;
+use crate::net::Net;
+use crate::probe;
+use crate::scheduler::permits::Limits;
+use crate::scheduler::shard::Shard;
+use crate::scheduler::{Changes, Scheduler, Stopped, Work};
+use crate::server::metrics::Sources;
+use crate::server::ready::Readiness;
+use crate::server::web::Web;
+use crate::server::web_config::WebConfigError;
+use crate::server::{self, Parts, listen, reload};
+use crate::signals::{Signal, Signals};
+
+/// For answers that are being written when everything else has stopped.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// What the flags say about the daemon.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Read again at each reload.
+    pub config_file: PathBuf,
+    /// Where to listen.
+    pub listen: ListenAddress,
+    /// TLS and authentication.
+    pub web_config_file: Option<PathBuf>,
+    /// Whether a reload may be asked for over HTTP.
+    pub lifecycle: Lifecycle,
+    /// The place's name, for pages and logs.
+    pub vantage: Option<String>,
+    /// How long running probes may take to finish.
+    pub grace: Duration,
+    /// Which services are this process's.
+    pub shard: Shard,
+    /// What the surroundings allow.
+    pub limits: Limits,
+}
+
+/// Whether a reload may be asked for over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifecycle {
+    /// `POST /-/reload` reloads.
+    Enabled,
+    /// It answers 403.
+    Disabled,
+}
+
+/// Why the daemon could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The web configuration is wrong.
+    #[error("{0}")]
+    Web(#[from] WebConfigError),
+    /// The listen address cannot be used.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// As given.
+        address: ListenAddress,
+        /// Why.
+        source: io::Error,
+    },
+    /// The controls cannot be asked.
+    #[error("controls: {0}")]
+    Controls(#[from] WireError),
+    /// Two metrics have one name: a bug of this program.
+    #[error("metrics cannot be registered: {0}")]
+    Metrics(String),
+}
+
+/// Everything bound and wired, nothing running.
+pub struct App {
+    options: Options,
+    listener: TcpListener,
+    web: Arc<Web>,
+    scheduler: Scheduler,
+    board: Arc<Board>,
+    world: World,
+    contact: Asking,
+}
+
+/// How the controls are asked; none when there are none.
+type Asking = Option<Arc<dyn Contact>>;
+
+/// What a configuration takes effect on.
+struct World {
+    shard: Shard,
+    net: Arc<Net>,
+    controls: Arc<Controls>,
+    daemon: Arc<Daemon>,
+    config: watch::Sender<Arc<Config>>,
+}
+
+impl App {
+    /// Reads the web configuration, binds the listen address and wires the parts.
+    pub async fn build(config: Config, options: Options) -> Result<App, BuildError> {
+        let web = Arc::new(Web::load(options.web_config_file.clone())?);
+        let listener = listen::bind(&options.listen)
+            .await
+            .map_err(|source| BuildError::Listen { address: options.listen.clone(), source })?;
+        let daemon = Daemon::new().map_err(|error| BuildError::Metrics(error.to_string()))?;
+        let daemon = Arc::new(daemon);
+        let board = Arc::new(Board::new());
+        let controls = Arc::new(Controls::none());
+        let journal = Arc::new(Journal::new(options.vantage.clone()));
+        let observers = Fanout(vec![board.clone(), daemon.clone(), journal]);
+        let scheduler = Scheduler::new(options.limits, controls.clone(), Arc::new(observers));
+        let net = Arc::new(Net::new(&config));
+        let contact = contact(&config, &net)?;
+        let config = watch::Sender::new(Arc::new(config));
+        let world = World { shard: options.shard, net, controls, daemon, config };
+        Ok(App { options, listener, web, scheduler, board, world, contact })
+    }
+
+    /// Where it listens; the port is the real one.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Probes and answers until told to stop, or until a part dies.
+    pub async fn run(self, mut signals: Signals) -> Exit {
+        if let Ok(address) = self.address() {
+            info!(%address, "listening");
+        }
+        let (readiness, latch) = Readiness::new();
+        let (asks, mut asked) = reload::queue();
+        let parts = self.parts(readiness.clone(), asks);
+        let App { options, listener, web, mut scheduler, world, contact, .. } = self;
+        let draining = CancellationToken::new();
+        let router = server::router(parts, Arc::clone(&web));
+        let mut serving = tokio::spawn(listen::serve(listener, web, router, draining.clone()));
+        let mut watching = tokio::spawn({
+            let controls = Arc::clone(&world.controls);
+            async move { controls.watch().await }
+        });
+        let first = Arc::clone(&world.config.borrow());
+        let changes = world.take_effect(&first, contact, &mut scheduler);
+        info!(probes = changes.started, hash = first.hash, "scheduled");
+        drop(latch);
+        let mut reloading = Reloading::new(options.config_file);
+        let exit = loop {
+            tokio::select! {
+                signal = signals.next() => match signal {
+                    Signal::Terminate => break Exit::Ok,
+                    Signal::Reload => reloading.ask(),
+                },
+                Some(asker) = asked.recv(), if reloading.is_idle() => reloading.ask_for(asker),
+                read = reloading.finished() => {
+                    let result = read.and_then(|config| world.replace(config, &mut scheduler));
+                    if let Err(problems) = &result {
+                        world.daemon.config_refused();
+                        error!(problems, "configuration refused");
+                    }
+                    reloading.answer(result);
+                }
+                failure = scheduler.failed() => {
+                    error!(%failure, "a part of the daemon died");
+                    break Exit::Failed;
+                }
+                _ = &mut serving => {
+                    error!("the server died");
+                    break Exit::Failed;
+                }
+                _ = &mut watching => {
+                    error!("the watch over the controls died");
+                    break Exit::Failed;
+                }
+            }
+        };
+        readiness.stop();
+        drop(asked);
+        info!(grace = ?options.grace, "stopping");
+        let stopping = async {
+            if let Stopped::CutOff(runs) = scheduler.stop(options.grace).await {
+                warn!(runs, "runs were cut off");
+            }
+            draining.cancel();
+            if !serving.is_finished() && timeout(LAST_ANSWERS, &mut serving).await.is_err() {
+                warn!("connections were cut off");
+            }
+        };
+        tokio::select! {
+            () = stopping => {
+                info!("stopped");
+                exit
+            }
+            () = terminated(&mut signals) => {
+                warn!("told to stop a second time, stopped at once");
+                Exit::Failed
+            }
+        }
+    }
+
+    fn parts(&self, readiness: Readiness, asks: reload::Asks) -> Parts {
+        Parts {
+            sources: Sources {
+                board: Arc::clone(&self.board),
+                daemon: Arc::clone(&self.world.daemon),
+                controls: Arc::clone(&self.world.controls),
+                config: self.world.config.subscribe(),
+            },
+            readiness,
+            reloads: (self.options.lifecycle == Lifecycle::Enabled).then_some(asks),
+            vantage: self.options.vantage.clone(),
+        }
+    }
+}
+
+impl World {
+    /// Makes a validated configuration the one in force. Nothing has changed when it cannot be.
+    fn replace(&self, config: Config, scheduler: &mut Scheduler) -> Result<(), String> {
+        let contact = contact(&config, &self.net).map_err(|error| error.to_string())?;
+        let config = Arc::new(config);
+        self.net.reconfigure(&config);
+        self.config.send_replace(Arc::clone(&config));
+        let changes = self.take_effect(&config, contact, scheduler);
+        let Changes { started, stopped, kept, replaced } = changes;
+        info!(started, stopped, kept, replaced, hash = config.hash, "configuration reloaded");
+        Ok(())
+    }
+
+    fn take_effect(&self, config: &Config, contact: Asking, scheduler: &mut Scheduler) -> Changes {
+        let targets = config.targets.iter().filter(|target| self.shard.owns(&target.id.service));
+        let work: Vec<Work> = targets
+            .map(|target| Work {
+                target: Arc::clone(target),
+                probe: probe::build(target, &self.net),
+            })
+            .collect();
+        self.daemon.config_loaded(config, work.len(), SystemTime::now());
+        self.controls.replace(contact);
+        let changes = scheduler.apply(work);
+        let capacity = scheduler.capacity();
+        if !capacity.is_enough() {
+            warn!(
+                runs_wanted = capacity.wanted,
+                runs = capacity.scheduled,
+                descriptors_wanted = capacity.descriptors_wanted,
+                "the limit of open files is too low for a day on which every probe waits"
+            );
+        }
+        changes
+    }
+}
+
+fn contact(config: &Config, net: &Arc<Net>) -> Result<Asking, WireError> {
+    let names = Arc::clone(net) as Arc<dyn wire::Names>;
+    Wire::new(&config.controls, &names, wire::public_roots())
+}
+
+async fn terminated(signals: &mut Signals) {
+    while signals.next().await != Signal::Terminate {}
+}

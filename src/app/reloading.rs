@@ -1,0 +1,70 @@
+//! One reload at a time, off the probes' threads.
+
+use std::path::PathBuf;
+
+use tokio::task::JoinHandle;
+
+use crate::config::{self, Config};
+use crate::server::reload::Asker;
+
+/// What became of a bad configuration.
+const KEPT: &str = "the running configuration is kept";
+
+/// A reload that is under way, or none.
+pub(super) struct Reloading {
+    file: PathBuf,
+    under_way: Option<JoinHandle<Result<Config, String>>>,
+    asker: Option<Asker>,
+    /// Asked for by signal while one was under way: that one may have read the old file.
+    again: bool,
+}
+
+impl Reloading {
+    pub(super) fn new(file: PathBuf) -> Reloading {
+        Reloading { file, under_way: None, asker: None, again: false }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.under_way.is_none()
+    }
+
+    /// Begins, or does it once more when the one under way has ended.
+    pub(super) fn ask(&mut self) {
+        if self.under_way.is_some() {
+            self.again = true;
+            return;
+        }
+        let file = self.file.clone();
+        self.under_way = Some(tokio::task::spawn_blocking(move || {
+            config::load(&file).map_err(|error| error.report(KEPT))
+        }));
+    }
+
+    /// As [`Reloading::ask`], for someone who waits. Only when idle.
+    pub(super) fn ask_for(&mut self, asker: Asker) {
+        self.asker = Some(asker);
+        self.ask();
+    }
+
+    /// The configuration that was read, or the text of what is wrong. Never resolves when idle;
+    /// cancel safe.
+    pub(super) async fn finished(&mut self) -> Result<Config, String> {
+        let Some(under_way) = &mut self.under_way else { return std::future::pending().await };
+        let read = under_way.await;
+        self.under_way = None;
+        read.unwrap_or_else(|error| {
+            Err(format!("reading the configuration failed: {error}; {KEPT}"))
+        })
+    }
+
+    /// Tells who waits, and begins again if that was asked for meanwhile.
+    pub(super) fn answer(&mut self, result: Result<(), String>) {
+        if let Some(asker) = self.asker.take() {
+            // Whoever went away does not need the answer.
+            let _ = asker.send(result);
+        }
+        if std::mem::take(&mut self.again) {
+            self.ask();
+        }
+    }
+}

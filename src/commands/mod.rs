@@ -1,0 +1,61 @@
+//! The subcommands. Each is a function from flags to an exit code; what a command was asked for
+//! goes to standard output, everything else to the log.
+
+mod check;
+mod healthcheck;
+mod once;
+mod run;
+mod waterfall;
+
+use std::io::{self, Write};
+
+use tokio::runtime::{Builder, Runtime};
+use tracing::error;
+
+use crate::cli::{Cli, Command, Exit};
+use crate::config::{self, Config};
+
+/// The work of 17,000 probes is half a core. More threads only cost memory: each has an arena.
+const WORKERS_MAX: usize = 4;
+
+/// Writers of long answers, password checks and a reload at once, and some to spare.
+const BLOCKING_THREADS_MAX: usize = 16;
+
+/// Does what the command line asks.
+pub fn execute(cli: Cli) -> Exit {
+    let flags = cli.flags;
+    match cli.command.unwrap_or(Command::Run) {
+        Command::Run if flags.config_check => check::check(&flags),
+        Command::Run => run::run(flags),
+        Command::Check => check::check(&flags),
+        Command::Probe { id } => once::probe(&flags, &id),
+        Command::Healthcheck => healthcheck::healthcheck(&flags),
+    }
+}
+
+/// The configuration, or its problems on standard error.
+fn load(flags: &crate::cli::Flags) -> Result<Config, Exit> {
+    config::load(&flags.config_file).map_err(|error| {
+        tell(&mut io::stderr(), &format!("{}\n", error.report("nothing was started")));
+        Exit::Usage
+    })
+}
+
+fn runtime() -> Result<Runtime, Exit> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Builder::new_multi_thread()
+        .worker_threads(cores.min(WORKERS_MAX))
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .thread_name("bongsu")
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            error!(%error, "the runtime cannot start");
+            Exit::Failed
+        })
+}
+
+/// Writes text for a person. A closed pipe is the reader's own wish.
+fn tell(out: &mut dyn Write, text: &str) {
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}

@@ -1,0 +1,66 @@
+//! `bongsu run`: the daemon.
+
+use tracing::{error, info, warn};
+
+use super::{load, runtime};
+use crate::app::{App, BuildError, Lifecycle, Options};
+use crate::build_info::{REVISION, VERSION};
+use crate::cli::{Exit, Flags};
+use crate::limits::raise_descriptors;
+use crate::scheduler::permits::Limits;
+use crate::scheduler::shard::Shard;
+use crate::signals::Signals;
+
+pub(super) fn run(flags: Flags) -> Exit {
+    let config = match load(&flags) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    info!(version = VERSION, revision = REVISION, vantage = flags.vantage, "starting");
+    for advice in &config.advice {
+        warn!(advice, "configuration");
+    }
+    let options = options(flags);
+    let exit = runtime.block_on(async {
+        let signals = match Signals::install() {
+            Ok(signals) => signals,
+            Err(error) => {
+                error!(%error, "signals cannot be handled");
+                return Exit::Failed;
+            }
+        };
+        match App::build(config, options).await {
+            Ok(app) => app.run(signals).await,
+            Err(error) => {
+                error!("{error}");
+                match error {
+                    BuildError::Web(_) => Exit::Usage,
+                    BuildError::Listen { .. }
+                    | BuildError::Controls(_)
+                    | BuildError::Metrics(_) => Exit::Failed,
+                }
+            }
+        }
+    });
+    // Whatever still blocks a thread has had its time.
+    runtime.shutdown_background();
+    exit
+}
+
+fn options(flags: Flags) -> Options {
+    let lifecycle = if flags.enable_lifecycle { Lifecycle::Enabled } else { Lifecycle::Disabled };
+    Options {
+        config_file: flags.config_file,
+        listen: flags.listen_address,
+        web_config_file: flags.web_config_file,
+        lifecycle,
+        vantage: flags.vantage,
+        grace: flags.shutdown_grace,
+        shard: Shard::new(flags.shard_index, flags.shard_count).unwrap_or(Shard::WHOLE),
+        limits: Limits { permits: None, descriptors: raise_descriptors().now },
+    }
+}

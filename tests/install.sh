@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Installs what the tests need and is not there yet: real servers and tools from Debian, no
+# services started. Works as root, or with sudo.
+set -euo pipefail
+
+# The tool that shows whether a package is there, and the package.
+needed="
+prometheus:prometheus
+promtool:prometheus
+alertmanager:prometheus-alertmanager
+nginx:nginx-light
+openssl:openssl
+nft:nftables
+ip:iproute2
+"
+
+PATH="$PATH:/usr/sbin:/sbin"
+packages=()
+for entry in $needed; do
+    tool=${entry%%:*} package=${entry#*:}
+    # Debian names the binary of Alertmanager after its package.
+    command -v "$tool" >/dev/null || command -v "$package" >/dev/null || packages+=("$package")
+done
+if [ ${#packages[@]} -eq 0 ]; then
+    exit 0
+fi
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    as_root=(sudo)
+fi
+if ! command -v apt-get >/dev/null; then
+    echo "the tests need: ${packages[*]}; this system has no apt-get to install them" >&2
+    exit 1
+fi
+
+# Debian asks this file whether a service may be started; the tests start their own.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+    "${as_root[@]}" chmod +x "$policy"
+    trap '"${as_root[@]}" rm -f "$policy"' EXIT
+fi
+
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${packages[@]}"

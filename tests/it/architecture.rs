@@ -1,0 +1,140 @@
+//! The invariants of ARCHITECTURE.md that can be read off the source: who may import whom, and
+//! which library is named where.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Modules by layer, lowest first. A module imports from its own layer and from lower ones.
+const LAYERS: &[&[&str]] = &[
+    &["build_info", "secret", "outcome", "cert", "cli"],
+    &["config"],
+    &["vault", "net", "probe"],
+    &["limits", "scheduler", "controls", "maintenance", "tally", "board", "metrics", "journal"],
+    &["server", "log", "signals"],
+    &["app"],
+    &["commands"],
+];
+
+struct Source {
+    path: PathBuf,
+    /// The module below the crate: `net` for `src/net/dial.rs`.
+    module: String,
+    text: String,
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    collect(&root, &root, &mut found);
+    assert!(found.len() > 30, "only {} files below {}", found.len(), root.display());
+    found
+}
+
+fn collect(root: &Path, directory: &Path, found: &mut Vec<Source>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(root, &path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let relative = path.strip_prefix(root).unwrap().to_owned();
+            let first = relative.components().next().unwrap().as_os_str().to_str().unwrap();
+            let module = first.trim_end_matches(".rs").to_owned();
+            let text = fs::read_to_string(&path).unwrap();
+            found.push(Source { path: relative, module, text });
+        }
+    }
+}
+
+/// Code lines: comments may name anything.
+fn code(source: &Source) -> impl Iterator<Item = &str> {
+    source.text.lines().map(str::trim).filter(|line| !line.starts_with("//"))
+}
+
+fn layer(module: &str) -> usize {
+    let found = LAYERS.iter().position(|modules| modules.contains(&module));
+    found.unwrap_or_else(|| panic!("{module} has no place in LAYERS and in ARCHITECTURE.md"))
+}
+
+/// Modules named after `crate::` in a line: `crate::net::Net`, `crate::{config, net}`.
+fn imports(line: &str) -> Vec<String> {
+    let name = |text: &str| -> String {
+        text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
+    };
+    let after = line.split("crate::").skip(1);
+    after
+        .flat_map(|rest| match rest.strip_prefix('{') {
+            Some(list) => list.split(',').map(|item| name(item.trim())).collect(),
+            None => vec![name(rest)],
+        })
+        .filter(|name| name.starts_with(|c: char| c.is_ascii_lowercase()))
+        .collect()
+}
+
+#[test]
+fn modules_import_only_from_their_own_and_lower_layers() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        if ["main", "lib", "lab"].contains(&source.module.as_str()) {
+            continue;
+        }
+        let own = layer(&source.module);
+        for line in code(&source) {
+            for import in imports(line) {
+                if layer(&import) > own {
+                    wrong.push(format!("{}: {line}", source.path.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "imports from a higher layer:\n{}", wrong.join("\n"));
+}
+
+/// Files whose code names `word`.
+fn naming(word: &str) -> Vec<String> {
+    let names = |source: &Source| code(source).any(|line| line.contains(word));
+    let mut files: Vec<String> = sources()
+        .iter()
+        .filter(|source| names(source))
+        .map(|source| source.path.display().to_string())
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn prometheus_is_named_only_by_the_metrics() {
+    for file in naming("prometheus::") {
+        assert!(file.starts_with("metrics/"), "{file} names prometheus");
+    }
+}
+
+#[test]
+fn yaml_has_one_owner() {
+    assert_eq!(naming("serde_yaml"), ["config/yaml.rs"]);
+}
+
+#[test]
+fn unsafe_code_is_allowed_in_one_file() {
+    assert_eq!(naming("allow(unsafe_code"), ["net/tcp_info.rs"]);
+}
+
+#[test]
+fn the_environment_is_read_by_the_command_line_and_for_secrets() {
+    for file in naming("env::var") {
+        assert!(
+            ["config/files.rs", "vault.rs"].contains(&file.as_str()),
+            "{file} reads the environment"
+        );
+    }
+}
+
+#[test]
+fn probes_see_no_registry_scheduler_or_board() {
+    for source in sources().iter().filter(|source| source.module == "probe") {
+        for line in code(source) {
+            for forbidden in ["crate::scheduler", "crate::metrics", "crate::board", "tracing::"] {
+                assert!(!line.contains(forbidden), "{}: {line}", source.path.display());
+            }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The command line as a person or a container meets it: exit codes, what is printed where.
+
+use std::process::Output;
+
+use crate::support::daemon::Setup;
+use crate::support::target::Target;
+
+fn one_probe(url: &str) -> String {
+    format!(
+        "defaults: {{ interval: 30s, timeout: 5s }}\nservices:\n  - name: gpki\n    probes:\n      \
+         - name: portal\n        http: {{ url: \"{url}\" }}\n"
+    )
+}
+
+const BAD: &str = "services:\n  - name: gpki\n    probs: []\n";
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+#[test]
+fn the_version_names_the_revision() {
+    let output = Setup::new("").output(&["--version"]);
+    assert_eq!(code(&output), 0);
+    let text = stdout(&output);
+    assert!(
+        text.starts_with(concat!("bongsu ", env!("CARGO_PKG_VERSION"), " (revision ")),
+        "{text}"
+    );
+}
+
+#[test]
+fn every_flag_of_the_contract_is_in_the_help() {
+    let output = Setup::new("").output(&["--help"]);
+    assert_eq!(code(&output), 0);
+    for flag in [
+        "--config.file",
+        "--config.check",
+        "--vantage",
+        "--state.dir",
+        "--web.listen-address",
+        "--web.config.file",
+        "--web.external-url",
+        "--web.enable-lifecycle",
+        "--log.level",
+        "--log.format",
+        "--shutdown.grace",
+        "--shard.index",
+        "--shard.count",
+    ] {
+        assert!(stdout(&output).contains(flag), "{flag} is not in\n{}", stdout(&output));
+        let variable = format!("BONGSU_{}", flag[2..].replace(['.', '-'], "_").to_uppercase());
+        assert!(stdout(&output).contains(&variable), "{variable} is not in the help");
+    }
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    let setup = Setup::new("");
+    for arguments in [
+        &["--no-such-flag"][..],
+        &["--web.listen-address=10915"],
+        &["--shard.index=3", "--shard.count=3", "check"],
+        &["--log.level=loud"],
+        &["no-such-command"],
+    ] {
+        let output = setup.output(arguments);
+        assert_eq!(code(&output), 2, "{arguments:?}");
+        assert!(!output.stderr.is_empty() && output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_good_configuration_is_described_and_exits_with_0() {
+    let setup = Setup::new(&one_probe("https://www.gpki.go.kr/"));
+    for arguments in [["check"], ["--config.check"]] {
+        let output = setup.output(&arguments);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        assert!(stdout(&output).contains("valid"), "{}", stdout(&output));
+    }
+}
+
+#[test]
+fn a_bad_configuration_exits_with_2_and_starts_nothing() {
+    let setup = Setup::new(BAD);
+    for arguments in [&["check"][..], &["run"], &[], &["probe", "gpki/portal"]] {
+        let output = setup.output(arguments);
+        assert_eq!(code(&output), 2, "{arguments:?}");
+        let text = stderr(&output);
+        assert!(text.contains("nothing was started"), "{arguments:?}: {text}");
+        assert!(text.contains("3:5  services[0].probs: unknown key"), "{arguments:?}: {text}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn flags_may_come_from_the_environment_and_a_flag_wins() {
+    let variable =
+        || Setup::new(&one_probe("http://127.0.0.1:9/")).env("BONGSU_LOG_FORMAT", "json");
+    variable().start().logged(&["\"message\":\"listening\""]);
+    variable().flag("--log.format=logfmt").start().logged(&["message=listening"]);
+}
+
+#[test]
+fn a_single_probe_prints_its_phases_and_exits_by_its_verdict() {
+    let target = Target::answering("봉수");
+    let setup = Setup::new(&one_probe(&target.url()));
+    let output = setup.output(&["probe", "gpki/portal"]);
+    let text = stdout(&output);
+    assert_eq!(code(&output), 0, "{text}{}", stderr(&output));
+    for part in ["connect", "processing", "transfer", "total", "200", "verdict      up"] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    target.answer_with(503);
+    let output = setup.output(&["probe", "gpki/portal"]);
+    assert_eq!(code(&output), 1);
+    assert!(stdout(&output).contains("reason       http_status"), "{}", stdout(&output));
+}
+
+#[test]
+fn an_unknown_probe_is_answered_with_the_nearest() {
+    let setup = Setup::new(&one_probe("http://127.0.0.1:9/"));
+    let output = setup.output(&["probe", "gpki/protal"]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("gpki/portal"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_port_in_use_is_a_clear_error_and_exits_with_1() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let setup = Setup::new(&one_probe("http://127.0.0.1:9/"));
+    let output = setup.output(&[&format!("--web.listen-address={address}")]);
+    assert_eq!(code(&output), 1);
+    let text = stderr(&output);
+    assert!(text.contains(&format!("cannot listen on {address}")), "{text}");
+    assert!(text.contains("in use"), "{text}");
+}
+
+#[test]
+fn the_health_check_follows_the_daemon() {
+    let daemon = Setup::new(&one_probe("http://127.0.0.1:9/")).start();
+    let address = daemon.address.to_string();
+    let check = |address: &str| {
+        let setup = Setup::new("").env("BONGSU_WEB_LISTEN_ADDRESS", address);
+        code(&setup.output(&["healthcheck"]))
+    };
+    assert_eq!(check(&address), 0);
+    assert_eq!(check(&format!("0.0.0.0:{}", daemon.address.port())), 0);
+    assert_eq!(check(&format!(":{}", daemon.address.port())), 0);
+    drop(daemon);
+    assert_eq!(check(&address), 1);
+}
+
+#[test]
+fn logs_are_logfmt_or_json_on_standard_error() {
+    let logfmt = Setup::new(&one_probe("http://127.0.0.1:9/")).start();
+    let line = logfmt.logged(&["message=listening"]);
+    assert!(line.contains("level=info") && line.contains("address=127.0.0.1:"), "{line}");
+    let json = Setup::new(&one_probe("http://127.0.0.1:9/")).flag("--log.format=json").start();
+    let line = json.logged(&["\"listening\""]);
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["message"], "listening");
+    assert_eq!(line["address"], json.address.to_string());
+}
+
+#[test]
+fn state_changes_are_logged_once_and_single_results_only_at_debug() {
+    let target = Target::answering("ok");
+    let config = one_probe(&target.url())
+        .replace("interval: 30s, timeout: 5s", "interval: 1s, timeout: 500ms");
+    let daemon = Setup::new(&config).flag("--vantage=daejeon").start();
+    daemon.sample("bongsu_probe_runs_total{service=\"gpki\"");
+    target.answer_with(500);
+    let line = daemon.logged(&["probe.changed"]);
+    for part in
+        ["level=warn", "probe=gpki/portal", "verdict=down", "reason=http_status", "vantage=daejeon"]
+    {
+        assert!(line.contains(part), "{part} is not in {line}");
+    }
+    let seen = target.requests();
+    crate::support::daemon::eventually("more runs", || {
+        (target.requests() > seen + 2).then_some(())
+    });
+    assert_eq!(daemon.log().matches("probe.changed").count(), 1, "{}", daemon.log());
+    assert!(!daemon.log().contains("probe.run"));
+    target.answer_with(200);
+    daemon.logged(&["probe.up", "was=down"]);
+
+    let verbose = Setup::new(&config).flag("--log.level=debug").start();
+    verbose.logged(&["level=debug", "probe.run", "verdict=up"]);
+}

@@ -1,0 +1,188 @@
+//! The real binary, started with a configuration and stopped at the end of the test.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::http::{Answer, Request};
+
+/// Long enough for a debug build on a busy machine; a test that waits this long has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Polls until the condition gives something.
+pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "{what}: did not happen in {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A directory with a configuration, and how to start the binary there.
+pub(crate) struct Setup {
+    directory: TempDir,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+}
+
+impl Setup {
+    pub(crate) fn new(config: &str) -> Setup {
+        let directory = tempfile::tempdir().unwrap();
+        let setup = Setup { directory, arguments: Vec::new(), environment: Vec::new() };
+        setup.write("bongsu.yml", config);
+        setup
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.directory.path().join(name);
+        // By rename, so that nobody reads half of it.
+        let partial = self.directory.path().join(format!("{name}.partial"));
+        fs::write(&partial, text).unwrap();
+        fs::rename(partial, &path).unwrap();
+        path
+    }
+
+    pub(crate) fn flag(mut self, flag: impl Into<String>) -> Setup {
+        self.arguments.push(flag.into());
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Setup {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The binary with only these arguments beside the configuration's place.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bongsu"));
+        let own = std::env::vars().filter(|(name, _)| name.starts_with("BONGSU_"));
+        own.for_each(|(name, _)| {
+            command.env_remove(name);
+        });
+        command
+            .arg(format!("--config.file={}", self.path().join("bongsu.yml").display()))
+            .args(arguments)
+            .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs a subcommand to its end.
+    pub(crate) fn output(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Starts the daemon on a port of the system's choice and waits until it listens.
+    pub(crate) fn start(self) -> Daemon {
+        let mut child = self
+            .command(&["--web.listen-address=127.0.0.1:0"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        std::thread::spawn({
+            let log = Arc::clone(&log);
+            move || lines.map_while(Result::ok).for_each(|line| log.lock().unwrap().push(line))
+        });
+        let mut daemon =
+            Daemon { setup: self, child, log, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        daemon.address = eventually("listening", || {
+            assert!(daemon.child.try_wait().unwrap().is_none(), "it ended:\n{}", daemon.log());
+            let log = daemon.log();
+            let line = log.lines().find(|line| line.contains("listening"))?;
+            let rest = line.split_once("127.0.0.1:")?.1;
+            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            Some(SocketAddr::from(([127, 0, 0, 1], digits.parse().unwrap())))
+        });
+        daemon
+    }
+}
+
+/// A running daemon.
+pub(crate) struct Daemon {
+    pub(crate) setup: Setup,
+    pub(crate) address: SocketAddr,
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Daemon {
+    /// Everything logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().join("\n")
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        Request::get(path).send(self.address)
+    }
+
+    pub(crate) fn post(&self, path: &str) -> Answer {
+        Request::new("POST", path).send(self.address)
+    }
+
+    pub(crate) fn wait_until_ready(&self) {
+        eventually("ready", || (self.get("/-/ready").status == 200).then_some(()));
+    }
+
+    pub(crate) fn metrics(&self) -> String {
+        self.get("/metrics").text()
+    }
+
+    /// Waits until a line of `/metrics` starts with `start`, and returns its value.
+    pub(crate) fn sample(&self, start: &str) -> f64 {
+        eventually(start, || {
+            let text = self.metrics();
+            let line = text.lines().find(|line| line.starts_with(start))?;
+            line.rsplit(' ').next()?.parse().ok()
+        })
+    }
+
+    /// Waits for a log line that holds all of these.
+    pub(crate) fn logged(&self, parts: &[&str]) -> String {
+        eventually(&format!("a log line with {parts:?} in\n{}", self.log()), || {
+            let log = self.log();
+            let line = log.lines().find(|line| parts.iter().all(|part| line.contains(part)))?;
+            Some(line.to_owned())
+        })
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        eventually("the end of the daemon", || self.child.try_wait().unwrap())
+    }
+
+    /// SIGTERM, and the end.
+    pub(crate) fn stop(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.wait()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
