@@ -21,7 +21,7 @@ use self::reloading::Reloading;
 use crate::board::Board;
 use crate::cli::{Exit, ListenAddress};
 use crate::config::Config;
-use crate::controls::wire::{self, Wire, WireError};
+use crate::controls::wire::{self, WireError};
 use crate::controls::{Contact, Controls};
 use crate::journal::Journal;
 use crate::metrics::Daemon;
@@ -269,7 +269,7 @@ impl World {
 
 fn contact(config: &Config, net: &Arc<Net>) -> Result<Asking, WireError> {
     let names = Arc::clone(net) as Arc<dyn wire::Names>;
-    Wire::new(&config.controls, &names, wire::public_roots())
+    wire::contact(&config.controls, &names, &wire::public_roots())
 }
 
 async fn terminated(signals: &mut Signals) {

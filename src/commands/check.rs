@@ -2,9 +2,10 @@
 
 use std::io;
 
-use super::{load, tell};
+use super::{load, shard, tell};
 use crate::cli::{Exit, Flags};
 use crate::config;
+use crate::scheduler::permits::{Capacity, Limits};
 use crate::server::web::Web;
 
 pub(super) fn check(flags: &Flags) -> Exit {
@@ -16,6 +17,10 @@ pub(super) fn check(flags: &Flags) -> Exit {
         tell(&mut io::stderr(), &format!("{error}\n"));
         return Exit::Usage;
     }
-    tell(&mut io::stdout(), &format!("{}", config::plan::describe(&config)));
+    let shard = shard(flags);
+    let own = config.targets.iter().filter(|target| shard.owns(&target.id.service));
+    let schedules = own.map(|target| &target.schedule);
+    let permits = Capacity::of(schedules, &Limits::default()).wanted;
+    tell(&mut io::stdout(), &config::plan::describe(&config, permits));
     Exit::Ok
 }

@@ -12,8 +12,9 @@ use std::io::{self, Write};
 use tokio::runtime::{Builder, Runtime};
 use tracing::error;
 
-use crate::cli::{Cli, Command, Exit};
+use crate::cli::{Cli, Command, Exit, Flags};
 use crate::config::{self, Config};
+use crate::scheduler::shard::Shard;
 
 /// The work of 17,000 probes is half a core. More threads only cost memory: each has an arena.
 const WORKERS_MAX: usize = 4;
@@ -34,11 +35,16 @@ pub fn execute(cli: Cli) -> Exit {
 }
 
 /// The configuration, or its problems on standard error.
-fn load(flags: &crate::cli::Flags) -> Result<Config, Exit> {
+fn load(flags: &Flags) -> Result<Config, Exit> {
     config::load(&flags.config_file).map_err(|error| {
         tell(&mut io::stderr(), &format!("{}\n", error.report("nothing was started")));
         Exit::Usage
     })
+}
+
+/// The command line has checked that there is such a shard.
+fn shard(flags: &Flags) -> Shard {
+    Shard::new(flags.shard_index, flags.shard_count).unwrap_or(Shard::WHOLE)
 }
 
 fn runtime() -> Result<Runtime, Exit> {

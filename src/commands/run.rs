@@ -2,13 +2,12 @@
 
 use tracing::{error, info, warn};
 
-use super::{load, runtime};
+use super::{load, runtime, shard};
 use crate::app::{App, BuildError, Lifecycle, Options};
 use crate::build_info::{REVISION, VERSION};
 use crate::cli::{Exit, Flags};
 use crate::limits::raise_descriptors;
 use crate::scheduler::permits::Limits;
-use crate::scheduler::shard::Shard;
 use crate::signals::Signals;
 
 pub(super) fn run(flags: Flags) -> Exit {
@@ -54,13 +53,13 @@ pub(super) fn run(flags: Flags) -> Exit {
 fn options(flags: Flags) -> Options {
     let lifecycle = if flags.enable_lifecycle { Lifecycle::Enabled } else { Lifecycle::Disabled };
     Options {
+        shard: shard(&flags),
         config_file: flags.config_file,
         listen: flags.listen_address,
         web_config_file: flags.web_config_file,
         lifecycle,
         vantage: flags.vantage,
         grace: flags.shutdown_grace,
-        shard: Shard::new(flags.shard_index, flags.shard_count).unwrap_or(Shard::WHOLE),
         limits: Limits { permits: None, descriptors: raise_descriptors().now },
     }
 }

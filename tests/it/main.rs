@@ -8,8 +8,8 @@ mod support;
 
 mod architecture;
 mod cli;
-mod controls;
 mod config;
+mod controls;
 mod lab;
 mod metrics_golden;
 mod metrics_hostile;
