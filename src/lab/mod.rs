@@ -5,6 +5,7 @@
 //! integration tests. Everything in it is private to the machine: its own root, its own accounts.
 
 pub mod accounts;
+pub mod config;
 pub mod control;
 pub mod drill;
 pub mod estate;

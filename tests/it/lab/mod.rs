@@ -1,6 +1,7 @@
 //! The lab: every fault is what it says it is, and the logins are real.
 
 mod browser;
+mod config;
 mod control;
 mod drills;
 mod faults;

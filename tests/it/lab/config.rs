@@ -1,0 +1,42 @@
+//! The configuration that the lab writes is one that the daemon takes.
+
+use bongsu::lab::config;
+use bongsu::lab::estate::{Estate, Options};
+
+use super::browser::estate;
+
+#[tokio::test]
+async fn the_written_configuration_is_valid_and_has_nine_services() {
+    let (estate, out) = (estate().await, tempfile::tempdir().unwrap());
+    let files = config::write(estate.world(), &out.path().join("lab")).unwrap();
+    let config = bongsu::config::load(&files.config).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(config.services.len(), 9);
+    assert!(config.services.iter().all(|service| service.title.is_some()));
+    let sites = config.targets.iter().filter(|target| target.id.site.is_some()).count();
+    assert_eq!(sites, 6);
+    assert!(config.advice.is_empty(), "{:?}", config.advice);
+    let mut left: Vec<_> = std::fs::read_dir(out.path().join("lab"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    let mut announced = files.all;
+    left.sort();
+    announced.sort();
+    assert_eq!(left, announced);
+}
+
+#[tokio::test]
+async fn for_other_hosts_it_names_them_by_the_given_name() {
+    let estate = Estate::start(Options::default().hostname("estate.example")).await.unwrap();
+    let text = config::text(estate.world());
+    assert!(text.contains("url: https://estate.example:"));
+    assert!(!text.contains("localhost") && !text.contains("@gpki"), "{text}");
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_made_is_named() {
+    let estate = estate().await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let error = config::write(estate.world(), &file.path().join("lab")).unwrap_err().to_string();
+    assert!(error.contains("cannot write") && error.contains("--out"), "{error}");
+}
