@@ -5,4 +5,5 @@ pub(crate) mod http;
 pub(crate) mod prometheus;
 pub(crate) mod promtool;
 pub(crate) mod results;
+pub(crate) mod scripted;
 pub(crate) mod target;
