@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use bongsu::board::Board;
+use bongsu::controls::Controls;
 use bongsu::metrics::{self, Daemon};
 use bongsu::scheduler::{Cadence, Observer, Run};
 
@@ -30,7 +31,8 @@ const ARRIVAL: Duration = Duration::from_micros(1_765);
 fn main() {
     let empty = resident_kib("VmRSS");
     let board = Arc::new(Board::new());
-    let daemon = Daemon::register(&prometheus::Registry::new()).expect("an empty registry");
+    let daemon = Daemon::register(&prometheus::Registry::new(), Arc::new(Controls::none()))
+        .expect("an empty registry");
     let now = tokio::time::Instant::now();
     let targets: Vec<_> = (0..PROBES)
         .map(|n| {

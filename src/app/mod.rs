@@ -122,10 +122,11 @@ impl App {
         let listener = listen::bind(&options.listen)
             .await
             .map_err(|source| BuildError::Listen { address: options.listen.clone(), source })?;
-        let daemon = Daemon::new().map_err(|error| BuildError::Metrics(error.to_string()))?;
+        let controls = Arc::new(Controls::none());
+        let daemon = Daemon::new(controls.clone())
+            .map_err(|error| BuildError::Metrics(error.to_string()))?;
         let daemon = Arc::new(daemon);
         let board = Arc::new(Board::new());
-        let controls = Arc::new(Controls::none());
         let journal = Arc::new(Journal::new(options.vantage.clone()));
         let observers = Fanout(vec![board.clone(), daemon.clone(), journal]);
         let scheduler = Scheduler::new(options.limits, controls.clone(), Arc::new(observers));
@@ -220,7 +221,6 @@ impl App {
             sources: Sources {
                 board: Arc::clone(&self.board),
                 daemon: Arc::clone(&self.world.daemon),
-                controls: Arc::clone(&self.world.controls),
                 config: self.world.config.subscribe(),
             },
             readiness,

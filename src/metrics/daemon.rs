@@ -6,16 +6,19 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Gauge, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 use tokio::time::Instant;
 
 use super::probe::flag;
-use super::service::{MaintenanceRow, Services, write_maintenance};
+use super::service::{Services, write_maintenance};
 use super::text::{Family, Samples, Text};
 use crate::board::{Bounds, Histogram, Snapshot};
 use crate::build_info;
-use crate::config::{Config, Target, TargetId};
+use crate::config::{Config, Target, TargetId, Window};
+use crate::controls::Controls;
+use crate::maintenance;
 use crate::scheduler::{Cadence, Observer, Run};
 
 /// How late runs start. The budget is a tenth of a second at the 99th percentile.
@@ -37,7 +40,7 @@ static LAG: Family =
     Family::histogram("bongsu_scheduler_lag_seconds", "How long after its due time a run started.");
 static ONLINE: Family = Family::gauge(
     "bongsu_vantage_online",
-    "Whether a control answers. Without one this vantage has no vote.",
+    "Whether this vantage is online. When no control answers it has no vote.",
 );
 static SKEW: Family = Family::gauge(
     "bongsu_clock_skew_seconds",
@@ -48,6 +51,7 @@ static SKEW: Family = Family::gauge(
 /// whoever knows.
 pub struct Daemon {
     registry: Registry,
+    controls: Arc<Controls>,
     in_flight: IntGauge,
     skipped: IntCounter,
     shed: IntCounter,
@@ -63,27 +67,18 @@ struct State {
     running: HashSet<TargetId>,
     lag: Histogram<9>,
     services: Arc<Services>,
-    maintenance: Arc<[MaintenanceRow]>,
-    controls: Option<ControlsState>,
-}
-
-/// What the controls say.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ControlsState {
-    /// At least one control answered.
-    pub is_online: bool,
-    /// How far our clock is ahead, in seconds, when a control showed it.
-    pub clock_skew_seconds: Option<f64>,
+    windows: Arc<[Window]>,
 }
 
 impl Daemon {
     /// With a registry of its own.
-    pub fn new() -> prometheus::Result<Daemon> {
-        Daemon::register(&Registry::new())
+    pub fn new(controls: Arc<Controls>) -> prometheus::Result<Daemon> {
+        Daemon::register(&Registry::new(), controls)
     }
 
-    /// Registers its families. Fails only when `registry` has one of these names already.
-    pub fn register(registry: &Registry) -> prometheus::Result<Daemon> {
+    /// Registers its families; `controls` are asked for their last reading at each scrape. Fails
+    /// only when `registry` has one of these names already.
+    pub fn register(registry: &Registry, controls: Arc<Controls>) -> prometheus::Result<Daemon> {
         let gauge = |name: &str, help: &str| -> prometheus::Result<IntGauge> {
             registered(registry, IntGauge::new(name, help)?)
         };
@@ -105,6 +100,7 @@ impl Daemon {
         registered(registry, build)?;
         Ok(Daemon {
             registry: registry.clone(),
+            controls,
             in_flight: gauge("bongsu_probes_in_flight", "Runs that are going on now.")?,
             skipped: counter(
                 "bongsu_scheduler_skipped_runs_total",
@@ -140,8 +136,7 @@ impl Daemon {
                 running: HashSet::new(),
                 lag: Histogram::new(&LAG_BOUNDS),
                 services: Arc::default(),
-                maintenance: Arc::new([]),
-                controls: None,
+                windows: Arc::new([]),
             }),
         })
     }
@@ -155,7 +150,10 @@ impl Daemon {
         let since_epoch = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.reload_success_at.set(since_epoch.as_secs_f64());
         let services = Arc::new(Services::of(config));
-        self.lock().services = services;
+        let windows = config.maintenance.as_slice().into();
+        let mut state = self.lock();
+        state.services = services;
+        state.windows = windows;
     }
 
     /// A configuration was refused; the old one stays.
@@ -163,31 +161,19 @@ impl Daemon {
         self.reload_successful.set(0);
     }
 
-    /// What the controls say; `None` when there are none: then the series are absent.
-    pub fn set_controls(&self, controls: Option<ControlsState>) {
-        self.lock().controls = controls;
-    }
-
-    /// All windows with their present state. Due at each change and after each reload.
-    pub fn set_maintenance(&self, rows: Vec<MaintenanceRow>) {
-        self.lock().maintenance = rows.into();
-    }
-
     /// Everything but the series of single targets.
     pub(super) fn write(&self, snapshot: &Snapshot, text: &mut Text<'_>) {
-        let (lag, services, maintenance, controls) = {
+        let (lag, services, windows) = {
             let state = self.lock();
-            let State { lag, services, maintenance, controls, .. } = &*state;
-            (lag.clone(), Arc::clone(services), Arc::clone(maintenance), *controls)
+            (state.lag.clone(), Arc::clone(&state.services), Arc::clone(&state.windows))
         };
         write_run_durations(snapshot, text);
         services.write(text);
-        write_maintenance(&maintenance, text);
-        if let Some(controls) = controls {
-            text.family(&ONLINE).put("", &[], flag(controls.is_online));
-            if let Some(skew) = controls.clock_skew_seconds {
-                text.family(&SKEW).put("", &[], skew);
-            }
+        write_maintenance(&maintenance::rows(&windows, Timestamp::now()), text);
+        let reading = self.controls.reading();
+        text.family(&ONLINE).put("", &[], flag(reading.online));
+        if let Some(skew) = reading.skew {
+            text.family(&SKEW).put("", &[], skew);
         }
         write_histogram(&mut text.family(&LAG), &[], &lag);
         match TextEncoder::new().encode_to_string(&self.registry.gather()) {

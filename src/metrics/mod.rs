@@ -9,12 +9,15 @@
 //! To add a series of a target, add a row to the table in `own.rs`.
 //!
 //! ```no_run
+//! use std::sync::Arc;
+//!
 //! use bongsu::board::Board;
+//! use bongsu::controls::Controls;
 //! use bongsu::metrics::{self, Daemon};
 //! use tokio::time::Instant;
 //!
 //! let registry = prometheus::Registry::new();
-//! let daemon = Daemon::register(&registry)?;
+//! let daemon = Daemon::register(&registry, Arc::new(Controls::none()))?;
 //! let board = Board::new();
 //! let mut text = Vec::new();
 //! let written = metrics::write(&board.snapshot(Instant::now()), &daemon, &mut |chunk| {
@@ -32,8 +35,7 @@ mod probe;
 mod service;
 mod text;
 
-pub use self::daemon::{ControlsState, Daemon};
-pub use self::service::MaintenanceRow;
+pub use self::daemon::Daemon;
 pub use self::text::{Gone, Sink};
 use crate::board::{Row, Snapshot};
 

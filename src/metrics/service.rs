@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::probe::flag;
 use super::text::{Family, Text};
 use crate::board::push;
 use crate::config::{Config, Service};
+use crate::maintenance;
 
 static INFO: Family =
     Family::gauge("bongsu_service_info", "A service as people know it, as labels.");
@@ -26,7 +28,7 @@ static MAINTENANCE_ACTIVE: Family = Family::gauge(
 );
 static MAINTENANCE_START: Family = Family::gauge(
     "bongsu_maintenance_start_timestamp_seconds",
-    "Start of the open window, else of the next one, in unix time.",
+    "Start of the open window, else of the next one, else of the last, in unix time.",
 );
 
 /// The services of a configuration, ready to be written.
@@ -127,37 +129,20 @@ fn closure(services: &[Arc<Service>]) -> Vec<Need> {
     all
 }
 
-/// One target of a maintenance window, as rules see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MaintenanceRow {
-    /// The service that is excused.
-    pub service: Arc<str>,
-    /// One site of it; `None` is the whole service.
-    pub site: Option<Arc<str>>,
-    /// The window.
-    pub name: Arc<str>,
-    /// Whether it is open now.
-    pub is_active: bool,
-    /// Start of the open window, else of the next one, in unix seconds. `None` when it is over.
-    pub start: Option<i64>,
-}
-
-pub(super) fn write_maintenance(rows: &[MaintenanceRow], text: &mut Text<'_>) {
+pub(super) fn write_maintenance(rows: &[maintenance::Row], text: &mut Text<'_>) {
     // A window that names the same target twice is one series.
     let rows: BTreeMap<_, _> = rows.iter().map(|row| ((&row.name, labels(row)), row)).collect();
     let mut active = text.family(&MAINTENANCE_ACTIVE);
     for ((_, labels), row) in &rows {
-        active.put(labels, &[], if row.is_active { 1.0 } else { 0.0 });
+        active.put(labels, &[], flag(row.active));
     }
     let mut start = text.family(&MAINTENANCE_START);
     for ((_, labels), row) in &rows {
-        if let Some(at) = row.start {
-            start.put(labels, &[], at as f64);
-        }
+        start.put(labels, &[], row.start.as_second() as f64);
     }
 }
 
-fn labels(row: &MaintenanceRow) -> String {
+fn labels(row: &maintenance::Row) -> String {
     let mut text = String::new();
     push(&mut text, "service", &row.service);
     if let Some(site) = &row.site {

@@ -1,5 +1,4 @@
-//! `/metrics`: the text format, version 0.0.4, with the state of the vantage and the windows as
-//! they are at the moment of the scrape.
+//! `/metrics`: the text format, version 0.0.4, written to the client as it is made.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -7,16 +6,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
-use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Site;
 use crate::board::Board;
 use crate::config::Config;
-use crate::controls::Controls;
-use crate::maintenance;
-use crate::metrics::{self, ControlsState, Daemon, Gone, MaintenanceRow};
+use crate::metrics::{self, Daemon, Gone};
 
 /// Where the numbers come from.
 pub struct Sources {
@@ -24,22 +20,12 @@ pub struct Sources {
     pub board: Arc<Board>,
     /// Our own.
     pub daemon: Arc<Daemon>,
-    /// The vantage's.
-    pub controls: Arc<Controls>,
-    /// The windows.
+    /// The services' names.
     pub config: watch::Receiver<Arc<Config>>,
 }
 
 impl Sources {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let config = Arc::clone(&self.config.borrow());
-        let reading = self.controls.reading();
-        self.daemon.set_controls((!config.controls.is_empty()).then_some(ControlsState {
-            is_online: reading.online,
-            clock_skew_seconds: reading.skew,
-        }));
-        let windows = maintenance::rows(&config.maintenance, Timestamp::now()).into_iter();
-        self.daemon.set_maintenance(windows.map(row).collect());
         let snapshot = self.board.snapshot(Instant::now());
         let mut broken = None;
         let written = metrics::write(&snapshot, &self.daemon, &mut |chunk| {
@@ -52,16 +38,6 @@ impl Sources {
             (Ok(()), _) => Ok(()),
             (Err(Gone), error) => Err(error.unwrap_or(io::ErrorKind::BrokenPipe.into())),
         }
-    }
-}
-
-fn row(window: maintenance::Row) -> MaintenanceRow {
-    MaintenanceRow {
-        service: window.service,
-        site: window.site,
-        name: window.name,
-        is_active: window.active,
-        start: Some(window.start.as_second()),
     }
 }
 

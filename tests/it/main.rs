@@ -2,8 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 // The lint's own exemption stops at test functions.
 
-// clippy.toml allows these in test functions; helpers of tests are the same.
-
 mod support;
 
 mod architecture;

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use bongsu::board::Board;
-use bongsu::config::{Config, Service};
-use bongsu::metrics::{self, ControlsState, Daemon, MaintenanceRow};
+use bongsu::config::{Config, Service, Window, WindowTarget, WindowTime};
+use bongsu::controls::{Contact, Controls, Reading};
+use bongsu::metrics::{self, Daemon};
 use bongsu::scheduler::{Cadence, Observer, Run};
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use crate::support::prometheus::Prometheus;
@@ -28,8 +30,9 @@ struct Metrics {
 
 impl Metrics {
     /// A small estate: one probe up, one down, one unknown, one with a bad chain.
-    fn of_a_small_estate() -> Arc<Metrics> {
-        let daemon = Daemon::register(&prometheus::Registry::new()).unwrap();
+    async fn of_a_small_estate() -> Arc<Metrics> {
+        let controls = controls().await;
+        let daemon = Daemon::register(&prometheus::Registry::new(), controls).unwrap();
         let metrics = Metrics { board: Board::new(), daemon };
         let found = [
             (http_target("gov24", "front", "https://www.gov.kr/"), https_up()),
@@ -47,21 +50,6 @@ impl Metrics {
             metrics.observe(&target, &run);
         }
         metrics.daemon.config_loaded(&config(), 4, SystemTime::now());
-        metrics
-            .daemon
-            .set_controls(Some(ControlsState { is_online: true, clock_skew_seconds: Some(-0.25) }));
-        let window = |site: Option<&str>, is_active| MaintenanceRow {
-            service: "saeol".into(),
-            site: site.map(Into::into),
-            name: "patch".into(),
-            is_active,
-            start: Some(1_700_000_000),
-        };
-        metrics.daemon.set_maintenance(vec![
-            window(None, false),
-            window(Some("seocho"), true),
-            window(Some("seocho"), true),
-        ]);
         Arc::new(metrics)
     }
 
@@ -99,6 +87,41 @@ impl Observer for Metrics {
     }
 }
 
+/// Controls that answered, a quarter of a second ahead of us.
+async fn controls() -> Arc<Controls> {
+    struct Ahead;
+    impl Contact for Ahead {
+        fn anyone(&self) -> BoxFuture<'_, bool> {
+            Box::pin(async { true })
+        }
+        fn everyone(&self, _patience: Duration) -> BoxFuture<'_, Reading> {
+            Box::pin(async { Reading { online: true, skew: Some(-0.25) } })
+        }
+    }
+    let controls = Arc::new(Controls::none());
+    controls.replace(Some(Arc::new(Ahead)));
+    let watched = Arc::clone(&controls);
+    tokio::spawn(async move { watched.watch().await });
+    while controls.reading().skew.is_none() {
+        tokio::task::yield_now().await;
+    }
+    controls
+}
+
+/// Open all day, over one site that it names twice.
+fn window() -> Window {
+    let seocho = WindowTarget { service: "saeol".into(), site: Some("seocho".into()) };
+    Window {
+        name: "patch".into(),
+        targets: vec![seocho.clone(), seocho],
+        reason: None,
+        when: WindowTime::Once {
+            from: jiff::Timestamp::constant(1_700_000_000, 0),
+            until: jiff::Timestamp::MAX,
+        },
+    }
+}
+
 fn config() -> Config {
     let service = |name: &str, grade, needs: &[&str]| {
         Arc::new(Service {
@@ -121,7 +144,7 @@ fn config() -> Config {
         hash: "00000000deadbeef".into(),
         targets: Vec::new(),
         controls: Vec::new(),
-        maintenance: Vec::new(),
+        maintenance: vec![window()],
         secrets: BTreeMap::new(),
         advice: Vec::new(),
         files: Vec::new(),
@@ -129,9 +152,9 @@ fn config() -> Config {
     }
 }
 
-#[test]
-fn promtool_finds_nothing_to_complain_of_in_the_whole_exposition() {
-    let metrics = Metrics::of_a_small_estate();
+#[tokio::test]
+async fn promtool_finds_nothing_to_complain_of_in_the_whole_exposition() {
+    let metrics = Metrics::of_a_small_estate().await;
     let text = metrics.text();
     promtool::check_metrics(&text);
     for line in [
@@ -139,6 +162,7 @@ fn promtool_finds_nothing_to_complain_of_in_the_whole_exposition() {
         r#"bongsu_service_grade{service="gpki"} 1"#,
         r#"bongsu_slo_objective_ratio{service="saeol"} 0.9992"#,
         r#"bongsu_maintenance_active{service="saeol",site="seocho",name="patch"} 1"#,
+        r#"bongsu_maintenance_start_timestamp_seconds{service="saeol",site="seocho",name="patch"} 1700000000"#,
         r#"bongsu_run_duration_seconds_bucket{service="gpki",kind="http",le="0.25"} 1"#,
         r#"bongsu_run_duration_seconds_bucket{service="gpki",kind="http",le="1.0"} 1"#,
         r#"bongsu_run_duration_seconds_sum{service="gpki",kind="http"} 0.118"#,
@@ -159,9 +183,9 @@ fn promtool_finds_nothing_to_complain_of_in_the_whole_exposition() {
     assert_eq!(names("bongsu_build_info{"), 1);
 }
 
-#[test]
-fn a_refused_reload_keeps_the_series_of_the_old_configuration() {
-    let metrics = Metrics::of_a_small_estate();
+#[tokio::test]
+async fn a_refused_reload_keeps_the_series_of_the_old_configuration() {
+    let metrics = Metrics::of_a_small_estate().await;
     metrics.daemon.config_refused();
     let text = metrics.text();
     assert!(text.contains("\nbongsu_config_last_reload_successful 0\n"));
@@ -172,9 +196,9 @@ fn a_refused_reload_keeps_the_series_of_the_old_configuration() {
     assert!(!text.contains("deadbeef"), "only one hash at a time");
 }
 
-#[test]
-fn runs_in_flight_are_counted_also_when_a_target_goes_during_its_run() {
-    let metrics = Metrics::of_a_small_estate();
+#[tokio::test]
+async fn runs_in_flight_are_counted_also_when_a_target_goes_during_its_run() {
+    let metrics = Metrics::of_a_small_estate().await;
     let target = Arc::new(http_target("gov24", "front", "https://www.gov.kr/"));
     metrics.started(&target);
     assert!(metrics.text().contains("\nbongsu_probes_in_flight 1\n"));
@@ -197,7 +221,7 @@ fn shipped_scrape_config(address: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_real_prometheus_reads_the_right_values_and_forgets_what_is_forgotten() {
-    let metrics = Metrics::of_a_small_estate();
+    let metrics = Metrics::of_a_small_estate().await;
     let served = Arc::clone(&metrics);
     let handler = move || async move { ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], served.text()) };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
