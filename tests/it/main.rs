@@ -14,3 +14,4 @@ mod metrics_hostile;
 mod metrics_prometheus;
 mod metrics_semantics;
 mod scheduling;
+mod tls_verdicts;

@@ -7,3 +7,6 @@ pub(crate) mod promtool;
 pub(crate) mod results;
 pub(crate) mod scripted;
 pub(crate) mod target;
+pub(crate) mod openssl;
+pub(crate) mod pki;
+pub(crate) mod tls;

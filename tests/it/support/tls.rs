@@ -1,0 +1,153 @@
+//! A TLS probe of a local port, and what its outcome says.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bongsu::config::{
+    ClientCert, DialOptions, Kind, Revocation, Roots, Schedule, Target, TargetId, TimeLimit,
+    TlsClientOptions, TlsOptions, TrustOptions,
+};
+use bongsu::net::Net;
+use bongsu::net::resolve::Resolvers;
+use bongsu::net::trust::Trusts;
+use bongsu::outcome::{Outcome, Reason};
+use bongsu::probe;
+use bongsu::vault::Vault;
+use tokio_util::sync::CancellationToken;
+
+/// Generous: a loaded machine must not make a slow test a failed one.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The world for probes of one test.
+pub(crate) fn net() -> Arc<Net> {
+    Arc::new(Net {
+        resolvers: Resolvers::new(),
+        trust: Trusts::new(),
+        vault: Vault::new(&BTreeMap::new()),
+    })
+}
+
+/// A TLS probe of `127.0.0.1` that expects the name `probe.test`.
+pub(crate) struct Look {
+    options: TlsOptions,
+    trust: TrustOptions,
+    timeout: Duration,
+    net: Arc<Net>,
+}
+
+impl Look {
+    pub(crate) fn at(port: u16) -> Look {
+        Look {
+            options: TlsOptions {
+                host: "127.0.0.1".to_owned(),
+                port,
+                tls: TlsClientOptions {
+                    server_name: Some("probe.test".to_owned()),
+                    ..TlsClientOptions::default()
+                },
+                alpn: Vec::new(),
+                expect_time: None,
+                warn_time: None,
+            },
+            trust: TrustOptions::default(),
+            timeout: TIMEOUT,
+            net: net(),
+        }
+    }
+
+    pub(crate) fn host(mut self, host: &str) -> Look {
+        self.options.host = host.to_owned();
+        self.options.tls.server_name = None;
+        self
+    }
+
+    pub(crate) fn named(mut self, name: &str) -> Look {
+        self.options.tls.server_name = Some(name.to_owned());
+        self
+    }
+
+    pub(crate) fn trusting(mut self, roots: PathBuf) -> Look {
+        self.trust.roots = Roots::File(roots);
+        self
+    }
+
+    pub(crate) fn trusting_also(mut self, roots: PathBuf) -> Look {
+        self.trust.roots = Roots::Both(roots);
+        self
+    }
+
+    pub(crate) fn intermediates(mut self, path: PathBuf) -> Look {
+        self.trust.intermediates = Some(path);
+        self
+    }
+
+    pub(crate) fn revocation(mut self, revocation: Revocation) -> Look {
+        self.options.tls.revocation = revocation;
+        self
+    }
+
+    pub(crate) fn showing(mut self, cert: PathBuf, key: PathBuf) -> Look {
+        self.options.tls.client_cert = Some(ClientCert { cert, key });
+        self
+    }
+
+    pub(crate) fn within(mut self, timeout: Duration) -> Look {
+        self.timeout = timeout;
+        self
+    }
+
+    pub(crate) fn expecting_less_than(mut self, limit: Duration) -> Look {
+        self.options.expect_time = Some(TimeLimit { lt: limit });
+        self
+    }
+
+    pub(crate) fn warning_from(mut self, limit: Duration) -> Look {
+        self.options.warn_time = Some(TimeLimit { lt: limit });
+        self
+    }
+
+    /// Shares caches with other probes.
+    pub(crate) fn in_world(mut self, net: &Arc<Net>) -> Look {
+        self.net = Arc::clone(net);
+        self
+    }
+
+    /// Looks once.
+    pub(crate) async fn run(&self) -> Outcome {
+        let mut options = self.options.clone();
+        options.tls.trust = Arc::new(self.trust.clone());
+        let target = Target {
+            id: TargetId { service: "service".into(), probe: "cert".into(), site: None },
+            component: "service".into(),
+            instance: format!("{}:{}", options.host, options.port),
+            schedule: Schedule::new(2 * self.timeout, self.timeout, None).unwrap(),
+            latency_objective: None,
+            labels: BTreeMap::new(),
+            dial: DialOptions::default(),
+            kind: Kind::Tls(Box::new(options)),
+        };
+        let probe = probe::build(&target, &self.net);
+        probe::run(probe.as_ref(), self.timeout, &CancellationToken::new()).await
+    }
+}
+
+/// The reason a run failed for.
+pub(crate) fn reason(outcome: &Outcome) -> Option<Reason> {
+    outcome.result.as_ref().err().map(|failure| failure.reason)
+}
+
+/// The reasons of every fault of the chain.
+pub(crate) fn faults(outcome: &Outcome) -> Vec<Reason> {
+    let tls = outcome.facts.tls.as_ref();
+    tls.map(|tls| tls.faults.iter().map(|fault| fault.reason).collect()).unwrap_or_default()
+}
+
+/// The subjects of the exported chain.
+pub(crate) fn subjects(outcome: &Outcome) -> Vec<String> {
+    let chain = outcome.facts.tls.as_ref().and_then(|tls| tls.chain.as_ref());
+    chain
+        .map(|chain| chain.certs.iter().map(|cert| cert.subject.clone()).collect())
+        .unwrap_or_default()
+}
