@@ -8,9 +8,15 @@
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use rustls::pki_types::{ServerName, UnixTime};
+use tokio::time::Instant;
+
+use super::revocation::Status;
 use super::trust::{Trusts, Witness};
-use super::{alert, dial};
+use super::{alert, dial, legacy};
+use crate::config::Revocation;
 use crate::outcome::{Failure, Reason};
 use crate::probe::Deadline;
 
@@ -23,6 +29,12 @@ pub struct Peer<'a> {
     pub name: &'a str,
 }
 
+/// Issuers fetched for one chain, one above the other.
+const MAX_MISSING: usize = 3;
+
+/// Longest time for one of them: a run has better things to wait for.
+const ISSUER_TIME: Duration = Duration::from_secs(5);
+
 impl Trusts {
     /// Asks whether a certificate of the accepted path is revoked. `Ok(Some(_))` is a warning
     /// (`tls_revocation_unavailable` under `revocation: soft`); `Err` is `tls_revoked`, or the
@@ -32,8 +44,25 @@ impl Trusts {
         witness: &Witness,
         deadline: &Deadline,
     ) -> Result<Option<Failure>, Failure> {
-        let _ = (witness, deadline);
-        Ok(None)
+        let policy = witness.revocation;
+        if policy == Revocation::Off {
+            return Ok(None);
+        }
+        let Some(path) = witness.judgement() else { return Ok(None) };
+        match self.lists.ask(&path.listed, policy, deadline).await {
+            Status::Good => Ok(None),
+            Status::Revoked(detail) => {
+                witness.add_fault(Reason::TlsRevoked, &detail);
+                Err(Failure::new(Reason::TlsRevoked, detail))
+            }
+            Status::Unavailable(why) => {
+                let failure = Failure::new(
+                    Reason::TlsRevocationUnavailable,
+                    format!("revocation cannot be checked: {why}"),
+                );
+                if policy == Revocation::Hard { Err(failure) } else { Ok(Some(failure)) }
+            }
+        }
     }
 
     /// The failure of a broken handshake, after a second look where one can tell more.
@@ -44,8 +73,41 @@ impl Trusts {
         peer: Option<Peer<'_>>,
         deadline: &Deadline,
     ) -> Failure {
-        let _ = (witness, peer, deadline);
-        broken.failure
+        if broken.failure.reason == Reason::TlsUnknownIssuer {
+            return self.find_issuer(witness, broken.failure, deadline).await;
+        }
+        let (Legacy::Possible, Some(peer)) = (broken.legacy, peer) else { return broken.failure };
+        let Some(offer) = legacy::ask(peer.address, peer.name, deadline).await else {
+            return broken.failure;
+        };
+        if let Ok(name) = ServerName::try_from(peer.name)
+            && !offer.message.is_empty()
+        {
+            witness.look(offer.message, &name, UnixTime::now());
+        }
+        let detail = format!(
+            "the server takes {} with {}, which modern clients refuse, and nothing newer",
+            offer.version, offer.suite
+        );
+        Failure::new(Reason::TlsLegacy, detail)
+    }
+
+    /// Fetches the issuers that the chain points to, as a browser would, and judges again.
+    async fn find_issuer(
+        &self,
+        witness: &Witness,
+        failure: Failure,
+        deadline: &Deadline,
+    ) -> Failure {
+        let mut fetched = Vec::new();
+        for _ in 0..MAX_MISSING {
+            let urls = witness.judgement().map(|j| j.issuer_urls.clone()).unwrap_or_default();
+            let deadline = deadline.at_most(Instant::now() + ISSUER_TIME);
+            let Some(issuers) = self.issuers.fetch(&urls, &deadline).await else { break };
+            fetched.extend(issuers.iter().cloned());
+            witness.judge_again(&fetched);
+        }
+        witness.first_fault().unwrap_or(failure)
     }
 }
 
@@ -79,7 +141,10 @@ impl Witness {
                 (Failure::new(Reason::TlsHandshake, detail), false)
             }
         };
-        Broken { failure, legacy: if possible { Legacy::Possible } else { Legacy::No } }
+        // A chain was refused, or our certificate: the versions and suites did fit.
+        let fits =
+            possible && matches!(failure.reason, Reason::TlsHandshake | Reason::ConnectionReset);
+        Broken { failure, legacy: if fits { Legacy::Possible } else { Legacy::No } }
     }
 }
 

@@ -47,8 +47,6 @@ pub(crate) struct Known {
     pub(crate) chain: Arc<Chain>,
     /// Where these were in the message.
     pub(crate) places: Vec<usize>,
-    /// How many certificates the message had.
-    pub(crate) presented: usize,
     verdicts: Mutex<Vec<Remembered>>,
 }
 
@@ -101,12 +99,7 @@ impl Known {
                 places.push(place);
             }
         }
-        Known {
-            chain: Arc::new(Chain { certs }),
-            places,
-            presented: message.len(),
-            verdicts: Mutex::default(),
-        }
+        Known { chain: Arc::new(Chain { certs }), places, verdicts: Mutex::default() }
     }
 
     /// A verdict that still holds.

@@ -2,12 +2,18 @@
 //! here may be asked by many probes at once and holds its own caches; a reload swaps what changed.
 
 pub mod aftermath;
+mod aia;
 mod alert;
 mod chains;
+mod crl;
 pub mod dial;
+mod fetch;
+mod legacy;
 mod path;
 mod pointers;
 pub mod resolve;
+mod revocation;
+mod shelf;
 mod signature;
 pub mod tcp_info;
 pub mod trust;

@@ -18,7 +18,10 @@ use rustls::{ClientConfig, RootCertStore};
 use sha2::{Digest, Sha256};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use super::aia::Issuers;
 use super::chains::Chains;
+use super::fetch::Fetcher;
+use super::revocation::Lists;
 use super::watched::Watched;
 pub use super::witness::Witness;
 use crate::config::{ClientCert, Roots, TlsClientOptions, TrustOptions};
@@ -28,6 +31,8 @@ use crate::outcome::{Failure, Reason};
 pub struct Trusts {
     shared: Arc<Shared>,
     template: ClientConfig,
+    pub(crate) issuers: Issuers,
+    pub(crate) lists: Lists,
 }
 
 /// What witnesses share.
@@ -77,7 +82,13 @@ impl Trusts {
             anchors: Mutex::default(),
             identities: Mutex::default(),
         };
-        Trusts { shared: Arc::new(shared), template }
+        let fetcher = Arc::new(Fetcher::new(template.clone()));
+        Trusts {
+            shared: Arc::new(shared),
+            template,
+            issuers: Issuers::new(&fetcher),
+            lists: Lists::new(&fetcher),
+        }
     }
 
     /// The anchors for these options; `internal` when a file that was readable at load is not now.

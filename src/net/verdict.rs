@@ -24,7 +24,7 @@ const MAX_MOMENTS: usize = 8;
 const NAMES_TOLD: usize = 4;
 
 /// What was found out about one chain, for one name and one set of anchors.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Judgement {
     /// Positions in the chain of the certificates on the path, leaf first.
     pub(crate) path: Vec<usize>,

@@ -19,6 +19,7 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, NamedGroup, Signatu
 use super::chains::Known;
 use super::trust::{Shared, Trust};
 use super::verdict::{Case, Judgement};
+use crate::cert::CertFault;
 use crate::config::{Revocation, TlsClientOptions};
 use crate::outcome::{Failure, Reason, TlsFacts};
 
@@ -56,6 +57,13 @@ pub(crate) struct Presented {
     pub(crate) name: ServerName<'static>,
     /// Kept of a refused chain, to judge it again with a fetched intermediate.
     pub(crate) message: Vec<CertificateDer<'static>>,
+}
+
+impl Seen {
+    fn first_fault(&self) -> Option<Failure> {
+        let fault = self.presented.as_ref()?.judgement.faults.first()?;
+        Some(Failure::new(fault.reason, fault.detail.clone()))
+    }
 }
 
 impl Witness {
@@ -96,9 +104,8 @@ impl Witness {
     /// is one, else what the alert or the rustls error says.
     pub fn failure(&self, error: &Error) -> Failure {
         let seen = self.seen();
-        let fault = seen.presented.as_ref().and_then(|p| p.judgement.faults.first());
-        if let Some(fault) = fault {
-            return Failure::new(fault.reason, fault.detail.clone());
+        if let Some(failure) = seen.first_fault() {
+            return failure;
         }
         let client = match (seen.asked, &self.identity) {
             (false, _) => super::alert::Client::NotAsked,
@@ -117,6 +124,41 @@ impl Witness {
     /// client. Only known where the witness is the session store.
     pub fn has_ticket(&self) -> bool {
         self.seen().ticket
+    }
+
+    /// The first fault of the chain as a failure.
+    pub(crate) fn first_fault(&self) -> Option<Failure> {
+        self.seen().first_fault()
+    }
+
+    /// What was found of the chain.
+    pub(crate) fn judgement(&self) -> Option<Arc<Judgement>> {
+        self.seen().presented.as_ref().map(|presented| Arc::clone(&presented.judgement))
+    }
+
+    /// Adds what only the network could tell.
+    pub(crate) fn add_fault(&self, reason: Reason, detail: &str) {
+        if let Some(presented) = &mut self.seen().presented {
+            let mut judgement = Judgement::clone(&presented.judgement);
+            judgement.faults.push(CertFault { reason, detail: detail.to_owned() });
+            judgement.faults.sort_by_key(CertFault::rank);
+            presented.judgement = Arc::new(judgement);
+        }
+    }
+
+    /// Judges the chain once more, with issuers that were not sent.
+    pub(crate) fn judge_again(&self, fetched: &[CertificateDer<'static>]) {
+        if let Some(presented) = &mut self.seen().presented {
+            let case = Case {
+                message: &presented.message,
+                known: &presented.known,
+                trust: &self.trust,
+                fetched,
+                name: &presented.name,
+                now: UnixTime::now(),
+            };
+            presented.judgement = Arc::new(case.judge());
+        }
     }
 
     /// Judges a chain and remembers the result.

@@ -1,0 +1,253 @@
+//! Fetched things, kept for a while. Each is fetched at most once at a time, in a task of its
+//! own: a run that cannot wait for the end of a fetch leaves it to the next run.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::probe::Deadline;
+
+/// What is on the shelf, by address.
+pub(crate) struct Shelf<T> {
+    slots: Mutex<HashMap<String, Slot<T>>>,
+    capacity: usize,
+}
+
+struct Slot<T> {
+    /// The last result, also while it is being fetched again.
+    result: Option<Result<Arc<T>, String>>,
+    /// When the result may be used until, and when it should be fetched again.
+    until: Instant,
+    refresh: Instant,
+    /// Closed when the fetch has ended, however it ended.
+    pending: Option<watch::Receiver<()>>,
+}
+
+/// A fetched thing and how long it is good.
+pub(crate) struct Fetched<T> {
+    pub(crate) value: T,
+    /// May be used this long.
+    pub(crate) usable: Duration,
+    /// Should be fetched again after this long.
+    pub(crate) fresh: Duration,
+}
+
+/// How long a failed fetch is not tried again, so that a dead server is not asked by every run.
+const FAILURE_FOR: Duration = Duration::from_secs(60);
+
+impl<T: Send + Sync + 'static> Shelf<T> {
+    pub(crate) fn new(capacity: usize) -> Arc<Shelf<T>> {
+        Arc::new(Shelf { slots: Mutex::default(), capacity })
+    }
+
+    /// What `fetch` gives for this key, from the shelf where it is still good. An `Err` is a
+    /// sentence for people.
+    pub(crate) async fn get<F>(
+        self: &Arc<Self>,
+        key: &str,
+        deadline: &Deadline,
+        fetch: impl FnOnce() -> F,
+    ) -> Result<Arc<T>, String>
+    where
+        F: Future<Output = Result<Fetched<T>, String>> + Send + 'static,
+    {
+        let mut pending = match self.on_shelf(key) {
+            Found::Usable(result) => return result,
+            Found::Stale(value) => {
+                self.start(key, fetch());
+                return Ok(value);
+            }
+            Found::Pending(pending) => pending,
+            Found::Nothing => self.start(key, fetch()),
+        };
+        // The sender says nothing; it is dropped at the end.
+        let ended = deadline.within(pending.changed()).await;
+        match (ended, self.on_shelf(key)) {
+            (Ok(_), Found::Usable(result)) => result,
+            (Ok(_), Found::Stale(value)) => Ok(value),
+            (Ok(_), _) => Err(format!("{key}: the fetch was given up")),
+            (Err(_), _) => Err(format!("{key}: not fetched in time")),
+        }
+    }
+
+    fn on_shelf(&self, key: &str) -> Found<T> {
+        let mut slots = self.lock();
+        let Some(slot) = slots.get_mut(key) else { return Found::Nothing };
+        let now = Instant::now();
+        // A task that is gone without a result does not come back.
+        let pending = slot.pending.clone().filter(|pending| pending.has_changed().is_ok());
+        match (&slot.result, pending) {
+            (Some(result), _) if now < slot.refresh => Found::Usable(result.clone()),
+            (Some(Ok(value)), Some(_)) if now < slot.until => Found::Usable(Ok(Arc::clone(value))),
+            (Some(Ok(value)), None) if now < slot.until => Found::Stale(Arc::clone(value)),
+            (_, Some(pending)) => Found::Pending(pending),
+            (_, None) => Found::Nothing,
+        }
+    }
+
+    fn start<F>(self: &Arc<Self>, key: &str, fetch: F) -> watch::Receiver<()>
+    where
+        F: Future<Output = Result<Fetched<T>, String>> + Send + 'static,
+    {
+        let (ends, pending) = watch::channel(());
+        {
+            let mut slots = self.lock();
+            if slots.len() >= self.capacity && !slots.contains_key(key) {
+                // The one that is due first is the one nobody asked for lately.
+                let oldest = slots.iter().min_by_key(|(_, slot)| slot.refresh);
+                if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
+                    slots.remove(&oldest);
+                }
+            }
+            let now = Instant::now();
+            let slot = slots.entry(key.to_owned()).or_insert_with(|| Slot {
+                result: None,
+                until: now,
+                refresh: now,
+                pending: None,
+            });
+            slot.pending = Some(pending.clone());
+        }
+        let shelf = Arc::clone(self);
+        let key = key.to_owned();
+        tokio::spawn(async move {
+            let fetched = fetch.await;
+            shelf.put(&key, fetched);
+            drop(ends);
+        });
+        pending
+    }
+
+    fn put(&self, key: &str, fetched: Result<Fetched<T>, String>) {
+        let now = Instant::now();
+        let mut slots = self.lock();
+        let Some(slot) = slots.get_mut(key) else { return };
+        slot.pending = None;
+        match fetched {
+            Ok(fetched) => {
+                slot.until = now + fetched.usable;
+                slot.refresh = now + fetched.fresh.min(fetched.usable);
+                slot.result = Some(Ok(Arc::new(fetched.value)));
+            }
+            // An older value stays as long as it is good.
+            Err(_) if matches!(slot.result, Some(Ok(_))) && now < slot.until => {
+                slot.refresh = now + FAILURE_FOR;
+            }
+            Err(why) => {
+                slot.until = now + FAILURE_FOR;
+                slot.refresh = slot.until;
+                slot.result = Some(Err(why));
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Slot<T>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+enum Found<T> {
+    Usable(Result<Arc<T>, String>),
+    /// Good, but time to fetch it again.
+    Stale(Arc<T>),
+    Pending(watch::Receiver<()>),
+    Nothing,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn good(value: u32) -> Result<Fetched<u32>, String> {
+        Ok(Fetched { value, usable: 10 * HOUR, fresh: HOUR })
+    }
+
+    fn soon() -> Deadline {
+        Deadline::after(Duration::from_secs(5))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_who_ask_at_once_wait_for_one_fetch() {
+        let shelf = Shelf::new(4);
+        let fetches = Arc::new(AtomicUsize::new(0));
+        let ask = || {
+            let fetches = Arc::clone(&fetches);
+            let shelf = Arc::clone(&shelf);
+            async move {
+                let fetch = || async move {
+                    fetches.fetch_add(1, Ordering::Relaxed);
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    good(7)
+                };
+                shelf.get("a", &soon(), fetch).await
+            }
+        };
+        let (one, two) = tokio::join!(ask(), ask());
+        assert_eq!((one, two), (Ok(Arc::new(7)), Ok(Arc::new(7))));
+        assert_eq!(fetches.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fetch_outlives_the_run_that_began_it() {
+        let shelf = Shelf::new(4);
+        let slow = || async {
+            tokio::time::sleep(Duration::from_secs(8)).await;
+            good(7)
+        };
+        let first = shelf.get("a", &soon(), slow).await;
+        assert_eq!(first, Err("a: not fetched in time".to_owned()));
+        let second = shelf.get("a", &soon(), || async { Err("asked twice".to_owned()) }).await;
+        assert_eq!(second, Ok(Arc::new(7)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stale_value_is_given_while_a_new_one_is_fetched() {
+        let shelf = Shelf::new(4);
+        let _ = shelf.get("a", &soon(), || async { good(1) }).await;
+        tokio::time::advance(2 * HOUR).await;
+        assert_eq!(shelf.get("a", &soon(), || async { good(2) }).await, Ok(Arc::new(1)));
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+        assert_eq!(shelf.get("a", &soon(), || async { good(3) }).await, Ok(Arc::new(2)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_value_outlives_failed_refreshes_but_not_its_end() {
+        let shelf = Shelf::new(4);
+        let fail = || async { Err("gone".to_owned()) };
+        let _ = shelf.get("a", &soon(), || async { good(1) }).await;
+        tokio::time::advance(9 * HOUR).await;
+        assert_eq!(shelf.get("a", &soon(), fail).await, Ok(Arc::new(1)));
+        tokio::task::yield_now().await;
+        tokio::time::advance(2 * HOUR).await;
+        assert_eq!(shelf.get("a", &soon(), fail).await, Err("gone".to_owned()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_is_remembered_for_a_minute() {
+        let shelf = Shelf::new(4);
+        let fail = || async { Err("gone".to_owned()) };
+        assert_eq!(shelf.get("a", &soon(), fail).await, Err("gone".to_owned()));
+        assert_eq!(shelf.get("a", &soon(), || async { good(1) }).await, Err("gone".to_owned()));
+        tokio::time::advance(FAILURE_FOR).await;
+        assert_eq!(shelf.get("a", &soon(), || async { good(1) }).await, Ok(Arc::new(1)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_shelf_has_an_end() {
+        let shelf = Shelf::new(2);
+        for key in ["a", "b", "c", "d"] {
+            let _ = shelf.get(key, &soon(), || async { good(1) }).await;
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        assert_eq!(shelf.lock().len(), 2);
+        assert_eq!(shelf.get("d", &soon(), || async { good(2) }).await, Ok(Arc::new(1)));
+    }
+}
