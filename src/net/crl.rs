@@ -71,9 +71,9 @@ impl List {
     /// Whether the list speaks of this certificate.
     pub(crate) fn covers(&self, listed: &Listed) -> bool {
         let scope = &self.scope;
-        !(scope.only_users && listed.is_ca)
-            && !(scope.only_cas && !listed.is_ca)
-            && (scope.urls.is_empty() || scope.urls.iter().any(|url| listed.urls.contains(url)))
+        let only_others = if listed.is_ca { scope.only_users } else { scope.only_cas };
+        let any_of_ours = scope.urls.iter().any(|url| listed.urls.contains(url));
+        !only_others && (scope.urls.is_empty() || any_of_ours)
     }
 
     /// Whether the list has this certificate.

@@ -39,9 +39,11 @@ pub struct Trusts {
 pub(crate) struct Shared {
     pub(crate) provider: Arc<CryptoProvider>,
     pub(crate) chains: Chains,
-    anchors: Mutex<HashMap<TrustOptions, Watched<Arc<Trust>>>>,
-    identities: Mutex<HashMap<(PathBuf, PathBuf), Watched<Arc<CertifiedKey>>>>,
+    anchors: Loaded<TrustOptions, Trust>,
+    identities: Loaded<(PathBuf, PathBuf), CertifiedKey>,
 }
+
+type Loaded<K, T> = Mutex<HashMap<K, Watched<Arc<T>>>>;
 
 /// Sets of files kept loaded. Reloads can bring ever new ones; past this all are read again.
 const MAX_LOADED: usize = 4_096;

@@ -55,9 +55,14 @@ impl Server {
                 }
             }
         });
-        let address = listening
-            .recv_timeout(START_TIME)
-            .unwrap_or_else(|_| panic!("openssl s_server {arguments:?} did not start to listen"));
+        let Ok(address) = listening.recv_timeout(START_TIME) else {
+            let _ = process.kill();
+            let mut told = String::new();
+            let _ = errors.read_to_string(&mut told);
+            panic!("openssl s_server {arguments:?} did not start to listen: {told}");
+        };
+        // What it says of refused handshakes is what the tests provoke.
+        std::thread::spawn(move || std::io::copy(&mut errors, &mut std::io::sink()));
         Server { process, _input: input, address }
     }
 

@@ -128,7 +128,7 @@ impl Look {
             dial: DialOptions::default(),
             kind: Kind::Tls(Box::new(options)),
         };
-        let probe = probe::build(&target, &self.net);
+        let probe = probe::build(&Arc::new(target), &self.net);
         probe::run(probe.as_ref(), self.timeout, &CancellationToken::new()).await
     }
 }
