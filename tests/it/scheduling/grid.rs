@@ -129,8 +129,8 @@ async fn permits_follow_the_targets_of_a_reload() {
     let witness = Witness::new();
     let mut scheduler = scheduler(&witness);
     let many = (0..2_000).map(|number| spec(&format!("service-{number}"), secs(30)));
-    scheduler.apply(many.map(|spec| spec.timeout(secs(10)).runs(vec![up()])).collect());
-    assert_eq!(scheduler.capacity().scheduled, 800);
+    scheduler.apply(many.map(|spec| spec.timeout(secs(15)).runs(vec![up()])).collect());
+    assert_eq!(scheduler.capacity().scheduled, 1_200);
     scheduler.apply(vec![spec("gov24", secs(30)).runs(vec![up()])]);
     assert_eq!(scheduler.capacity().scheduled, 256);
 }
