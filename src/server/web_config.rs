@@ -124,7 +124,7 @@ pub fn load(path: &Path) -> Result<WebConfig, WebConfigError> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping")]
 struct RawWebConfig {
     tls_server_config: Option<RawTls>,
     http_server_config: Option<RawHttp>,
@@ -140,7 +140,7 @@ enum RawHash {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping")]
 struct RawTls {
     cert_file: Option<String>,
     key_file: Option<String>,
@@ -160,7 +160,7 @@ struct RawTls {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping")]
 struct RawHttp {
     /// Accepted so that shared files load: HTTP/1.1 serves a scrape as well, and every client
     /// that speaks HTTP/2 speaks it too.

@@ -1,6 +1,6 @@
 //! All integration tests, in one binary so that they link once.
+// clippy.toml allows these in test functions; helpers of tests are the same.
 #![allow(clippy::unwrap_used, clippy::panic)]
-// The lint's own exemption stops at test functions.
 
 mod support;
 
@@ -8,15 +8,19 @@ mod architecture;
 mod cli;
 mod config;
 mod controls;
+mod endpoints;
 mod lab;
 mod metrics_golden;
 mod metrics_hostile;
 mod metrics_prometheus;
 mod metrics_semantics;
+mod reload;
 mod scheduling;
+mod shutdown;
 mod tls_client_cert;
 mod tls_handshake;
 mod tls_issuers;
 mod tls_legacy;
 mod tls_revocation;
 mod tls_verdicts;
+mod web_config;
