@@ -4,6 +4,7 @@
 //! parsed here is final: nothing later looks at the arguments again.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -14,6 +15,9 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use url::Url;
 
 use crate::build_info::LONG;
+
+/// Where the daemon listens unless told otherwise.
+pub const DEFAULT_PORT: u16 = 10915;
 
 /// Enough for the transfer of a page and the logout of a login; an orchestrator usually kills
 /// after 30 s.
@@ -60,7 +64,7 @@ pub struct Cli {
 }
 
 /// The subcommands.
-#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Subcommand)]
 pub enum Command {
     /// Probe until told to stop. The default.
     Run,
@@ -74,6 +78,36 @@ pub enum Command {
     },
     /// Ask the daemon at the listen address whether it is healthy.
     Healthcheck,
+    /// A simulated e-government estate with the daemon probing it: look, break something, rehearse.
+    Lab(LabArgs),
+}
+
+/// What `lab` takes beside the flags.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct LabArgs {
+    /// Play a drill: a timeline of faults.
+    #[arg(long, value_name = "FILE")]
+    pub replay: Option<PathBuf>,
+
+    /// Seconds of the drill in one real second; the drill's own unless given.
+    #[arg(long, value_name = "N", requires = "replay")]
+    pub speed: Option<f64>,
+
+    /// Only the estate, for a daemon elsewhere.
+    #[arg(long)]
+    pub targets_only: bool,
+
+    /// Where the estate listens; 127.0.0.1 unless given.
+    #[arg(long, value_name = "ADDRESS", requires = "targets_only")]
+    pub listen: Option<IpAddr>,
+
+    /// The name other hosts know the estate by.
+    #[arg(long, value_name = "NAME", requires = "targets_only")]
+    pub hostname: Option<String>,
+
+    /// Where the configuration and the certificates are written; ./bongsu-lab unless given.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// The flags, the same for every subcommand.

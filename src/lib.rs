@@ -25,9 +25,9 @@ pub mod server;
 
 pub mod app;
 
+pub mod lab;
+
 pub mod cli;
 pub mod commands;
 pub mod log;
 pub mod signals;
-
-pub mod lab;

@@ -3,6 +3,7 @@
 
 mod check;
 mod healthcheck;
+mod lab;
 mod once;
 mod run;
 mod waterfall;
@@ -31,6 +32,7 @@ pub fn execute(cli: Cli) -> Exit {
         Command::Check => check::check(&flags),
         Command::Probe { id } => once::probe(&flags, &id),
         Command::Healthcheck => healthcheck::healthcheck(&flags),
+        Command::Lab(args) => lab::lab(flags, args),
     }
 }
 

@@ -19,6 +19,7 @@ pub mod peers;
 pub mod pki;
 pub mod relying_party;
 pub mod replay;
+pub mod run;
 pub mod session;
 pub mod site;
 pub mod systems;

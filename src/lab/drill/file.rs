@@ -18,8 +18,8 @@ const FILE_LIMIT_BYTES: u64 = 1024 * 1024;
 const DEFAULT_ZONE: &str = "Asia/Seoul";
 /// Ten minutes in a second: a day in two and a half minutes.
 const DEFAULT_SPEED: f64 = 600.0;
-/// Beyond this, events of one day fall into one frame of the page.
-pub(in crate::lab) const SPEED_RANGE: std::ops::RangeInclusive<f64> = 0.1..=100_000.0;
+/// Speeds that can be followed. Beyond this, events of one day fall into one frame of the page.
+pub const SPEED_RANGE: std::ops::RangeInclusive<f64> = 0.1..=100_000.0;
 
 /// A drill that cannot be played, with all that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -325,7 +325,7 @@ impl<'n> Map<'n> {
 }
 
 /// A speed that can be followed.
-pub(in crate::lab) fn speed(text: &str) -> Result<f64, String> {
+fn speed(text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
         Ok(speed) if SPEED_RANGE.contains(&speed) => Ok(speed),
         _ => Err(format!(

@@ -6,6 +6,7 @@
 mod file;
 mod tree;
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use jiff::tz::TimeZone;
 use super::faults::{Fault, Kind, Switchboard};
 use super::systems::System;
 
-pub use file::DrillError;
+pub use file::{DrillError, SPEED_RANGE};
 
 /// A timeline.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +64,16 @@ pub enum Change {
     Clear(&'static System, Kind),
     /// Everything of a system ends.
     ClearAll(&'static System),
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Change::Set(system, fault) => write!(f, "{} + {fault}", system.name),
+            Change::Clear(system, kind) => write!(f, "{} - {}", system.name, kind.name()),
+            Change::ClearAll(system) => write!(f, "{} - all", system.name),
+        }
+    }
 }
 
 impl Change {
