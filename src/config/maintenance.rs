@@ -95,7 +95,7 @@ fn target(at: &At<'_>, estate: &Estate) -> Option<WindowTarget> {
 fn when(fields: &Fields<'_>) -> Option<WindowTime> {
     let zone = fields.need("timezone").and_then(|at| at.parse(zone));
     let once = fields.present(&["from", "until"]);
-    if fields.has("every") == !once.is_empty() {
+    if fields.has("every") != once.is_empty() {
         fields.at.problem("needs either from and until, or every");
         return None;
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use super::{Config, Service, Target, WindowTime};
 
@@ -22,7 +23,9 @@ fn write_plan(config: &Config, permits: usize, text: &mut String) -> std::fmt::R
     writeln!(text, "{}: valid", files.join(", "))?;
     writeln!(text, "  services     {}", config.services.len())?;
     writeln!(text, "  probes       {}", kinds(config))?;
-    let rate: f64 = config.targets.iter().map(|t| 1.0 / t.schedule.interval().as_secs_f64()).sum();
+    let rate =
+        |rate: f64, target: &Arc<Target>| rate + 1.0 / target.schedule.interval().as_secs_f64();
+    let rate = config.targets.iter().fold(0.0, rate);
     writeln!(text, "  runs         {rate:.2} per second")?;
     writeln!(text, "  permits      {permits} runs in flight at once")?;
     if !config.disabled.is_empty() {
@@ -80,15 +83,19 @@ fn write_table(config: &Config, text: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
+/// In the file's order; the sites of a probe are counted.
 fn about_probes(targets: &[&Target]) -> String {
-    let mut seen: BTreeMap<&str, (usize, &Target)> = BTreeMap::new();
+    let mut seen: Vec<(&Target, usize)> = Vec::new();
     for target in targets {
-        seen.entry(&target.id.probe).or_insert((0, target)).0 += 1;
+        match seen.iter_mut().find(|(first, _)| first.id.probe == target.id.probe) {
+            Some((_, count)) => *count += 1,
+            None => seen.push((target, 1)),
+        }
     }
-    let each = seen.iter().map(|(name, (count, target))| {
+    let each = seen.iter().map(|(target, count)| {
         let every = super::value::spoken(target.schedule.interval());
         let sites = if target.id.site.is_some() { format!(" x {count}") } else { String::new() };
-        format!("{name}{sites} ({}, {every})", target.kind.as_str())
+        format!("{}{sites} ({}, {every})", target.id.probe, target.kind.as_str())
     });
     let each: Vec<String> = each.collect();
     if each.is_empty() { "no probes".into() } else { each.join(", ") }

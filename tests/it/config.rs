@@ -2,16 +2,20 @@
 //!
 //! A bad one is `tests/fixtures/config/bad/NAME.yml` with `NAME.txt`, or a directory `NAME` with
 //! `bongsu.yml`, whatever it names, and `expected.txt`. `BONGSU_REGENERATE=1` writes the texts
-//! anew: read every one of them as the person who will be woken by it.
+//! anew. A good one has the plan that `check` prints beside it. Read every one of them as the person who will be woken by it.
 
 use std::path::{Path, PathBuf};
 
 use bongsu::config;
 
 mod accepted;
+mod random;
 mod shipped;
 
 const BAD: &str = "tests/fixtures/config/bad";
+
+const GOOD: &str = "tests/fixtures/config/good";
+const GOOD_MIN: usize = 7;
 
 /// The issue asks for at least forty.
 const BAD_MIN: usize = 45;
@@ -34,6 +38,21 @@ fn bad_fixtures() -> Vec<(PathBuf, PathBuf)> {
     pairs
 }
 
+/// Whether the texts are to be written anew.
+fn regenerate() -> bool {
+    std::env::var_os("BONGSU_REGENERATE").is_some()
+}
+
+/// Compares a text with the file that holds it.
+fn compare(expected: &Path, text: &str) {
+    if regenerate() {
+        std::fs::write(expected, text).unwrap();
+    }
+    let wanted = std::fs::read_to_string(expected)
+        .unwrap_or_else(|error| format!("{}: {error}\n", expected.display()));
+    assert!(text == wanted, "{}: wanted\n{wanted}found\n{text}", expected.display());
+}
+
 fn text_of(config: &Path) -> String {
     match config::load(config) {
         Ok(_) => String::from("accepted\n"),
@@ -46,7 +65,7 @@ fn text_of(config: &Path) -> String {
 
 #[test]
 fn every_bad_configuration_is_refused_with_exactly_its_text() {
-    let regenerate = std::env::var_os("BONGSU_REGENERATE").is_some();
+    let regenerate = regenerate();
     let fixtures = bad_fixtures();
     let mut wrong = Vec::new();
     for (config, expected) in &fixtures {
@@ -62,6 +81,20 @@ fn every_bad_configuration_is_refused_with_exactly_its_text() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(fixtures.len() >= BAD_MIN, "only {} bad fixtures", fixtures.len());
+}
+
+#[test]
+fn every_good_configuration_is_accepted_and_comes_to_its_plan() {
+    let mut count = 0;
+    for entry in std::fs::read_dir(GOOD).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "yml") {
+            let config = config::load(&path).unwrap_or_else(|error| panic!("{error}"));
+            compare(&path.with_extension("txt"), &config::plan::describe(&config, 256));
+            count += 1;
+        }
+    }
+    assert!(count >= GOOD_MIN, "only {count} good fixtures");
 }
 
 #[test]
