@@ -63,7 +63,7 @@ kinds! {
     /// Every answer is this much late.
     Latency "latency" "지연" "every answer is late by the value" "3s",
     /// Answers arrive a few bytes at a time.
-    SlowDrip "slow_drip" "찔끔 응답" "answers trickle, 128 bytes a second" "",
+    SlowDrip "slow_drip" "찔끔 응답" "answers trickle, 64 bytes a second" "",
     /// A leaf that ended yesterday.
     ExpiredCertificate "expired_certificate" "인증서 만료" "the certificate ended yesterday" "",
     /// Only the leaf is sent: browsers fetch the rest, API clients fail.

@@ -16,8 +16,8 @@ use tokio::time::Sleep;
 use super::faults::{FaultSet, Kind, LARGE_MESSAGE_BYTES};
 
 /// A dripping answer: this much at a time,
-const DRIP_BYTES: usize = 32;
-/// this often; 128 bytes a second gets the head of a response through in two.
+const DRIP_BYTES: usize = 16;
+/// this often; 64 bytes a second get the head of a response through in three.
 const DRIP_EVERY: Duration = Duration::from_millis(250);
 /// What is thrown away at a time while a connection is stuck.
 const DISCARD_BYTES: usize = 4_096;

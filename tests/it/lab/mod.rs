@@ -3,6 +3,7 @@
 mod browser;
 mod config;
 mod control;
+mod daemon;
 mod drills;
 mod faults;
 mod logins;

@@ -11,11 +11,17 @@ pub(crate) struct Request {
     method: String,
     path: String,
     headers: Vec<(String, String)>,
+    body: String,
 }
 
 impl Request {
     pub(crate) fn new(method: &str, path: &str) -> Request {
-        Request { method: method.to_owned(), path: path.to_owned(), headers: Vec::new() }
+        Request {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            headers: Vec::new(),
+            body: String::new(),
+        }
     }
 
     pub(crate) fn get(path: &str) -> Request {
@@ -25,6 +31,11 @@ impl Request {
     pub(crate) fn header(mut self, name: &str, value: &str) -> Request {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    pub(crate) fn body(mut self, body: &str) -> Request {
+        self.body = body.to_owned();
+        self.header("Content-Length", &body.len().to_string())
     }
 
     pub(crate) fn send(&self, address: SocketAddr) -> Answer {
@@ -39,6 +50,7 @@ impl Request {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         head.push_str("Connection: close\r\n\r\n");
+        head.push_str(&self.body);
         stream.write_all(head.as_bytes()).unwrap();
         stream.flush().unwrap();
         let mut bytes = Vec::new();
