@@ -31,7 +31,7 @@ pub fn failed(
     route: Route,
     witness: Option<&Witness>,
 ) -> Failure {
-    if let Some(io) = find::<io::Error>(error)
+    if let Some(io) = innermost_io(error)
         && out_of_descriptors(io)
     {
         return Failure::new(Reason::Internal, format!("no socket for a connection: {io}"));
@@ -80,7 +80,7 @@ pub fn expired(phase: Phase, route: Route) -> Failure {
 }
 
 fn connecting(error: &(dyn Error + 'static)) -> Failure {
-    match find::<io::Error>(error) {
+    match innermost_io(error) {
         Some(io) => Failure::new(dial::reason(io), format!("the host cannot be reached: {io}")),
         None => Failure::new(Reason::Internal, "the connection could not be made"),
     }
@@ -112,10 +112,8 @@ fn exchanging(error: &(dyn Error + 'static), when: &str) -> Failure {
     let reset = || {
         Failure::new(Reason::ConnectionReset, format!("the server closed the connection {when}"))
     };
-    if let Some(io) = find::<io::Error>(error) {
-        if closed(io) {
-            return reset();
-        }
+    if innermost_io(error).is_some_and(closed) {
+        return reset();
     }
     if let Some(hyper) = find::<hyper::Error>(error) {
         if hyper.is_incomplete_message() || hyper.is_canceled() || hyper.is_closed() {
@@ -159,6 +157,28 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
     None
 }
 
+/// The part of a chain that a handshake is to be judged by: libraries wrap an `io::Error` in
+/// another one, and only the inner one has the kind.
+pub fn root<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    match (find::<rustls::Error>(error), innermost_io(error)) {
+        (Some(tls), _) => tls,
+        (None, Some(io)) => io,
+        (None, None) => error,
+    }
+}
+
+fn innermost_io<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
+    let mut found = find::<io::Error>(error)?;
+    while let Some(inner) = found.get_ref() {
+        let inner: &(dyn Error + 'static) = inner;
+        match find::<io::Error>(inner) {
+            Some(deeper) => found = deeper,
+            None => break,
+        }
+    }
+    Some(found)
+}
+
 /// The last error of a chain: the one nearest to the cause. Those before it may name URLs.
 fn deepest(error: &(dyn Error + 'static)) -> String {
     let mut error = error;
@@ -178,6 +198,15 @@ mod tests {
         let outer = io::Error::other(inner);
         assert_eq!(find::<rustls::Error>(&outer), Some(&rustls::Error::DecryptError));
         assert!(find::<NoHttp2>(&outer).is_none());
+    }
+
+    #[test]
+    fn the_innermost_io_error_has_the_kind() {
+        let reset = io::Error::from_raw_os_error(libc::ECONNRESET);
+        let wrapped = io::Error::other(io::Error::other(reset));
+        let failure = failed(&wrapped, Phase::Processing, Route::Direct, None);
+        assert_eq!(failure.reason, Reason::ConnectionReset);
+        assert!(root(&wrapped).to_string().contains("os error 104"));
     }
 
     #[test]

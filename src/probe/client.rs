@@ -18,7 +18,7 @@ use crate::config::{HttpVersions, TlsClientOptions};
 use crate::net::Net;
 use crate::net::trust::Witness;
 use crate::outcome::{Failure, Reason};
-use crate::probe::clock::{Alpn, Clock, ConnectHook, HelloHook};
+use crate::probe::clock::{Alpn, Clock, ConnectHook, Counters, HelloHook};
 
 /// Header lines of a response. Browsers take more than hyper's 100; nobody needs this many.
 const MAX_HEADERS: usize = 256;
@@ -57,6 +57,9 @@ pub struct Setup<'a> {
     pub proxy: Option<&'a Url>,
     /// Whether connections outlive a request.
     pub connections: Connections,
+    /// Whether the kernel's counters are wanted; `connections` should then be kept, so that they
+    /// can be read after the response.
+    pub counters: Counters,
 }
 
 impl Setup<'_> {
@@ -167,6 +170,7 @@ pub fn make(
         Connections::Fresh => 0,
         Connections::Kept => 1,
     };
+    let counters = setup.counters;
     let must_be_http2 = setup.versions == HttpVersions::Http2 && wish.secure;
     let alpn = if must_be_http2 { Alpn::Http2 } else { Alpn::Any };
     let mut builder = Client::builder()
@@ -180,7 +184,7 @@ pub fn make(
         .http1_max_headers(MAX_HEADERS)
         .http2_max_header_list_size(MAX_HEADER_LIST)
         .dns_resolver(Arc::new(Pinned(Arc::clone(names))))
-        .connector_layer(ConnectHook { clock: Arc::clone(clock), alpn })
+        .connector_layer(ConnectHook { clock: Arc::clone(clock), alpn, counters })
         .tls_backend_preconfigured(config);
     builder = match setup.versions {
         HttpVersions::Any => builder,

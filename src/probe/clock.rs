@@ -21,8 +21,9 @@ use rustls_pki_types::ServerName;
 use tokio::time::Instant;
 use tower::{Layer, Service};
 
+use crate::net::tcp_info;
 use crate::net::trust::Witness;
-use crate::outcome::Phases;
+use crate::outcome::{Phases, TcpFacts};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -52,6 +53,7 @@ struct State {
     phases: Phases,
     current: Option<(Phase, Instant)>,
     endpoints: Option<Endpoints>,
+    opened_with: Option<TcpFacts>,
 }
 
 /// The two ends of a TCP connection.
@@ -101,6 +103,12 @@ impl Clock {
     /// The ends of the connection, once it is open.
     pub fn endpoints(&self) -> Option<Endpoints> {
         self.state().endpoints
+    }
+
+    /// The kernel's counters when the connection was opened: what is left of a connection that the
+    /// server closed before it could be looked at again.
+    pub fn opened_with(&self) -> Option<TcpFacts> {
+        self.state().opened_with
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -179,6 +187,15 @@ pub enum Alpn {
 #[error("the server did not choose HTTP/2")]
 pub struct NoHttp2;
 
+/// Whether the kernel's counters of a connection are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counters {
+    /// They are not, which saves a system call.
+    Unwanted,
+    /// They are read when a connection opens.
+    Wanted,
+}
+
 /// The layer around the connector.
 #[derive(Debug, Clone)]
 pub struct ConnectHook {
@@ -186,6 +203,8 @@ pub struct ConnectHook {
     pub clock: Arc<Clock>,
     /// Checked when it is ready.
     pub alpn: Alpn,
+    /// Read when it is ready.
+    pub counters: Counters,
 }
 
 impl<S> Layer<S> for ConnectHook {
@@ -218,7 +237,7 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        let ConnectHook { clock, alpn } = self.hook.clone();
+        let ConnectHook { clock, alpn, counters } = self.hook.clone();
         clock.enter(Phase::Connect);
         let connecting = self.inner.call(request);
         Box::pin(async move {
@@ -230,9 +249,17 @@ where
             }
             let mut extras = http::Extensions::new();
             connected.get_extras(&mut extras);
-            clock.state().endpoints = extras
+            let endpoints = extras
                 .get::<HttpInfo>()
                 .map(|info| Endpoints { local: info.local_addr(), remote: info.remote_addr() });
+            let opened_with = endpoints
+                .filter(|_| counters == Counters::Wanted)
+                .and_then(|ends| tcp_info::lookup(ends.local, ends.remote));
+            {
+                let mut state = clock.state();
+                state.endpoints = endpoints;
+                state.opened_with = opened_with;
+            }
             clock.enter(Phase::Processing);
             Ok(connection)
         })

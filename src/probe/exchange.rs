@@ -23,8 +23,8 @@ use crate::net::dial::informs;
 use crate::net::{Net, tcp_info};
 use crate::outcome::{Facts, Failure, Hop, HttpFacts, Phases, Reason};
 use crate::probe::classify::{self, Route};
-use crate::probe::client::{self, Connections, Names, Ready, Setup, Via, Wish};
-use crate::probe::clock::{Clock, Phase};
+use crate::probe::client::{self, Names, Ready, Setup, Via, Wish};
+use crate::probe::clock::{Clock, Counters, Phase};
 use crate::probe::decode::{BodyDecoder, DecodeError};
 use crate::probe::jar::Jar;
 use crate::probe::request::{Outgoing, shown};
@@ -180,6 +180,7 @@ impl<'a> Session<'a> {
         deadline: &Deadline,
     ) -> Result<Response, Failure> {
         facts.tls = None;
+        facts.tcp = None;
         self.clock.forget_endpoints();
         let url = request.url();
         let host = url.host_str().unwrap_or_default();
@@ -340,7 +341,7 @@ impl<'a> Session<'a> {
             if let Some(failure) = classify::refused_version(&error) {
                 return Err(Stopped::Failed(failure));
             }
-            let broken = witness.broken(&error);
+            let broken = witness.broken(classify::root(&error));
             let failure = self.net.trust.explain(witness, broken, peer, deadline).await;
             facts.tls = witness.facts();
             return Err(Stopped::Failed(failure));
@@ -424,8 +425,9 @@ impl<'a> Session<'a> {
                 facts.address = Some(ends.remote.ip());
             }
             self.answered = true;
-            if self.setup.connections == Connections::Kept {
-                facts.tcp = tcp_info::lookup(ends.local, ends.remote).or(facts.tcp);
+            if self.setup.counters == Counters::Wanted {
+                let now = tcp_info::lookup(ends.local, ends.remote);
+                facts.tcp = now.or(facts.tcp).or_else(|| self.clock.opened_with());
             }
         }
         // Until the server's own handshake began, what the witness saw is the proxy's.

@@ -17,6 +17,7 @@ use crate::config::{Auth, HttpOptions, Kind, Part, Target, Template};
 use crate::net::Net;
 use crate::outcome::{Facts, Failure, HttpFacts, Reason};
 use crate::probe::client::{Connections, Setup};
+use crate::probe::clock::Counters;
 use crate::probe::exchange::{Answer, BodyRules, ContentCoding, Session, Unfollowed};
 use crate::probe::expect::{self, Head, Miss, Page};
 use crate::probe::request::Outgoing;
@@ -71,15 +72,14 @@ impl HttpProbe {
         let start = Instant::now();
         facts.http = Some(HttpFacts::default());
         let request = self.request(options)?;
+        let padded = options.pad_request.is_some();
         let setup = Setup {
             tls: &options.tls,
             versions: options.http,
             proxy: options.proxy.as_ref(),
             // The connection must still be there when its counters are read.
-            connections: match options.pad_request {
-                Some(_) => Connections::Kept,
-                None => Connections::Fresh,
-            },
+            connections: if padded { Connections::Kept } else { Connections::Fresh },
+            counters: if padded { Counters::Wanted } else { Counters::Unwanted },
         };
         let rules = BodyRules {
             limit: options.body_limit,

@@ -1,0 +1,84 @@
+//! A name server that answers as told.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hickory_proto::op::{Message, MessageType, OpCode, ResponseCode};
+use hickory_proto::rr::{RData, Record, RecordType};
+use tokio::net::UdpSocket;
+
+/// What a name server says about a name.
+#[derive(Clone)]
+pub(crate) enum Says {
+    /// These addresses, each to questions of its family; to the other family nothing (NODATA).
+    Addresses(Vec<IpAddr>),
+    /// An error.
+    Code(ResponseCode),
+    /// Nothing at all.
+    Silence,
+}
+
+/// A name server on loopback. Names it was not told of do not exist.
+pub(crate) struct NameServer {
+    pub(crate) address: SocketAddr,
+    queries: Arc<AtomicUsize>,
+}
+
+impl NameServer {
+    pub(crate) async fn with(names: &[(&str, Says)]) -> NameServer {
+        let names: HashMap<String, Says> =
+            names.iter().map(|(name, says)| (format!("{name}."), says.clone())).collect();
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        let queries = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&queries);
+        tokio::spawn(async move {
+            let mut buffer = [0; 2048];
+            while let Ok((length, client)) = socket.recv_from(&mut buffer).await {
+                counted.fetch_add(1, Ordering::SeqCst);
+                let question = Message::from_vec(&buffer[..length]).unwrap();
+                if let Some(answer) = answer(&question, &names) {
+                    let _ = socket.send_to(&answer.to_vec().unwrap(), client).await;
+                }
+            }
+        });
+        NameServer { address, queries }
+    }
+
+    /// One name with one address.
+    pub(crate) async fn pointing(name: &str, ip: &str) -> NameServer {
+        let ip = ip.parse().unwrap();
+        NameServer::with(&[(name, Says::Addresses(vec![ip]))]).await
+    }
+
+    pub(crate) fn queries(&self) -> usize {
+        self.queries.load(Ordering::SeqCst)
+    }
+}
+
+fn answer(question: &Message, names: &HashMap<String, Says>) -> Option<Message> {
+    let query = question.queries.first().unwrap();
+    let name = query.name().to_string().to_ascii_lowercase();
+    let mut answer = Message::new(question.metadata.id, MessageType::Response, OpCode::Query);
+    answer.metadata.recursion_desired = true;
+    answer.metadata.recursion_available = true;
+    answer.queries.push(query.clone());
+    match names.get(&name) {
+        None => answer.metadata.response_code = ResponseCode::NXDomain,
+        Some(Says::Code(code)) => answer.metadata.response_code = *code,
+        Some(Says::Silence) => return None,
+        Some(Says::Addresses(ips)) => {
+            for ip in ips {
+                let data = match (query.query_type(), ip) {
+                    (RecordType::A, IpAddr::V4(ip)) => RData::A((*ip).into()),
+                    (RecordType::AAAA, IpAddr::V6(ip)) => RData::AAAA((*ip).into()),
+                    _ => continue,
+                };
+                answer.answers.push(Record::from_rdata(query.name().clone(), 60, data));
+            }
+        }
+    }
+    Some(answer)
+}
