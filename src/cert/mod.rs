@@ -17,7 +17,8 @@ use crate::outcome::Reason;
 /// A presented chain, leaf first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chain {
-    /// In the order the server sent them. Certificates that cannot be decoded are left out.
+    /// In the order the server sent them, at most 32. Certificates that cannot be decoded are left
+    /// out.
     pub certs: Vec<Certificate>,
 }
 

@@ -27,15 +27,15 @@ enum Keeps {
     Last,
 }
 
-/// In Go's order, which is written backwards.
+/// In Go's order, which is written backwards. Taken from what blackbox_exporter 0.23 shows.
 const KNOWN: [Known; 9] = [
     Known { arc: "2.5.4.6", name: "C", keeps: Keeps::All },
-    Known { arc: "2.5.4.10", name: "O", keeps: Keeps::All },
-    Known { arc: "2.5.4.11", name: "OU", keeps: Keeps::All },
-    Known { arc: "2.5.4.7", name: "L", keeps: Keeps::All },
     Known { arc: "2.5.4.8", name: "ST", keeps: Keeps::All },
+    Known { arc: "2.5.4.7", name: "L", keeps: Keeps::All },
     Known { arc: "2.5.4.9", name: "STREET", keeps: Keeps::All },
     Known { arc: "2.5.4.17", name: "POSTALCODE", keeps: Keeps::All },
+    Known { arc: "2.5.4.10", name: "O", keeps: Keeps::All },
+    Known { arc: "2.5.4.11", name: "OU", keeps: Keeps::All },
     Known { arc: "2.5.4.3", name: "CN", keeps: Keeps::Last },
     Known { arc: "2.5.4.5", name: "SERIALNUMBER", keeps: Keeps::Last },
 ];
@@ -161,6 +161,29 @@ mod tests {
         assert_eq!(name(&attributes), "CN=Example,O=Example Org,C=KR");
         let backwards: Vec<_> = attributes.iter().rev().copied().collect();
         assert_eq!(name(&backwards), "CN=Example,O=Example Org,C=KR");
+    }
+
+    /// The certificate was shown to blackbox_exporter 0.23.0 by `openssl s_server`; the text is its
+    /// `subject` label.
+    #[test]
+    fn a_name_with_everything_reads_as_blackbox_exporter_writes_it() {
+        use rustls::pki_types::pem::PemObject;
+        let pem = include_bytes!("../../tests/fixtures/certs/gpki_like.pem");
+        let der = rustls::pki_types::CertificateDer::from_pem_slice(pem).unwrap();
+        let cert = crate::cert::Certificate::parse(&der).unwrap();
+        assert_eq!(
+            cert.subject,
+            "SERIALNUMBER=0012,CN=\\  홍길동#1\\;테스트\\<시험\\>\\ ,OU=행정안전부+OU=people,\
+             O=Government of Korea,POSTALCODE=30128,STREET=Hannuri-daero,L=Sejong\\, A\\+B,\
+             ST=Sejong-si,C=KR,2.5.4.4=#0c03eab980,0.9.2342.19200300.100.1.25=#13026b72,\
+             1.2.840.113549.1.9.1=#0c116f7073406578616d706c652e676f2e6b72"
+        );
+        assert_eq!(
+            cert.fingerprint_sha256,
+            "b4c4e292ad2da9b77540adf19bb54fc09109cfd698ffd731d64187a7a4e5dd15"
+        );
+        assert_eq!(cert.dns_names, ["a.example.go.kr", "*.example.go.kr"]);
+        assert_eq!(cert.serial, "0a0b0c");
     }
 
     #[test]

@@ -98,3 +98,51 @@ pub fn reason(error: &io::Error) -> Reason {
         _ => Reason::Internal,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    fn soon() -> Deadline {
+        Deadline::after(Duration::from_secs(10))
+    }
+
+    #[tokio::test]
+    async fn the_next_address_is_tried_when_one_refuses() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let addresses = ["127.0.0.2".parse().unwrap(), "127.0.0.1".parse().unwrap()];
+        let (_, address) = connect(&addresses, port, &soon()).await.unwrap();
+        assert_eq!(address, addresses[1]);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_tells_more_than_a_missing_route() {
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let addresses = ["127.0.0.1".parse().unwrap(), "255.255.255.255".parse().unwrap()];
+        let unconnected = connect(&addresses, free.port(), &soon()).await.unwrap_err();
+        assert_eq!(unconnected.failure.reason, Reason::ConnectRefused);
+        assert_eq!(unconnected.address, Some(addresses[0]));
+    }
+
+    #[tokio::test]
+    async fn no_address_is_no_connection() {
+        let unconnected = connect(&[], 443, &soon()).await.unwrap_err();
+        assert_eq!(unconnected.failure.reason, Reason::DnsNoAddress);
+    }
+
+    #[test]
+    fn running_out_of_descriptors_is_our_fault() {
+        for code in [libc::EMFILE, libc::ENFILE] {
+            assert_eq!(reason(&io::Error::from_raw_os_error(code)), Reason::Internal);
+        }
+        let unreachable = io::Error::from_raw_os_error(libc::EHOSTUNREACH);
+        assert_eq!(reason(&unreachable), Reason::ConnectUnreachable);
+        let reset = io::Error::from_raw_os_error(libc::ECONNRESET);
+        assert_eq!(reason(&reset), Reason::ConnectionReset);
+    }
+}

@@ -7,6 +7,7 @@ mod alert;
 mod chains;
 mod crl;
 pub mod dial;
+mod fault;
 mod fetch;
 mod legacy;
 mod path;

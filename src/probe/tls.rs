@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn names_are_sent_in_ascii_and_without_the_trailing_dot() {
         assert_eq!(ascii_name("www.gov.kr."), "www.gov.kr");
-        assert_eq!(ascii_name("정부24.한국"), "xn--24-t38ik1u.xn--3e0b707e");
+        assert_eq!(ascii_name("정부24.한국"), "xn--24-hr2jq36a.xn--3e0b707e");
         assert_eq!(ascii_name("2001:db8::1"), "2001:db8::1");
         assert_eq!(ascii_name("192.0.2.1"), "192.0.2.1");
     }
