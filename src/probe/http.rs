@@ -191,3 +191,55 @@ fn judge(
     facts.warnings.extend(expect::misses(&options.warn, page).into_iter().map(|m| m.failure));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{
+        DialOptions, Expect, Follow, HttpVersions, RequestBody, Schedule, TargetId,
+        TlsClientOptions,
+    };
+    use crate::net::{resolve::Resolvers, trust::Trusts};
+    use crate::vault::Vault;
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    #[test]
+    fn a_waiting_attempt_is_small() {
+        // In a national outage thousands of attempts wait at once: 17,000 have 512 MB together.
+        let options = HttpOptions {
+            url: "http://127.0.0.1/".parse().unwrap(),
+            method: ::http::Method::GET,
+            headers: Vec::new(),
+            body: RequestBody::None,
+            auth: None,
+            pad_request: None,
+            compression: false,
+            body_limit: 1,
+            charset: None,
+            follow: Follow { redirects: 0, allow_hosts: Vec::new() },
+            http: HttpVersions::Any,
+            proxy: None,
+            tls: TlsClientOptions::default(),
+            expect: Expect::default(),
+            fail_if: Vec::new(),
+            warn: Expect::default(),
+        };
+        let target = Target {
+            id: TargetId { service: "s".into(), probe: "p".into(), site: None },
+            component: "s".into(),
+            instance: String::new(),
+            schedule: Schedule::new(Duration::from_secs(2), Duration::from_secs(1), None).unwrap(),
+            latency_objective: None,
+            labels: BTreeMap::new(),
+            dial: DialOptions::default(),
+            kind: Kind::Http(Box::new(options)),
+        };
+        let (resolvers, trust) = (Resolvers::new(), Trusts::new());
+        let net = Net { resolvers, trust, vault: Vault::default() };
+        let probe = HttpProbe::new(Arc::new(target), Arc::new(net));
+        let (mut facts, deadline) = (Facts::default(), Deadline::after(Duration::from_secs(1)));
+        let size = size_of_val(&probe.look(&mut facts, &deadline));
+        assert!(size < 8 * 1024, "{size} bytes");
+    }
+}
