@@ -9,9 +9,10 @@ use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use super::files::{FILE_LIMIT, FILES_MAX};
+use super::notes::Load;
 use super::position::{Place, Positions};
 use super::template::Scope;
-use super::walk::{At, Load};
+use super::walk::At;
 use super::yaml::{self, Node};
 
 /// One file, read.

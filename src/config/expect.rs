@@ -18,11 +18,11 @@ use super::yaml::Node;
 use super::{Expect, FailIf, Matcher, StatusSet, TimeLimit, UrlPart, suggest, value};
 
 /// What can be looked at.
-const SUBJECTS: &[&str] =
+pub(super) const SUBJECTS: &[&str] =
     &["status", "version", "tls", "url", "body", "css", "json", "header", "cookie", "time"];
 
 /// How a text can be tested.
-const MATCHERS: &[&str] =
+pub(super) const MATCHERS: &[&str] =
     &["contains", "not_contains", "matches", "not_matches", "in", "lt", "gt", "starts_with"];
 
 const URL_PARTS: &[(&str, UrlPart)] = &[
@@ -127,7 +127,7 @@ fn status(at: &At<'_>) -> Option<StatusSet> {
     if items.is_empty() {
         at.problem("is an empty list; no status could ever be right");
     }
-    let ranges: Vec<_> = items.iter().map(|item| item.parse(status_range)).collect();
+    let ranges: Vec<_> = items.iter().map(|item| item.parse_number(status_range)).collect();
     ranges.into_iter().collect::<Option<Vec<_>>>().map(StatusSet)
 }
 

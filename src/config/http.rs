@@ -13,7 +13,7 @@ use super::{
     StatusSet, Template, TlsClientOptions, client, expect, value,
 };
 
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "url",
     "method",
     "headers",

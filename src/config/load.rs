@@ -7,14 +7,16 @@ use std::rc::Rc;
 
 use super::document::{self, Document, INCLUDED_KEYS};
 use super::files::{Disk, Files};
+use super::notes::Load;
 use super::problem::ConfigError;
 use super::template::Scope;
-use super::walk::{At, Fields, Load};
+use super::walk::{At, Fields};
 use super::yaml::Node;
 use super::{Config, canonical, controls, maintenance, secrets, service};
 
 /// The keys of the first file.
-const KEYS: &[&str] = &["defaults", "include", "controls", "secrets", "services", "maintenance"];
+pub(super) const KEYS: &[&str] =
+    &["defaults", "include", "controls", "secrets", "services", "maintenance"];
 
 /// Keys that only the first file may have.
 const FIRST_ONLY: &[&str] = &["defaults", "controls"];
@@ -97,4 +99,51 @@ fn top<'a>(root: &At<'a>) -> Option<Fields<'a>> {
         }
     }
     Some(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::{expect, http, inherit, probe, tls, yaml};
+    use super::*;
+
+    fn keys<'n>(node: &'n Node, found: &mut BTreeSet<&'n str>) {
+        match node {
+            Node::List(items) => items.iter().for_each(|item| keys(item, found)),
+            Node::Map(entries) => {
+                for (key, value) in entries {
+                    found.insert(key);
+                    keys(value, found);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_example_shows_every_key() {
+        let text = include_str!("../../config/example.yml");
+        let example = yaml::parse(text).unwrap();
+        let mut found = BTreeSet::new();
+        keys(&example, &mut found);
+        let probe = probe::known();
+        let lists: [&[&str]; 9] = [
+            KEYS,
+            &service::KEYS,
+            &inherit::KEYS,
+            &probe,
+            http::KEYS,
+            tls::KEYS,
+            expect::SUBJECTS,
+            expect::MATCHERS,
+            maintenance::KEYS,
+        ];
+        let missing: Vec<&str> = lists
+            .concat()
+            .into_iter()
+            .filter(|key| *key != "login" && !found.contains(key))
+            .collect();
+        assert_eq!(missing, Vec::<&str>::new());
+    }
 }

@@ -18,7 +18,8 @@ use super::service::Estate;
 use super::walk::{At, Fields};
 use super::{Window, WindowTarget, WindowTime, suggest, value};
 
-const KEYS: &[&str] = &["name", "targets", "from", "until", "every", "timezone", "reason"];
+pub(super) const KEYS: &[&str] =
+    &["name", "targets", "from", "until", "every", "timezone", "reason"];
 
 const DAYS: [(&str, Weekday); 7] = [
     ("monday", Weekday::Monday),

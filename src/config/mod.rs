@@ -22,6 +22,7 @@ mod inherit;
 mod load;
 mod maintenance;
 mod needs;
+mod notes;
 pub mod plan;
 mod position;
 mod probe;

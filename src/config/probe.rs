@@ -42,7 +42,7 @@ pub(super) fn name(at: &At<'_>) -> Option<Arc<str>> {
     Some(name.parse(value::name)?.into())
 }
 
-fn known() -> Vec<&'static str> {
+pub(super) fn known() -> Vec<&'static str> {
     let own = ["name", "enabled", "component"];
     own.iter().chain(KINDS).chain(&inherit::KEYS).copied().collect()
 }

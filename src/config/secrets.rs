@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::walk::{At, Load};
+use super::notes::Load;
+use super::walk::At;
 use super::{SecretRef, SecretSource, value};
 
 /// Of a secret file; a key or a long token fits.

@@ -9,6 +9,21 @@ use super::template::Scope;
 use super::walk::{At, Fields};
 use super::{Service, Target, TargetId, needs, sites, value};
 
+/// A service's own keys, beside the shared ones.
+pub(super) const KEYS: [&str; 11] = [
+    "name",
+    "title",
+    "grade",
+    "owner",
+    "alternative",
+    "needs",
+    "for_each",
+    "vars",
+    "probes",
+    "enabled",
+    "slo",
+];
+
 /// All public systems of the country are 17,000; this is a limit for generators that run wild.
 const TARGETS_MAX: usize = 100_000;
 
@@ -77,20 +92,7 @@ fn service<'a>(
     defaults: &Defaults<'a>,
     estate: &mut Estate,
 ) -> Option<needs::Needs<'a>> {
-    let own = [
-        "name",
-        "title",
-        "grade",
-        "owner",
-        "alternative",
-        "needs",
-        "for_each",
-        "vars",
-        "probes",
-        "enabled",
-        "slo",
-    ];
-    let known: Vec<&str> = own.iter().chain(&inherit::KEYS).copied().collect();
+    let known: Vec<&str> = KEYS.iter().chain(&inherit::KEYS).copied().collect();
     let fields = at.fields(&known)?;
     let name = name(&fields);
     let enabled = fields.take("enabled").and_then(|at| at.flag()).unwrap_or(true);

@@ -4,7 +4,7 @@ use super::inherit::Shared;
 use super::walk::At;
 use super::{Revocation, TlsClientOptions, TlsOptions, client, expect, value};
 
-const KEYS: &[&str] =
+pub(super) const KEYS: &[&str] =
     &["address", "trust", "server_name", "client_cert", "revocation", "alpn", "expect", "warn"];
 
 /// RFC 7301: one byte of length; more names than this nobody offers.

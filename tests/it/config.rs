@@ -53,6 +53,11 @@ fn compare(expected: &Path, text: &str) {
     assert!(text == wanted, "{}: wanted\n{wanted}found\n{text}", expected.display());
 }
 
+/// The plan without the hash, which every new version has another of.
+fn plan_of(config: &config::Config) -> String {
+    config::plan::describe(config, 256).replace(&config.hash, "(not compared)")
+}
+
 fn text_of(config: &Path) -> String {
     match config::load(config) {
         Ok(_) => String::from("accepted\n"),
@@ -90,7 +95,7 @@ fn every_good_configuration_is_accepted_and_comes_to_its_plan() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "yml") {
             let config = config::load(&path).unwrap_or_else(|error| panic!("{error}"));
-            compare(&path.with_extension("txt"), &config::plan::describe(&config, 256));
+            compare(&path.with_extension("txt"), &plan_of(&config));
             count += 1;
         }
     }

@@ -65,3 +65,25 @@ services:
         .collect();
     assert_eq!(values, ["00123", "1.10", "0x1F", "true", "1.0", "1e3", "yes"]);
 }
+
+#[test]
+fn the_hash_knows_what_is_probed_and_nothing_of_where_files_lie() {
+    let text = |url: &str, file: &str| {
+        format!(
+            "
+secrets: {{ token: {{ file: {file} }} }}
+services:
+  - name: a
+    probes: [{{ name: p, http: {{ url: '{url}', bearer: '${{secret.token}}' }} }}]
+"
+        )
+    };
+    let hash = |text: &str| {
+        let path = Path::new("tests/fixtures/config/good/test.yml");
+        config::parse(text, path, &config::Disk).unwrap_or_else(|error| panic!("{error}")).hash
+    };
+    let one = hash(&text("https://a/", "parts/more/token"));
+    assert_eq!(one, hash(&text("https://a/", "parts/sites.csv")));
+    assert_ne!(one, hash(&text("https://b/", "parts/more/token")));
+    assert_eq!(one.len(), 16);
+}

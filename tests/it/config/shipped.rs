@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bongsu::config::{self, Disk, Files, Kind, plan};
+use bongsu::config::{self, Disk, Files, Kind};
 
 /// The disk, with the one variable that the example asks for.
 struct WithUser;
@@ -50,10 +50,7 @@ fn the_example_holds_every_option_and_is_valid() {
     // Bound by the probes that name it, and by what the file says.
     assert_eq!(config.secrets["saeol_user"].hosts, ["sso.example.go.kr"]);
     assert_eq!(config.secrets["saeol_pass"].hosts, ["saeol.example.go.kr", "sso.example.go.kr"]);
-    super::compare(
-        Path::new("tests/fixtures/config/example-plan.txt"),
-        &plan::describe(&config, 256),
-    );
+    super::compare(Path::new("tests/fixtures/config/example-plan.txt"), &super::plan_of(&config));
 }
 
 #[test]
