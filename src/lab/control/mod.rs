@@ -120,8 +120,11 @@ fn clear(world: &World, system: &str, fault: &str) -> Result<Vec<&'static System
         })?),
     };
     for system in &chosen {
-        let fault = kind.map_or("all", Kind::name);
-        tracing::info!(system = system.name, fault, "lab fault cleared");
+        let set = world.faults.of(system);
+        for fault in set.switched_on().filter(|fault| kind.is_none_or(|kind| kind == fault.kind()))
+        {
+            tracing::info!(system = system.name, %fault, "lab fault cleared");
+        }
         match kind {
             Some(kind) => world.faults.clear(system, kind),
             None => world.faults.clear_all(system),

@@ -162,7 +162,8 @@ fn button(html: &mut String, system: &System, kind: Kind, on: Option<&Fault>) {
         kind.name(),
         escape(kind.english()),
         kind.title(),
-        kind.name(),
+        // Long names may break where they are joined.
+        kind.name().replace('_', "_<wbr>"),
     );
 }
 

@@ -72,13 +72,13 @@ pub(super) fn read(path: &Path) -> Result<Drill, DrillError> {
     parse(path, &text)
 }
 
-/// The drills beside a file that does not exist, with the nearest name first in mind.
+/// The drills beside a file that does not exist, else those of the usual place.
 fn neighbours(path: &Path) -> String {
     let directory = match path.parent() {
         Some(parent) if parent.is_dir() => parent,
         _ => Path::new("config/lab"),
     };
-    let Ok(entries) = std::fs::read_dir(directory) else { return String::new() };
+    let entries = std::fs::read_dir(directory).into_iter().flatten();
     let mut names: Vec<String> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension == "yml"))
@@ -86,7 +86,7 @@ fn neighbours(path: &Path) -> String {
         .collect();
     names.sort_unstable();
     if names.is_empty() {
-        return String::new();
+        return format!("; there are no drills in {} either", directory.display());
     }
     let given = path.display().to_string();
     let mistake = Mistake::unknown("drill", &given, names.iter().map(String::as_str));

@@ -87,12 +87,6 @@ impl Change {
     }
 }
 
-impl PartialEq for System {
-    fn eq(&self, other: &System) -> bool {
-        self.name == other.name
-    }
-}
-
 impl Drill {
     /// Reads a file.
     pub fn read(path: &Path) -> Result<Drill, DrillError> {

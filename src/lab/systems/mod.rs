@@ -42,6 +42,12 @@ pub struct System {
     pub app: fn(Arc<Site>) -> Router,
 }
 
+impl PartialEq for System {
+    fn eq(&self, other: &System) -> bool {
+        self.name == other.name
+    }
+}
+
 /// Every system, in the order of ports and pages.
 pub static ALL: &[&System] = &[
     &gpki::SYSTEM,

@@ -12,31 +12,36 @@ use url::Url;
 const MAX_REDIRECTS: usize = 10;
 
 /// A browser with a cookie jar.
-pub struct Browser {
+pub(crate) struct Browser {
     client: reqwest::Client,
     cookies: BTreeMap<(String, String), String>,
 }
 
 /// What it shows.
-pub struct Shown {
-    pub status: u16,
-    pub url: Url,
-    pub text: String,
+pub(crate) struct Shown {
+    pub(crate) status: u16,
+    pub(crate) url: Url,
+    pub(crate) text: String,
 }
 
 impl Browser {
     /// Trusts the estate's root and knows its names.
-    pub fn of(estate: &Estate) -> Browser {
+    pub(crate) fn of(estate: &Estate) -> Browser {
         Browser { client: client(estate), cookies: BTreeMap::new() }
     }
 
-    pub async fn get(&mut self, url: impl AsRef<str>) -> Shown {
+    pub(crate) async fn get(&mut self, url: impl AsRef<str>) -> Shown {
         let url = Url::parse(url.as_ref()).unwrap();
         self.follow(url, None).await
     }
 
     /// Fills in and sends a form of the page that is shown; its hidden fields are kept.
-    pub async fn submit(&mut self, page: &Shown, form: &str, fields: &[(&str, &str)]) -> Shown {
+    pub(crate) async fn submit(
+        &mut self,
+        page: &Shown,
+        form: &str,
+        fields: &[(&str, &str)],
+    ) -> Shown {
         let (action, all) = page.form(form, fields);
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(all).finish();
         self.follow(page.url.join(&action).unwrap(), Some(body)).await
@@ -84,7 +89,7 @@ impl Browser {
 
 impl Shown {
     /// Whether the page has an element.
-    pub fn has(&self, selector: &str) -> bool {
+    pub(crate) fn has(&self, selector: &str) -> bool {
         let selector = Selector::parse(selector).unwrap();
         Html::parse_document(&self.text).select(&selector).next().is_some()
     }
@@ -108,7 +113,7 @@ impl Shown {
 }
 
 /// An HTTP client for the estate that keeps no connection and follows nothing.
-pub fn client(estate: &Estate) -> reqwest::Client {
+pub(crate) fn client(estate: &Estate) -> reqwest::Client {
     let config = bongsu::lab::pki::client_config(estate.world().pki.root_der()).unwrap();
     let mut client = reqwest::Client::builder()
         .tls_backend_preconfigured(config)
@@ -124,11 +129,11 @@ pub fn client(estate: &Estate) -> reqwest::Client {
 }
 
 /// An estate on any ports.
-pub async fn estate() -> Estate {
+pub(crate) async fn estate() -> Estate {
     Estate::start(Default::default()).await.unwrap()
 }
 
 /// The system of this name.
-pub fn system(name: &str) -> &'static System {
+pub(crate) fn system(name: &str) -> &'static System {
     systems::find(name).unwrap()
 }
