@@ -59,12 +59,26 @@ impl Vault {
             match part {
                 Part::Text(plain) => text.push_str(plain),
                 Part::Secret(name) => text.push_str(self.reveal(name, host)?.expose()),
+                Part::Value(_) => {
+                    let said = "only a login flow can fill this template in";
+                    return Err(Failure::new(Reason::Internal, said));
+                }
             }
         }
         Ok(Secret::new(text))
     }
 
-    fn reveal(&self, name: &str, host: &str) -> Result<Secret, Failure> {
+    /// The values of these secrets, as far as they can be read, for masking and for noticing a
+    /// change. Nothing is sent on the strength of this.
+    pub fn peek(&self, names: &[Arc<str>]) -> BTreeMap<Arc<str>, Secret> {
+        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let value =
+            |name: &Arc<str>| Some((name.clone(), self.value(name, secrets.get(name)?).ok()?));
+        names.iter().filter_map(value).collect()
+    }
+
+    /// One secret's value, to be sent to `host`.
+    pub fn reveal(&self, name: &str, host: &str) -> Result<Secret, Failure> {
         let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
         let Some(secret) = secrets.get(name) else {
             return Err(missing(name, "is not configured"));
@@ -75,6 +89,10 @@ impl Vault {
                 format!("secret {name} is not bound to {host} and was not sent"),
             ));
         }
+        self.value(name, secret)
+    }
+
+    fn value(&self, name: &str, secret: &SecretRef) -> Result<Secret, Failure> {
         match &secret.source {
             SecretSource::Env(variable) => match std::env::var(variable) {
                 Ok(value) if !value.is_empty() => Ok(Secret::new(value)),

@@ -27,6 +27,7 @@ use crate::journal::Journal;
 use crate::metrics::Daemon;
 use crate::net::Net;
 use crate::probe;
+use crate::probe::login::accounts::Accounts;
 use crate::scheduler::permits::Limits;
 use crate::scheduler::shard::Shard;
 use crate::scheduler::{Changes, Scheduler, Stopped, Work};
@@ -53,6 +54,8 @@ pub struct Options {
     pub lifecycle: Lifecycle,
     /// The place's name, for pages and logs.
     pub vantage: Option<String>,
+    /// Where held accounts and used one-time codes are kept.
+    pub state_dir: Option<PathBuf>,
     /// How long running probes may take to finish.
     pub grace: Duration,
     /// Which services are this process's.
@@ -87,6 +90,14 @@ pub enum BuildError {
     /// The controls cannot be asked.
     #[error("controls: {0}")]
     Controls(#[from] WireError),
+    /// The state directory cannot be used.
+    #[error("cannot keep accounts in {}: {source}", directory.display())]
+    State {
+        /// As given.
+        directory: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// Two metrics have one name: a bug of this program.
     #[error("metrics cannot be registered: {0}")]
     Metrics(String),
@@ -130,7 +141,15 @@ impl App {
         let journal = Arc::new(Journal::new(options.vantage.clone()));
         let observers = Fanout(vec![board.clone(), daemon.clone(), journal]);
         let scheduler = Scheduler::new(options.limits, controls.clone(), Arc::new(observers));
-        let net = Arc::new(Net::new(&config));
+        let net = Arc::new(Net::new(&config).with_accounts(accounts(&options)?));
+        net.clock_skew_from({
+            let controls = Arc::clone(&controls);
+            move || controls.reading().skew
+        });
+        daemon.accounts_from({
+            let net = Arc::clone(&net);
+            move || net.accounts.holds()
+        });
         let contact = contact(&config, &net)?;
         let config = watch::Sender::new(Arc::new(config));
         let world = World { shard: options.shard, net, controls, daemon, config };
@@ -225,6 +244,7 @@ impl App {
             },
             readiness,
             reloads: (self.options.lifecycle == Lifecycle::Enabled).then_some(asks),
+            net: Arc::clone(&self.world.net),
             vantage: self.options.vantage.clone(),
         }
     }
@@ -265,6 +285,12 @@ impl World {
         }
         changes
     }
+}
+
+fn accounts(options: &Options) -> Result<Accounts, BuildError> {
+    let Some(directory) = &options.state_dir else { return Ok(Accounts::default()) };
+    Accounts::open(directory)
+        .map_err(|source| BuildError::State { directory: directory.clone(), source })
 }
 
 fn contact(config: &Config, net: &Arc<Net>) -> Result<Asking, WireError> {

@@ -40,6 +40,7 @@ pub(super) fn run(flags: Flags) -> Exit {
                     BuildError::Web(_) => Exit::Usage,
                     BuildError::Listen { .. }
                     | BuildError::Controls(_)
+                    | BuildError::State { .. }
                     | BuildError::Metrics(_) => Exit::Failed,
                 }
             }
@@ -59,6 +60,7 @@ fn options(flags: Flags) -> Options {
         web_config_file: flags.web_config_file,
         lifecycle,
         vantage: flags.vantage,
+        state_dir: flags.state_dir,
         grace: flags.shutdown_grace,
         limits: Limits { permits: None, descriptors: raise_descriptors().now },
     }

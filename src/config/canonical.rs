@@ -48,6 +48,13 @@ fn without_paths(target: &Arc<Target>) -> Target {
     let tls: &mut TlsClientOptions = match &mut target.kind {
         Kind::Http(http) => &mut http.tls,
         Kind::Tls(tls) => &mut tls.tls,
+        Kind::Login(login) => {
+            login.identities.values_mut().for_each(|identity| {
+                identity.cert.clear();
+                identity.key.clear();
+            });
+            &mut login.tls
+        }
     };
     tls.trust = Arc::default();
     tls.client_cert = None;

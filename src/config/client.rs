@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::cache::PemUse;
 use super::walk::{At, Fields};
-use super::{ClientCert, Revocation, Roots, TlsClientOptions, TrustOptions, value};
+use super::{ClientCert, Revocation, Roots, TlsClientOptions, TrustOptions, suggest, value};
 
 /// Reads the keys of a kind's mapping over what was inherited.
 pub(super) fn tls_client(fields: &Fields<'_>, inherited: TlsClientOptions) -> TlsClientOptions {
@@ -63,7 +63,18 @@ fn roots(at: &At<'_>) -> Option<Roots> {
 }
 
 /// `client_cert: { cert: FILE, key: FILE }`.
+///
+/// In a login flow it may also be the name of one of its identities.
 fn client_cert(at: &At<'_>) -> Option<ClientCert> {
+    if let (Some(flow), Some(_)) = (&at.scope.flow, at.written()) {
+        let name = at.text()?;
+        let Some(known) = flow.identities.get(&*name) else {
+            let hint = suggest::hint(&name, flow.identities.keys().map(String::as_str));
+            at.problem(format!("no identity named \"{name}\" under identities{hint}"));
+            return None;
+        };
+        return known.clone();
+    }
     let fields = at.fields(&["cert", "key"])?;
     let cert = fields.need("cert").and_then(|at| pem(&at, PemUse::Certificates));
     let key = fields.need("key").and_then(|at| pem(&at, PemUse::Key));
@@ -71,7 +82,7 @@ fn client_cert(at: &At<'_>) -> Option<ClientCert> {
 }
 
 /// A PEM file that is there and holds what it should.
-fn pem(at: &At<'_>, want: PemUse) -> Option<PathBuf> {
+pub(super) fn pem(at: &At<'_>, want: PemUse) -> Option<PathBuf> {
     let path = at.document.resolve(&at.parse(value::some_text)?);
     at.settle(at.load.cache.pem(at.load.files, &path, want))?;
     Some(path)

@@ -40,12 +40,12 @@ pub(super) const KEYS: &[&str] = &[
 
 /// Followed when the file does not say: what browsers' users meet in practice is below 5, and
 /// blackbox_exporter stops at 10 as well.
-const REDIRECTS: u32 = 10;
-const REDIRECTS_MAX: u32 = 50;
+pub(super) const REDIRECTS: u32 = 10;
+pub(super) const REDIRECTS_MAX: u32 = 50;
 
 /// Of a decoded body, when the file does not say; no front page of a service is larger.
-const BODY_LIMIT: u64 = 1 << 20;
-const BODY_LIMIT_MAX: u64 = 64 << 20;
+pub(super) const BODY_LIMIT: u64 = 1 << 20;
+pub(super) const BODY_LIMIT_MAX: u64 = 64 << 20;
 
 /// Servers refuse larger request heads (nginx and Tomcat at 8 KiB unless told otherwise).
 const PAD_REQUEST_MAX: u64 = 32 << 10;
@@ -170,7 +170,7 @@ fn method(fields: &Fields<'_>, body: &RequestBody) -> Method {
 }
 
 /// `body`, `form` or `json`.
-fn body(fields: &Fields<'_>) -> RequestBody {
+pub(super) fn body(fields: &Fields<'_>) -> RequestBody {
     let given = fields.present(&["body", "form", "json"]);
     if let [_, second, ..] = given[..]
         && let Some(at) = fields.take(second)
@@ -188,7 +188,7 @@ fn body(fields: &Fields<'_>) -> RequestBody {
     .unwrap_or_default()
 }
 
-fn form(at: &At<'_>) -> Option<Vec<(String, Template)>> {
+pub(super) fn form(at: &At<'_>) -> Option<Vec<(String, Template)>> {
     let mut pairs = Vec::new();
     for (name, at) in at.entries()? {
         for at in at.one_or_many() {
@@ -284,7 +284,7 @@ pub(super) fn header_value(at: &At<'_>) -> Option<Template> {
     let template = at.template()?;
     let fits = |part: &Part| match part {
         Part::Text(text) => HeaderValue::from_bytes(text.as_bytes()).is_ok(),
-        Part::Secret(_) => true,
+        Part::Secret(_) | Part::Value(_) => true,
     };
     if template.parts.iter().all(fits) {
         return Some(template);
@@ -294,7 +294,10 @@ pub(super) fn header_value(at: &At<'_>) -> Option<Template> {
 }
 
 /// Inherited headers, then the probe's own, then who we are.
-fn request_headers(fields: &Fields<'_>, shared: &Shared<'_>) -> Vec<(HeaderName, Template)> {
+pub(super) fn request_headers(
+    fields: &Fields<'_>,
+    shared: &Shared<'_>,
+) -> Vec<(HeaderName, Template)> {
     let mut all = shared.headers.clone();
     if let Some(at) = fields.take("headers") {
         headers(&at, &mut all);
@@ -324,7 +327,7 @@ fn follow(fields: &Fields<'_>, url: Option<&Url>) -> Follow {
     follow
 }
 
-fn versions(at: &At<'_>) -> Option<HttpVersions> {
+pub(super) fn versions(at: &At<'_>) -> Option<HttpVersions> {
     at.parse(value::word(&[
         ("any", HttpVersions::Any),
         ("1.1", HttpVersions::Http1),
@@ -337,7 +340,7 @@ pub(super) fn proxy(at: &At<'_>) -> Option<Url> {
     at.parse(|text| value::url(text, &["http", "https", "socks5"]))
 }
 
-fn charset(text: &str) -> Result<&'static encoding_rs::Encoding, String> {
+pub(super) fn charset(text: &str) -> Result<&'static encoding_rs::Encoding, String> {
     encoding_rs::Encoding::for_label(text.trim().as_bytes())
         .ok_or_else(|| format!("\"{text}\" is not a charset; write one such as euc-kr or utf-8"))
 }

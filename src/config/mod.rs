@@ -20,6 +20,7 @@ mod files;
 mod http;
 mod inherit;
 mod load;
+pub mod login;
 mod maintenance;
 mod needs;
 mod notes;
@@ -143,6 +144,15 @@ impl Target {
         match &self.kind {
             Kind::Http(http) => http.url.host_str().unwrap_or_default(),
             Kind::Tls(tls) => &tls.host,
+            // The instance is the URL of the flow's base or first step.
+            Kind::Login(_) => {
+                let rest = self.instance.split_once("://").map_or("", |(_, rest)| rest);
+                let authority = rest.split('/').next().unwrap_or_default();
+                match authority.rsplit_once(':') {
+                    Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+                    _ => authority,
+                }
+            }
         }
     }
 }
@@ -186,6 +196,8 @@ pub enum Kind {
     Http(Box<HttpOptions>),
     /// One TLS handshake.
     Tls(Box<TlsOptions>),
+    /// A login, step by step.
+    Login(Box<login::LoginOptions>),
 }
 
 impl Kind {
@@ -194,6 +206,7 @@ impl Kind {
         match self {
             Kind::Http(_) => "http",
             Kind::Tls(_) => "tls",
+            Kind::Login(_) => "login",
         }
     }
 }
@@ -327,6 +340,8 @@ pub enum Part {
     Text(String),
     /// The named secret's value, when the request is written.
     Secret(Arc<str>),
+    /// What only a login flow can fill in.
+    Value(Box<login::Value>),
 }
 
 /// Where a secret is. The value is never part of the configuration.

@@ -119,7 +119,10 @@ impl<'a> Load<'a> {
         self.found.borrow().problems.is_empty()
     }
 
-    pub(super) fn note(&self, at: &At<'_>, message: String) {
+    pub(super) fn note(&self, at: &At<'_>, mut message: String) {
+        if let Some(flow) = &at.scope.flow {
+            message.push_str(&flow.place());
+        }
         let found = &mut *self.found.borrow_mut();
         let steps = at.steps();
         let index = found.problems.len();

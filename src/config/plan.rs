@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use super::{Config, Service, Target, WindowTime};
+use super::{Config, Kind, Service, Target, WindowTime};
 
 /// Larger estates are summed up; nobody reads a table of 300 lines in a terminal.
 const TABLE_MAX: usize = 60;
@@ -42,6 +42,7 @@ fn write_plan(config: &Config, permits: usize, text: &mut String) -> std::fmt::R
     if config.services.len() <= TABLE_MAX {
         write_table(config, text)?;
     }
+    write_accounts(config, text)?;
     if !config.advice.is_empty() {
         writeln!(text, "\nadvice")?;
         for advice in &config.advice {
@@ -49,6 +50,39 @@ fn write_plan(config: &Config, permits: usize, text: &mut String) -> std::fmt::R
         }
     }
     Ok(())
+}
+
+/// What each account that logins use has to bear at worst.
+fn write_accounts(config: &Config, text: &mut String) -> std::fmt::Result {
+    // Probes with one account at one host share its guard, so the most patient pace is theirs.
+    let mut rates: BTreeMap<&str, BTreeMap<String, (f64, u32)>> = BTreeMap::new();
+    for target in &config.targets {
+        let Kind::Login(login) = &target.kind else { continue };
+        let Some(account) = login.account.as_deref().filter(|_| login.has_credentials()) else {
+            continue;
+        };
+        let rate = login.bad_logins_per_hour(target.schedule.interval());
+        let host = target.host().to_owned();
+        let known = rates.entry(account).or_default().entry(host).or_default();
+        *known = (known.0.max(rate), known.1.max(login.guard.max_failures));
+    }
+    if rates.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "\naccounts")?;
+    for (account, hosts) in rates.iter().take(TABLE_MAX) {
+        let rate: f64 = hosts.values().map(|(rate, _)| rate).sum();
+        let named: u32 = hosts.values().map(|(_, named)| named).sum();
+        writeln!(
+            text,
+            "  {account}: at worst {rate:.1} bad logins per hour for refusals that no rule explains, \
+             {named} in all for a wrong password"
+        )?;
+    }
+    if rates.len() > TABLE_MAX {
+        writeln!(text, "  and {} more accounts", rates.len() - TABLE_MAX)?;
+    }
+    writeln!(text, "  each vantage adds as many: give every vantage an account of its own")
 }
 
 /// `12 (8 http, 4 tls)`.

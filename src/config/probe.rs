@@ -4,11 +4,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::outcome::Reason;
+
 use super::inherit::{self, Shared};
+use super::login::LoginOptions;
+use super::login::step::Frame;
 use super::walk::{At, Fields};
 use super::yaml::Node;
 use super::{
-    DialOptions, HttpOptions, Kind, Target, TargetId, TimeLimit, TlsOptions, http, tls, value,
+    DialOptions, HttpOptions, Kind, Target, TargetId, TimeLimit, TlsOptions, http, login, tls,
+    value,
 };
 
 /// Kinds of probes, as the file names them.
@@ -54,9 +59,13 @@ pub(super) fn probe(at: &At<'_>, name: &Arc<str>, parent: &Parent<'_, '_>) -> Op
     let component = component(&fields, parent.service);
     let shared = parent.shared.over(&fields);
     let schedule = shared.schedule();
-    let kind = kind(&fields, &shared);
-    let schedule = schedule?;
+    let kind = kind(&fields, &shared, (name, component.as_ref().unwrap_or(parent.service)));
+    let mut schedule = schedule?;
     let kind = kind?;
+    if matches!(&kind, Kind::Login(login) if login.has_credentials()) {
+        // Every attempt may be a strike; no confirmation is worth one.
+        schedule.recheck = None;
+    }
     limits_can_be_missed(&fields, &kind, schedule.timeout());
     let id = TargetId {
         service: parent.service.clone(),
@@ -78,17 +87,21 @@ pub(super) fn probe(at: &At<'_>, name: &Arc<str>, parent: &Parent<'_, '_>) -> Op
 }
 
 /// Exactly one kind.
-fn kind(fields: &Fields<'_>, shared: &Shared<'_>) -> Option<Kind> {
+fn kind(
+    fields: &Fields<'_>,
+    shared: &Shared<'_>,
+    (name, component): (&Arc<str>, &Arc<str>),
+) -> Option<Kind> {
     let given = fields.present(KINDS);
-    if let Some(at) = fields.take("login") {
-        at.problem("login flows are not in this version; remove the probe until they are");
-        return None;
-    }
     let read = |kind: &&str| {
         let at = fields.take(kind)?;
         match *kind {
             "http" => http::http(&at, shared).map(Box::new).map(Kind::Http),
-            _ => tls::tls(&at, shared).map(Box::new).map(Kind::Tls),
+            "tls" => tls::tls(&at, shared).map(Box::new).map(Kind::Tls),
+            _ => {
+                let frame = Frame { probe: name, component };
+                login::read::login(&at, shared, &frame).map(Box::new).map(Kind::Login)
+            }
         }
     };
     let kinds: Vec<Option<Kind>> = given.iter().map(read).collect();
@@ -97,7 +110,7 @@ fn kind(fields: &Fields<'_>, shared: &Shared<'_>) -> Option<Kind> {
     }
     if given.len() != 1 {
         let found = if given.is_empty() { "none is".into() } else { given.join(" and ") + " are" };
-        fields.at.problem(format!("a probe is exactly one of http, tls; {found} here"));
+        fields.at.problem(format!("a probe is exactly one of http, tls, login; {found} here"));
         return None;
     }
     kinds.into_iter().next()?
@@ -119,6 +132,10 @@ fn limits_can_be_missed(fields: &Fields<'_>, kind: &Kind, timeout: Duration) {
     let limits: [(&str, Option<TimeLimit>); 2] = match kind {
         Kind::Http(http) => [("expect", http.expect.time), ("warn", http.warn.time)],
         Kind::Tls(tls) => [("expect", tls.expect_time), ("warn", tls.warn_time)],
+        Kind::Login(login) => {
+            login::rules::fits(fields, login, timeout);
+            return;
+        }
     };
     for (key, limit) in limits {
         let Some(limit) = limit.filter(|limit| limit.lt >= timeout) else { continue };
@@ -138,7 +155,11 @@ fn limits_can_be_missed(fields: &Fields<'_>, kind: &Kind, timeout: Duration) {
 /// Secrets over plain HTTP are advice and not a problem: the internal systems that most need to be
 /// watched are the ones that still speak it, and the lab lives on loopback.
 fn secrets_go_where_they_may(fields: &Fields<'_>, kind: &Kind, id: &TargetId) {
-    let Kind::Http(http) = kind else { return };
+    let http = match kind {
+        Kind::Http(http) => http,
+        Kind::Tls(_) => return,
+        Kind::Login(login) => return login_secrets_go_where_they_may(fields, login, id),
+    };
     let load = fields.at.load;
     let Some(secrets) = load.secrets.get() else { return };
     let host = http.url.host_str().unwrap_or_default();
@@ -164,11 +185,61 @@ fn secrets_go_where_they_may(fields: &Fields<'_>, kind: &Kind, id: &TargetId) {
     }
 }
 
+/// As above, of all the hosts that a flow names.
+fn login_secrets_go_where_they_may(fields: &Fields<'_>, login: &LoginOptions, id: &TargetId) {
+    let load = fields.at.load;
+    let Some(secrets) = load.secrets.get() else { return };
+    let hosts = login.hosts();
+    let names = login.secrets();
+    for name in &names {
+        let Some(secret) = secrets.get(&**name) else { continue };
+        if !secret.hosts.is_empty() && !secret.hosts.iter().any(|bound| hosts.contains(bound)) {
+            if let Some(at) = fields.take("login") {
+                let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+                at.problem(format!(
+                    "secret \"{name}\" may be sent to none of the hosts of this flow ({}); add \
+                     the right one to secrets.{name}.hosts",
+                    hosts.join(", ")
+                ));
+            }
+        }
+        let mut used = load.used.borrow_mut();
+        used.entry(name.clone()).or_default().extend(hosts.iter().cloned());
+    }
+    if let Some(account) = &login.account {
+        load.used.borrow_mut().entry(account.clone()).or_default();
+    }
+    let names_refusal = login
+        .all_steps()
+        .flat_map(|step| &step.fail_if)
+        .any(|rule| matches!(rule.reason, Reason::BadCredentials | Reason::AccountLocked));
+    if login.has_credentials() && !names_refusal {
+        load.advise(format!(
+            "{}/{} has no rule of fail_if with bad_credentials: a wrong password will look like an \
+             outage",
+            id.service, id.probe
+        ));
+    }
+    let plain = login.endpoint().is_some_and(|url| url.scheme() == "http");
+    if !names.is_empty() && plain {
+        load.advise(format!(
+            "{}/{} sends secrets over plain http, where everyone on the way can read them",
+            id.service, id.probe
+        ));
+    }
+}
+
 /// The endpoint without query and userinfo.
 fn instance(kind: &Kind) -> String {
     match kind {
         Kind::Http(http) => instance_of_http(http),
         Kind::Tls(tls) => instance_of_tls(tls),
+        Kind::Login(login) => {
+            let Some(mut url) = login.endpoint() else { return String::new() };
+            url.set_query(None);
+            url.set_fragment(None);
+            url.into()
+        }
     }
 }
 

@@ -5,11 +5,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::login::Source;
+use super::login::names::{self, FlowNames};
 use super::suggest;
 use super::{Part, Template};
 
 /// What `${name}` may mean at one place of the file.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Scope {
     /// `site`, `site.COLUMN` and variables.
     pub(super) values: BTreeMap<String, String>,
@@ -17,6 +19,8 @@ pub(super) struct Scope {
     pub(super) site: Option<Arc<str>>,
     /// How many sites the service has.
     pub(super) sites: usize,
+    /// Inside a login flow: what else has a name.
+    pub(super) flow: Option<FlowNames>,
 }
 
 /// A piece of a text.
@@ -84,6 +88,13 @@ pub(super) fn compile<T>(
         let text = match piece {
             Piece::Text(text) => text,
             Piece::Name(name) => match name.strip_prefix("secret.") {
+                _ if scope.flow.is_some() => {
+                    match names::part(name, scope, secrets)? {
+                        Part::Text(text) => push(&mut parts, &text),
+                        part => parts.push(part),
+                    }
+                    continue;
+                }
                 None => value(name, scope)?,
                 Some(secret) => {
                     if let Some(secrets) = secrets.filter(|known| !known.contains_key(secret)) {
@@ -95,24 +106,26 @@ pub(super) fn compile<T>(
                 }
             },
         };
-        match parts.last_mut() {
-            _ if text.is_empty() => {}
-            Some(Part::Text(last)) => last.push_str(text),
-            _ => parts.push(Part::Text(text.to_owned())),
-        }
+        push(&mut parts, text);
     }
     Ok(Template { parts })
 }
 
+fn push(parts: &mut Vec<Part>, text: &str) {
+    match parts.last_mut() {
+        _ if text.is_empty() => {}
+        Some(Part::Text(last)) => last.push_str(text),
+        _ => parts.push(Part::Text(text.to_owned())),
+    }
+}
+
 /// Looks a name up.
-fn value<'s>(name: &str, scope: &'s Scope) -> Result<&'s str, String> {
+pub(super) fn value<'s>(name: &str, scope: &'s Scope) -> Result<&'s str, String> {
     if let Some(value) = scope.values.get(name) {
         return Ok(value);
     }
     if name.contains('|') {
-        return Err(format!(
-            "\"${{{name}}}\": pipes belong to login flows, which this version does not run"
-        ));
+        return Err(format!("\"${{{name}}}\": pipes belong to login flows"));
     }
     if scope.site.is_none() && (name == "site" || name.starts_with("site.")) {
         return Err(format!("\"${{{name}}}\" has a value only in a service with for_each"));
@@ -145,6 +158,10 @@ impl Template {
     pub fn secrets(&self) -> impl Iterator<Item = &Arc<str>> {
         self.parts.iter().filter_map(|part| match part {
             Part::Secret(name) => Some(name),
+            Part::Value(value) => match &value.source {
+                Source::Secret(name) => Some(name),
+                _ => None,
+            },
             Part::Text(_) => None,
         })
     }
@@ -160,6 +177,7 @@ mod tests {
             values: values.map(|(k, v)| (k.into(), v.into())).into(),
             site: Some("seocho".into()),
             sites: 2,
+            flow: None,
         }
     }
 

@@ -238,6 +238,14 @@ impl<'a> At<'a> {
         Some(self.child(value, Turn::Key(key, 0)))
     }
 
+    /// The keys of a mapping; nothing is noted.
+    pub(super) fn keys(&self) -> Vec<&'a str> {
+        match self.node {
+            Node::Map(entries) => entries.iter().map(|(key, _)| key.as_str()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The mapping's values by key; unknown and repeated keys are noted.
     pub(super) fn fields(&self, known: &[&str]) -> Option<Fields<'a>> {
         let entries = self.entries()?;

@@ -147,6 +147,7 @@ impl Daemon {
             listen,
             web_config_file: None,
             lifecycle: Lifecycle::Enabled,
+            state_dir: None,
             vantage: Some("lab".to_owned()),
             grace: PROBE_GRACE,
             shard: Shard::WHOLE,

@@ -3,7 +3,7 @@
 //! series that come and go with the configuration are written from plain data.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
@@ -47,6 +47,14 @@ static SKEW: Family = Family::gauge(
     "How far our clock is ahead of those of the controls.",
 );
 
+static HELD: Family = Family::gauge(
+    "bongsu_account_held",
+    "Whether the guard holds an account that logins use, by the host that receives it.",
+);
+
+/// Account, host, and whether it is held.
+type Holds = Vec<(String, String, bool)>;
+
 /// Series of the daemon as a whole. As an [`Observer`] it follows the scheduler; the rest is set by
 /// whoever knows.
 pub struct Daemon {
@@ -59,6 +67,7 @@ pub struct Daemon {
     reload_successful: IntGauge,
     reload_success_at: Gauge,
     config_info: IntGaugeVec,
+    holds: OnceLock<Box<dyn Fn() -> Holds + Send + Sync>>,
     state: Mutex<State>,
 }
 
@@ -132,6 +141,7 @@ impl Daemon {
                     &["hash"],
                 )?,
             )?,
+            holds: OnceLock::new(),
             state: Mutex::new(State {
                 running: HashSet::new(),
                 lag: Histogram::new(&LAG_BOUNDS),
@@ -156,6 +166,11 @@ impl Daemon {
         state.windows = windows;
     }
 
+    /// Says, once, who knows which accounts are held. It is asked at each scrape.
+    pub fn accounts_from(&self, holds: impl Fn() -> Holds + Send + Sync + 'static) {
+        let _ = self.holds.set(Box::new(holds));
+    }
+
     /// A configuration was refused; the old one stays.
     pub fn config_refused(&self) {
         self.reload_successful.set(0);
@@ -174,6 +189,10 @@ impl Daemon {
         text.family(&ONLINE).put("", &[], flag(reading.online));
         if let Some(skew) = reading.skew {
             text.family(&SKEW).put("", &[], skew);
+        }
+        let mut held = text.family(&HELD);
+        for (account, host, is_held) in self.holds.get().map(|holds| holds()).unwrap_or_default() {
+            held.put("", &[("account", &account), ("host", &host)], flag(is_held));
         }
         write_histogram(&mut text.family(&LAG), &[], &lag);
         match TextEncoder::new().encode_to_string(&self.registry.gather()) {

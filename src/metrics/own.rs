@@ -217,7 +217,7 @@ fn step_labels(step: &Step) -> [(&str, &str); 2] {
 fn certs(row: &Row, out: &mut Series<'_, '_, '_>, date: fn(&Certificate) -> i64) {
     let Some(known) = row.tally.certs().filter(|_| row.is_fresh) else { return };
     let shown = match row.target.kind {
-        Kind::Http(_) => 1,
+        Kind::Http(_) | Kind::Login(_) => 1,
         Kind::Tls(_) => CHAIN_SHOWN_MAX,
     };
     for (position, cert) in known.chain.certs.iter().enumerate().take(shown) {

@@ -22,7 +22,12 @@ mod verdict;
 mod watched;
 mod witness;
 
-use crate::config::Config;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use crate::config::{Config, SecretRef};
+use crate::probe::login::accounts::Accounts;
+use crate::probe::login::gate::Gates;
 use crate::vault::Vault;
 
 /// What every probe is built with.
@@ -33,16 +38,55 @@ pub struct Net {
     pub trust: trust::Trusts,
     /// Secrets.
     pub vault: Vault,
+    /// What is known of the accounts that logins use.
+    pub accounts: Accounts,
+    /// Which components are recovering.
+    pub gates: Gates,
+    /// How far our clock is off, in seconds, where controls tell.
+    skew: OnceLock<SkewSource>,
+}
+
+/// Asks how far our clock is off, in seconds.
+type SkewSource = Box<dyn Fn() -> Option<f64> + Send + Sync>;
+
+impl Default for Net {
+    fn default() -> Net {
+        Net {
+            resolvers: resolve::Resolvers::new(),
+            trust: trust::Trusts::new(),
+            vault: Vault::default(),
+            accounts: Accounts::default(),
+            gates: Gates::default(),
+            skew: OnceLock::new(),
+        }
+    }
 }
 
 impl Net {
     /// Reads and binds nothing: that happens when the first probe asks.
     pub fn new(config: &Config) -> Net {
-        Net {
-            resolvers: resolve::Resolvers::new(),
-            trust: trust::Trusts::new(),
-            vault: Vault::new(&config.secrets),
-        }
+        Net::with_secrets(&config.secrets)
+    }
+
+    /// As above, when nothing but the secrets is known.
+    pub fn with_secrets(secrets: &BTreeMap<Arc<str>, SecretRef>) -> Net {
+        Net { vault: Vault::new(secrets), ..Net::default() }
+    }
+
+    /// With accounts that are remembered over restarts.
+    #[must_use]
+    pub fn with_accounts(self, accounts: Accounts) -> Net {
+        Net { accounts, ..self }
+    }
+
+    /// Says, once, who knows how far our clock is off.
+    pub fn clock_skew_from(&self, source: impl Fn() -> Option<f64> + Send + Sync + 'static) {
+        let _ = self.skew.set(Box::new(source));
+    }
+
+    /// How far our clock is off, in seconds, when somebody knows.
+    pub fn clock_skew(&self) -> Option<f64> {
+        self.skew.get().and_then(|source| source())
     }
 
     /// Takes over a reloaded configuration. Probes keep their handle.

@@ -214,18 +214,27 @@ pub fn text<'a>(
     fallback: Option<&'static Encoding>,
 ) -> Cow<'a, str> {
     let bom = Encoding::for_bom(bytes);
-    let encoding = content_type
-        .and_then(header_charset)
-        .or(bom.map(|(encoding, _)| encoding))
-        .or_else(|| page_charset(bytes))
-        .or(fallback)
-        .unwrap_or(UTF_8);
+    let encoding = encoding(bytes, content_type, fallback);
     match bom {
         Some((marked, length)) if marked == encoding => {
             encoding.decode_without_bom_handling(bytes.get(length..).unwrap_or_default()).0
         }
         _ => encoding.decode_without_bom_handling(bytes).0,
     }
+}
+
+/// The encoding of a body, by the same authorities.
+pub fn encoding(
+    bytes: &[u8],
+    content_type: Option<&str>,
+    fallback: Option<&'static Encoding>,
+) -> &'static Encoding {
+    content_type
+        .and_then(header_charset)
+        .or_else(|| Encoding::for_bom(bytes).map(|(encoding, _)| encoding))
+        .or_else(|| page_charset(bytes))
+        .or(fallback)
+        .unwrap_or(UTF_8)
 }
 
 /// The `charset` parameter of a `Content-Type`.

@@ -64,7 +64,8 @@ impl<'a> Page<'a> {
         Page { url, status, version, headers, cookies, elapsed, body, charset, text }
     }
 
-    fn text(&self) -> &str {
+    /// The decoded body.
+    pub fn text(&self) -> &str {
         self.text.get_or_init(|| {
             let content_type = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
             decode::text(self.body, content_type, self.charset)

@@ -199,8 +199,7 @@ mod tests {
         DialOptions, Expect, Follow, HttpVersions, RequestBody, Schedule, TargetId,
         TlsClientOptions,
     };
-    use crate::net::{resolve::Resolvers, trust::Trusts};
-    use crate::vault::Vault;
+
     use std::collections::BTreeMap;
     use std::time::Duration;
 
@@ -235,8 +234,7 @@ mod tests {
             dial: DialOptions::default(),
             kind: Kind::Http(Box::new(options)),
         };
-        let (resolvers, trust) = (Resolvers::new(), Trusts::new());
-        let net = Net { resolvers, trust, vault: Vault::default() };
+        let net = Net::default();
         let probe = HttpProbe::new(Arc::new(target), Arc::new(net));
         let (mut facts, deadline) = (Facts::default(), Deadline::after(Duration::from_secs(1)));
         let size = size_of_val(&probe.look(&mut facts, &deadline));

@@ -4,6 +4,7 @@
 //! front pages set a cookie and redirect to see whether it comes back.
 
 use http::header::{HeaderMap, SET_COOKIE};
+use jiff::Timestamp;
 use url::{Host, Url};
 
 /// Cookies of one run. More than a browser would keep for a site is an attack.
@@ -53,6 +54,11 @@ impl Jar {
         if pairs.is_empty() { None } else { Some(pairs.join("; ")) }
     }
 
+    /// Every value, for masking.
+    pub fn values(&self) -> impl Iterator<Item = &str> {
+        self.cookies.iter().map(|cookie| cookie.value.as_str())
+    }
+
     /// The value of a cookie, whichever site set it.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.cookies.iter().rev().find(|cookie| cookie.name == name).map(|c| c.value.as_str())
@@ -93,31 +99,49 @@ fn parse(text: &str, url: &Url) -> Option<(Cookie, Life)> {
         path: default_path(url.path()).to_owned(),
         secure: false,
     };
-    let mut life = Life::Session;
+    let (mut age, mut expired) = (None, false);
     for part in parts {
         let (key, value) = part.split_once('=').unwrap_or((part, ""));
         let value = value.trim();
         match key.trim().to_ascii_lowercase().as_str() {
             "domain" => {
                 let domain = value.strip_prefix('.').unwrap_or(value).to_ascii_lowercase();
-                // A single label is a public suffix for sure; an address has no subdomains.
+                // An address has no subdomains, and nobody speaks for all of go.kr: a cookie for
+                // a public suffix is refused unless the suffix is the host itself (section 5.3).
                 let is_name = matches!(url.host(), Some(Host::Domain(_)));
+                let is_shared = is_name && !is_public_suffix(&domain);
+                if domain.is_empty() {
+                    continue;
+                }
                 if domain != host {
-                    if !is_name || !domain.contains('.') || !within(host, &domain) {
+                    if !is_shared || !within(host, &domain) {
                         return None;
                     }
                     cookie.domain = domain;
                 }
-                cookie.host_only = !is_name;
+                cookie.host_only = !is_shared;
             }
             "path" if value.starts_with('/') => cookie.path = value.to_owned(),
             "secure" => cookie.secure = true,
-            "max-age" if value.starts_with('-') || value == "0" => life = Life::Over,
-            "expires" if value.contains("1970") => life = Life::Over,
+            "max-age" => age = value.parse::<i64>().ok().or(age),
+            "expires" => expired = is_past(value),
             _ => {}
         }
     }
-    Some((cookie, life))
+    // Max-Age counts more than Expires (section 5.3, step 3).
+    let over = age.map_or(expired, |age| age <= 0);
+    Some((cookie, if over { Life::Over } else { Life::Session }))
+}
+
+/// Whether everyone below may register names there: `kr`, `go.kr`, `co.kr`.
+fn is_public_suffix(domain: &str) -> bool {
+    psl::suffix_str(domain) == Some(domain)
+}
+
+/// Whether a date is over: RFC 2822 form, or Netscape's with hyphens.
+fn is_past(date: &str) -> bool {
+    let date = date.replace('-', " ");
+    jiff::fmt::rfc2822::parse(&date).is_ok_and(|date| date.timestamp() <= Timestamp::now())
 }
 
 fn within(host: &str, domain: &str) -> bool {
@@ -173,6 +197,30 @@ mod tests {
         assert_eq!(sent(&jar, "https://xb.go.kr/"), None);
         assert_eq!(jar.value("t"), None);
         assert_eq!(jar.value("u"), None);
+    }
+
+    #[test]
+    fn nobody_speaks_for_a_public_suffix() {
+        let jar = jar(
+            "https://www.seocho.go.kr/",
+            &["a=1; Domain=go.kr", "b=2; Domain=.kr", "c=3; Domain=seocho.go.kr", "d=4; Domain="],
+        );
+        assert_eq!(sent(&jar, "https://www.seocho.go.kr/").as_deref(), Some("c=3; d=4"));
+        assert_eq!(sent(&jar, "https://other.go.kr/"), None);
+    }
+
+    #[test]
+    fn a_cookie_that_is_over_is_gone_and_max_age_counts_more_than_expires() {
+        let over = [
+            "a=1; Expires=Thu, 01-Jan-1970 00:00:00 GMT",
+            "a=1; Expires=Tue, 12 Oct 1999 00:00:00 GMT",
+            "a=1; Max-Age=0; Expires=Fri, 01 Jan 2100 00:00:00 GMT",
+        ];
+        for cookie in over {
+            assert_eq!(sent(&jar("https://a.kr/", &["a=0", cookie]), "https://a.kr/"), None);
+        }
+        let kept = "a=1; Max-Age=60; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
+        assert!(sent(&jar("https://a.kr/", &[kept]), "https://a.kr/").is_some());
     }
 
     #[test]

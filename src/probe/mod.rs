@@ -12,6 +12,7 @@ pub mod exchange;
 pub mod expect;
 pub mod http;
 pub mod jar;
+pub mod login;
 pub mod render;
 pub mod request;
 pub mod tls;
@@ -97,6 +98,7 @@ pub fn build(target: &Arc<Target>, net: &Arc<Net>) -> Arc<dyn Probe> {
     match &target.kind {
         Kind::Http(_) => Arc::new(http::HttpProbe::new(Arc::clone(target), Arc::clone(net))),
         Kind::Tls(options) => Arc::new(tls::TlsProbe::new(options, &target.dial, net)),
+        Kind::Login(_) => Arc::new(login::LoginProbe::new(Arc::clone(target), Arc::clone(net))),
     }
 }
 

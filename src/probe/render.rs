@@ -7,39 +7,52 @@ use encoding_rs::{Encoding, UTF_8};
 use http::header::HeaderValue;
 use url::form_urlencoded::byte_serialize;
 
-use crate::config::{JsonTemplate, Part, RequestBody, Template};
+use crate::config::{JsonTemplate, RequestBody, Template};
 use crate::outcome::{Failure, Reason};
 use crate::probe::request::{Payload, Secrecy};
+use crate::secret::Secret;
 use crate::vault::Vault;
 
+/// Whatever knows the values of templates.
+pub trait Fill {
+    /// The text to send to `host`, or why it may not be sent there.
+    fn fill(&self, template: &Template, host: &str) -> Result<Secret, Failure>;
+}
+
+impl Fill for Vault {
+    fn fill(&self, template: &Template, host: &str) -> Result<Secret, Failure> {
+        self.render(template, host)
+    }
+}
+
 /// A header's value.
-pub fn header(vault: &Vault, template: &Template, host: &str) -> Result<HeaderValue, Failure> {
-    let text = vault.render(template, host)?;
+pub fn header(fill: &dyn Fill, template: &Template, host: &str) -> Result<HeaderValue, Failure> {
+    let text = fill.fill(template, host)?;
     value(text.expose(), secrecy(template))
 }
 
 /// `Authorization: Basic` (RFC 7617, UTF-8).
 pub fn basic(
-    vault: &Vault,
+    fill: &dyn Fill,
     (username, password): (&Template, &Template),
     host: &str,
 ) -> Result<HeaderValue, Failure> {
-    let username = vault.render(username, host)?;
-    let password = vault.render(password, host)?;
+    let username = fill.fill(username, host)?;
+    let password = fill.fill(password, host)?;
     let pair = STANDARD.encode(format!("{}:{}", username.expose(), password.expose()));
     value(&format!("Basic {pair}"), Secrecy::Secret)
 }
 
 /// `Authorization: Bearer` (RFC 6750).
-pub fn bearer(vault: &Vault, token: &Template, host: &str) -> Result<HeaderValue, Failure> {
-    let token = vault.render(token, host)?;
+pub fn bearer(fill: &dyn Fill, token: &Template, host: &str) -> Result<HeaderValue, Failure> {
+    let token = fill.fill(token, host)?;
     value(&format!("Bearer {}", token.expose()), Secrecy::Secret)
 }
 
 /// A body and the `Content-Type` it has unless the configuration names one. `charset` is that of
 /// the page the form would stand on.
 pub fn body(
-    vault: &Vault,
+    fill: &dyn Fill,
     body: &RequestBody,
     host: &str,
     charset: Option<&'static Encoding>,
@@ -47,16 +60,16 @@ pub fn body(
     let (text, secrecy, content_type) = match body {
         RequestBody::None => return Ok(None),
         RequestBody::Raw(template) => {
-            (vault.render(template, host)?.expose().to_owned(), secrecy(template), None)
+            (fill.fill(template, host)?.expose().to_owned(), secrecy(template), None)
         }
         RequestBody::Form(fields) => (
-            form(vault, fields, host, charset.unwrap_or(UTF_8))?,
+            form(fill, fields, host, charset.unwrap_or(UTF_8))?,
             any_secret(fields.iter().map(|(_, template)| secrecy(template))),
             Some("application/x-www-form-urlencoded"),
         ),
         RequestBody::Json(document) => {
             let mut text = String::new();
-            json(vault, document, host, &mut text)?;
+            json(fill, document, host, &mut text)?;
             (text, json_secrecy(document), Some("application/json"))
         }
     };
@@ -66,14 +79,14 @@ pub fn body(
 /// `application/x-www-form-urlencoded` in a page's charset. What the charset does not have becomes
 /// a numeric character reference, as browsers do.
 fn form(
-    vault: &Vault,
+    fill: &dyn Fill,
     fields: &[(String, Template)],
     host: &str,
     charset: &'static Encoding,
 ) -> Result<String, Failure> {
     let mut text = String::new();
     for (name, template) in fields {
-        let rendered = vault.render(template, host)?;
+        let rendered = fill.fill(template, host)?;
         if !text.is_empty() {
             text.push('&');
         }
@@ -85,21 +98,21 @@ fn form(
 }
 
 fn json(
-    vault: &Vault,
+    fill: &dyn Fill,
     document: &JsonTemplate,
     host: &str,
     out: &mut String,
 ) -> Result<(), Failure> {
     match document {
         JsonTemplate::Literal(literal) => out.push_str(&literal.to_string()),
-        JsonTemplate::Text(template) => quote(vault.render(template, host)?.expose(), out),
+        JsonTemplate::Text(template) => quote(fill.fill(template, host)?.expose(), out),
         JsonTemplate::Array(items) => {
             out.push('[');
             for (index, item) in items.iter().enumerate() {
                 if index > 0 {
                     out.push(',');
                 }
-                json(vault, item, host, out)?;
+                json(fill, item, host, out)?;
             }
             out.push(']');
         }
@@ -111,7 +124,7 @@ fn json(
                 }
                 quote(name, out);
                 out.push(':');
-                json(vault, member, host, out)?;
+                json(fill, member, host, out)?;
             }
             out.push('}');
         }
@@ -124,8 +137,7 @@ fn quote(text: &str, out: &mut String) {
 }
 
 fn secrecy(template: &Template) -> Secrecy {
-    let secret = template.parts.iter().any(|part| matches!(part, Part::Secret(_)));
-    if secret { Secrecy::Secret } else { Secrecy::Open }
+    if template.is_credential() { Secrecy::Secret } else { Secrecy::Open }
 }
 
 fn any_secret(mut all: impl Iterator<Item = Secrecy>) -> Secrecy {
@@ -159,6 +171,7 @@ fn value(text: &str, secrecy: Secrecy) -> Result<HeaderValue, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Part;
     use proptest::prelude::*;
 
     fn text(text: &str) -> Template {

@@ -7,6 +7,7 @@ pub mod listen;
 pub mod metrics;
 pub mod ready;
 pub mod reload;
+mod resume;
 pub mod web;
 pub mod web_config;
 
@@ -36,6 +37,7 @@ use self::metrics::Sources;
 use self::ready::Readiness;
 use self::stream::Writers;
 use self::web::Web;
+use crate::net::Net;
 
 /// Nothing here takes a body.
 const BODY_MAX_BYTES: usize = 4096;
@@ -49,6 +51,7 @@ const PATHS: &str = "not found; there are:
 /-/healthy                 alive
 /-/ready                   configured, listening, scheduled
 /-/reload                  POST: read the configuration again
+/-/resume?account=         POST: log in again with a held account, or with all of them
 ";
 
 /// What the endpoints show.
@@ -56,6 +59,7 @@ struct Site {
     sources: Sources,
     readiness: Readiness,
     reloads: Option<reload::Asks>,
+    net: Arc<Net>,
     vantage: Option<String>,
     writers: Writers,
 }
@@ -68,6 +72,8 @@ pub struct Parts {
     pub readiness: Readiness,
     /// Where to ask for a reload; none answers 403.
     pub reloads: Option<reload::Asks>,
+    /// Whose held accounts an operator may resume.
+    pub net: Arc<Net>,
     /// The place's name, for pages.
     pub vantage: Option<String>,
 }
@@ -78,6 +84,7 @@ pub fn router(parts: Parts, web: Arc<Web>) -> Router {
         sources: parts.sources,
         readiness: parts.readiness,
         reloads: parts.reloads,
+        net: parts.net,
         vantage: parts.vantage,
         writers: Writers::new(),
     });
@@ -89,6 +96,7 @@ pub fn router(parts: Parts, web: Arc<Web>) -> Router {
         .route("/-/healthy", get(healthy))
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload::reload).put(reload::reload))
+        .route("/-/resume", post(resume::resume).put(resume::resume))
         .fallback(async || (StatusCode::NOT_FOUND, PATHS))
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
         .layer(middleware::from_fn_with_state(web, guard))

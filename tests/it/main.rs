@@ -17,6 +17,7 @@ mod http_proxy;
 mod http_secrets;
 mod http_tls;
 mod lab;
+mod login;
 mod metrics_golden;
 mod metrics_hostile;
 mod metrics_prometheus;

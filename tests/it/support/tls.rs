@@ -10,11 +10,8 @@ use bongsu::config::{
     TlsClientOptions, TlsOptions, TrustOptions,
 };
 use bongsu::net::Net;
-use bongsu::net::resolve::Resolvers;
-use bongsu::net::trust::Trusts;
 use bongsu::outcome::{Outcome, Reason};
 use bongsu::probe;
-use bongsu::vault::Vault;
 use tokio_util::sync::CancellationToken;
 
 /// Generous: a loaded machine must not make a slow test a failed one.
@@ -22,11 +19,7 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The world for probes of one test.
 pub(crate) fn net() -> Arc<Net> {
-    Arc::new(Net {
-        resolvers: Resolvers::new(),
-        trust: Trusts::new(),
-        vault: Vault::new(&BTreeMap::new()),
-    })
+    Arc::new(Net::default())
 }
 
 /// A TLS probe of `127.0.0.1` that expects the name `probe.test`.

@@ -12,11 +12,8 @@ use bongsu::config::{
     TargetId, Template, TimeLimit, TlsClientOptions, TrustOptions,
 };
 use bongsu::net::Net;
-use bongsu::net::resolve::Resolvers;
-use bongsu::net::trust::Trusts;
 use bongsu::outcome::{HttpFacts, Outcome, Reason};
 use bongsu::probe;
-use bongsu::vault::Vault;
 use tokio_util::sync::CancellationToken;
 
 /// Generous: a loaded machine must not make a slow test a failed one.
@@ -140,11 +137,7 @@ impl Visit {
     }
 
     pub(crate) async fn run(self) -> Outcome {
-        let net = Arc::new(Net {
-            resolvers: Resolvers::new(),
-            trust: Trusts::new(),
-            vault: Vault::new(&self.secrets),
-        });
+        let net = Arc::new(Net::with_secrets(&self.secrets));
         let interval = self.timeout * 2;
         let target = Arc::new(Target {
             id: TargetId { service: "s".into(), probe: "p".into(), site: None },

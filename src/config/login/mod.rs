@@ -1,0 +1,356 @@
+//! The validated form of a login flow: steps, what they send, what they keep, and how patient the
+//! flow is with its account.
+
+mod capture;
+pub(super) mod names;
+pub(super) mod read;
+pub mod rules;
+pub(super) mod step;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::{HeaderName, Method};
+use regex::Regex;
+use url::Url;
+
+use super::{
+    CssSelector, Expect, FailIf, HttpVersions, JsonPath, JsonTemplate, RequestBody, Template,
+    TlsClientOptions,
+};
+use crate::outcome::Step;
+
+/// Options of a login probe.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoginOptions {
+    /// What relative URLs of steps are relative to.
+    pub base: Option<Url>,
+    /// Used when neither header nor page names one.
+    pub charset: Option<&'static encoding_rs::Encoding>,
+    /// Sent with every request.
+    pub headers: Vec<(HeaderName, Template)>,
+    /// The secret or identity that stands for the account; `None` when nothing is sent that could
+    /// lock one.
+    pub account: Option<Arc<str>>,
+    /// How patient.
+    pub guard: GuardOptions,
+    /// When not empty, the only hosts that redirects and auto-submitted forms may lead to.
+    pub allow_hosts: Vec<String>,
+    /// Certificates that the flow may name.
+    pub identities: BTreeMap<Arc<str>, Identity>,
+    /// HTTP version to negotiate.
+    pub http: HttpVersions,
+    /// `http://`, `https://` or `socks5://`.
+    pub proxy: Option<Url>,
+    /// TLS side of every step.
+    pub tls: TlsClientOptions,
+    /// Bytes of one page after decoding.
+    pub body_limit: u64,
+    /// Whether a masked excerpt of the page is kept when the flow fails.
+    pub excerpt: Excerpt,
+    /// In order. Never empty.
+    pub steps: Vec<LoginStep>,
+    /// Done at the end, whatever happened.
+    pub finally: Vec<LoginStep>,
+}
+
+/// Whether a failure keeps a piece of the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Excerpt {
+    /// No.
+    #[default]
+    Never,
+    /// Yes, masked.
+    OnFailure,
+}
+
+/// The account guard's patience.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GuardOptions {
+    /// Named refusals in a row before the account is held.
+    pub max_failures: u32,
+    /// From one unexplained rejection to the next attempt.
+    pub slow_to: Duration,
+}
+
+/// A certificate with its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// PEM or DER, leaf first.
+    pub cert: PathBuf,
+    /// PEM (PKCS#8, PKCS#1, SEC1) or DER.
+    pub key: PathBuf,
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoginStep {
+    /// Its name, unique in the flow, and the service that it tests.
+    pub step: Step,
+    /// When it is done; only steps of `finally` have a condition.
+    pub condition: Condition,
+    /// What it does.
+    pub action: Action,
+    /// Added to the URL, percent-encoded.
+    pub query: Vec<(String, Template)>,
+    /// Over those of the flow.
+    pub headers: Vec<(HeaderName, Template)>,
+    /// Redirects and forms that submit themselves.
+    pub follow: StepFollow,
+    /// Rules that name the reason a page deserves.
+    pub fail_if: Vec<FailIf>,
+    /// What a good answer looks like; the status is always given.
+    pub expect: Expect,
+    /// What later steps need.
+    pub captures: Vec<Capture>,
+    /// Outside these, the run is degraded.
+    pub warn: Expect,
+    /// Derived: its request holds a secret or a signature.
+    pub credential: Sensitivity,
+}
+
+/// Whether a step's request could lock an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sensitivity {
+    /// It holds no secret.
+    Anonymous,
+    /// It does: never repeated, counted by the guard.
+    Credential,
+}
+
+/// When a step of `finally` is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// Always.
+    Always,
+    /// `if: NAME.ok`
+    Ok(Arc<str>),
+    /// `if: NAME.sent`: also when the answer was lost, because a session may be open.
+    Sent(Arc<str>),
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// One request.
+    Request {
+        /// `get`, `post`, `put`, `delete`, `head`.
+        method: Method,
+        /// Absolute or relative to the base. Holds no secret.
+        url: Template,
+        /// What is sent.
+        body: RequestBody,
+    },
+    /// Sends the form of the page before.
+    Submit(Submit),
+    /// Does nothing for a while.
+    Wait(Duration),
+}
+
+/// `submit: { form: form#login, fields: {...}, button: 'button[name=go]' }`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Submit {
+    /// Which form; the first match counts.
+    pub form: CssSelector,
+    /// Set over what the page says.
+    pub fields: Vec<(String, Template)>,
+    /// The button that is pressed; otherwise the form's first.
+    pub button: Option<CssSelector>,
+}
+
+/// How a step follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepFollow {
+    /// Redirects in a step; 0 follows none.
+    pub redirects: u32,
+    /// A form that scripts would send by themselves (`response_mode=form_post`, SAML POST).
+    pub auto_submit: Option<CssSelector>,
+    /// Redirects and such forms together.
+    pub max_hops: u32,
+    /// When not empty, instead of the flow's `allow_hosts`.
+    pub allow_hosts: Vec<String>,
+}
+
+/// A value kept from a response.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Capture {
+    /// What later steps call it.
+    pub name: Arc<str>,
+    /// Where it is.
+    pub from: CaptureFrom,
+    /// Cuts a part out of what was found: the first group, else the whole match.
+    pub regex: Option<Pattern>,
+    /// Undoes an encoding.
+    pub decode: Option<Decode>,
+    /// The separator when all matches are wanted and not the first.
+    pub join: Option<String>,
+    /// When nothing is found.
+    pub absent: Absent,
+    /// Masked wherever text leaves the process.
+    pub secret: bool,
+}
+
+/// Where a captured value is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CaptureFrom {
+    /// The text of an element, or an attribute of it.
+    Css(CssSelector, Option<String>),
+    /// RFC 9535.
+    Json(JsonPath),
+    /// A header of the final response.
+    Header(HeaderName),
+    /// A cookie of the run.
+    Cookie(String),
+    /// The first group, else the whole match, in the decoded body.
+    Regex(Pattern),
+    /// A parameter of the final URL.
+    UrlQuery(String),
+}
+
+/// A regular expression that can be compared.
+#[derive(Debug, Clone)]
+pub struct Pattern(pub Regex);
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Pattern) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+/// `decode`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decode {
+    /// RFC 4648 section 4, padded or not.
+    Base64,
+    /// RFC 4648 section 5, padded or not.
+    Base64Url,
+    /// Either case.
+    Hex,
+    /// Percent-encoding, `+` for a blank.
+    Url,
+    /// `&amp;` and its like.
+    Html,
+}
+
+/// What a capture does when nothing is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Absent {
+    /// The step fails with `capture_missing`.
+    Fails,
+    /// The value is this; `optional` is the empty text.
+    Is(String),
+}
+
+/// A value that only a login flow can fill in: a source and what is done to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Value {
+    /// What it starts from.
+    pub source: Source,
+    /// In order.
+    pub pipes: Vec<Pipe>,
+}
+
+/// What a [`Value`] starts from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The file's own text: a site's column, a variable.
+    Text(String),
+    /// The named secret.
+    Secret(Arc<str>),
+    /// Captured by an earlier step.
+    Capture(Arc<str>),
+    /// Something of a certificate that everybody may know.
+    Identity(Arc<str>, IdentityField),
+}
+
+/// What of a certificate a template may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdentityField {
+    /// Lowercase hex without separators.
+    Serial,
+    /// RFC 4514.
+    Subject,
+    /// RFC 4514.
+    Issuer,
+}
+
+/// One step of `${... | ...}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pipe {
+    /// The code of this moment (RFC 6238); stands directly behind a secret.
+    Totp,
+    /// The digest; as text it is lowercase hex.
+    Sha256,
+    /// Lowercase.
+    Hex,
+    /// Padded.
+    Base64,
+    /// Padded or not.
+    Base64Decode,
+    /// Not padded.
+    Base64Url,
+    /// All but letters, digits and `-._~`.
+    UrlEncode,
+    /// The time of the run in strftime form, whatever stands before it.
+    Date(String),
+    /// A new random UUID (RFC 9562, version 4), whatever stands before it.
+    Uuid,
+}
+
+impl LoginOptions {
+    /// Every step, those of `finally` last.
+    pub fn all_steps(&self) -> impl Iterator<Item = &LoginStep> {
+        self.steps.iter().chain(&self.finally)
+    }
+
+    /// The names of the secrets that the flow may send.
+    pub fn secrets(&self) -> Vec<Arc<str>> {
+        let mut names: Vec<Arc<str>> =
+            self.headers.iter().flat_map(|(_, value)| value.secrets()).cloned().collect();
+        for step in self.all_steps() {
+            names.extend(step.templates().flat_map(Template::secrets).cloned());
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+impl RequestBody {
+    /// Adds every template in it.
+    fn templates<'t>(&'t self, all: &mut Vec<&'t Template>) {
+        fn of_json<'t>(json: &'t JsonTemplate, all: &mut Vec<&'t Template>) {
+            match json {
+                JsonTemplate::Literal(_) => {}
+                JsonTemplate::Text(text) => all.push(text),
+                JsonTemplate::Array(items) => items.iter().for_each(|item| of_json(item, all)),
+                JsonTemplate::Object(map) => map.iter().for_each(|(_, item)| of_json(item, all)),
+            }
+        }
+        match self {
+            RequestBody::None => {}
+            RequestBody::Raw(text) => all.push(text),
+            RequestBody::Form(pairs) => all.extend(pairs.iter().map(|(_, value)| value)),
+            RequestBody::Json(json) => of_json(json, all),
+        }
+    }
+}
+
+impl LoginStep {
+    /// Everything that is filled in when the step is done, headers of the flow aside.
+    pub fn templates(&self) -> impl Iterator<Item = &Template> {
+        let mut all: Vec<&Template> = self.query.iter().map(|(_, value)| value).collect();
+        all.extend(self.headers.iter().map(|(_, value)| value));
+        match &self.action {
+            Action::Request { url, body, .. } => {
+                all.push(url);
+                body.templates(&mut all);
+            }
+            Action::Submit(submit) => all.extend(submit.fields.iter().map(|(_, value)| value)),
+            Action::Wait(_) => {}
+        }
+        all.into_iter()
+    }
+}

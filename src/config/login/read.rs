@@ -1,0 +1,252 @@
+//! The keys of a login flow as a whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use super::names::FlowNames;
+use super::rules;
+use super::step::{self, Frame, Place};
+use super::{Excerpt, GuardOptions, Identity, LoginOptions};
+use crate::config::cache::PemUse;
+use crate::config::inherit::Shared;
+use crate::config::template::Scope;
+use crate::config::walk::{At, Fields};
+use crate::config::{
+    ClientCert, Revocation, SecretRef, TlsClientOptions, client, http, suggest, value,
+};
+
+const KEYS: &[&str] = &[
+    "base",
+    "charset",
+    "headers",
+    "account",
+    "guard",
+    "allow_hosts",
+    "identities",
+    "client_cert",
+    "trust",
+    "server_name",
+    "revocation",
+    "proxy",
+    "http_version",
+    "body_limit",
+    "excerpt",
+    "steps",
+    "finally",
+];
+
+/// One named refusal is enough: a policy of five strikes is shared with other vantages and with
+/// the people who use the account for tests.
+const MAX_FAILURES: u32 = 1;
+const MAX_FAILURES_MAX: u32 = 10;
+
+/// Four attempts an hour stay below what lockout policies count.
+const SLOW_TO: Duration = Duration::from_secs(15 * 60);
+const SLOW_TO_MIN: Duration = Duration::from_secs(10);
+const SLOW_TO_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// A flow of more steps is a functional test and not a probe.
+const STEPS_MAX: usize = 50;
+
+/// A certificate or key in DER.
+const DER_LIMIT: u64 = 256 << 10;
+
+/// Reads the mapping under `login`.
+pub(in crate::config) fn login(
+    at: &At<'_>,
+    shared: &Shared<'_>,
+    frame: &Frame<'_>,
+) -> Option<LoginOptions> {
+    let mut scope = Scope::clone(at.scope);
+    scope.flow = Some(FlowNames { probe: frame.probe.to_owned(), ..FlowNames::default() });
+    let top = at.within(&scope);
+    let fields = top.fields(KEYS)?;
+    let (identities, certificates) = identities(&fields);
+    let mut scope = scope.clone();
+    if let Some(flow) = &mut scope.flow {
+        flow.identities = certificates;
+        flow.by_step = captures_by_step(&fields);
+    }
+    let fields = fields.within(&scope);
+    let base = fields.parse("base", |text| value::url(text, &["http", "https"]));
+    let allow_hosts = hosts(&fields, "allow_hosts");
+    let steps = read_steps(&fields, "steps", &mut scope.clone(), (frame, base.as_ref(), &[]));
+    let mut after = scope.clone();
+    if let Some(flow) = &mut after.flow {
+        let all = flow.by_step.keys().cloned().collect::<Vec<_>>();
+        let of_steps: BTreeSet<Arc<str>> =
+            steps.iter().flat_map(|step| &step.captures).map(|c| c.name.clone()).collect();
+        flow.captured.extend(all.into_iter().filter(|name| of_steps.contains(&**name)));
+    }
+    let names: Vec<Arc<str>> = steps.iter().map(|step| step.step.name.clone()).collect();
+    let finally = read_steps(&fields, "finally", &mut after, (frame, base.as_ref(), &names));
+    let inherited = TlsClientOptions {
+        trust: shared.trust.clone(),
+        revocation: shared.revocation.unwrap_or(Revocation::Off),
+        ..TlsClientOptions::default()
+    };
+    let mut options = LoginOptions {
+        base,
+        charset: fields.parse("charset", http::charset),
+        headers: http::request_headers(&fields, shared),
+        account: None,
+        guard: fields.take("guard").map(|at| guard(&at)).unwrap_or(GUARD),
+        allow_hosts,
+        identities,
+        http: fields.take("http_version").and_then(|at| http::versions(&at)).unwrap_or_default(),
+        proxy: fields.take("proxy").and_then(|at| http::proxy(&at)).or(shared.proxy.clone()),
+        tls: client::tls_client(&fields, inherited),
+        body_limit: fields
+            .parse("body_limit", value::size_up_to(http::BODY_LIMIT_MAX))
+            .unwrap_or(http::BODY_LIMIT),
+        excerpt: match fields.take("excerpt").and_then(|at| at.flag()) {
+            Some(true) => Excerpt::OnFailure,
+            _ => Excerpt::Never,
+        },
+        steps,
+        finally,
+    };
+    options.account = fields
+        .take("account")
+        .and_then(|at| account(&at, &options))
+        .or_else(|| rules::first_account(&options));
+    if fields.need("steps").is_some() {
+        rules::check(&fields, &options);
+    }
+    (!options.steps.is_empty()).then_some(options)
+}
+
+const GUARD: GuardOptions = GuardOptions { max_failures: MAX_FAILURES, slow_to: SLOW_TO };
+
+fn guard(at: &At<'_>) -> GuardOptions {
+    let Some(fields) = at.fields(&["max_failures", "slow_to"]) else { return GUARD };
+    let max_failures = fields.parse("max_failures", value::whole(1..=MAX_FAILURES_MAX));
+    let slow_to = fields.parse("slow_to", value::duration_between(SLOW_TO_MIN, SLOW_TO_MAX));
+    GuardOptions {
+        max_failures: max_failures.unwrap_or(MAX_FAILURES),
+        slow_to: slow_to.unwrap_or(SLOW_TO),
+    }
+}
+
+/// The name of a secret or of an identity.
+fn account(at: &At<'_>, options: &LoginOptions) -> Option<Arc<str>> {
+    let name = at.text()?;
+    let none = BTreeMap::<String, SecretRef>::new();
+    let secrets = at.load.secrets.get().unwrap_or(&none);
+    if secrets.contains_key(&*name) || options.identities.contains_key(&*name) {
+        return Some(name.as_ref().into());
+    }
+    let identities = options.identities.keys().map(|name| &**name);
+    let hint = suggest::hint(&name, secrets.keys().map(String::as_str).chain(identities));
+    at.problem(format!("no secret or identity is called \"{name}\"{hint}"));
+    None
+}
+
+/// Host names of a list.
+pub(super) fn hosts(fields: &Fields<'_>, key: &str) -> Vec<String> {
+    let hosts = fields.take(key).map(|at| at.one_or_many()).unwrap_or_default();
+    hosts.iter().filter_map(|at| at.parse(value::host)).collect()
+}
+
+type Certificates = BTreeMap<String, Option<ClientCert>>;
+
+/// Certificates by name, and which of them TLS can use.
+fn identities(fields: &Fields<'_>) -> (BTreeMap<Arc<str>, Identity>, Certificates) {
+    let (mut identities, mut certificates) = (BTreeMap::new(), Certificates::new());
+    let used = fields.at.quietly("client_cert").and_then(|at| at.written());
+    let entries = fields.take("identities").and_then(|at| at.entries()).unwrap_or_default();
+    for (name, at) in entries {
+        if let Err(said) = value::name(name) {
+            at.problem(said);
+        }
+        let for_tls = used.as_deref() == Some(name);
+        let identity = identity(&at, for_tls);
+        let certificate = identity.clone().filter(|_| for_tls);
+        let certificate = certificate.map(|Identity { cert, key }| ClientCert { cert, key });
+        certificates.insert(name.to_owned(), certificate);
+        identities.extend(identity.map(|identity| (Arc::from(name), identity)));
+    }
+    (identities, certificates)
+}
+
+fn identity(at: &At<'_>, for_tls: bool) -> Option<Identity> {
+    let fields = at.fields(&["cert", "key", "password", "pkcs12"])?;
+    if let Some(pkcs12) = fields.take("pkcs12") {
+        pkcs12.problem("PKCS#12 files are not built into this version yet; write cert and key");
+        return None;
+    }
+    if for_tls && let Some(password) = fields.take("password") {
+        password.problem(
+            "encrypted keys for TLS are not built into this version yet; give the key in PEM \
+             without a password",
+        );
+    }
+    let file = |key: &str, want| {
+        let at = fields.need(key)?;
+        if for_tls {
+            return client::pem(&at, want);
+        }
+        let path = at.document.resolve(&at.parse(value::some_text)?);
+        let read = at.load.files.read(&path, DER_LIMIT);
+        at.settle(read.map_err(|said| format!("{}: {said}", path.display())))?;
+        Some(path)
+    };
+    let (cert, key) = (file("cert", PemUse::Certificates), file("key", PemUse::Key));
+    Some(Identity { cert: cert?, key: key? })
+}
+
+/// Which step captures what, looked at before any of them is read.
+fn captures_by_step(fields: &Fields<'_>) -> BTreeMap<String, String> {
+    let mut by_step = BTreeMap::new();
+    for list in ["steps", "finally"].iter().filter_map(|key| fields.at.quietly(key)) {
+        for at in list.one_or_many() {
+            let name = at.quietly("name").and_then(|at| at.written()).unwrap_or_default();
+            let captures = at.quietly("capture").map(|at| at.keys()).unwrap_or_default();
+            for capture in captures {
+                by_step.entry(capture.to_owned()).or_insert_with(|| name.clone().into_owned());
+            }
+        }
+    }
+    by_step
+}
+
+/// Reads a list of steps; each may name what those before it captured.
+fn read_steps(
+    fields: &Fields<'_>,
+    key: &'static str,
+    scope: &mut Scope,
+    (frame, base, conditions): (&Frame<'_>, Option<&Url>, &[Arc<str>]),
+) -> Vec<super::LoginStep> {
+    let Some(at) = fields.take(key) else { return Vec::new() };
+    let items = at.items().unwrap_or_default();
+    if items.len() > STEPS_MAX {
+        at.problem(format!("has {} steps; the most is {STEPS_MAX}", items.len()));
+    }
+    if items.is_empty() && key == "steps" {
+        at.problem("is empty; a flow has at least one step");
+    }
+    let mut steps: Vec<super::LoginStep> = Vec::new();
+    for item in items.iter().take(STEPS_MAX) {
+        if let Some(flow) = &mut scope.flow {
+            let name = item.quietly("name").and_then(|at| at.written());
+            flow.step = name.map(|name| name.into_owned());
+        }
+        let place = Place { frame, base, conditions, is_finally: key == "finally" };
+        let here: &Scope = scope;
+        let Some(step) = step::step(&item.within(here), &place) else { continue };
+        let known = steps.iter().map(|step| &step.step.name).chain(conditions);
+        if known.into_iter().any(|name| *name == step.step.name) {
+            let at = item.within(here);
+            let at = at.quietly("name").unwrap_or_else(|| at.clone());
+            at.problem(format!("another step is called \"{}\" already", step.step.name));
+        }
+        if let Some(flow) = &mut scope.flow {
+            flow.captured.extend(step.captures.iter().map(|capture| capture.name.to_string()));
+        }
+        steps.push(step);
+    }
+    steps
+}

@@ -1,0 +1,153 @@
+//! Rules about a flow as a whole, and what can be told of it without running it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use super::{Action, LoginOptions, LoginStep, Sensitivity, Source};
+use crate::config::walk::Fields;
+use crate::config::{Expect, Matcher, Part, Template, value};
+
+/// Of the timeout, kept for `finally`; a logout is one small request.
+pub const RESERVE_SHARE: u32 = 4;
+/// More than this a logout does not need.
+pub const RESERVE_MAX: Duration = Duration::from_secs(5);
+
+impl LoginOptions {
+    /// The time kept for `finally` out of a timeout.
+    pub fn reserve(&self, timeout: Duration) -> Duration {
+        match self.finally.is_empty() {
+            true => Duration::ZERO,
+            false => (timeout / RESERVE_SHARE).min(RESERVE_MAX),
+        }
+    }
+
+    /// Whether a run sends credentials.
+    pub fn has_credentials(&self) -> bool {
+        self.all_steps().any(|step| step.credential == Sensitivity::Credential)
+            || self.headers.iter().any(|(_, value)| value.is_credential())
+    }
+
+    /// Whether a step sends credentials, in headers of the flow too.
+    pub fn is_credential(&self, step: &LoginStep) -> bool {
+        let sends = !matches!(step.action, Action::Wait(_));
+        step.credential == Sensitivity::Credential
+            || sends && self.headers.iter().any(|(_, value)| value.is_credential())
+    }
+
+    /// The hosts that the flow names, lowercase: where its secrets may go unless they say so
+    /// themselves.
+    pub fn hosts(&self) -> BTreeSet<String> {
+        let urls = self.base.iter().cloned().chain(self.all_steps().filter_map(|step| {
+            let Action::Request { url, .. } = &step.action else { return None };
+            fixed_url(url, self.base.as_ref())
+        }));
+        let hosts = urls.filter_map(|url| url.host_str().map(str::to_owned));
+        hosts.chain(self.allow_hosts.iter().cloned()).collect()
+    }
+
+    /// The endpoint that stands for the flow: its base, or where its first step goes.
+    pub fn endpoint(&self) -> Option<Url> {
+        let first = self.steps.iter().find_map(|step| match &step.action {
+            Action::Request { url, .. } => fixed_url(url, self.base.as_ref()),
+            _ => None,
+        });
+        first.or_else(|| self.base.clone())
+    }
+
+    /// How many bad logins an hour one vantage causes at worst: unexplained rejections, one for
+    /// each `slow_to`; a refusal that a rule names holds the account at once.
+    pub fn bad_logins_per_hour(&self, interval: Duration) -> f64 {
+        3600.0 / self.guard.slow_to.max(interval).as_secs_f64()
+    }
+}
+
+/// The URL of a template that begins with its host.
+fn fixed_url(template: &Template, base: Option<&Url>) -> Option<Url> {
+    let Some(Part::Text(text)) = template.parts.first() else { return None };
+    match base {
+        Some(base) => base.join(text).ok(),
+        None => Url::parse(text).ok(),
+    }
+}
+
+impl Template {
+    /// Whether it holds a secret.
+    pub fn is_credential(&self) -> bool {
+        self.parts.iter().any(|part| match part {
+            Part::Text(_) => false,
+            Part::Secret(_) => true,
+            Part::Value(value) => matches!(value.source, Source::Secret(_)),
+        })
+    }
+}
+
+/// Whether a step's own request holds a secret.
+pub(super) fn sensitivity(step: &LoginStep) -> Sensitivity {
+    match step.templates().any(Template::is_credential) {
+        true => Sensitivity::Credential,
+        false => Sensitivity::Anonymous,
+    }
+}
+
+/// The account of a flow that does not name it: the first secret that it sends.
+pub(super) fn first_account(options: &LoginOptions) -> Option<Arc<str>> {
+    let first = options.steps.iter().find(|step| step.credential == Sensitivity::Credential);
+    let of_step = first.and_then(|step| step.templates().flat_map(Template::secrets).next());
+    let of_flow = || options.headers.iter().flat_map(|(_, value)| value.secrets()).next();
+    of_step.or_else(of_flow).cloned()
+}
+
+/// Whether it says anything that a refused login would not also show.
+pub fn has_marker(expect: &Expect) -> bool {
+    let positive = |matcher: &Matcher| {
+        !matches!(matcher, Matcher::Absent | Matcher::NotContains(_) | Matcher::NotMatches(_))
+    };
+    expect.body.iter().any(positive)
+        || expect.url.iter().any(|(_, matcher)| positive(matcher))
+        || expect.css.iter().any(|(_, matcher)| positive(matcher))
+        || expect.json.iter().any(|(_, matcher)| positive(matcher))
+        || expect.header.iter().any(|(_, matcher)| positive(matcher))
+        || expect.cookie.iter().any(|(_, matcher)| positive(matcher))
+}
+
+/// Notes what only the whole flow shows.
+pub(super) fn check(fields: &Fields<'_>, options: &LoginOptions) {
+    let last = options.steps.iter().rposition(|step| options.is_credential(step));
+    let Some(last) = last else { return };
+    // A step that could not be read is missing from the list, and so may its marker be.
+    let complete = fields.at.load.is_clean();
+    if complete && !options.steps[last..].iter().any(|step| has_marker(&step.expect)) {
+        let steps = fields.take("steps").and_then(|at| at.items()).unwrap_or_default();
+        let at = steps.into_iter().nth(last).unwrap_or_else(|| fields.at.clone());
+        at.problem(format!(
+            "nothing from step {} on shows that the login worked, and the login page itself \
+             answers 200; expect what only a logged-in user sees, such as css: \
+             {{ 'a[href*=logout]': exists }}",
+            options.steps[last].step.name
+        ));
+    }
+}
+
+/// Notes waits that leave no time for anything else.
+pub(in crate::config) fn fits(fields: &Fields<'_>, options: &LoginOptions, timeout: Duration) {
+    let waits = |step: &LoginStep| match step.action {
+        Action::Wait(time) => time,
+        _ => Duration::ZERO,
+    };
+    let waits: Duration = options.steps.iter().map(waits).sum();
+    let left = timeout.saturating_sub(options.reserve(timeout));
+    if waits.is_zero() || waits < left {
+        return;
+    }
+    if let Some(at) = fields.take("login").and_then(|at| at.quietly("steps")) {
+        at.problem(format!(
+            "the steps wait {} and {} is kept for finally, which does not fit the timeout of {}",
+            value::spoken(waits),
+            value::spoken(options.reserve(timeout)),
+            value::spoken(timeout)
+        ));
+    }
+}

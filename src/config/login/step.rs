@@ -1,0 +1,253 @@
+//! The keys of one step: exactly one action, and what is made of its answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::Method;
+use url::Url;
+
+use super::read::hosts;
+use super::{Action, Condition, LoginStep, Sensitivity, StepFollow, Submit, capture, rules};
+use crate::config::walk::{At, Fields};
+use crate::config::{Expect, Part, RequestBody, StatusSet, Template, expect, http, suggest, value};
+use crate::outcome::Step;
+
+const KEYS: &[&str] = &[
+    "name",
+    "component",
+    "get",
+    "post",
+    "put",
+    "delete",
+    "head",
+    "submit",
+    "sign",
+    "wait",
+    "query",
+    "headers",
+    "body",
+    "form",
+    "json",
+    "follow",
+    "fail_if",
+    "expect",
+    "capture",
+    "warn",
+];
+
+const ACTIONS: &[&str] = &["get", "post", "put", "delete", "head", "submit", "sign", "wait"];
+
+/// Keys that mean something only where a request is sent.
+const OF_REQUESTS: &[&str] =
+    &["query", "headers", "body", "form", "json", "follow", "fail_if", "expect", "capture", "warn"];
+
+/// Longer than any flow has time for.
+const WAIT_MAX: Duration = Duration::from_secs(600);
+
+/// With forms that submit themselves: a sign-on over two identity providers takes about ten.
+const HOPS: u32 = 15;
+const HOPS_MAX: u32 = 50;
+
+/// Where a flow stands in its file.
+pub(in crate::config) struct Frame<'f> {
+    /// The probe's name.
+    pub(in crate::config) probe: &'f str,
+    /// What a step tests unless it says otherwise.
+    pub(in crate::config) component: &'f Arc<str>,
+}
+
+/// What a step is read with.
+pub(super) struct Place<'p> {
+    pub(super) frame: &'p Frame<'p>,
+    pub(super) base: Option<&'p Url>,
+    /// The steps that `if` may name.
+    pub(super) conditions: &'p [Arc<str>],
+    pub(super) is_finally: bool,
+}
+
+/// Reads a step.
+pub(super) fn step(at: &At<'_>, place: &Place<'_>) -> Option<LoginStep> {
+    let mut known = KEYS.to_vec();
+    if place.is_finally {
+        known.push("if");
+    } else if let Some(condition) = at.quietly("if") {
+        condition.problem("only steps of finally have a condition");
+        known.push("if");
+    }
+    let fields = at.fields(&known)?;
+    let name = fields.need("name").and_then(|at| at.parse(value::name));
+    let action = action(&fields, place);
+    let component = component(&fields, place.frame.component);
+    let follow = follow(&fields);
+    let expected = |key| fields.take(key).map(|at| expect::expect(&at)).unwrap_or_default();
+    let mut expect: Expect = expected("expect");
+    if expect.status.is_none() {
+        let last = if follow.redirects > 0 { 299 } else { 399 };
+        expect.status = Some(StatusSet(vec![200..=last]));
+    }
+    let mut headers = Vec::new();
+    if let Some(at) = fields.take("headers") {
+        http::headers(&at, &mut headers);
+    }
+    let mut step = LoginStep {
+        condition: condition(&fields, place),
+        query: fields.take("query").and_then(|at| http::form(&at)).unwrap_or_default(),
+        headers,
+        follow,
+        fail_if: fields.take("fail_if").map(|at| expect::fail_if(&at)).unwrap_or_default(),
+        captures: fields.take("capture").map(|at| capture::captures(&at)).unwrap_or_default(),
+        warn: expected("warn"),
+        expect,
+        credential: Sensitivity::Anonymous,
+        action: action?,
+        step: Step { name: name?.into(), component: component? },
+    };
+    step.credential = rules::sensitivity(&step);
+    Some(step)
+}
+
+/// Exactly one.
+fn action(fields: &Fields<'_>, place: &Place<'_>) -> Option<Action> {
+    let given = fields.present(ACTIONS);
+    let [key] = given[..] else {
+        let found = match given[..] {
+            [] => "none is".into(),
+            _ => given.join(" and ") + " are",
+        };
+        let at = given.get(1).and_then(|key| fields.take(key));
+        at.as_ref().unwrap_or(&fields.at).problem(format!(
+            "a step has exactly one action, one of {}; {found} here",
+            ACTIONS.join(", ")
+        ));
+        return None;
+    };
+    let at = fields.take(key)?;
+    let only_requests = |what: &str, allowed: &[&str]| {
+        for key in fields.present(OF_REQUESTS).iter().filter(|key| !allowed.contains(key)) {
+            if let Some(at) = fields.take(key) {
+                at.problem(format!("means nothing beside {what}; remove it"));
+            }
+        }
+    };
+    match key {
+        "sign" => {
+            at.problem("signing with a certificate is not built into this version yet");
+            None
+        }
+        "wait" => {
+            only_requests("wait", &[]);
+            let limits = value::duration_between(Duration::from_millis(1), WAIT_MAX);
+            at.parse(limits).map(Action::Wait)
+        }
+        "submit" => {
+            only_requests(
+                "submit, which sends the form of the page before",
+                &["headers", "follow", "fail_if", "expect", "capture", "warn"],
+            );
+            submit(&at).map(Action::Submit)
+        }
+        method => {
+            let body = http::body(fields);
+            let sends = !matches!(method, "get" | "head");
+            if !sends && body != RequestBody::None {
+                at.problem(format!("{method} sends no body; write post, or query in its place"));
+            }
+            let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes()).ok()?;
+            Some(Action::Request { method, url: url(&at, place.base)?, body })
+        }
+    }
+}
+
+/// A URL that is absolute, or relative to the base.
+fn url(at: &At<'_>, base: Option<&Url>) -> Option<Template> {
+    let template = at.template()?;
+    if template.secrets().next().is_some() {
+        at.problem("a secret cannot stand in a URL, which is shown; write it under query");
+        return None;
+    }
+    let begins = match template.parts.first() {
+        Some(Part::Text(text)) => text.as_str(),
+        // A captured URL is known when it is there.
+        _ => return Some(template),
+    };
+    if template.parts.len() == 1 && base.is_none_or(|_| begins.contains("://")) {
+        if begins.starts_with('/') || !begins.contains("://") {
+            at.problem("a relative URL needs base; write base beside steps, or the whole URL");
+            return None;
+        }
+        at.settle(value::url(begins, &["http", "https"]))?;
+    } else if base.is_none() && !begins.contains("://") {
+        at.problem("a relative URL needs base; write base beside steps, or the whole URL");
+        return None;
+    }
+    Some(template)
+}
+
+fn submit(at: &At<'_>) -> Option<Submit> {
+    let fields = at.fields(&["form", "fields", "button"])?;
+    let selector = |at: At<'_>| at.parse(|text| at.load.cache.selector(text));
+    let form = fields.need("form").and_then(selector);
+    let button = fields.take("button").and_then(selector);
+    let values = fields.take("fields").and_then(|at| http::form(&at)).unwrap_or_default();
+    Some(Submit { form: form?, fields: values, button })
+}
+
+/// The service that is being tested by the step. Waiting and signing are ours.
+fn component(fields: &Fields<'_>, own: &Arc<str>) -> Option<Arc<str>> {
+    let Some(at) = fields.take("component") else { return Some(own.clone()) };
+    let name = at.text()?;
+    if name == "bongsu" {
+        if fields.present(&["sign", "wait"]).is_empty() {
+            at.problem("\"bongsu\" is for steps that ask nobody: sign and wait");
+            return None;
+        }
+        return Some("bongsu".into());
+    }
+    let services = at.load.services.get()?;
+    if !services.contains_key(&*name) {
+        let hint = at.load.hint(&name, services.keys().map(String::as_str));
+        at.problem(format!("no service named \"{name}\"{hint}"));
+        return None;
+    }
+    Some(name.as_ref().into())
+}
+
+fn follow(fields: &Fields<'_>) -> StepFollow {
+    let mut follow = StepFollow {
+        redirects: http::REDIRECTS,
+        auto_submit: None,
+        max_hops: HOPS,
+        allow_hosts: Vec::new(),
+    };
+    let Some(at) = fields.take("follow") else { return follow };
+    let keys = ["redirects", "auto_submit", "max_hops", "allow_hosts"];
+    let Some(fields) = at.fields(&keys) else { return follow };
+    let redirects = fields.parse("redirects", value::whole(0..=http::REDIRECTS_MAX));
+    follow.redirects = redirects.unwrap_or(follow.redirects);
+    let selector = fields.take("auto_submit");
+    follow.auto_submit = selector.and_then(|at| at.parse(|text| at.load.cache.selector(text)));
+    let hops = fields.parse("max_hops", value::whole(0..=HOPS_MAX));
+    follow.max_hops = hops.unwrap_or(HOPS.max(follow.redirects));
+    follow.allow_hosts = hosts(&fields, "allow_hosts");
+    follow
+}
+
+/// `if: submit.sent`
+fn condition(fields: &Fields<'_>, place: &Place<'_>) -> Condition {
+    let Some(at) = fields.take("if").filter(|_| place.is_finally) else { return Condition::Always };
+    let read = |text: &str| {
+        let wrong = "write the name of a step with .ok or .sent, such as submit.sent";
+        let (name, what) = text.rsplit_once('.').ok_or(wrong)?;
+        let known = place.conditions.iter().find(|known| ***known == *name);
+        let Some(known) = known else {
+            let names = place.conditions.iter().map(|name| &**name);
+            return Err(format!("no step is called \"{name}\"{}", suggest::hint(name, names)));
+        };
+        match what {
+            "ok" => Ok(Condition::Ok(known.clone())),
+            "sent" => Ok(Condition::Sent(known.clone())),
+            _ => Err(wrong.into()),
+        }
+    };
+    at.parse(read).unwrap_or(Condition::Always)
+}

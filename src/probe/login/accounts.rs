@@ -1,0 +1,306 @@
+//! The guard at work: the [`Ledger`] with a clock, a lock per account, and the file in the state
+//! directory that lets holds and used one-time codes survive a restart.
+//!
+//! The file is replaced as a whole by a rename, so a crash leaves the old or the new one. A file
+//! that cannot be understood is kept aside, and every account counts as held until an operator
+//! says otherwise: guessing could lock them all.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tokio::sync::OwnedMutexGuard;
+
+use super::guard::{Admission, Ending, Key, Ledger, Policy, Prints};
+use crate::secret::Secret;
+
+/// In the state directory.
+const FILE: &str = "accounts.json";
+/// Where a file goes that cannot be understood.
+const DAMAGED: &str = "accounts.json.damaged";
+/// More than the largest ledger needs.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+/// The layout of the file.
+const VERSION: u32 = 1;
+/// Of the key of the prints.
+const SALT_BYTES: usize = 32;
+
+/// All accounts of this process, shared by every probe.
+pub struct Accounts {
+    shared: Mutex<Shared>,
+    directory: Option<PathBuf>,
+    /// Wall clock, because holds outlive the process.
+    clock: fn() -> SystemTime,
+}
+
+struct Shared {
+    ledger: Ledger,
+    salt: [u8; SALT_BYTES],
+    /// One run at a time. Bounded by the accounts of the configurations seen.
+    turns: BTreeMap<Arc<str>, Arc<tokio::sync::Mutex<()>>>,
+    /// Why the last write failed; said once, not at every run.
+    unwritten: Option<io::ErrorKind>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    version: u32,
+    salt: String,
+    ledger: Ledger,
+}
+
+impl Default for Accounts {
+    fn default() -> Accounts {
+        Accounts::new(None, Ledger::default(), None)
+    }
+}
+
+impl Accounts {
+    fn new(directory: Option<PathBuf>, ledger: Ledger, salt: Option<[u8; SALT_BYTES]>) -> Self {
+        let salt = salt.unwrap_or_else(random);
+        let shared = Shared { ledger, salt, turns: BTreeMap::new(), unwritten: None };
+        Accounts { shared: Mutex::new(shared), directory, clock: SystemTime::now }
+    }
+
+    /// Remembers in this directory. The error is for a directory that cannot be used at all; a
+    /// damaged file is reported in the log and leaves every account held.
+    pub fn open(directory: &Path) -> io::Result<Accounts> {
+        let path = directory.join(FILE);
+        let file = match fs::File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let accounts = Accounts::new(Some(directory.into()), Ledger::default(), None);
+                // An unwritable directory is found out now and not at the first refusal.
+                accounts.write(&accounts.shared())?;
+                return Ok(accounts);
+            }
+            Err(error) => return Err(error),
+        };
+        match read(file) {
+            Ok((ledger, salt)) => Ok(Accounts::new(Some(directory.into()), ledger, Some(salt))),
+            Err(why) => {
+                let aside = directory.join(DAMAGED);
+                fs::rename(&path, &aside)?;
+                tracing::error!(
+                    file = %path.display(), kept_as = %aside.display(), error = why,
+                    "the record of held accounts is damaged; every account is held until \
+                     POST /-/resume"
+                );
+                let accounts = Accounts::new(Some(directory.into()), Ledger::unsure(), None);
+                accounts.write(&accounts.shared())?;
+                Ok(accounts)
+            }
+        }
+    }
+
+    /// With another clock, for tests that live through a day.
+    #[must_use]
+    pub fn with_clock(self, clock: fn() -> SystemTime) -> Accounts {
+        Accounts { clock, ..self }
+    }
+
+    /// Since 1970.
+    pub fn now(&self) -> Duration {
+        (self.clock)().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+    }
+
+    /// The prints of secrets by name, as the ledger compares them.
+    pub fn prints<'s>(
+        &self,
+        secrets: impl IntoIterator<Item = (&'s Arc<str>, &'s Secret)>,
+    ) -> Prints {
+        let salt = self.shared().salt;
+        let print = |value: &Secret| {
+            let digest = Sha256::new().chain_update(salt).chain_update(value.expose()).finalize();
+            // Enough to notice a change, and no more than that.
+            u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
+        };
+        secrets.into_iter().map(|(name, value)| (name.to_string(), print(value))).collect()
+    }
+
+    /// Waits until no other run uses the account; it is this run's until the guard is dropped.
+    pub async fn turn(&self, account: &Arc<str>) -> OwnedMutexGuard<()> {
+        let turn = self.shared().turns.entry(account.clone()).or_default().clone();
+        turn.lock_owned().await
+    }
+
+    /// Asks to send credentials.
+    pub fn admit(&self, key: &Key, prints: &Prints) -> Admission {
+        let now_s = self.now().as_secs();
+        self.change(|ledger| ledger.admit(key, prints, now_s))
+    }
+
+    /// Notes how an attempt ended.
+    pub fn note(&self, key: &Key, policy: Policy, ending: &Ending) {
+        let now_s = self.now().as_secs();
+        self.change(|ledger| ledger.note(key, policy, ending, now_s));
+    }
+
+    /// Releases one account, or all.
+    pub fn resume(&self, account: Option<&str>) -> usize {
+        self.change(|ledger| ledger.resume(account))
+    }
+
+    /// Takes a time-step of a TOTP secret; an error is the next step that may be used.
+    pub fn use_step(&self, secret: &str, step: u64) -> Result<(), u64> {
+        self.change(|ledger| ledger.use_step(secret, step))
+    }
+
+    /// Account, host, and whether it is held: the series of `bongsu_account_held`.
+    pub fn holds(&self) -> Vec<(String, String, bool)> {
+        let shared = self.shared();
+        let holds = shared.ledger.holds();
+        holds.map(|(account, host, held)| (account.to_owned(), host.to_owned(), held)).collect()
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Applies a change and writes it down before anything is sent on its strength.
+    fn change<T>(&self, change: impl FnOnce(&mut Ledger) -> T) -> T {
+        let mut shared = self.shared();
+        let before = shared.ledger.revision();
+        let answer = change(&mut shared.ledger);
+        if shared.ledger.revision() != before {
+            let failed = self.write(&shared).err().map(|error| error.kind());
+            if failed.is_some() && failed != shared.unwritten {
+                tracing::error!(
+                    error = failed.map(|kind| kind.to_string()),
+                    "held accounts cannot be written to the state directory"
+                );
+            }
+            shared.unwritten = failed;
+        }
+        answer
+    }
+
+    fn write(&self, shared: &Shared) -> io::Result<()> {
+        let Some(directory) = &self.directory else { return Ok(()) };
+        let salt = shared.salt.iter().map(|byte| format!("{byte:02x}")).collect();
+        let stored = Stored { version: VERSION, salt, ledger: shared.ledger.clone() };
+        let text = serde_json::to_vec(&stored)?;
+        let draft = directory.join(format!("{FILE}.new"));
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let mut file = options.open(&draft)?;
+        file.write_all(&text)?;
+        file.sync_data()?;
+        fs::rename(&draft, directory.join(FILE))
+    }
+}
+
+fn read(file: fs::File) -> Result<(Ledger, [u8; SALT_BYTES]), String> {
+    use std::io::Read;
+    let mut text = Vec::new();
+    let length = file.take(FILE_BYTES_MAX + 1).read_to_end(&mut text);
+    if length.map_err(|error| error.to_string())? as u64 > FILE_BYTES_MAX {
+        return Err(format!("it is larger than {FILE_BYTES_MAX} bytes"));
+    }
+    let stored: Stored = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+    if stored.version != VERSION {
+        return Err(format!("its version is {}, not {VERSION}", stored.version));
+    }
+    if !stored.ledger.is_plausible() {
+        return Err("it has more entries than this program writes".into());
+    }
+    let mut salt = [0; SALT_BYTES];
+    if stored.salt.len() != 2 * SALT_BYTES || !stored.salt.is_ascii() {
+        return Err("its salt is not whole".into());
+    }
+    for (index, byte) in salt.iter_mut().enumerate() {
+        let digits = &stored.salt[2 * index..2 * index + 2];
+        *byte = u8::from_str_radix(digits, 16).map_err(|_| "its salt is not whole")?;
+    }
+    let mut ledger = stored.ledger;
+    ledger.sort();
+    Ok((ledger, salt))
+}
+
+/// From the generator that TLS uses. Without randomness no handshake works either; a fixed salt
+/// then only makes the prints easier to guess.
+fn random() -> [u8; SALT_BYTES] {
+    let mut bytes = [0; SALT_BYTES];
+    let provider = rustls::crypto::ring::default_provider();
+    if provider.secure_random.fill(&mut bytes).is_err() {
+        tracing::error!("the system gives no random bytes");
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Reason;
+
+    const POLICY: Policy = Policy { max_failures: 1, slow_to: Duration::from_secs(900) };
+
+    fn key() -> Key {
+        Key { account: "user".into(), host: "a.go.kr".into() }
+    }
+
+    fn refuse(accounts: &Accounts, password: &str) -> Admission {
+        let prints = accounts.prints([(&"pass".into(), &Secret::new(password))]);
+        let admission = accounts.admit(&key(), &prints);
+        if admission == Admission::Go {
+            accounts.note(&key(), POLICY, &Ending::Refused(Reason::BadCredentials));
+        }
+        admission
+    }
+
+    #[test]
+    fn holds_and_used_steps_survive_a_restart_and_a_new_secret_does_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let accounts = Accounts::open(dir.path()).unwrap();
+        assert_eq!(refuse(&accounts, "canary-password"), Admission::Go);
+        accounts.use_step("otp", 9).unwrap();
+        drop(accounts);
+
+        let accounts = Accounts::open(dir.path()).unwrap();
+        assert!(matches!(refuse(&accounts, "canary-password"), Admission::Held(_)));
+        assert_eq!(accounts.use_step("otp", 9), Err(10));
+        assert_eq!(refuse(&accounts, "another"), Admission::Go);
+        let text = fs::read_to_string(dir.path().join(FILE)).unwrap();
+        assert!(!text.contains("canary"), "{text}");
+    }
+
+    #[test]
+    fn a_damaged_file_is_kept_aside_and_holds_every_account() {
+        for damage in ["{", "", "{\"version\":2,\"salt\":\"\",\"ledger\":{}}", "\u{0}\u{0}"] {
+            let dir = tempfile::tempdir().unwrap();
+            fs::write(dir.path().join(FILE), damage).unwrap();
+            let accounts = Accounts::open(dir.path()).unwrap();
+            assert!(matches!(refuse(&accounts, "x"), Admission::Held(_)), "{damage:?}");
+            assert_eq!(fs::read_to_string(dir.path().join(DAMAGED)).unwrap(), damage);
+            drop(accounts);
+            let accounts = Accounts::open(dir.path()).unwrap();
+            assert!(matches!(refuse(&accounts, "x"), Admission::Held(_)), "{damage:?}");
+            assert_eq!(accounts.resume(None), 1);
+            assert_eq!(refuse(&accounts, "x"), Admission::Go);
+        }
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_an_error_at_start() {
+        assert!(Accounts::open(Path::new("/nonexistent/bongsu")).is_err());
+    }
+
+    #[tokio::test]
+    async fn two_runs_of_one_account_take_turns() {
+        let accounts = Accounts::default();
+        let (one, other) = ("a".into(), "b".into());
+        let held = accounts.turn(&one).await;
+        let mut waiting = Box::pin(accounts.turn(&one));
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        let _other = accounts.turn(&other).await;
+        drop(held);
+        waiting.await;
+    }
+}

@@ -1,0 +1,498 @@
+//! Keeps a probe from locking the account it signs in with.
+//!
+//! Three vantages with two attempts each are six; a policy of five strikes locks the account, and
+//! then the lock looks like the outage. [`Ledger`] therefore holds an account at the first answer
+//! that a rule of `fail_if` *names* a refusal of it, and no passing of time releases it: only a
+//! changed secret or an operator does. An answer that nobody can explain may be the outage itself,
+//! so it stays a failure of the service, and only the pace of attempts goes down. Silence and
+//! errors of the service say nothing about the account and change nothing.
+//!
+//! The ledger is a state machine with explicit time and no I/O; [`super::accounts`] gives it a
+//! clock, a lock and a file.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::{Failure, Reason, Step};
+
+/// More entries than any configuration has; the file stays small whatever happens.
+const ENTRIES_MAX: usize = 50_000;
+
+/// An account at the host that receives it: the same account may be refused by one system of an
+/// agency and welcome at another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// The name of the secret (or identity) that stands for the account.
+    pub account: Arc<str>,
+    /// The host that receives the credentials, lowercase.
+    pub host: Arc<str>,
+}
+
+/// How patient a flow is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Named refusals in a row before the account is held.
+    pub max_failures: u32,
+    /// From one unexplained rejection to the next attempt.
+    pub slow_to: Duration,
+}
+
+/// A short keyed digest by secret name: tells that a value changed and little more.
+pub type Prints = BTreeMap<String, u32>;
+
+/// Whether credentials may be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admission {
+    /// They may.
+    Go,
+    /// The account is held.
+    Held(Failure),
+    /// Not yet; the last answer still stands for the service.
+    Slowed(Failure),
+}
+
+/// What became of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// Logged in.
+    Success,
+    /// A rule named it: `bad_credentials` or `account_locked`.
+    Refused(Reason),
+    /// Turned away, and no rule says why.
+    Unexplained(Failure),
+    /// Nothing was learned about the account.
+    Silence,
+}
+
+impl Ending {
+    /// Sorts a failure that came after credentials were sent. `named` says that a rule of
+    /// `fail_if` gave the reason; `status` is the answer's, 0 when none came.
+    pub fn of(failure: &Failure, named: Named, status: u16) -> Ending {
+        use crate::outcome::Stage;
+        match (failure.reason, named) {
+            (reason @ (Reason::BadCredentials | Reason::AccountLocked), Named::ByRule) => {
+                Ending::Refused(reason)
+            }
+            // The sign-in is in trouble and says so.
+            (Reason::PkiBackend | Reason::NoticePage, _) => Ending::Silence,
+            _ if status >= 500 => Ending::Silence,
+            (Reason::HttpStatus, _) => Ending::Unexplained(failure.clone()),
+            (reason, _) => match reason.stage() {
+                Stage::Login | Stage::Content if reason != Reason::TooSlow => {
+                    Ending::Unexplained(failure.clone())
+                }
+                _ => Ending::Silence,
+            },
+        }
+    }
+}
+
+/// Who gave a failure its reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named {
+    /// A rule of `fail_if` matched.
+    ByRule,
+    /// It is ours.
+    ByUs,
+}
+
+/// Everything remembered. Serialized as it is into the state directory, so it never holds a
+/// secret or a text from a target.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ledger {
+    entries: Vec<Entry>,
+    /// The last time-step that a code was sent for, by secret.
+    totp: BTreeMap<String, u64>,
+    /// What was known before is lost: an account without an entry counts as held.
+    #[serde(default)]
+    unsure: bool,
+    /// Counts what is worth being written down.
+    #[serde(skip)]
+    revision: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    account: String,
+    host: String,
+    #[serde(default)]
+    failures: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    held: Option<Hold>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    slowed: Option<Slowdown>,
+    /// Of the secrets that were sent when this was noted.
+    #[serde(default)]
+    prints: Prints,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Hold {
+    reason: String,
+    since_s: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Slowdown {
+    since_s: u64,
+    for_s: u64,
+    reason: String,
+    step: Option<(String, String)>,
+}
+
+impl Ledger {
+    /// An empty ledger that takes every account it does not know for held.
+    pub fn unsure() -> Ledger {
+        Ledger { unsure: true, ..Ledger::default() }
+    }
+
+    /// Asks to send the credentials with these prints. `now_s` counts from 1970.
+    pub fn admit(&mut self, key: &Key, prints: &Prints, now_s: u64) -> Admission {
+        if self.find(key).is_none() {
+            let held = self.unsure.then(|| Hold { reason: "unknown".into(), since_s: now_s });
+            let (account, host) = (key.account.to_string(), key.host.to_string());
+            let prints = prints.clone();
+            self.insert(Entry { account, host, failures: 0, held, slowed: None, prints });
+        }
+        let Some(entry) = self.find(key) else { return Admission::Go };
+        let changed =
+            entry.prints.iter().any(|(name, old)| prints.get(name).is_some_and(|new| new != old));
+        if changed {
+            entry.release();
+        }
+        if entry.prints != *prints {
+            entry.prints.clone_from(prints);
+            self.revision += 1;
+        }
+        let Some(entry) = self.find(key) else { return Admission::Go };
+        if let Some(hold) = &entry.held {
+            return Admission::Held(hold.failure(key));
+        }
+        match &entry.slowed {
+            // A clock that was set back must not stretch the pause.
+            Some(slow) if now_s.checked_sub(slow.since_s).is_some_and(|past| past < slow.for_s) => {
+                Admission::Slowed(slow.failure(now_s))
+            }
+            _ => Admission::Go,
+        }
+    }
+
+    /// Notes how an attempt ended.
+    pub fn note(&mut self, key: &Key, policy: Policy, ending: &Ending, now_s: u64) {
+        let Some(entry) = self.find(key) else { return };
+        let before = (entry.failures, entry.held.is_some(), entry.slowed.is_some());
+        match ending {
+            Ending::Success if before == (0, false, false) => return,
+            Ending::Success => entry.release(),
+            Ending::Silence => return,
+            Ending::Refused(reason) => {
+                entry.failures = entry.failures.saturating_add(1);
+                entry.slowed = None;
+                if entry.failures >= policy.max_failures {
+                    let reason = reason.as_str().to_owned();
+                    entry.held = Some(Hold { reason, since_s: now_s });
+                }
+            }
+            Ending::Unexplained(failure) => {
+                entry.slowed = Some(Slowdown {
+                    since_s: now_s,
+                    for_s: policy.slow_to.as_secs(),
+                    reason: failure.reason.as_str().to_owned(),
+                    step: failure
+                        .step
+                        .as_ref()
+                        .map(|step| (step.name.to_string(), step.component.to_string())),
+                });
+            }
+        }
+        self.revision += 1;
+    }
+
+    /// Grows with every change that must survive a restart.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Releases an account at all its hosts, or with `None` every account; says how many were
+    /// held or slowed.
+    pub fn resume(&mut self, account: Option<&str>) -> usize {
+        if account.is_none() {
+            self.unsure = false;
+        }
+        self.revision += 1;
+        let mut released = 0;
+        for entry in &mut self.entries {
+            if account.is_none_or(|account| entry.account == account) {
+                released += usize::from(entry.held.is_some() || entry.slowed.is_some());
+                entry.release();
+            }
+        }
+        released
+    }
+
+    /// Every account that was ever asked for, and whether it is held.
+    pub fn holds(&self) -> impl Iterator<Item = (&str, &str, bool)> {
+        self.entries.iter().map(|entry| (&*entry.account, &*entry.host, entry.held.is_some()))
+    }
+
+    /// Takes a time-step of a secret, or says which one is the next that may be used.
+    pub fn use_step(&mut self, secret: &str, step: u64) -> Result<(), u64> {
+        match self.totp.get(secret) {
+            Some(&last) if last >= step => Err(last.saturating_add(1)),
+            _ => {
+                self.revision += 1;
+                self.totp.insert(secret.to_owned(), step);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether the file could have been written by this program.
+    pub fn is_plausible(&self) -> bool {
+        self.entries.len() <= ENTRIES_MAX && self.totp.len() <= ENTRIES_MAX
+    }
+
+    fn find(&mut self, key: &Key) -> Option<&mut Entry> {
+        let place = self.place(key).ok()?;
+        self.entries.get_mut(place)
+    }
+
+    fn place(&self, key: &Key) -> Result<usize, usize> {
+        self.entries.binary_search_by(|entry| {
+            (&*entry.account, &*entry.host).cmp(&(&*key.account, &*key.host))
+        })
+    }
+
+    /// Keeps the order. Full, the first entry without a hold makes room; holds are never dropped.
+    fn insert(&mut self, entry: Entry) {
+        if self.entries.len() >= ENTRIES_MAX
+            && let Some(place) = self.entries.iter().position(|entry| entry.held.is_none())
+        {
+            self.entries.remove(place);
+        }
+        let key = Key { account: (*entry.account).into(), host: (*entry.host).into() };
+        self.revision += 1;
+        if let Err(place) = self.place(&key) {
+            self.entries.insert(place, entry);
+        }
+    }
+
+    /// After reading a file: the order that `find` relies on.
+    pub fn sort(&mut self) {
+        self.entries.sort_by(|a, b| (&a.account, &a.host).cmp(&(&b.account, &b.host)));
+    }
+}
+
+impl Entry {
+    fn release(&mut self) {
+        self.failures = 0;
+        self.held = None;
+        self.slowed = None;
+    }
+}
+
+impl Hold {
+    fn failure(&self, key: &Key) -> Failure {
+        let Key { account, host } = key;
+        let why = match Reason::from_label(&self.reason) {
+            Some(reason) => format!("after {}", reason.as_str()),
+            None => "because the record of held accounts was lost".into(),
+        };
+        Failure::new(
+            Reason::AccountHeld,
+            format!(
+                "account {account} at {host} is held {why}; change its secret, or resume it with \
+                 POST /-/resume?account={account}"
+            ),
+        )
+    }
+}
+
+impl Slowdown {
+    fn failure(&self, now_s: u64) -> Failure {
+        let left = (self.since_s + self.for_s).saturating_sub(now_s);
+        let reason = Reason::from_label(&self.reason).unwrap_or(Reason::NotLoggedIn);
+        Failure {
+            reason,
+            step: self.step.as_ref().map(|(name, component)| Step {
+                name: name.as_str().into(),
+                component: component.as_str().into(),
+            }),
+            detail: format!(
+                "the last attempt was turned away and no rule says why; to spare the account the \
+                 next one comes in {left} s"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: Policy = Policy { max_failures: 1, slow_to: Duration::from_secs(900) };
+
+    fn key() -> Key {
+        Key { account: "saeol_user".into(), host: "saeol.example.go.kr".into() }
+    }
+
+    fn prints(value: u32) -> Prints {
+        BTreeMap::from([("saeol_pass".into(), value)])
+    }
+
+    fn failure(reason: Reason) -> Failure {
+        Failure::new(reason, "")
+    }
+
+    #[test]
+    fn the_first_named_refusal_holds_the_account_whatever_time_passes() {
+        let mut ledger = Ledger::default();
+        assert_eq!(ledger.admit(&key(), &prints(1), 0), Admission::Go);
+        ledger.note(&key(), POLICY, &Ending::Refused(Reason::BadCredentials), 0);
+        for year in 1..100 {
+            let admission = ledger.admit(&key(), &prints(1), year * 31_536_000);
+            let Admission::Held(failure) = admission else { panic!("{admission:?}") };
+            assert_eq!(failure.reason, Reason::AccountHeld);
+        }
+        let elsewhere = Key { host: "other.example.go.kr".into(), ..key() };
+        assert_eq!(ledger.admit(&elsewhere, &prints(1), 1), Admission::Go);
+    }
+
+    #[test]
+    fn a_changed_secret_or_an_operator_releases_it() {
+        let mut ledger = Ledger::default();
+        ledger.admit(&key(), &prints(1), 0);
+        ledger.note(&key(), POLICY, &Ending::Refused(Reason::AccountLocked), 0);
+        assert_eq!(ledger.holds().collect::<Vec<_>>(), [(&*key().account, &*key().host, true)]);
+        assert_eq!(ledger.admit(&key(), &prints(2), 1), Admission::Go);
+        ledger.note(&key(), POLICY, &Ending::Refused(Reason::AccountLocked), 1);
+        assert_eq!(ledger.resume(Some("someone_else")), 0);
+        assert!(matches!(ledger.admit(&key(), &prints(2), 2), Admission::Held(_)));
+        assert_eq!(ledger.resume(Some("saeol_user")), 1);
+        assert_eq!(ledger.admit(&key(), &prints(2), 2), Admission::Go);
+    }
+
+    #[test]
+    fn more_patience_counts_refusals_in_a_row() {
+        let policy = Policy { max_failures: 2, ..POLICY };
+        let mut ledger = Ledger::default();
+        for ending in [Ending::Refused(Reason::BadCredentials), Ending::Success] {
+            assert_eq!(ledger.admit(&key(), &prints(1), 0), Admission::Go);
+            ledger.note(&key(), policy, &ending, 0);
+        }
+        for _ in 0..2 {
+            assert_eq!(ledger.admit(&key(), &prints(1), 0), Admission::Go);
+            ledger.note(&key(), policy, &Ending::Refused(Reason::BadCredentials), 0);
+        }
+        assert!(matches!(ledger.admit(&key(), &prints(1), 0), Admission::Held(_)));
+    }
+
+    #[test]
+    fn an_unexplained_rejection_slows_down_and_keeps_its_reason() {
+        let mut ledger = Ledger::default();
+        ledger.admit(&key(), &prints(1), 1000);
+        let ending = Ending::Unexplained(failure(Reason::NotLoggedIn));
+        ledger.note(&key(), POLICY, &ending, 1000);
+        let Admission::Slowed(slowed) = ledger.admit(&key(), &prints(1), 1899) else { panic!() };
+        assert_eq!(slowed.reason, Reason::NotLoggedIn);
+        assert_eq!(ledger.admit(&key(), &prints(1), 1900), Admission::Go);
+        // A clock that was set back does not stretch the pause.
+        assert_eq!(ledger.admit(&key(), &prints(1), 10), Admission::Go);
+        // A new secret is worth an attempt at once.
+        assert_eq!(ledger.admit(&key(), &prints(2), 1200), Admission::Go);
+    }
+
+    #[test]
+    fn only_what_a_rule_names_counts_against_the_account() {
+        use Named::{ByRule, ByUs};
+        let refused = Ending::Refused(Reason::BadCredentials);
+        assert_eq!(Ending::of(&failure(Reason::BadCredentials), ByRule, 200), refused);
+        let silent = [
+            (Reason::ResponseTimeout, 0),
+            (Reason::BodyTimeout, 200),
+            (Reason::ConnectionReset, 0),
+            (Reason::ConnectTimeout, 0),
+            (Reason::TlsExpired, 0),
+            (Reason::HttpStatus, 503),
+            (Reason::NotLoggedIn, 502),
+            (Reason::PkiBackend, 200),
+            (Reason::NoticePage, 200),
+            (Reason::TooSlow, 200),
+            (Reason::SecretHost, 0),
+        ];
+        for (reason, status) in silent {
+            for named in [ByRule, ByUs] {
+                let ending = Ending::of(&failure(reason), named, status);
+                assert_eq!(ending, Ending::Silence, "{reason:?} {named:?}");
+            }
+        }
+        for (reason, status) in [
+            (Reason::NotLoggedIn, 200),
+            (Reason::HttpStatus, 401),
+            (Reason::BodyMismatch, 200),
+            (Reason::Captcha, 200),
+            (Reason::RateLimited, 429),
+        ] {
+            let ending = Ending::of(&failure(reason), ByRule, status);
+            assert!(matches!(ending, Ending::Unexplained(_)), "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn a_lost_record_holds_what_it_does_not_know() {
+        let mut ledger = Ledger::unsure();
+        assert!(matches!(ledger.admit(&key(), &prints(1), 0), Admission::Held(_)));
+        assert_eq!(ledger.resume(None), 1);
+        assert_eq!(ledger.admit(&key(), &prints(1), 0), Admission::Go);
+    }
+
+    #[test]
+    fn a_time_step_is_used_once() {
+        let mut ledger = Ledger::default();
+        assert_eq!(ledger.use_step("otp", 7), Ok(()));
+        assert_eq!(ledger.use_step("otp", 7), Err(8));
+        assert_eq!(ledger.use_step("otp", 6), Err(8));
+        assert_eq!(ledger.use_step("other", 7), Ok(()));
+        assert_eq!(ledger.use_step("otp", 8), Ok(()));
+    }
+
+    #[test]
+    fn it_survives_being_written_down() {
+        let mut ledger = Ledger::default();
+        ledger.admit(&key(), &prints(1), 5);
+        ledger.note(&key(), POLICY, &Ending::Refused(Reason::BadCredentials), 5);
+        ledger.use_step("otp", 7).unwrap();
+        let text = serde_json::to_string(&ledger).unwrap();
+        let read: Ledger = serde_json::from_str(&text).unwrap();
+        assert_eq!(Ledger { revision: ledger.revision, ..read }, ledger);
+    }
+
+    /// A system that locks at the fifth strike and never forgets, three vantages that do not
+    /// know of each other, a day of runs every three minutes, two restarts of each.
+    #[test]
+    fn a_day_with_a_wrong_password_does_not_lock_the_account() {
+        let mut strikes = 0;
+        let mut vantages = [Ledger::default(), Ledger::default(), Ledger::default()];
+        for minute in (0..24 * 60).step_by(3) {
+            for ledger in &mut vantages {
+                if minute == 480 || minute == 960 {
+                    let text = serde_json::to_string(ledger).unwrap();
+                    *ledger = serde_json::from_str(&text).unwrap();
+                }
+                if ledger.admit(&key(), &prints(1), minute * 60) == Admission::Go {
+                    strikes += 1;
+                    let reason = Reason::BadCredentials;
+                    ledger.note(&key(), POLICY, &Ending::Refused(reason), minute * 60);
+                }
+            }
+        }
+        assert_eq!(strikes, 3, "five lock the account");
+    }
+}

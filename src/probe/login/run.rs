@@ -1,0 +1,281 @@
+//! The order of a run: steps, what is learned about the account, `finally`, and the mask over
+//! everything that is reported.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::{Instant, sleep};
+use url::Url;
+
+use crate::config::Target;
+use crate::config::login::{Condition, Excerpt, LoginOptions, LoginStep};
+use crate::net::Net;
+use crate::outcome::{Facts, Failure, Reason, StepFacts};
+use crate::probe::Deadline;
+use crate::probe::client::{Connections, Setup};
+use crate::probe::clock::Counters;
+use crate::probe::exchange::Session;
+use crate::redact::Redactor;
+use crate::secret::Secret;
+
+use super::gate::Pass;
+use super::guard::{Ending, Key, Named, Policy};
+use super::identity::Identities;
+
+/// When the daemon ends, the step under way may take this much longer: an answer that is about to
+/// come brings the cookie that the logout needs.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Of a page that failed the run.
+const EXCERPT_BYTES: usize = 2048;
+
+/// One run of a flow.
+pub(super) struct Run<'a> {
+    pub(super) options: &'a LoginOptions,
+    pub(super) net: &'a Net,
+    pub(super) session: Session<'a>,
+    pub(super) identities: Identities,
+    pub(super) captured: BTreeMap<Arc<str>, Secret>,
+    /// The page that the next `submit` finds its form on.
+    pub(super) page: Option<LastPage>,
+    /// By step: how far it got.
+    pub(super) done: BTreeMap<Arc<str>, Progress>,
+    /// Values that are masked beside the secrets of the configuration.
+    pub(super) private: Vec<Secret>,
+    /// Authorities that were answered, so that their connection may be an old one.
+    pub(super) met: BTreeSet<String>,
+    pub(super) login: Login<'a>,
+    component: &'a Arc<str>,
+}
+
+/// What the run has done with credentials.
+#[derive(Default)]
+pub(super) struct Login<'a> {
+    /// No other run uses the account meanwhile.
+    pub(super) turn: Option<OwnedMutexGuard<()>>,
+    pub(super) pass: Option<Pass<'a>>,
+    /// Where credentials were sent, in order.
+    pub(super) sent_to: Vec<Key>,
+    /// The page that the credentials were typed into.
+    pub(super) page: Option<Url>,
+    /// An expectation was met that only a logged-in user meets.
+    pub(super) proven: bool,
+    /// The status of the last answer after credentials were sent; 0 while there is none.
+    pub(super) status: u16,
+}
+
+/// A page, kept for its forms.
+pub(super) struct LastPage {
+    pub(super) url: Url,
+    pub(super) body: Vec<u8>,
+    pub(super) content_type: Option<String>,
+}
+
+/// How far a step got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Progress {
+    /// Nothing left this process.
+    Begun,
+    /// The request was sent; a session may be open.
+    Sent,
+    /// It found what it expects.
+    Ok,
+}
+
+/// A failure and who named it.
+pub(super) struct Stumble {
+    pub(super) failure: Failure,
+    pub(super) named: Named,
+}
+
+impl From<Failure> for Stumble {
+    fn from(failure: Failure) -> Stumble {
+        Stumble { failure, named: Named::ByUs }
+    }
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(options: &'a LoginOptions, target: &'a Target, net: &'a Net) -> Run<'a> {
+        let setup = Setup {
+            tls: &options.tls,
+            versions: options.http,
+            proxy: options.proxy.as_ref(),
+            connections: Connections::Kept,
+            // A login's requests are large: lost segments show here first.
+            counters: Counters::Wanted,
+        };
+        Run {
+            options,
+            net,
+            session: Session::new(net, &target.dial, setup),
+            identities: Identities::new(&options.identities),
+            captured: BTreeMap::new(),
+            page: None,
+            done: BTreeMap::new(),
+            private: Vec::new(),
+            met: BTreeSet::new(),
+            login: Login::default(),
+            component: &target.component,
+        }
+    }
+
+    pub(super) async fn attempt(
+        mut self,
+        facts: &mut Facts,
+        deadline: &Deadline,
+    ) -> Result<(), Failure> {
+        let reserve = self.options.reserve(deadline.remaining());
+        let until = deadline.at().checked_sub(reserve).unwrap_or(deadline.at());
+        let steps = self.steps(facts, &deadline.at_most(until)).await;
+        self.conclude(&steps);
+        let result = steps.map_err(|stumble| stumble.failure);
+        if result.is_err() && self.options.excerpt == Excerpt::OnFailure {
+            facts.excerpt = self.page.as_ref().map(LastPage::excerpt);
+        }
+        let mut end = deadline.clone();
+        if deadline.stop().is_cancelled() {
+            end = deadline.at_most(Instant::now() + crate::config::login::rules::RESERVE_MAX);
+        }
+        self.finally(facts, &end).await;
+        self.mask(facts, result)
+    }
+
+    async fn steps(&mut self, facts: &mut Facts, deadline: &Deadline) -> Result<(), Stumble> {
+        let options = self.options;
+        for step in &options.steps {
+            if deadline.stop().is_cancelled() {
+                return Err(self.stopped(step).into());
+            }
+            let start = Instant::now();
+            let stop = deadline.stop().clone();
+            let told = async {
+                stop.cancelled().await;
+                sleep(STOP_PATIENCE).await;
+            };
+            let result = tokio::select! {
+                biased;
+                result = self.step(step, facts, deadline) => result,
+                () = told => Err(self.stopped(step).into()),
+            };
+            let success = result.is_ok();
+            let elapsed = start.elapsed();
+            facts.steps.push(StepFacts { step: step.step.clone(), elapsed, success });
+            result.map_err(|stumble| Stumble {
+                failure: Failure {
+                    step: stumble.failure.step.or_else(|| Some(step.step.clone())),
+                    ..stumble.failure
+                },
+                ..stumble
+            })?;
+        }
+        Ok(())
+    }
+
+    fn stopped(&self, step: &LoginStep) -> Failure {
+        let detail = "the daemon ends; the flow was not finished";
+        Failure { step: Some(step.step.clone()), ..Failure::new(Reason::Internal, detail) }
+    }
+
+    /// Tells the guard and the gate how the login ended.
+    fn conclude(&mut self, result: &Result<(), Stumble>) {
+        let policy = Policy {
+            max_failures: self.options.guard.max_failures,
+            slow_to: self.options.guard.slow_to,
+        };
+        let ending = match result {
+            Ok(()) => Ending::Success,
+            Err(stumble) => {
+                match Ending::of(&stumble.failure, stumble.named, self.login.status) {
+                    refused @ Ending::Refused(_) => refused,
+                    // What failed after the proof is not about the account.
+                    _ if self.login.proven => Ending::Success,
+                    ending => ending,
+                }
+            }
+        };
+        // A refusal is about the last place that was asked; the others had let us pass.
+        let last = self.login.sent_to.pop();
+        for key in &self.login.sent_to {
+            self.net.accounts.note(key, policy, &Ending::Success);
+        }
+        if let Some(key) = &last {
+            self.net.accounts.note(key, policy, &ending);
+        }
+        let Some(pass) = self.login.pass.take() else { return };
+        match result {
+            Ok(()) => pass.succeeded(),
+            Err(_) if self.login.proven => pass.succeeded(),
+            Err(stumble) if !stumble.failure.reason.says_nothing_about_the_service() => {
+                if last.is_some() {
+                    pass.failed(&stumble.failure);
+                }
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Each step by its own condition; a failure degrades and does not keep the next from being
+    /// done.
+    async fn finally(&mut self, facts: &mut Facts, deadline: &Deadline) {
+        let options = self.options;
+        for step in &options.finally {
+            let reached = |name: &Arc<str>| self.done.get(name).copied();
+            let due = match &step.condition {
+                Condition::Always => true,
+                Condition::Ok(name) => reached(name) == Some(Progress::Ok),
+                Condition::Sent(name) => reached(name) >= Some(Progress::Sent),
+            };
+            if !due {
+                continue;
+            }
+            let start = Instant::now();
+            let result = self.step(step, facts, deadline).await;
+            let (success, elapsed) = (result.is_ok(), start.elapsed());
+            facts.steps.push(StepFacts { step: step.step.clone(), elapsed, success });
+            if let Err(Stumble { failure, .. }) = result {
+                let detail = format!("{}: {}", failure.reason.as_str(), failure.detail);
+                let step = Some(step.step.clone());
+                facts.warnings.push(Failure { reason: Reason::LogoutFailed, step, detail });
+            }
+        }
+    }
+
+    /// Masks everything that is reported, when there is anything to mask.
+    fn mask(&self, facts: &mut Facts, result: Result<(), Failure>) -> Result<(), Failure> {
+        if result.is_ok() && facts.warnings.is_empty() && self.private.is_empty() {
+            return result;
+        }
+        let secrets = self.net.vault.peek(&self.options.secrets());
+        let cookies = self.session.jar().values().map(Secret::new).collect::<Vec<_>>();
+        let redactor = Redactor::new(secrets.values().chain(&self.private).chain(cookies.iter()));
+        let mask = |failure: &mut Failure| failure.detail = redactor.mask(&failure.detail);
+        facts.warnings.iter_mut().for_each(mask);
+        facts.excerpt = facts.excerpt.as_deref().map(|text| {
+            let masked = redactor.mask(text);
+            let end = masked.floor_char_boundary(EXCERPT_BYTES);
+            masked[..end].to_owned()
+        });
+        if let Some(http) = &mut facts.http {
+            http.hops.iter_mut().for_each(|hop| hop.url = redactor.mask(&hop.url));
+        }
+        result.map_err(|mut failure| {
+            mask(&mut failure);
+            failure
+        })
+    }
+
+    /// The service that a step without a component tests.
+    pub(super) fn component(&self) -> &Arc<str> {
+        self.component
+    }
+}
+
+impl LastPage {
+    /// More than is kept, so that a secret across the end is seen whole by the mask.
+    fn excerpt(&self) -> String {
+        let bytes = &self.body[..self.body.len().min(4 * EXCERPT_BYTES)];
+        crate::probe::decode::text(bytes, self.content_type.as_deref(), None).into_owned()
+    }
+}

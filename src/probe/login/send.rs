@@ -1,0 +1,318 @@
+//! Requests of a step: from its templates, or from the form of the page before.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use encoding_rs::Encoding;
+use http::Method;
+use http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN, REFERER,
+};
+use url::Url;
+use url::form_urlencoded::byte_serialize;
+
+use crate::config::Template;
+use crate::config::login::{Action, LoginStep, Submit};
+use crate::outcome::{Failure, Reason};
+use crate::probe::decode;
+use crate::probe::render::{self, Fill};
+use crate::probe::request::{Outgoing, Payload, Secrecy};
+use crate::secret::Secret;
+
+use super::form::{self, Enctype, Form, FormPage};
+use super::run::{LastPage, Run};
+use super::template::Values;
+
+/// Where a step's request goes, before any secret is looked at.
+pub(super) enum Draft {
+    /// By templates.
+    Request(Url),
+    /// By a form, with the page it is on.
+    Form(Form, Url),
+}
+
+impl Draft {
+    pub(super) fn url(&self) -> &Url {
+        match self {
+            Draft::Request(url) => url,
+            Draft::Form(form, _) => &form.action,
+        }
+    }
+}
+
+impl Fill for Values<'_> {
+    fn fill(&self, template: &Template, host: &str) -> Result<Secret, Failure> {
+        self.render(template, host)
+    }
+}
+
+impl LastPage {
+    fn charset(&self, fallback: Option<&'static Encoding>) -> &'static Encoding {
+        decode::encoding(&self.body, self.content_type.as_deref(), fallback)
+    }
+
+    /// A form of this page.
+    pub(super) fn form(
+        &self,
+        selector: &str,
+        button: Option<&str>,
+        fallback: Option<&'static Encoding>,
+    ) -> Result<Form, Failure> {
+        let text = decode::text(&self.body, self.content_type.as_deref(), fallback);
+        let charset = form::page_charset(Some(self.charset(fallback)));
+        form::find(FormPage { url: &self.url, text: &text, charset }, selector, button)
+    }
+}
+
+impl Run<'_> {
+    pub(super) fn values<'v>(&'v self, codes: &'v BTreeMap<Arc<str>, Secret>) -> Values<'v> {
+        Values {
+            vault: &self.net.vault,
+            captured: &self.captured,
+            codes,
+            identities: &self.identities,
+            now: self.net.accounts.now(),
+        }
+    }
+
+    /// Finds out where a step goes. `None` is a step that sends nothing.
+    pub(super) fn draft(&self, step: &LoginStep) -> Result<Option<Draft>, Failure> {
+        let none = BTreeMap::new();
+        match &step.action {
+            Action::Wait(_) => Ok(None),
+            Action::Request { url, .. } => {
+                let url = self.values(&none).render_url(url, self.options.base.as_ref())?;
+                Ok(Some(Draft::Request(url)))
+            }
+            Action::Submit(submit) => {
+                let page = self.page.as_ref().ok_or_else(|| {
+                    Failure::new(Reason::FormMissing, "there was no page before this step")
+                })?;
+                let button = submit.button.as_ref().map(|selector| &*selector.0);
+                let form = page.form(&submit.form.0, button, self.options.charset)?;
+                let url = page.url.clone();
+                Ok(Some(Draft::Form(form, url)))
+            }
+        }
+    }
+
+    /// Writes the request.
+    pub(super) fn request(
+        &self,
+        step: &LoginStep,
+        draft: Draft,
+        codes: &BTreeMap<Arc<str>, Secret>,
+    ) -> Result<Outgoing, Failure> {
+        let values = self.values(codes);
+        let outgoing = match (draft, &step.action) {
+            (Draft::Request(url), Action::Request { method, body, .. }) => {
+                let host = url.host_str().unwrap_or_default().to_owned();
+                let charset = self.page.as_ref().map(|page| page.charset(self.options.charset));
+                let charset = charset.or(self.options.charset);
+                let (payload, kind) = render::body(&values, body, &host, charset)?.unzip();
+                let mut url = url;
+                self.add_query(step, &values, &mut url)?;
+                let headers = content_type(kind.flatten());
+                Outgoing::new(method.clone(), url).with_body(payload).with_headers(headers)
+            }
+            (Draft::Form(mut form, page), Action::Submit(submit)) => {
+                let secrecy = fill_in(&mut form, submit, &values)?;
+                from_form(form, &page, secrecy)
+            }
+            _ => return Err(Failure::new(Reason::Internal, "a draft of another step")),
+        };
+        self.with_own_headers(outgoing, step, &values)
+    }
+
+    /// A form that scripts would send: as the page has it.
+    pub(super) fn auto_submit(&self, form: Form, step: &LoginStep) -> Result<Outgoing, Failure> {
+        let page = self.page.as_ref().map_or_else(|| form.action.clone(), |page| page.url.clone());
+        let none = BTreeMap::new();
+        let request = from_form(form, &page, Secrecy::Open);
+        self.with_own_headers(request, step, &self.values(&none))
+    }
+
+    fn add_query(
+        &self,
+        step: &LoginStep,
+        values: &Values<'_>,
+        url: &mut Url,
+    ) -> Result<(), Failure> {
+        if step.query.is_empty() {
+            return Ok(());
+        }
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let charset = self.page.as_ref().map(|page| page.charset(self.options.charset));
+        let charset = form::page_charset(charset.or(self.options.charset));
+        let mut query = url.query().unwrap_or_default().to_owned();
+        for (name, template) in &step.query {
+            let value = values.render(template, &host)?;
+            append_pair(&mut query, name, value.expose(), charset);
+        }
+        url.set_query(Some(&query));
+        Ok(())
+    }
+
+    /// Headers of the flow, then of the step; those with secrets stay with the first host.
+    fn with_own_headers(
+        &self,
+        request: Outgoing,
+        step: &LoginStep,
+        values: &Values<'_>,
+    ) -> Result<Outgoing, Failure> {
+        let host = request.url().host_str().unwrap_or_default().to_owned();
+        let mut open = request.headers();
+        let mut credentials = HeaderMap::new();
+        open.insert(ACCEPT_ENCODING, HeaderValue::from_static(decode::ACCEPT_ENCODING));
+        for (name, template) in self.options.headers.iter().chain(&step.headers) {
+            let value = render::header(values, template, &host)?;
+            if template.is_credential() || *name == AUTHORIZATION {
+                open.remove(name);
+                credentials.insert(name.clone(), value);
+            } else {
+                credentials.remove(name);
+                open.insert(name.clone(), value);
+            }
+        }
+        Ok(request.with_headers(open).with_credentials(credentials))
+    }
+}
+
+/// Sets the fields of a step over those of the page.
+fn fill_in(form: &mut Form, submit: &Submit, values: &Values<'_>) -> Result<Secrecy, Failure> {
+    let host = form.action.host_str().unwrap_or_default().to_owned();
+    let mut secrecy = Secrecy::Open;
+    for (name, template) in &submit.fields {
+        let value = values.render(template, &host)?;
+        form.set(name, value.expose().to_owned());
+        if template.is_credential() {
+            secrecy = Secrecy::Secret;
+        }
+    }
+    Ok(secrecy)
+}
+
+/// A request as a browser sends the form of `page`.
+fn from_form(form: Form, page: &Url, secrecy: Secrecy) -> Outgoing {
+    let Form { mut action, method, enctype, charset, fields } = form;
+    let mut headers = HeaderMap::new();
+    // What browsers tell by default, and what frameworks check against forged requests: the page
+    // to its own origin, only the origin to others.
+    let origin = page.origin();
+    let mut referer = page.clone();
+    referer.set_fragment(None);
+    let referer = match origin == action.origin() {
+        true => referer.to_string(),
+        false => format!("{}/", origin.ascii_serialization()),
+    };
+    headers.extend(HeaderValue::try_from(referer).ok().map(|value| (REFERER, value)));
+    if method != Method::POST {
+        let mut query = String::new();
+        fields.iter().for_each(|(name, value)| append_pair(&mut query, name, value, charset));
+        action.set_query(Some(&query));
+        return Outgoing::new(Method::GET, action).with_headers(headers);
+    }
+    let origin = HeaderValue::try_from(origin.ascii_serialization()).ok();
+    headers.extend(origin.map(|value| (ORIGIN, value)));
+    let (body, kind) = match enctype {
+        Enctype::UrlEncoded => {
+            let mut body = String::new();
+            fields.iter().for_each(|(name, value)| append_pair(&mut body, name, value, charset));
+            (body.into_bytes(), "application/x-www-form-urlencoded".to_owned())
+        }
+        Enctype::Multipart => multipart(&fields, charset),
+    };
+    headers.extend(HeaderValue::try_from(kind).ok().map(|value| (CONTENT_TYPE, value)));
+    let payload = Payload { bytes: Bytes::from(body), secrecy };
+    Outgoing::new(Method::POST, action).with_headers(headers).with_body(Some(payload))
+}
+
+fn content_type(kind: Option<&'static str>) -> HeaderMap {
+    let kind = kind.map(|kind| (CONTENT_TYPE, HeaderValue::from_static(kind)));
+    kind.into_iter().collect()
+}
+
+/// Bytes in the page's charset; what the charset does not have becomes a character reference, as
+/// in browsers.
+fn append_pair(text: &mut String, name: &str, value: &str, charset: &'static Encoding) {
+    if !text.is_empty() {
+        text.push('&');
+    }
+    text.extend(byte_serialize(&charset.encode(name).0));
+    text.push('=');
+    text.extend(byte_serialize(&charset.encode(value).0));
+}
+
+/// RFC 7578. Login forms have no files.
+fn multipart(fields: &[(String, String)], charset: &'static Encoding) -> (Vec<u8>, String) {
+    let holds =
+        |mark: &str| fields.iter().any(|(name, value)| (name.clone() + value).contains(mark));
+    let mut boundary = "----bongsu-form".to_owned();
+    while holds(&boundary) {
+        boundary.push('x');
+    }
+    let mut body = Vec::new();
+    for (name, value) in fields {
+        let name = name.replace('"', "%22").replace(['\r', '\n'], " ");
+        body.extend_from_slice(format!("--{boundary}\r\n").as_bytes());
+        body.extend_from_slice(b"Content-Disposition: form-data; name=\"");
+        body.extend_from_slice(&charset.encode(&name).0);
+        body.extend_from_slice(b"\"\r\n\r\n");
+        body.extend_from_slice(&charset.encode(value).0);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+    (body, format!("multipart/form-data; boundary={boundary}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use encoding_rs::{EUC_KR, UTF_8};
+
+    fn form(method: Method, enctype: Enctype, charset: &'static Encoding) -> Form {
+        let action = Url::parse("https://a.go.kr/login?old=1").unwrap();
+        let fields = vec![("사번".to_owned(), "비밀 &😀".to_owned())];
+        Form { action, method, enctype, charset, fields }
+    }
+
+    fn page() -> Url {
+        Url::parse("https://a.go.kr/page?t=1#x").unwrap()
+    }
+
+    #[test]
+    fn forms_are_encoded_in_the_charset_of_their_page() {
+        let sent =
+            from_form(form(Method::POST, Enctype::UrlEncoded, EUC_KR), &page(), Secrecy::Open);
+        let body = String::from_utf8(sent.body().unwrap().to_vec()).unwrap();
+        assert_eq!(body, "%BB%E7%B9%F8=%BA%F1%B9%D0+%26%26%23128512%3B");
+        let sent =
+            from_form(form(Method::POST, Enctype::UrlEncoded, UTF_8), &page(), Secrecy::Open);
+        let body = String::from_utf8(sent.body().unwrap().to_vec()).unwrap();
+        assert_eq!(body, "%EC%82%AC%EB%B2%88=%EB%B9%84%EB%B0%80+%26%F0%9F%98%80");
+    }
+
+    #[test]
+    fn a_get_form_replaces_the_query_and_a_post_form_tells_its_origin() {
+        let sent =
+            from_form(form(Method::GET, Enctype::UrlEncoded, EUC_KR), &page(), Secrecy::Open);
+        assert!(sent.url().query().unwrap().starts_with("%BB%E7"));
+        let sent =
+            from_form(form(Method::POST, Enctype::UrlEncoded, UTF_8), &page(), Secrecy::Open);
+        assert_eq!(sent.headers()[REFERER], "https://a.go.kr/page?t=1");
+        assert_eq!(sent.headers()[ORIGIN], "https://a.go.kr");
+        let elsewhere = Url::parse("https://b.go.kr/secret?t=1").unwrap();
+        let sent =
+            from_form(form(Method::POST, Enctype::UrlEncoded, UTF_8), &elsewhere, Secrecy::Open);
+        assert_eq!(sent.headers()[REFERER], "https://b.go.kr/");
+    }
+
+    #[test]
+    fn multipart_forms_have_a_part_for_each_field() {
+        let sent = from_form(form(Method::POST, Enctype::Multipart, UTF_8), &page(), Secrecy::Open);
+        let body = String::from_utf8(sent.body().unwrap().to_vec()).unwrap();
+        assert!(body.contains("name=\"사번\"\r\n\r\n비밀 &😀\r\n------bongsu-form--"), "{body}");
+        assert!(sent.headers()[CONTENT_TYPE].to_str().unwrap().ends_with("----bongsu-form"));
+    }
+}

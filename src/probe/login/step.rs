@@ -1,0 +1,225 @@
+//! One step: leave, request, redirects and forms that submit themselves, judgement, captures.
+
+use http::Method;
+use tokio::time::{Instant, sleep};
+use url::Url;
+
+use crate::config::Follow;
+use crate::config::login::{Action, LoginStep};
+use crate::outcome::{Facts, Failure, Reason, Stage};
+use crate::probe::Deadline;
+use crate::probe::exchange::{Answer, BodyRules, ContentCoding, Unfollowed};
+use crate::probe::expect::{self, Head, Page};
+use crate::probe::request::{Outgoing, shown};
+
+use super::capture;
+use super::judge::judge;
+use super::run::{LastPage, Progress, Run, Stumble};
+
+impl Run<'_> {
+    /// Does a step. `self.done` tells how far it got, also when it is dropped in the middle.
+    pub(super) async fn step(
+        &mut self,
+        step: &LoginStep,
+        facts: &mut Facts,
+        deadline: &Deadline,
+    ) -> Result<(), Stumble> {
+        self.reached(step, Progress::Begun);
+        let start = Instant::now();
+        if let Action::Wait(time) = step.action {
+            return self.wait(step, time, deadline).await;
+        }
+        let Some(draft) = self.draft(step)? else { return Ok(()) };
+        self.may_go(step, draft.url())?;
+        let host = draft.url().host_str().unwrap_or_default().to_owned();
+        let codes = match self.options.is_credential(step) {
+            true => self.permit(step, &host, deadline).await?,
+            false => Default::default(),
+        };
+        let request = self.request(step, draft, &codes)?;
+        let answer = self.exchange(step, request, facts, deadline).await?;
+        self.answered(step, answer, start, facts)
+    }
+
+    fn reached(&mut self, step: &LoginStep, progress: Progress) {
+        self.done.insert(step.step.name.clone(), progress);
+    }
+
+    async fn wait(
+        &mut self,
+        step: &LoginStep,
+        time: std::time::Duration,
+        deadline: &Deadline,
+    ) -> Result<(), Stumble> {
+        if time >= deadline.remaining() {
+            let detail = "the steps before took so long that no time is left to wait";
+            return Err(Failure::new(Reason::TooSlow, detail).into());
+        }
+        sleep(time).await;
+        self.reached(step, Progress::Ok);
+        Ok(())
+    }
+
+    /// A form may have been changed to lead elsewhere.
+    fn may_go(&self, step: &LoginStep, url: &Url) -> Result<(), Failure> {
+        let (Action::Submit(_), Some(page)) = (&step.action, &self.page) else { return Ok(()) };
+        self.is_allowed(step, url, &page.url)
+    }
+
+    fn is_allowed(&self, step: &LoginStep, url: &Url, from: &Url) -> Result<(), Failure> {
+        let allowed = self.allow_hosts(step);
+        let host = url.host_str().unwrap_or_default();
+        let own = from.host_str() == Some(host);
+        if own || allowed.is_empty() || allowed.iter().any(|a| a.eq_ignore_ascii_case(host)) {
+            return Ok(());
+        }
+        let detail = format!("a form leads to {}, a host outside allow_hosts", shown(url));
+        Err(Failure::new(Reason::RedirectUnexpectedHost, detail))
+    }
+
+    fn allow_hosts<'s>(&'s self, step: &'s LoginStep) -> &'s [String] {
+        match step.follow.allow_hosts.is_empty() {
+            true => &self.options.allow_hosts,
+            false => &step.follow.allow_hosts,
+        }
+    }
+
+    /// Sends, follows, and submits what submits itself.
+    async fn exchange(
+        &mut self,
+        step: &LoginStep,
+        request: Outgoing,
+        facts: &mut Facts,
+        deadline: &Deadline,
+    ) -> Result<Answer, Stumble> {
+        let before = hops(facts);
+        let mut answer = self.send(step, request, facts, deadline).await?;
+        while let Some(selector) = &step.follow.auto_submit {
+            if !answer.status.is_success() {
+                break;
+            }
+            self.keep(&answer);
+            let Some(page) = &self.page else { break };
+            let form = match page.form(&selector.0, None, self.options.charset) {
+                Err(failure) if failure.reason == Reason::FormMissing => break,
+                form => form?,
+            };
+            if hops(facts) - before >= step.follow.max_hops as usize {
+                let most = step.follow.max_hops;
+                let detail = format!("more than {most} redirects and self-submitting forms");
+                return Err(Failure::new(Reason::RedirectLimit, detail).into());
+            }
+            self.is_allowed(step, &form.action, &page.url)?;
+            let request = self.auto_submit(form, step)?;
+            answer = self.send(step, request, facts, deadline).await?;
+        }
+        Ok(answer)
+    }
+
+    /// One request with its redirects. A connection that the server had closed while we did not
+    /// look is not a failure, so what can be repeated without harm is repeated once; credentials
+    /// never are.
+    async fn send(
+        &mut self,
+        step: &LoginStep,
+        request: Outgoing,
+        facts: &mut Facts,
+        deadline: &Deadline,
+    ) -> Result<Answer, Failure> {
+        let follow = Follow {
+            redirects: step.follow.redirects,
+            allow_hosts: self.allow_hosts(step).to_vec(),
+        };
+        let rules = BodyRules {
+            limit: self.options.body_limit,
+            coding: ContentCoding::Decoded,
+            unfollowed: Unfollowed::Read,
+        };
+        let met = !self.met.insert(authority(request.url()));
+        let harmless = matches!(*request.method(), Method::GET | Method::HEAD)
+            && !self.options.is_credential(step);
+        let again = (met && harmless).then(|| request.clone());
+        // From here on a session may be open, whatever becomes of the answer.
+        let before = hops(facts);
+        let progress = self.done.get(&step.step.name).copied();
+        self.reached(step, Progress::Sent);
+        let mut result = self.session.send(request, (&follow, rules), facts, deadline).await;
+        if let (Err(failure), Some(request)) = (&result, again)
+            && failure.reason == Reason::ConnectionReset
+            && hops(facts) == before
+        {
+            result = self.session.send(request, (&follow, rules), facts, deadline).await;
+        }
+        if let Err(failure) = &result
+            && never_left(failure)
+            && hops(facts) == before
+        {
+            self.reached(step, progress.unwrap_or(Progress::Begun));
+        }
+        result
+    }
+
+    fn keep(&mut self, answer: &Answer) {
+        let content_type = answer.headers.get(http::header::CONTENT_TYPE);
+        self.page = Some(LastPage {
+            url: answer.url.clone(),
+            body: answer.body.as_deref().unwrap_or_default().to_vec(),
+            content_type: content_type.and_then(|v| v.to_str().ok()).map(str::to_owned),
+        });
+    }
+
+    /// Judges the answer and keeps what later steps need.
+    fn answered(
+        &mut self,
+        step: &LoginStep,
+        answer: Answer,
+        start: Instant,
+        facts: &mut Facts,
+    ) -> Result<(), Stumble> {
+        self.keep(&answer);
+        let Answer { url, status, version, headers, body } = &answer;
+        if !self.login.sent_to.is_empty() {
+            self.login.status = status.as_u16();
+        }
+        let head = Head { url, status: status.as_u16(), version, headers };
+        let bytes = body.as_deref().unwrap_or_default();
+        let mut page = Page::new(head, bytes, self.options.charset, self.session.jar());
+        page.elapsed = start.elapsed();
+        judge(step, &page, body.as_ref().err(), &mut self.login)?;
+        let mut taken = Vec::new();
+        for capture in &step.captures {
+            let value = capture::take(capture, &page)?;
+            if capture.secret {
+                self.private.push(value.clone());
+            }
+            taken.push((capture.name.clone(), value));
+        }
+        let warnings = expect::misses(&step.warn, &page);
+        facts.warnings.extend(
+            warnings
+                .into_iter()
+                .map(|miss| Failure { step: Some(step.step.clone()), ..miss.failure }),
+        );
+        drop(page);
+        self.captured.extend(taken);
+        self.reached(step, Progress::Ok);
+        Ok(())
+    }
+}
+
+/// Failures before a request can have been read by anybody.
+fn never_left(failure: &Failure) -> bool {
+    matches!(failure.reason.stage(), Stage::Dns | Stage::Tls | Stage::Probe)
+        || matches!(
+            failure.reason,
+            Reason::ConnectRefused | Reason::ConnectTimeout | Reason::ConnectUnreachable
+        )
+}
+
+fn hops(facts: &Facts) -> usize {
+    facts.http.as_ref().map_or(0, |http| http.hops.len())
+}
+
+fn authority(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}

@@ -1,0 +1,250 @@
+//! Secrets are planted, a site sends them back in every form, and everything that the program puts
+//! out is searched: the log at trace level, metrics, pages, JSON, what the commands print, errors,
+//! a panic's message, the state directory.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use encoding_rs::EUC_KR;
+use sha2::{Digest, Sha256};
+
+use super::site::{Asked, Reply, Routes, Site};
+use crate::support::daemon::{Setup, eventually};
+
+const USER: &str = "canary-user-7f3a";
+const PASS: &str = "카나리아 p&ss\"/w0rd+9c";
+const KEY: &str = "canary-api-key-51";
+/// What the site hands out: not ours, but as good as a password while it lasts.
+const SESSION: &str = "canary-session-d2b8";
+const NONCE: &str = "canary-nonce-77e1";
+
+/// Every form in which a value may show.
+fn forms(value: &str) -> Vec<String> {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let percent = |bytes: &[u8]| -> String {
+        let kept = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+        let one = |&b: &u8| if kept(b) { char::from(b).to_string() } else { format!("%{b:02X}") };
+        bytes.iter().map(one).collect()
+    };
+    let utf8 = value.as_bytes();
+    let (euc_kr, _, _) = EUC_KR.encode(value);
+    let in_form = |bytes: &[u8]| url::form_urlencoded::byte_serialize(bytes).collect::<String>();
+    let json = serde_json::json!(value).to_string();
+    let mut forms = vec![
+        value.to_owned(),
+        percent(utf8),
+        percent(&euc_kr),
+        in_form(utf8),
+        in_form(&euc_kr),
+        STANDARD.encode(utf8),
+        STANDARD.encode(&euc_kr),
+        URL_SAFE_NO_PAD.encode(utf8),
+        hex(utf8),
+        hex(&euc_kr),
+        json[1..json.len() - 1].to_owned(),
+        hex(&Sha256::digest(utf8)),
+    ];
+    forms.extend(forms.clone().iter().map(|form| form.to_lowercase()));
+    forms.extend(forms.clone().iter().map(|form| form.to_uppercase()));
+    forms
+}
+
+#[track_caller]
+fn is_clean(sink: &str, text: &str) {
+    for value in [USER, PASS, KEY, SESSION, NONCE] {
+        for form in forms(value) {
+            if let Some(at) = text.find(&form) {
+                let start = text[..at].char_indices().rev().nth(80).map_or(0, |(at, _)| at);
+                let shown: String = text[start..].chars().take(300).collect();
+                panic!("{sink} holds {form:?} (of {value:?}):\n{shown}");
+            }
+        }
+    }
+}
+
+/// Repeats everything it was sent, in every form, in header, body and where it leads.
+fn echo(asked: &Asked) -> Reply {
+    let mut body = format!("<p>rejected {} {:?}</p>", asked.text(), asked.headers);
+    for value in [USER, PASS, KEY, SESSION, NONCE] {
+        body.push_str(&format!("<p>{}</p>", forms(value).join(" | ")));
+    }
+    Reply::html(body)
+        .header("X-Echo", KEY)
+        .header("Set-Cookie", format!("JSESSIONID={SESSION}; Path=/"))
+        .with_status(403)
+}
+
+async fn site() -> Site {
+    Routes::new()
+        .on("GET", "/login", |_| {
+            Reply::html(format!(
+                "<form id=f method=post action=/in><input type=hidden name=nonce value={NONCE}>\
+                 <input name=user><input name=pw></form>"
+            ))
+            .header("Set-Cookie", format!("JSESSIONID={SESSION}; Path=/"))
+            .header("X-Nonce", NONCE)
+        })
+        .on("POST", "/in", echo)
+        .on("GET", "/echo", echo)
+        .on("GET", "/away", |_| Reply::redirect(format!("/echo?token={NONCE}&pw={KEY}")))
+        .on("GET", &format!("/path/{NONCE}"), echo)
+        .on("GET", "/hangs-up", |_| Reply::hang_up())
+        .serve()
+        .await
+}
+
+fn config(site: &Site) -> String {
+    let base = site.url("");
+    let probe = |name: &str, last: &str| {
+        format!(
+            r#"      - name: {name}
+        login:
+          base: {base}
+          excerpt: true
+          headers: {{ X-Api-Key: '${{secret.key}}' }}
+          account: {name}_user
+          steps:
+            - name: page
+              get: /login
+              capture: {{ nonce: {{ header: X-Nonce }}, session: {{ cookie: JSESSIONID }} }}
+{last}
+          finally:
+            - {{ name: out, get: '/path/${{nonce}}' }}
+"#
+        )
+    };
+    let marker = "expect: { css: { 'a[href*=logout]': exists } }";
+    let mut text = format!(
+        "defaults: {{ interval: 1s, timeout: 900ms }}\nsecrets:\n  key: {{ file: key, hosts: \
+         [127.0.0.1] }}\n  pass: {{ file: pass }}\n"
+    );
+    let steps = [
+        (
+            "submit",
+            format!(
+                "            - name: in\n              submit: {{ form: 'form#f', fields: {{ user: \
+             '${{secret.submit_user}}', pw: '${{secret.pass}}' }} }}\n              {marker}"
+            ),
+        ),
+        (
+            "named",
+            format!(
+                "            - name: in\n              post: /in\n              json: {{ u: \
+             '${{secret.named_user}}', p: '${{secret.pass}}', h: '${{secret.pass | sha256}}' }}\n  \
+             \x20           fail_if: [ {{ reason: bad_credentials, body: {{ contains: rejected }} \
+             }} ]\n              {marker}"
+            ),
+        ),
+        (
+            "redirected",
+            format!(
+                "            - name: in\n              get: /away\n              query: {{ p: \
+             '${{secret.pass}}' }}\n              follow: {{ redirects: 5 }}\n              expect: {{ \
+             url: {{ path: /main }}, status: 403 }}"
+            ),
+        ),
+        (
+            "mismatched",
+            format!(
+                "            - name: in\n              get: '/path/${{nonce}}'\n              expect: {{ \
+             status: 403, header: {{ X-Echo: other }}, cookie: {{ JSESSIONID: other }} }}"
+            ),
+        ),
+        (
+            "cut-off",
+            format!(
+                "            - name: in\n              get: /hangs-up\n              query: {{ p: \
+             '${{secret.pass}}', b: '${{secret.pass | base64}}' }}\n              {marker}"
+            ),
+        ),
+    ];
+    for (name, _) in &steps {
+        text.push_str(&format!("  {name}_user: {{ file: user }}\n"));
+    }
+    text.push_str("services:\n  - name: saeol\n    probes:\n");
+    for (name, step) in &steps {
+        text.push_str(&probe(name, step));
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_output_holds_a_secret_in_any_form() {
+    let site = site().await;
+    let state = tempfile::tempdir().unwrap();
+    let setup = Setup::new(&config(&site))
+        .flag("--log.level=trace")
+        .flag("--web.enable-lifecycle")
+        .flag(format!("--state.dir={}", state.path().display()));
+    for (name, value) in [("user", USER), ("pass", PASS), ("key", KEY)] {
+        setup.write(name, value);
+    }
+    let names = ["submit", "named", "redirected", "mismatched", "cut-off"];
+    for arguments in std::iter::once(vec!["check".to_owned()])
+        .chain(names.map(|n| vec!["probe".to_owned(), format!("saeol/{n}")]))
+    {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let output = setup.output(&arguments);
+        let text =
+            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert!(!text.contains("panicked"), "{text}");
+        is_clean(&format!("{arguments:?}"), &text);
+    }
+    let mut daemon = tokio::task::block_in_place(|| setup.start());
+    tokio::task::block_in_place(|| {
+        eventually("every probe has run", || {
+            let text = daemon.metrics();
+            names
+                .iter()
+                .all(|name| {
+                    text.lines().any(|line| {
+                        line.starts_with("bongsu_probe_failure_info")
+                            && line.contains(&format!("probe=\"{name}\""))
+                    })
+                })
+                .then_some(())
+        });
+        let metrics = daemon.metrics();
+        assert!(metrics.contains("bongsu_account_held"), "{metrics}");
+        assert!(metrics.contains("step=\"in\""), "{metrics}");
+        is_clean("/metrics", &metrics);
+        is_clean("/", &daemon.get("/").text());
+        is_clean("/api/v1/status", &daemon.get("/api/v1/status").text());
+        for name in names {
+            let page = daemon.get(&format!("/probes/saeol/{name}"));
+            assert_eq!(page.status, 200);
+            is_clean(name, &page.text());
+        }
+        let held = daemon.post("/-/resume?account=named_user");
+        assert_eq!((held.status, held.text().as_str()), (200, "resumed 1\n"));
+        assert_eq!(daemon.post("/-/resume?account=nobody").status, 404);
+        // A configuration error quotes the file and not what its secrets hold.
+        daemon.setup.write("bongsu.yml", format!("{}x: y\n", config(&site)));
+        let refused = daemon.post("/-/reload").text();
+        assert!(refused.contains("unknown key"), "{refused}");
+        is_clean("a refused reload", &refused);
+        daemon.setup.write("bongsu.yml", config(&site));
+        fs::remove_file(daemon.setup.path().join("pass")).unwrap();
+        is_clean("a missing secret", &daemon.post("/-/reload").text());
+        assert!(daemon.stop().success());
+    });
+    let log = daemon.log();
+    assert!(log.contains("TRACE") || log.contains("level=trace"), "no trace lines:\n{log}");
+    is_clean("the log", &log);
+    is_clean_below(state.path());
+}
+
+fn is_clean_below(directory: &Path) {
+    let mut files = 0;
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{} can be read by others", path.display());
+        is_clean(&path.display().to_string(), &fs::read_to_string(&path).unwrap());
+        files += 1;
+    }
+    assert!(files > 0, "nothing was kept in the state directory");
+}

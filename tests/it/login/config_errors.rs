@@ -1,0 +1,260 @@
+//! Flows that are refused. Each message says where and which step, and what to write instead.
+
+use std::fs;
+
+use super::flow::Flow;
+
+/// Asserts that a flow is refused with these complaints and no others, in the file's order.
+#[track_caller]
+fn refused(login: &str, expected: &[&str]) {
+    let error = Flow::refused(login);
+    let lines: Vec<&str> = error.lines().skip(1).map(str::trim).collect();
+    let complaints: Vec<String> = lines
+        .iter()
+        .map(|line| {
+            let (place, rest) = line.split_once("  ").unwrap_or_else(|| panic!("{error}"));
+            assert!(place.contains(':'), "no line and column: {line}");
+            rest.trim().replace("services[1].probes[0].login.", "").to_owned()
+        })
+        .collect();
+    assert_eq!(complaints, expected, "\n{error}");
+}
+
+/// A flow of these steps at one host.
+fn steps(steps: &[&str]) -> String {
+    let steps: String = steps.iter().map(|step| format!("  - {step}\n")).collect();
+    format!("base: https://a.go.kr\nsteps:\n{steps}")
+}
+
+const MARKER: &str = "expect: { css: { 'a[href*=logout]': exists } }";
+
+/// Rule 1.
+#[test]
+fn a_step_has_exactly_one_action() {
+    refused(
+        &steps(&["{ name: one, get: /, post: / }", "{ name: two }"]),
+        &[
+            "steps[0].post: a step has exactly one action, one of get, post, put, delete, head, \
+             submit, sign, wait; get and post are here (probe login, step one)",
+            "steps[1]: a step has exactly one action, one of get, post, put, delete, head, submit, \
+             sign, wait; none is here (probe login, step two)",
+        ],
+    );
+}
+
+/// Rule 2.
+#[test]
+fn an_unknown_name_has_a_suggestion() {
+    refused(
+        &steps(&[
+            "{ name: one, get: /, capture: { token: { css: b } } }",
+            "{ name: two, get: '/?t=${tokn}' }",
+            "{ name: three, post: /, body: '${secret.pas} ${identity.officer.serial}' }",
+            "{ name: four, post: /, body: '${secret.pass | totpp}' }",
+            "{ name: five, post: /, body: '${token | totp}' }",
+            "{ name: six, post: /, body: '${token | date:}' }",
+        ]),
+        &[
+            "steps[1].get: nothing is called \"${tokn}\"; did you mean \"token\"? (probe login, \
+             step two)",
+            "steps[2].body: no secret named \"pas\" under secrets; did you mean \"pass\"? (probe \
+             login, step three)",
+            "steps[3].body: there is no pipe \"totpp\"; did you mean \"totp\"? (probe login, step \
+             four)",
+            "steps[4].body: totp stands directly behind a secret: ${secret.NAME | totp} (probe \
+             login, step five)",
+            "steps[5].body: there is no pipe \"date:\"; known here: totp, sha256, hex, base64, \
+             base64_decode, base64url, urlencode, date:FORMAT, uuid (probe login, step six)",
+        ],
+    );
+}
+
+/// Rule 2.
+#[test]
+fn a_capture_has_a_value_only_after_its_step() {
+    refused(
+        &steps(&[
+            "{ name: one, get: '/?t=${token}' }",
+            "{ name: two, get: /, capture: { token: { css: b } } }",
+        ]),
+        &[
+            "steps[0].get: \"token\" is captured by step two, which has not been done at this point; \
+           only captures of earlier steps have a value (probe login, step one)",
+        ],
+    );
+}
+
+/// Rule 11: the login page itself answers 200.
+#[test]
+fn a_login_without_a_positive_marker_is_refused() {
+    let without = [
+        "{ name: in, post: /, form: { p: '${secret.pass}' } }",
+        "{ name: in, post: /, form: { p: '${secret.pass}' }, expect: { status: 200 } }",
+        "{ name: in, post: /, form: { p: '${secret.pass}' }, expect: { css: { '#error': absent } } }",
+    ];
+    for step in without {
+        refused(
+            &steps(&[&format!("{{ name: before, get: /, {MARKER} }}"), step]),
+            &["steps[1]: nothing from step in on shows that the login worked, and the login page \
+               itself answers 200; expect what only a logged-in user sees, such as css: { \
+               'a[href*=logout]': exists } (probe login)"],
+        );
+    }
+    Flow::new(&steps(&[
+        "{ name: in, post: /, form: { p: '${secret.pass}' } }",
+        &format!("{{ name: main, get: /, {MARKER} }}"),
+    ]));
+}
+
+#[test]
+fn selectors_patterns_and_paths_are_checked_at_load() {
+    refused(
+        &steps(&[
+            "{ name: one, get: /, expect: { css: { 'form#': exists } } }",
+            "{ name: two, submit: { form: 'form[' } }",
+            "{ name: three, get: /, capture: { a: { regex: '(' }, b: { json: 'x' } } }",
+        ]),
+        &[
+            "steps[0].expect.css[\"form#\"]: not a CSS selector; write it as in a style sheet, such \
+             as form#login or a[href*=logout] (probe login, step one)",
+            "steps[1].submit.form: not a CSS selector; write it as in a style sheet, such as \
+             form#login or a[href*=logout] (probe login, step two)",
+            "steps[2].capture.a.regex: not a regular expression: error: unclosed group (probe \
+             login, step three)",
+            "steps[2].capture.b.json: not a JSONPath (RFC 9535), such as $.status: expected JSON \
+             Path to start with `$` (probe login, step three)",
+        ],
+    );
+}
+
+/// Rule 6.
+#[test]
+fn a_capture_has_exactly_one_source() {
+    refused(
+        &steps(&["{ name: one, get: /, capture: { a: { css: b, json: $.a }, b: {}, c: { css: b, \
+             atrr: x }, site: { css: b } } }"]),
+        &[
+            "steps[0].capture.a: a capture has exactly one source, one of css, json, header, cookie, \
+             regex, url_query (probe login, step one)",
+            "steps[0].capture.b: a capture has exactly one source, one of css, json, header, cookie, \
+             regex, url_query (probe login, step one)",
+            "steps[0].capture.c.atrr: unknown key; did you mean \"attr\"? (probe login, step one)",
+            "steps[0].capture.site: \"site\" has a meaning already; choose another name (probe \
+             login, step one)",
+        ],
+    );
+}
+
+#[test]
+fn steps_that_cannot_fit_the_timeout_are_refused() {
+    let error = Flow::refused(&format!(
+        "{}finally:\n  - {{ name: out, get: /logout }}\n",
+        steps(&["{ name: one, wait: 9s }", "{ name: two, wait: 8s }"])
+    ));
+    assert!(
+        error.contains(
+            "services[1].probes[0].login.steps: the steps wait 17s and 5s is kept for finally, \
+             which does not fit the timeout of 20s"
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn conditions_names_components_and_urls_are_checked() {
+    refused(
+        &format!(
+            "steps:\n  - {{ name: one, get: /x }}\n  - {{ name: two, get: 'https://a.go.kr/', if: \
+             one.ok, component: gpkl }}\n  - {{ name: two, get: 'https://a.go.kr/', component: \
+             bongsu }}\n  - {{ name: pin, get: 'https://a.go.kr/?p=${{secret.pass}}', {MARKER} }}\n\
+             finally:\n  - {{ name: out, if: onne.ok, get: 'https://a.go.kr/' }}\n  - {{ name: \
+             out2, if: one, get: 'https://a.go.kr/' }}\n"
+        ),
+        &[
+            "steps[0].get: a relative URL needs base; write base beside steps, or the whole URL \
+             (probe login, step one)",
+            "steps[1].if: only steps of finally have a condition (probe login, step two)",
+            "steps[1].component: no service named \"gpkl\"; did you mean \"gpki\"? (probe login, \
+             step two)",
+            "steps[2].component: \"bongsu\" is for steps that ask nobody: sign and wait (probe \
+             login, step two)",
+            "steps[3].get: a secret cannot stand in a URL, which is shown; write it under query \
+             (probe login, step pin)",
+            "finally[0].if: no step is called \"onne\" (probe login, step out)",
+            "finally[1].if: write the name of a step with .ok or .sent, such as submit.sent (probe \
+             login, step out2)",
+        ],
+    );
+}
+
+#[test]
+fn a_name_is_used_once_and_what_means_nothing_is_refused() {
+    refused(
+        &steps(&[
+            "{ name: one, get: /, body: x }",
+            "{ name: one, wait: 1s, expect: { status: 200 } }",
+            "{ name: three, submit: { form: form }, form: { a: b } }",
+        ]),
+        &[
+            "steps[0].get: get sends no body; write post, or query in its place (probe login, step \
+             one)",
+            "steps[1].name: another step is called \"one\" already (probe login, step one)",
+            "steps[1].expect: means nothing beside wait; remove it (probe login, step one)",
+            "steps[2].form: means nothing beside submit, which sends the form of the page before; \
+             remove it (probe login, step three)",
+        ],
+    );
+}
+
+/// The certificate example of the specification, with its `sign` step: the one complaint is clear.
+#[test]
+fn signing_says_that_it_is_not_there_yet() {
+    let directory = tempfile::tempdir().unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let cert = rcgen::CertificateParams::new(vec!["officer".into()]).unwrap();
+    let cert = cert.self_signed(&key).unwrap();
+    let place = |name: &str| directory.path().join(name).display().to_string();
+    fs::write(place("signCert.der"), cert.der()).unwrap();
+    fs::write(place("signPri.key"), key.serialize_der()).unwrap();
+    fs::write(place("mtls.pem"), cert.pem()).unwrap();
+    fs::write(place("mtls.key"), key.serialize_pem()).unwrap();
+    let example = format!(
+        r#"identities:
+  officer: {{ cert: {}, key: {}, password: {{ file: {} }} }}
+  device:  {{ cert: {}, key: {} }}
+client_cert: device
+steps:
+  - name: challenge
+    component: gpki
+    post: https://auth.example.go.kr/gpki/challenge
+    json: {{ serial: '${{identity.officer.serial}}' }}
+    capture: {{ nonce: {{ json: $.challenge, secret: true }}, tx: {{ json: $.txId }} }}
+  - name: sign
+    component: bongsu
+    sign: {{ with: officer, data: '${{nonce | base64_decode}}', format: cms, detached: false, digest: sha256,
+            signed_attributes: false, encode: base64, as: signed }}
+  - name: verify
+    component: gpki
+    post: https://auth.example.go.kr/gpki/verify
+    form: {{ txId: '${{tx}}', signedData: '${{signed}}' }}
+    fail_if: [ {{ reason: cert_rejected, body: {{ matches: '폐기|revoked|유효기간' }} }},
+               {{ reason: pki_backend,   body: {{ matches: 'OCSP|CRL|LDAP|검증서버' }} }} ]
+    expect: {{ cookie: {{ SESSION: exists }} }}
+"#,
+        place("signCert.der"),
+        place("signPri.key"),
+        place("signPri.key"),
+        place("mtls.pem"),
+        place("mtls.key"),
+    );
+    refused(
+        &example,
+        &["steps[1].sign: signing with a certificate is not built into this version yet (probe \
+           login, step sign)"],
+    );
+    // The rest of the example is understood.
+    let from = example.find("  - name: sign\n").unwrap();
+    let to = example.find("  - name: verify\n").unwrap();
+    let without = format!("{}{}", &example[..from], example[to..].replace("${signed}", "${nonce}"));
+    Flow::new(&without);
+}

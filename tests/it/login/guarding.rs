@@ -1,0 +1,171 @@
+//! The account guard with real logins: a wrong password is tried once, whatever happens after.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use bongsu::outcome::{Reason, Verdict};
+use bongsu::probe::login::accounts::Accounts;
+
+use super::flow::{Flow, PASS};
+use super::saeol::{self, Mood};
+use super::site::{Reply, Routes};
+
+/// Of the flow.
+const INTERVAL: Duration = Duration::from_secs(180);
+
+#[tokio::test]
+async fn a_held_account_runs_the_anonymous_steps_only_until_its_secret_changes() {
+    let (site, state) = saeol::start().await;
+    let flow = Flow::new(&saeol::flow(&site));
+    flow.write("pass", "wrong-password");
+    assert_eq!(flow.fail().await, ("submit".into(), Reason::BadCredentials));
+    for _ in 0..3 {
+        let outcome = flow.run().await;
+        assert_eq!(outcome.verdict(), Verdict::Unknown);
+        assert_eq!(outcome.result.err().unwrap().reason, Reason::AccountHeld);
+    }
+    assert_eq!(*state.strikes.lock().unwrap(), 1);
+    // Once more by the logout of the first run, which leads there.
+    assert_eq!(site.of("GET", "/login.do").len(), 5);
+    assert_eq!(site.of("POST", "/login.do").len(), 1);
+    assert_eq!(flow.net.accounts.holds(), [("user".into(), site.host(), true)]);
+    flow.write("pass", PASS);
+    flow.succeed().await;
+    assert_eq!(flow.net.accounts.holds(), [("user".into(), site.host(), false)]);
+}
+
+#[tokio::test]
+async fn an_operator_releases_a_held_account() {
+    let (site, state) = saeol::start().await;
+    let flow = Flow::new(&saeol::flow(&site));
+    *state.password.lock().unwrap() = Some("changed-at-the-server".into());
+    assert_eq!(flow.fail().await.1, Reason::BadCredentials);
+    assert_eq!(flow.fail().await.1, Reason::AccountHeld);
+    *state.password.lock().unwrap() = None;
+    assert_eq!(flow.fail().await.1, Reason::AccountHeld);
+    assert_eq!(flow.net.accounts.resume(Some("user")), 1);
+    flow.succeed().await;
+}
+
+/// An outage of the sign-in neither holds the account nor is it hidden by the guard.
+#[tokio::test]
+async fn an_outage_never_holds_and_never_slows() {
+    let (site, state) = saeol::start().await;
+    let flow = Flow::new(&saeol::flow(&site));
+    state.be(Mood::Broken);
+    for _ in 0..10 {
+        assert_eq!(flow.fail().await, ("submit".into(), Reason::HttpStatus));
+    }
+    assert_eq!(site.of("POST", "/login.do").len(), 10);
+    state.be(Mood::Well);
+    flow.succeed().await;
+}
+
+static NOW: AtomicU64 = AtomicU64::new(1_700_000_000);
+
+fn clock() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(NOW.load(Ordering::SeqCst))
+}
+
+/// A day at the configured interval; three vantages that do not know of each other; each is
+/// restarted twice; the lock never forgets.
+#[tokio::test]
+async fn a_day_with_a_wrong_password_on_three_vantages_does_not_lock_the_account() {
+    let (site, state) = saeol::start().await;
+    let yaml = saeol::flow(&site);
+    let directories: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
+    let start = |vantage: usize| {
+        let accounts = Accounts::open(directories[vantage].path()).unwrap().with_clock(clock);
+        let flow = Flow::with_accounts(Duration::from_secs(20), &yaml, accounts);
+        flow.write("pass", "wrong-password");
+        flow
+    };
+    let mut vantages: Vec<Flow> = (0..3).map(start).collect();
+    let runs = Duration::from_secs(24 * 3600).as_secs() / INTERVAL.as_secs();
+    for run in 0..runs {
+        for (vantage, flow) in vantages.iter_mut().enumerate() {
+            if run == runs / 3 || run == 2 * runs / 3 {
+                *flow = start(vantage);
+            }
+            let outcome = flow.run().await;
+            assert_eq!(outcome.verdict(), Verdict::Unknown, "run {run} of vantage {vantage}");
+        }
+        NOW.fetch_add(INTERVAL.as_secs(), Ordering::SeqCst);
+    }
+    assert_eq!(*state.strikes.lock().unwrap(), 3);
+    assert!(!state.is_locked());
+    // The password is put right: no restart is needed.
+    for flow in &vantages {
+        flow.write("pass", PASS);
+        flow.succeed().await;
+    }
+}
+
+static LATER: AtomicU64 = AtomicU64::new(1_700_000_000);
+
+fn later() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(LATER.load(Ordering::SeqCst))
+}
+
+/// A rejection that nobody explains may be the outage: `down` all the time, but asked less often.
+#[tokio::test]
+async fn an_unexplained_rejection_stays_down_while_attempts_slow_down() {
+    let (site, state) = saeol::start().await;
+    state.be(Mood::Silent);
+    let accounts = Accounts::default().with_clock(later);
+    let flow = Flow::with_accounts(Duration::from_secs(20), &saeol::flow(&site), accounts);
+    for run in 0..20 {
+        let outcome = flow.run().await;
+        assert_eq!(outcome.verdict(), Verdict::Down, "run {run}");
+        let failure = outcome.result.err().unwrap();
+        assert_eq!(failure.reason, Reason::NotLoggedIn, "run {run}");
+        assert_eq!(&*failure.step.unwrap().name, "submit", "run {run}");
+        LATER.fetch_add(INTERVAL.as_secs(), Ordering::SeqCst);
+    }
+    // An hour at one attempt each 15 minutes.
+    assert_eq!(site.of("POST", "/login.do").len(), 4);
+    state.be(Mood::Well);
+    LATER.fetch_add(900, Ordering::SeqCst);
+    flow.succeed().await;
+}
+
+#[tokio::test]
+async fn two_runs_of_one_account_take_turns() {
+    let (site, state) = saeol::start().await;
+    let flow = Flow::new(&saeol::flow(&site));
+    let (one, two) = tokio::join!(flow.run(), flow.run());
+    assert!(one.result.is_ok() && two.result.is_ok());
+    let lines = site.lines();
+    let of = |line: &str| -> Vec<usize> {
+        lines.iter().enumerate().filter(|(_, l)| *l == line).map(|(at, _)| at).collect()
+    };
+    let (logins, logouts) = (of("POST /login.do"), of("GET /logout.do"));
+    assert!(logins[0] < logouts[0] && logouts[0] < logins[1], "{lines:?}");
+    assert_eq!(state.open(), 0);
+}
+
+/// A code is used once: the second run waits for the next time-step, or says that it cannot.
+#[tokio::test]
+async fn a_one_time_code_is_not_sent_twice() {
+    let site = Routes::new().on("POST", "/otp", |_| Reply::html("welcome")).serve().await;
+    let yaml = format!(
+        "base: {}\nsteps:\n  - {{ name: otp, post: /otp, form: {{ otp: '${{secret.otp | totp}}' \
+         }}, expect: {{ body: {{ contains: welcome }} }} }}\n",
+        site.url("")
+    );
+    fn fixed() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(59)
+    }
+    let accounts = Accounts::default().with_clock(fixed);
+    let flow = Flow::with_accounts(Duration::from_millis(900), &yaml, accounts);
+    flow.succeed().await;
+    // RFC 6238, appendix B, cut to six digits.
+    assert_eq!(site.asked()[0].field("otp").as_deref(), Some("287082"));
+    assert_eq!(flow.fail().await, ("otp".into(), Reason::Internal));
+    assert_eq!(site.lines().len(), 1);
+
+    let flow = Flow::new(&yaml);
+    flow.net.clock_skew_from(|| Some(-16.0));
+    assert_eq!(flow.fail().await, ("otp".into(), Reason::Internal));
+    assert_eq!(site.lines().len(), 1);
+}

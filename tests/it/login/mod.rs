@@ -1,0 +1,15 @@
+//! Login flows, on sites that each test makes and on software that no one here wrote.
+
+mod basics;
+mod canary;
+mod config_errors;
+mod flow;
+mod following;
+mod guarding;
+mod lab;
+mod rules;
+mod saeol;
+mod secrets;
+mod sessions;
+mod site;
+mod third_party;

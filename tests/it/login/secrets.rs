@@ -1,0 +1,116 @@
+//! Rule 10: secrets stay with their hosts.
+
+use std::fs;
+use std::net::IpAddr;
+
+use bongsu::outcome::Reason;
+
+use super::flow::{Flow, PASS};
+use super::site::{Reply, Routes};
+
+const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 2));
+
+/// The form was changed to send the password to somebody else.
+#[tokio::test]
+async fn a_form_that_leads_elsewhere_gets_no_secret() {
+    let thief = Routes::new().on("POST", "/in", |_| Reply::html("ok")).serve_at(OTHER, None).await;
+    let action = thief.url("/in");
+    let site = Routes::new()
+        .on("GET", "/login", move |_| {
+            Reply::html(format!("<form method=post action='{action}'><input name=pw></form>"))
+        })
+        .serve()
+        .await;
+    let flow = Flow::new(&format!(
+        "base: {}\nsteps:\n  - {{ name: page, get: /login }}\n  - name: in\n    submit: {{ form: \
+         form, fields: {{ pw: '${{secret.pass}}' }} }}\n    expect: {{ body: {{ contains: ok }} \
+         }}\n",
+        site.url("")
+    ));
+    assert_eq!(flow.fail().await, ("in".into(), Reason::SecretHost));
+    assert_eq!(thief.lines(), Vec::<String>::new());
+}
+
+/// An open redirect with 307 asks for the body again.
+#[tokio::test]
+async fn a_redirect_that_repeats_the_body_elsewhere_gets_no_secret() {
+    let thief = Routes::new().on("POST", "/in", |_| Reply::html("ok")).serve_at(OTHER, None).await;
+    let to = thief.url("/in");
+    let site = Routes::new()
+        .on("POST", "/in", move |_| Reply::redirect(to.clone()).with_status(307))
+        .serve()
+        .await;
+    let flow = Flow::new(&format!(
+        "base: {}\nsteps:\n  - name: in\n    post: /in\n    headers: {{ X-Key: '${{secret.user}}' \
+         }}\n    form: {{ pw: '${{secret.pass}}' }}\n    expect: {{ body: {{ contains: ok }} }}\n",
+        site.url("")
+    ));
+    assert_eq!(flow.fail().await, ("in".into(), Reason::SecretHost));
+    assert_eq!(thief.lines(), Vec::<String>::new());
+}
+
+/// Headers with a secret do not travel with a redirect either.
+#[tokio::test]
+async fn a_header_with_a_secret_stays_with_its_host() {
+    let other = Routes::new().on("GET", "/end", |_| Reply::html("ok")).serve_at(OTHER, None).await;
+    let to = other.url("/end");
+    let site = Routes::new().on("GET", "/go", move |_| Reply::redirect(to.clone())).serve().await;
+    let flow = Flow::new(&format!(
+        "base: {}\nheaders: {{ X-Key: '${{secret.pass}}' }}\nsteps:\n  - name: go\n    get: /go\n\
+         \x20   expect: {{ body: {{ contains: ok }} }}\n",
+        site.url("")
+    ));
+    flow.succeed().await;
+    assert!(site.asked()[0].header("x-key").is_some());
+    assert_eq!(other.asked()[0].header("x-key"), None);
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_read_is_secret_missing_and_nothing_is_sent() {
+    let site = Routes::new().on("POST", "/in", |_| Reply::html("ok")).serve().await;
+    let flow = Flow::new(&format!(
+        "base: {}\nsteps:\n  - {{ name: in, post: /in, form: {{ pw: '${{secret.pass}}' }}, expect: \
+         {{ body: {{ contains: ok }} }} }}\n",
+        site.url("")
+    ));
+    fs::remove_file(flow.directory.path().join("pass")).unwrap();
+    assert_eq!(flow.fail().await, ("in".into(), Reason::SecretMissing));
+    assert_eq!(site.lines(), Vec::<String>::new());
+}
+
+/// A page that repeats everything it was sent, in every form, and fails.
+#[tokio::test]
+async fn an_excerpt_and_the_details_hold_no_secret_in_any_form() {
+    let site = Routes::new()
+        .on("POST", "/in", |asked| {
+            use base64::Engine;
+            let base64 = base64::engine::general_purpose::STANDARD.encode(PASS);
+            let hex: String = PASS.bytes().map(|byte| format!("{byte:02x}")).collect();
+            Reply::html(format!(
+                "<p>{PASS} {} {base64} {hex} {}</p>",
+                asked.text(),
+                serde_json::json!(PASS)
+            ))
+            .with_status(403)
+        })
+        .serve()
+        .await;
+    let flow = Flow::new(&format!(
+        "base: {}\nexcerpt: true\nsteps:\n  - {{ name: in, post: /in, form: {{ pw: \
+         '${{secret.pass}}' }}, expect: {{ body: {{ contains: ok }} }} }}\n",
+        site.url("")
+    ));
+    let outcome = flow.run().await;
+    let excerpt = outcome.facts.excerpt.clone().unwrap();
+    assert!(excerpt.contains(bongsu::redact::MASK), "{excerpt}");
+    let shown = format!("{outcome:?} {excerpt}");
+    for form in ["w0rd", "w0RD", "77307264", "dzByZ"] {
+        assert!(!shown.contains(form), "{form} in {shown}");
+    }
+    let quiet = Flow::new(&format!(
+        "base: {}\nsteps:\n  - {{ name: in, post: /in, form: {{ pw: '${{secret.pass}}' }}, expect: \
+         {{ body: {{ contains: ok }} }} }}\n",
+        site.url("")
+    ));
+    assert_eq!(quiet.run().await.facts.excerpt, None);
+}

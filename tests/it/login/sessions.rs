@@ -1,0 +1,99 @@
+//! Sessions do not pile up: whatever ends a run, it signs out.
+
+use std::time::Duration;
+
+use bongsu::outcome::Reason;
+use tokio_util::sync::CancellationToken;
+
+use super::flow::Flow;
+use super::saeol::{self, Mood};
+use super::site::{Reply, Routes};
+
+/// Runs that go well, that fail behind the login, that run into their timeout, and that are
+/// stopped by the end of the daemon.
+const RUNS: usize = 1000;
+
+#[tokio::test]
+async fn after_a_thousand_runs_of_every_kind_no_session_is_open() {
+    let (site, state) = saeol::start().await;
+    let good = Flow::new(&saeol::flow(&site));
+    let fails = Flow::new(&saeol::flow(&site).replace("a[href*=logout]", "a[href*=never]"));
+    let stalls = Flow::within(
+        Duration::from_millis(400),
+        &saeol::flow(&site)
+            .replace("  - name: main\n", "  - { name: late, get: /late.do }\n  - name: main\n"),
+    );
+    let mut logins = 0;
+    for run in 0..RUNS {
+        match run % 20 {
+            0 => {
+                // The time runs out on a page behind the login.
+                let waits = saeol::routes(&state)
+                    .on("GET", "/late.do", |_| Reply::html("x").after(Duration::from_secs(60)));
+                if run % 200 == 0 {
+                    let slow = waits.serve().await;
+                    let flow = saeol::flow(&slow).replace(
+                        "  - name: main\n",
+                        "  - { name: late, get: /late.do }\n  - name: main\n",
+                    );
+                    let flow = Flow::within(Duration::from_millis(400), &flow);
+                    assert_eq!(flow.fail().await, ("late".into(), Reason::ResponseTimeout));
+                } else {
+                    assert_eq!(stalls.fail().await, ("late".into(), Reason::HttpStatus));
+                }
+            }
+            1 | 2 => {
+                assert_eq!(fails.fail().await.0, "main");
+            }
+            3 => {
+                let stop = CancellationToken::new();
+                stop.cancel();
+                let outcome = good.run_until(&stop).await;
+                assert_eq!(outcome.result.err().unwrap().reason, Reason::Internal);
+                continue;
+            }
+            _ => drop(good.succeed().await),
+        }
+        logins += 1;
+    }
+    assert_eq!(*state.logins.lock().unwrap(), logins);
+    assert_eq!(state.open(), 0);
+}
+
+/// The daemon's end comes while the page behind the login is awaited.
+#[tokio::test]
+async fn a_run_that_is_stopped_in_the_middle_signs_out() {
+    let state = std::sync::Arc::default();
+    let (reached, mut is_there) = tokio::sync::mpsc::channel(1);
+    let site = saeol::routes(&state)
+        .on("GET", "/late.do", move |_| {
+            let _ = reached.try_send(());
+            Reply::html("x").after(Duration::from_secs(60))
+        })
+        .serve()
+        .await;
+    let flow = saeol::flow(&site)
+        .replace("  - name: main\n", "  - { name: late, get: /late.do }\n  - name: main\n");
+    let flow = Flow::new(&flow);
+    let stop = CancellationToken::new();
+    let stopping = async {
+        is_there.recv().await;
+        assert_eq!(state.open(), 1);
+        stop.cancel();
+    };
+    let (outcome, ()) = tokio::join!(flow.run_until(&stop), stopping);
+    let failure = outcome.result.err().unwrap();
+    assert_eq!((failure.reason, &*failure.step.unwrap().name), (Reason::Internal, "late"));
+    assert_eq!(outcome.facts.warnings, []);
+    assert_eq!(state.open(), 0);
+}
+
+/// The answer to the login itself is lost: `finally` is done all the same.
+#[tokio::test]
+async fn a_login_whose_answer_is_lost_is_signed_out_too() {
+    let (site, state) = saeol::start().await;
+    state.be(Mood::Stalled);
+    let flow = Flow::within(Duration::from_millis(800), &saeol::flow(&site));
+    assert_eq!(flow.fail().await, ("submit".into(), Reason::ResponseTimeout));
+    assert_eq!(site.of("GET", "/logout.do").len(), 1);
+}
