@@ -92,17 +92,21 @@ fn black_hole(span: Duration) {
     ]);
 }
 
-/// A network of its own, in which 10.99.0.0/16 swallows everything: a dummy device drops what is
-/// sent to it, and nobody ever answers.
+/// A network of its own, in which 10.99.0.0/16 swallows everything: the addresses are local, and
+/// what arrives at them is dropped without a word.
+const BLACK_HOLE: &str = "ip link set lo up && ip route add local 10.99.0.0/16 dev lo \
+    && nft add table inet hole \
+    && nft 'add chain inet hole in { type filter hook input priority 0; }' \
+    && nft add rule inet hole in ip daddr 10.99.0.0/16 drop";
+
 fn enter_namespace(seconds: u64) {
     let own = std::env::current_exe().unwrap();
-    let script = format!(
-        "ip link set lo up && ip link add hole type dummy && ip addr add 10.99.255.1/16 dev hole \
-         && ip link set hole up && exec {} blackhole-inside {seconds}",
-        own.display()
-    );
+    let script = format!("{BLACK_HOLE} && exec {} blackhole-inside {seconds}", own.display());
     let status = Command::new("unshare").args(["--net", "sh", "-c", &script]).status().unwrap();
-    assert!(status.success(), "needs root and the ip command (apt: iproute2)");
+    assert!(
+        status.success(),
+        "a budget was missed; or root, ip or nft is (apt: iproute2, nftables)"
+    );
 }
 
 fn head(estate: &Estate, schedule: &str) -> String {
