@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules by layer, lowest first. A module imports from its own layer and from lower ones.
 const LAYERS: &[&[&str]] = &[
-    &["build_info", "secret", "outcome", "cert", "cli"],
+    &["build_info", "secret", "redact", "outcome", "cert", "cli"],
     &["config"],
     &["vault", "net", "probe"],
     &["limits", "scheduler", "controls", "maintenance", "tally", "board", "metrics", "journal"],
@@ -129,11 +129,20 @@ fn the_environment_is_read_by_the_command_line_and_for_secrets() {
     }
 }
 
+/// A result is never logged by the probe that found it. `tracing::error!` is for faults of the
+/// daemon itself, such as a state directory that cannot be written.
 #[test]
 fn probes_see_no_registry_scheduler_or_board() {
     for source in sources().iter().filter(|source| source.module == "probe") {
         for line in code(source) {
-            for forbidden in ["crate::scheduler", "crate::metrics", "crate::board", "tracing::"] {
+            for forbidden in [
+                "crate::scheduler",
+                "crate::metrics",
+                "crate::board",
+                "tracing::info",
+                "tracing::warn",
+                "tracing::debug",
+            ] {
                 assert!(!line.contains(forbidden), "{}: {line}", source.path.display());
             }
         }
