@@ -184,6 +184,21 @@ fn ctrl_c_ends_everything_within_a_second_and_leaves_what_was_announced() {
 }
 
 #[test]
+fn a_hangup_reloads_the_written_configuration() {
+    let lab = Lab::start(&[]);
+    eventually("probing", || (lab.green() > 0).then_some(()));
+    let file = lab.files().into_iter().find(|file| file.ends_with("bongsu.yml")).unwrap();
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("name: disclosure", "name: renamed")).unwrap();
+    kill_process(Pid::from_child(&lab.child), Signal::HUP).unwrap();
+    eventually("the renamed service", || {
+        let status = lab.status().to_string();
+        (status.contains("\"renamed\"") && !status.contains("\"name\":\"disclosure\""))
+            .then_some(())
+    });
+}
+
+#[test]
 fn a_replay_breaks_and_mends_in_front_of_everybody() {
     let drill = concat!(env!("CARGO_MANIFEST_DIR"), "/config/lab/notice-page.yml");
     let mut lab = Lab::start(&["--replay", drill, "--speed", "100000"]);
