@@ -24,8 +24,7 @@ use crate::signals::{Signal, Signals};
 
 /// The daemon's documented port.
 const DAEMON_PORT: u16 = 10_915;
-/// Ports tried for the daemon: from its own to the one before the control page's is none, so it
-/// goes on above the systems'.
+/// Ports tried after the daemon's own: the control page and the systems have those between.
 const DAEMON_PORTS_ABOVE: std::ops::Range<u16> = 10_940..11_140;
 /// Probes that run when Ctrl-C comes get this long: everything ends within a second.
 const PROBE_GRACE: Duration = Duration::from_millis(300);
@@ -201,7 +200,8 @@ async fn play(drill: Option<(Drill, f64)>, world: Arc<World>) {
     let terminal = io::stdout().is_terminal();
     let tell = |told: Told<'_>| match told {
         Told::Event(event) => say(&event_line(&drill, event, terminal)),
-        Told::Clock(now) if terminal => say(&format!("\r\x1b[K{}", drill.clock(now))),
+        // The cursor goes back to the start, so that a log line does not hang behind the clock.
+        Told::Clock(now) if terminal => say(&format!("\x1b[K{}\r", drill.clock(now))),
         Told::Clock(_) => {}
     };
     replay::play(Arc::clone(&drill), speed, &world, tell).await;
@@ -209,7 +209,7 @@ async fn play(drill: Option<(Drill, f64)>, world: Arc<World>) {
 }
 
 fn event_line(drill: &Drill, event: &Event, terminal: bool) -> String {
-    let clear = if terminal { "\r\x1b[K" } else { "" };
+    let clear = if terminal { "\x1b[K" } else { "" };
     let mut line = format!("{clear}{}  {}\n", drill.clock(event.at), event.note.ko);
     line.push_str(&format!("{:25}{}\n", "", event.note.en));
     for change in &event.changes {
