@@ -181,6 +181,8 @@ pub struct Flags {
 /// `--log.level`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogLevel {
+    /// Every step of every login, too.
+    Trace,
     /// Every result of every probe.
     Debug,
     /// State changes.

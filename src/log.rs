@@ -15,6 +15,7 @@ use crate::cli::{LogFormat, LogLevel};
 /// Starts logging. A second call is without effect.
 pub fn start(level: LogLevel, format: LogFormat) {
     let own = match level {
+        LogLevel::Trace => LevelFilter::TRACE,
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Warn => LevelFilter::WARN,

@@ -51,6 +51,8 @@ impl Redactor {
         let whole = forms.iter().map(|(_, whole)| *whole).collect();
         let built = AhoCorasickBuilder::new()
             .match_kind(MatchKind::LeftmostLongest)
+            // Hex and percent escapes come in both cases, and pages shout.
+            .ascii_case_insensitive(true)
             // Made for one failed run and used once: what counts is that it is made quickly.
             .kind(Some(AhoCorasickKind::NoncontiguousNFA))
             .build(forms.iter().map(|(form, _)| form));
@@ -117,7 +119,6 @@ fn forms_of(value: &str) -> Vec<Vec<u8>> {
     let mut forms = vec![utf8.to_vec(), euc_kr.to_vec()];
     for bytes in [utf8, &euc_kr, &digest] {
         forms.push(hex(bytes).into_bytes());
-        forms.push(hex(bytes).to_ascii_uppercase().into_bytes());
         forms.push(STANDARD.encode(bytes).into_bytes());
         forms.push(STANDARD_NO_PAD.encode(bytes).into_bytes());
         forms.push(URL_SAFE.encode(bytes).into_bytes());
@@ -128,8 +129,6 @@ fn forms_of(value: &str) -> Vec<Vec<u8>> {
         for kept in [&b"-._~"[..], b"-._*", b"-_.!~*'()", b""] {
             for space in ["%20", "+"] {
                 let encoded = percent(bytes, kept, space);
-                forms.push(encoded.to_ascii_lowercase().into_bytes());
-                forms.push(lower_escapes(&encoded).into_bytes());
                 forms.push(encoded.into_bytes());
             }
         }
@@ -180,18 +179,6 @@ fn percent(bytes: &[u8], kept: &[u8], space: &str) -> String {
         }
     }
     text
-}
-
-/// `%EA` to `%ea`, everything else as it is.
-fn lower_escapes(text: &str) -> String {
-    let mut escape = 0;
-    text.chars()
-        .map(|c| {
-            let in_escape = escape > 0;
-            escape = if c == '%' { 2 } else { escape - usize::from(in_escape) };
-            if in_escape { c.to_ascii_lowercase() } else { c }
-        })
-        .collect()
 }
 
 fn json_inner(value: &str) -> String {

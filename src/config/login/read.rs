@@ -1,6 +1,7 @@
 //! The keys of a login flow as a whole.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,10 +77,8 @@ pub(in crate::config) fn login(
     let steps = read_steps(&fields, "steps", &mut scope.clone(), (frame, base.as_ref(), &[]));
     let mut after = scope.clone();
     if let Some(flow) = &mut after.flow {
-        let all = flow.by_step.keys().cloned().collect::<Vec<_>>();
-        let of_steps: BTreeSet<Arc<str>> =
-            steps.iter().flat_map(|step| &step.captures).map(|c| c.name.clone()).collect();
-        flow.captured.extend(all.into_iter().filter(|name| of_steps.contains(&**name)));
+        let steps = fields.at.quietly("steps").map(|at| at.one_or_many()).unwrap_or_default();
+        flow.captured.extend(steps.iter().flat_map(named_values));
     }
     let names: Vec<Arc<str>> = steps.iter().map(|step| step.step.name.clone()).collect();
     let finally = read_steps(&fields, "finally", &mut after, (frame, base.as_ref(), &names));
@@ -204,13 +203,19 @@ fn captures_by_step(fields: &Fields<'_>) -> BTreeMap<String, String> {
     for list in ["steps", "finally"].iter().filter_map(|key| fields.at.quietly(key)) {
         for at in list.one_or_many() {
             let name = at.quietly("name").and_then(|at| at.written()).unwrap_or_default();
-            let captures = at.quietly("capture").map(|at| at.keys()).unwrap_or_default();
-            for capture in captures {
-                by_step.entry(capture.to_owned()).or_insert_with(|| name.clone().into_owned());
+            for capture in named_values(&at) {
+                by_step.entry(capture).or_insert_with(|| name.clone().into_owned());
             }
         }
     }
     by_step
+}
+
+/// What a step will have captured or signed, whether or not it can be read.
+fn named_values(at: &At<'_>) -> Vec<String> {
+    let captures = at.quietly("capture").map(|at| at.keys()).unwrap_or_default();
+    let signed = at.quietly("sign").and_then(|at| at.quietly("as")?.written());
+    captures.into_iter().map(str::to_owned).chain(signed.map(Cow::into_owned)).collect()
 }
 
 /// Reads a list of steps; each may name what those before it captured.
@@ -236,15 +241,17 @@ fn read_steps(
         }
         let place = Place { frame, base, conditions, is_finally: key == "finally" };
         let here: &Scope = scope;
-        let Some(step) = step::step(&item.within(here), &place) else { continue };
+        let step = step::step(&item.within(here), &place);
+        if let Some(flow) = &mut scope.flow {
+            flow.captured.extend(named_values(item));
+        }
+        let here: &Scope = scope;
+        let Some(step) = step else { continue };
         let known = steps.iter().map(|step| &step.step.name).chain(conditions);
         if known.into_iter().any(|name| *name == step.step.name) {
             let at = item.within(here);
             let at = at.quietly("name").unwrap_or_else(|| at.clone());
             at.problem(format!("another step is called \"{}\" already", step.step.name));
-        }
-        if let Some(flow) = &mut scope.flow {
-            flow.captured.extend(step.captures.iter().map(|capture| capture.name.to_string()));
         }
         steps.push(step);
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, sleep};
+use tracing::trace;
 use url::Url;
 
 use crate::config::Target;
@@ -162,6 +163,8 @@ impl<'a> Run<'a> {
             let success = result.is_ok();
             let elapsed = start.elapsed();
             facts.steps.push(StepFacts { step: step.step.clone(), elapsed, success });
+            let reached = self.done.get(&step.step.name);
+            trace!(step = %step.step.name, ?elapsed, success, ?reached, "login step");
             result.map_err(|stumble| Stumble {
                 failure: Failure {
                     step: stumble.failure.step.or_else(|| Some(step.step.clone())),

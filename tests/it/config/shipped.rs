@@ -42,6 +42,7 @@ fn the_example_holds_every_option_and_is_valid() {
             "saeol/front@seocho",
             "saeol/front@michuhol",
             "saeol/front@jeju",
+            "documents/login",
             "tax/front"
         ]
     );

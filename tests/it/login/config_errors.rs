@@ -119,10 +119,10 @@ fn selectors_patterns_and_paths_are_checked_at_load() {
              as form#login or a[href*=logout] (probe login, step one)",
             "steps[1].submit.form: not a CSS selector; write it as in a style sheet, such as \
              form#login or a[href*=logout] (probe login, step two)",
-            "steps[2].capture.a.regex: not a regular expression: error: unclosed group (probe \
+            "steps[2].capture.a.regex: not a regular expression: unclosed group (probe \
              login, step three)",
-            "steps[2].capture.b.json: not a JSONPath (RFC 9535), such as $.status: expected JSON \
-             Path to start with `$` (probe login, step three)",
+            "steps[2].capture.b.json: not a JSONPath (RFC 9535), such as $.status: at position 0, \
+             parser error (probe login, step three)",
         ],
     );
 }
@@ -257,4 +257,55 @@ steps:
     let to = example.find("  - name: verify\n").unwrap();
     let without = format!("{}{}", &example[..from], example[to..].replace("${signed}", "${nonce}"));
     Flow::new(&without);
+}
+
+/// The first two examples of the specification, as they are written there.
+#[test]
+fn the_examples_load() {
+    Flow::new(
+        r#"base: https://saeol.example.go.kr
+charset: euc-kr                   # fallback when the page does not say
+headers: { X-Synthetic-Probe: bongsu }
+account: user
+guard: { max_failures: 1, slow_to: 15m }
+steps:
+  - name: login_page
+    component: saeol
+    get: /login.do
+    expect: { status: 200, css: { 'form#loginForm': exists } }
+  - name: submit
+    component: gpki
+    submit:
+      form: form#loginForm
+      fields: { userId: '${secret.user}', userPw: '${secret.pass}' }
+    follow: { redirects: 5 }
+    fail_if:
+      - { reason: bad_credentials, body: { contains: 비밀번호가 일치하지 } }
+      - { reason: account_locked,  body: { contains: 잠긴 계정 } }
+      - { reason: captcha,         css: { 'img#captcha': exists } }
+    expect: { url: { path: /main.do }, cookie: { JSESSIONID: exists } }
+  - name: main
+    component: saeol
+    get: /main.do
+    expect: { css: { 'a[href*=logout]': exists } }
+    warn: { time: { lt: 2s } }
+finally:
+  - name: logout
+    if: submit.sent
+    get: /logout.do
+    expect: { status: [200, 302] }
+"#,
+    );
+    Flow::new(
+        r#"base: https://portal.example.go.kr
+allow_hosts: [portal.example.go.kr, sso.example.go.kr]
+steps:
+  - name: page
+    get: /login
+  - name: otp
+    submit: { form: form, fields: { otp: '${secret.otp | totp}' } }
+    follow: { redirects: 10, auto_submit: 'form[method=post][action*="/callback"]', max_hops: 15 }
+    expect: { url: { host: portal.example.go.kr, path: /main } }
+"#,
+    );
 }

@@ -146,7 +146,7 @@ fn cause(outcome: &Outcome) -> (String, Reason) {
     (step.unwrap_or_default(), failure.reason)
 }
 
-fn django_flow(url: &str, pki: &Pki, otp: &str) -> String {
+fn django_flow(url: &str, pki: &Pki, sign_in: &str) -> String {
     format!(
         r#"base: {url}
 trust: {{ roots: {} }}
@@ -155,12 +155,7 @@ steps:
   - name: login_page
     get: /admin/
     expect: {{ css: {{ '#login-form': exists }} }}
-  - name: submit
-    submit:
-      form: '#login-form'
-      fields: {{ username: '${{secret.user}}', password: '${{secret.pass}}'{otp} }}
-    fail_if: [ {{ reason: bad_credentials, css: {{ .errornote: exists }} }} ]
-    expect: {{ url: {{ path: /admin/ }}, cookie: {{ sessionid: exists }} }}
+{sign_in}
   - name: main
     get: /admin/
     expect: {{ css: {{ '#logout-form': exists }} }}
@@ -173,11 +168,33 @@ finally:
     )
 }
 
+const WITH_PASSWORD: &str = r"  - name: submit
+    submit:
+      form: '#login-form'
+      fields: { username: '${secret.user}', password: '${secret.pass}' }
+    fail_if: [ { reason: bad_credentials, css: { .errornote: exists } } ]
+    expect: { url: { path: /admin/ }, cookie: { sessionid: exists } }";
+
+/// django-otp asks which device to use once it knows the user, and for the password again.
+const WITH_CODE: &str = r"  - name: password
+    submit:
+      form: '#login-form'
+      fields: { username: '${secret.user}', password: '${secret.pass}' }
+    fail_if:
+      - { reason: bad_credentials, css: { .errornote: exists, 'select[name=otp_device]': absent } }
+    expect: { css: { 'select[name=otp_device]': exists } }
+  - name: submit
+    submit:
+      form: '#login-form'
+      fields: { password: '${secret.pass}', otp_token: '${secret.otp | totp}' }
+    fail_if: [ { reason: bad_credentials, css: { .errornote: exists } } ]
+    expect: { url: { path: /admin/ }, cookie: { sessionid: exists } }";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn djangos_admin_with_its_csrf_token() {
     let pki = Pki::new();
     let (_django, url) = django(&pki, &[]);
-    let flow = Flow::within(PATIENCE, &django_flow(&url, &pki, ""));
+    let flow = Flow::within(PATIENCE, &django_flow(&url, &pki, WITH_PASSWORD));
     flow.succeed().await;
     assert_eq!(open_sessions(&url, &pki).await, 0);
     flow.write("pass", "wrong-password");
@@ -193,8 +210,7 @@ async fn django_otp_takes_each_code_once() {
     // The RFC 6238 key that is the secret `otp`, in hex.
     let hex: String = "12345678901234567890".bytes().map(|byte| format!("{byte:02x}")).collect();
     let (_django, url) = django(&pki, &["--totp-hex", &hex]);
-    let yaml = django_flow(&url, &pki, ", otp_token: '${secret.otp | totp}'")
-        .replace("'#login-form'", "form[action][method=post]");
+    let yaml = django_flow(&url, &pki, WITH_CODE);
     let flow = Flow::within(PATIENCE, &yaml);
     flow.succeed().await;
     // The next run waits for the next code, because django-otp refuses one that was used.
@@ -203,7 +219,7 @@ async fn django_otp_takes_each_code_once() {
     assert!(start.elapsed() < Duration::from_secs(40));
     assert_eq!(open_sessions(&url, &pki).await, 0);
     flow.write("pass", "wrong-password");
-    assert_eq!(cause(&flow.run().await), ("submit".into(), Reason::BadCredentials));
+    assert_eq!(cause(&flow.run().await), ("password".into(), Reason::BadCredentials));
 }
 
 #[tokio::test(flavor = "multi_thread")]
