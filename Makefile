@@ -1,6 +1,6 @@
 # The recipes are the steps of CI: .ci/run calls nothing but these.
 .PHONY: fmt fmt-check lint doc install-test-tools test ci release \
-        bench-load bench-exposition bench-https bench-blackhole
+        bench-load bench-exposition bench-https bench-login bench-blackhole
 
 fmt:
 	cargo fmt
@@ -37,6 +37,10 @@ bench-exposition:
 # 1,000 HTTPS probes every 10 s: memory, processor time per run, skipped runs.
 bench-https: release
 	cargo bench --locked --bench daemon -- https
+
+# 500 logins over HTTPS: skipped runs, and the processor time of one beside that of a GET.
+bench-login: release
+	cargo bench --locked --bench daemon -- login
 
 # 10,000 probes into a black hole beside 100 healthy ones. Needs root for a network namespace.
 bench-blackhole: release

@@ -7,6 +7,10 @@
 //! ones, in a network namespace of its own (root). Budget: no skipped run, bounded memory, every
 //! healthy run a success.
 //!
+//! `make bench-login`: 500 login flows of three steps over HTTPS, every 60 s; and every 10 s beside
+//! 500 single GETs, because a login must cost at most 2.5 times the processor time of a GET: its
+//! steps share a connection. Budget: no skipped run.
+//!
 //! Another duration: `cargo bench --bench daemon -- https 300` (seconds after warming up).
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::panic)]
@@ -40,9 +44,10 @@ fn main() {
     match arguments.first().map(String::as_str) {
         Some("estate") => estate(),
         Some("https") => https(span),
+        Some("login") => login(span),
         Some("blackhole") => enter_namespace(seconds),
         Some("blackhole-inside") => black_hole(span),
-        _ => println!("one of: https [SECONDS], blackhole [SECONDS]"),
+        _ => println!("one of: https [SECONDS], login [SECONDS], blackhole [SECONDS]"),
     }
 }
 
@@ -63,6 +68,57 @@ fn https(span: Duration) {
         ("every run succeeds", found.successes == found.runs && found.runs > 0.0),
         ("resident memory below 60 MB", found.rss_max_kib < 60_000),
     ]);
+}
+
+/// Of a login over a GET.
+const LOGIN_COST_MAX: f64 = 2.5;
+const FLOWS: usize = 500;
+
+fn login(span: Duration) {
+    let estate = Estate::start();
+    let calm = Daemon::start(&flows(&estate, "interval: 60s, timeout: 20s")).observe(span);
+    println!("{FLOWS} logins over HTTPS every 60 s for {span:?}");
+    calm.print();
+    let flows = Daemon::start(&flows(&estate, "interval: 10s, timeout: 5s")).observe(span);
+    println!("{FLOWS} logins over HTTPS every 10 s for {span:?}");
+    flows.print();
+    let mut config = head(&estate, "interval: 10s, timeout: 5s");
+    push_service(&mut config, "pages", (0..FLOWS).map(|page| estate.url(page)));
+    let pages = Daemon::start(&config).observe(span);
+    println!("{FLOWS} GETs over HTTPS every 10 s for {span:?}");
+    pages.print();
+    let ratio = (flows.cpu / flows.runs) / (pages.cpu / pages.runs);
+    println!("a login costs {ratio:.2} times a GET");
+    let whole = |found: &Found| found.successes == found.runs && found.runs > 0.0;
+    verdict(&[
+        ("no run is skipped", calm.skipped + flows.skipped + pages.skipped == 0.0),
+        ("every run succeeds", whole(&calm) && whole(&flows) && whole(&pages)),
+        ("a login costs at most 2.5 times a GET", ratio <= LOGIN_COST_MAX),
+    ]);
+}
+
+/// Logins with an account each: two runs of one account would wait for each other.
+fn flows(estate: &Estate, schedule: &str) -> String {
+    let file = |name: &str| estate.directory.path().join(name).display().to_string();
+    fs::write(file("secret"), "an-account-of-the-benchmark").unwrap();
+    let mut config = head(estate, schedule).replace("services:\n", "secrets:\n");
+    for flow in 0..FLOWS {
+        writeln!(config, "  user{flow}: {{ file: {} }}", file("secret")).unwrap();
+    }
+    config.push_str("services:\n  - name: logins\n    probes:\n");
+    for flow in 0..FLOWS {
+        writeln!(
+            config,
+            "      - name: p{flow:03}\n        login:\n          base: https://localhost:{}\n          \
+             steps:\n            - {{ name: page, get: /flow/login, expect: {{ css: {{ 'form#f': exists }} \
+             }} }}\n            - {{ name: submit, submit: {{ form: 'form#f', fields: {{ user: \
+             '${{secret.user{flow}}}' }} }}, expect: {{ cookie: {{ SESSION: exists }} }} }}\n            - {{ \
+             name: main, get: /flow/main, expect: {{ css: {{ 'a[href*=logout]': exists }} }} }}",
+            estate.port
+        )
+        .unwrap();
+    }
+    config
 }
 
 fn black_hole(span: Duration) {
@@ -322,15 +378,49 @@ fn estate() {
             let (acceptor, answer) = (acceptor.clone(), Arc::clone(&answer));
             tokio::spawn(async move {
                 let mut stream = acceptor.accept(stream).await.ok()?;
-                let mut request = Vec::new();
-                while !request.ends_with(b"\r\n\r\n") && request.len() < 65_536 {
-                    if stream.read_buf(&mut request).await.ok()? == 0 {
-                        return None;
-                    }
+                loop {
+                    let request = read_request(&mut stream).await?;
+                    let Some(page) = flow_page(&request) else { break };
+                    stream.write_all(page.as_bytes()).await.ok()?;
+                    stream.flush().await.ok()?;
                 }
                 stream.write_all(&answer).await.ok()?;
                 stream.shutdown().await.ok()
             });
         }
     });
+}
+
+/// Head and body of a request.
+async fn read_request(stream: &mut (impl AsyncReadExt + Unpin)) -> Option<String> {
+    let mut bytes = Vec::new();
+    loop {
+        if stream.read_buf(&mut bytes).await.ok()? == 0 || bytes.len() > 65_536 {
+            return None;
+        }
+        let text = String::from_utf8_lossy(&bytes).to_ascii_lowercase();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
+        if body.len() >= length.and_then(|length| length.parse().ok()).unwrap_or(0) {
+            return Some(text);
+        }
+    }
+}
+
+/// The pages of a login, on a connection that stays open.
+fn flow_page(request: &str) -> Option<String> {
+    let body = match request.split_once(" http/")?.0 {
+        "get /flow/login" => {
+            "<form id=f method=post action=/flow/login><input type=hidden name=csrf value=t>\
+             <input name=user><input type=password name=pw></form>"
+        }
+        "post /flow/login" | "get /flow/main" => "<h1>main</h1><a href=/flow/logout>logout</a>",
+        _ => return None,
+    };
+    let body = format!("{body}{}", "봉수".repeat(500));
+    Some(format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
+         Set-Cookie: SESSION=1; Path=/\r\n\r\n{body}",
+        body.len()
+    ))
 }

@@ -3,7 +3,7 @@
 //! A value is read when a request is written, so that a rotated file counts at once; a file is
 //! read again only when its time, size or inode changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -75,6 +75,13 @@ impl Vault {
         let value =
             |name: &Arc<str>| Some((name.clone(), self.value(name, secrets.get(name)?).ok()?));
         names.iter().filter_map(value).collect()
+    }
+
+    /// The names of the secrets that one of these hosts may have been sent.
+    pub fn bound_to(&self, hosts: &BTreeSet<String>) -> Vec<Arc<str>> {
+        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
+        let bound = |secret: &SecretRef| secret.hosts.iter().any(|host| hosts.contains(host));
+        secrets.iter().filter(|(_, secret)| bound(secret)).map(|(name, _)| name.clone()).collect()
     }
 
     /// One secret's value, to be sent to `host`.

@@ -70,7 +70,7 @@ impl Gates {
                     "{component} is failing and its logins take turns; the last one: {}",
                     failure.detail
                 );
-                return Err(Failure { detail, ..failure });
+                return Err(Failure { detail, step: None, ..failure });
             }
             let _ = tokio::time::timeout_at(until.min(deadline.at()), changed).await;
         }
@@ -78,7 +78,8 @@ impl Gates {
 
     /// What the last login to a component failed with, while none has succeeded since.
     pub fn failure(&self, component: &str) -> Option<Failure> {
-        self.gates().get(component).and_then(|gate| gate.down.clone())
+        let failure = self.gates().get(component).and_then(|gate| gate.down.clone());
+        failure.map(|failure| Failure { step: None, ..failure })
     }
 
     fn gates(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Gate>> {

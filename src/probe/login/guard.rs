@@ -167,8 +167,9 @@ impl Ledger {
         if changed {
             entry.release();
         }
-        if entry.prints != *prints {
-            entry.prints.clone_from(prints);
+        if prints.iter().any(|(name, print)| entry.prints.get(name) != Some(print)) {
+            // Added and not replaced: a flow may send a password in one step and a code in the next.
+            entry.prints.extend(prints.iter().map(|(name, print)| (name.clone(), *print)));
             self.revision += 1;
         }
         let Some(entry) = self.find(key) else { return Admission::Go };
@@ -376,6 +377,17 @@ mod tests {
         assert_eq!(ledger.resume(Some("someone_else")), 0);
         assert!(matches!(ledger.admit(&key(), &prints(2), 2), Admission::Held(_)));
         assert_eq!(ledger.resume(Some("saeol_user")), 1);
+        assert_eq!(ledger.admit(&key(), &prints(2), 2), Admission::Go);
+    }
+
+    #[test]
+    fn a_changed_password_is_noticed_although_the_code_was_sent_last() {
+        let mut ledger = Ledger::default();
+        let code = BTreeMap::from([("saeol_otp".to_owned(), 9)]);
+        ledger.admit(&key(), &prints(1), 0);
+        ledger.admit(&key(), &code, 0);
+        ledger.note(&key(), POLICY, &Ending::Refused(Reason::BadCredentials), 0);
+        assert!(matches!(ledger.admit(&key(), &prints(1), 1), Admission::Held(_)));
         assert_eq!(ledger.admit(&key(), &prints(2), 2), Admission::Go);
     }
 

@@ -39,9 +39,12 @@ impl Run<'_> {
         let prints = self.net.accounts.prints(&secrets);
         match self.net.accounts.admit(&key, &prints) {
             Admission::Go => {}
-            Admission::Held(failure) | Admission::Slowed(failure) => return Err(failure),
+            Admission::Held(failure) | Admission::Slowed(failure) => {
+                self.login.turned_away = true;
+                return Err(failure);
+            }
         }
-        if self.login.pass.is_none() {
+        if self.login.pass.is_none() && !self.login.is_concluded {
             let component = &step.step.component;
             self.login.pass = Some(self.net.gates.enter(component, deadline).await?);
         }
@@ -50,6 +53,8 @@ impl Run<'_> {
         self.login.page = self.page.as_ref().map(|page| page.url.clone());
         self.login.sent_to.push(key);
         self.login.status = 0;
+        // What was shown so far was shown before these were sent.
+        self.login.proven = false;
         Ok(codes)
     }
 

@@ -63,6 +63,12 @@ pub(super) struct Login<'a> {
     pub(super) page: Option<Url>,
     /// An expectation was met that only a logged-in user meets.
     pub(super) proven: bool,
+    /// The guard refused to let a step send its credentials.
+    pub(super) turned_away: bool,
+    /// The guard and the gate have been told; `finally` is under way.
+    pub(super) is_concluded: bool,
+    /// How long the present step waited for leave, which is not the service's time.
+    pub(super) waited: Duration,
     /// The status of the last answer after credentials were sent; 0 while there is none.
     pub(super) status: u16,
 }
@@ -161,7 +167,7 @@ impl<'a> Run<'a> {
                 () = told => Err(self.stopped(step).into()),
             };
             let success = result.is_ok();
-            let elapsed = start.elapsed();
+            let elapsed = start.elapsed().saturating_sub(self.login.waited);
             facts.steps.push(StepFacts { step: step.step.clone(), elapsed, success });
             let reached = self.done.get(&step.step.name);
             trace!(step = %step.step.name, ?elapsed, success, ?reached, "login step");
@@ -183,12 +189,15 @@ impl<'a> Run<'a> {
 
     /// Tells the guard and the gate how the login ended.
     fn conclude(&mut self, result: &Result<(), Stumble>) {
+        self.login.is_concluded = true;
         let policy = Policy {
             max_failures: self.options.guard.max_failures,
             slow_to: self.options.guard.slow_to,
         };
         let ending = match result {
             Ok(()) => Ending::Success,
+            // The guard's own answer is nothing new about the account.
+            Err(_) if self.login.turned_away => Ending::Silence,
             Err(stumble) => {
                 match Ending::of(&stumble.failure, stumble.named, self.login.status) {
                     refused @ Ending::Refused(_) => refused,
@@ -200,7 +209,7 @@ impl<'a> Run<'a> {
         };
         // A refusal is about the last place that was asked; the others had let us pass.
         let last = self.login.sent_to.pop();
-        for key in &self.login.sent_to {
+        for key in self.login.sent_to.iter().filter(|key| Some(*key) != last.as_ref()) {
             self.net.accounts.note(key, policy, &Ending::Success);
         }
         if let Some(key) = &last {
@@ -250,7 +259,10 @@ impl<'a> Run<'a> {
         if result.is_ok() && facts.warnings.is_empty() && self.private.is_empty() {
             return result;
         }
-        let secrets = self.net.vault.peek(&self.options.secrets());
+        // A host can send back whatever it was ever sent, by other probes too.
+        let mut names = self.net.vault.bound_to(&self.options.hosts());
+        names.extend(self.options.secrets().into_iter().chain(self.options.account.clone()));
+        let secrets = self.net.vault.peek(&names);
         let cookies = self.session.jar().values().map(Secret::new).collect::<Vec<_>>();
         let redactor = Redactor::new(secrets.values().chain(&self.private).chain(cookies.iter()));
         let mask = |failure: &mut Failure| failure.detail = redactor.mask(&failure.detail);

@@ -1,5 +1,7 @@
 //! One step: leave, request, redirects and forms that submit themselves, judgement, captures.
 
+use std::time::Duration;
+
 use http::Method;
 use tokio::time::{Instant, sleep};
 use url::Url;
@@ -25,17 +27,20 @@ impl Run<'_> {
         deadline: &Deadline,
     ) -> Result<(), Stumble> {
         self.reached(step, Progress::Begun);
-        let start = Instant::now();
+        self.login.waited = Duration::ZERO;
         if let Action::Wait(time) = step.action {
             return self.wait(step, time, deadline).await;
         }
         let Some(draft) = self.draft(step)? else { return Ok(()) };
         self.may_go(step, draft.url())?;
         let host = draft.url().host_str().unwrap_or_default().to_owned();
+        let asked = Instant::now();
         let codes = match self.options.is_credential(step) {
             true => self.permit(step, &host, deadline).await?,
             false => Default::default(),
         };
+        let start = Instant::now();
+        self.login.waited = start - asked;
         let request = self.request(step, draft, &codes)?;
         let answer = self.exchange(step, request, facts, deadline).await?;
         self.answered(step, answer, start, facts)
@@ -48,7 +53,7 @@ impl Run<'_> {
     async fn wait(
         &mut self,
         step: &LoginStep,
-        time: std::time::Duration,
+        time: Duration,
         deadline: &Deadline,
     ) -> Result<(), Stumble> {
         if time >= deadline.remaining() {

@@ -169,3 +169,24 @@ async fn a_one_time_code_is_not_sent_twice() {
     assert_eq!(flow.fail().await, ("otp".into(), Reason::Internal));
     assert_eq!(site.lines().len(), 1);
 }
+
+/// A page that is shown between password and code proves nothing about the code.
+#[tokio::test]
+async fn an_unexplained_rejection_of_the_second_factor_slows_down_too() {
+    let site = Routes::new()
+        .on("POST", "/password", |_| Reply::html("<form id=otp></form>"))
+        .on("POST", "/otp", |_| Reply::html("<form id=otp></form>"))
+        .serve()
+        .await;
+    let flow = Flow::new(&format!(
+        "base: {}\naccount: user\nsteps:\n  - {{ name: password, post: /password, form: {{ p: \
+         '${{secret.pass}}' }}, expect: {{ css: {{ 'form#otp': exists }} }} }}\n  - {{ name: otp, \
+         post: /otp, form: {{ o: '${{secret.otp | totp}}' }}, expect: {{ css: {{ '#main': exists \
+         }} }} }}\n",
+        site.url("")
+    ));
+    for _ in 0..3 {
+        assert_eq!(flow.fail().await, ("otp".into(), Reason::NotLoggedIn));
+    }
+    assert_eq!((site.of("POST", "/password").len(), site.of("POST", "/otp").len()), (1, 1));
+}

@@ -175,7 +175,7 @@ const WITH_PASSWORD: &str = r"  - name: submit
     fail_if: [ { reason: bad_credentials, css: { .errornote: exists } } ]
     expect: { url: { path: /admin/ }, cookie: { sessionid: exists } }";
 
-/// django-otp asks which device to use once it knows the user, and for the password again.
+/// django-otp asks which device to use once it knows the user.
 const WITH_CODE: &str = r"  - name: password
     submit:
       form: '#login-form'
@@ -183,10 +183,11 @@ const WITH_CODE: &str = r"  - name: password
     fail_if:
       - { reason: bad_credentials, css: { .errornote: exists, 'select[name=otp_device]': absent } }
     expect: { css: { 'select[name=otp_device]': exists } }
+    capture: { device: { css: 'select[name=otp_device] option:not([selected])', attr: value } }
   - name: submit
     submit:
       form: '#login-form'
-      fields: { password: '${secret.pass}', otp_token: '${secret.otp | totp}' }
+      fields: { otp_device: '${device}', otp_token: '${secret.otp | totp}' }
     fail_if: [ { reason: bad_credentials, css: { .errornote: exists } } ]
     expect: { url: { path: /admin/ }, cookie: { sessionid: exists } }";
 
