@@ -193,15 +193,17 @@ fn login_secrets_go_where_they_may(fields: &Fields<'_>, login: &LoginOptions, id
     let names = login.secrets();
     for name in &names {
         let Some(secret) = secrets.get(&**name) else { continue };
-        if !secret.hosts.is_empty() && !secret.hosts.iter().any(|bound| hosts.contains(bound)) {
-            if let Some(at) = fields.take("login") {
-                let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
-                at.problem(format!(
-                    "secret \"{name}\" may be sent to none of the hosts of this flow ({}); add \
-                     the right one to secrets.{name}.hosts",
-                    hosts.join(", ")
-                ));
-            }
+        let is_bound = !secret.hosts.is_empty();
+        if is_bound
+            && !secret.hosts.iter().any(|bound| hosts.contains(bound))
+            && let Some(at) = fields.take("login")
+        {
+            let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+            at.problem(format!(
+                "secret \"{name}\" may be sent to none of the hosts of this flow ({}); add the \
+                 right one to secrets.{name}.hosts",
+                hosts.join(", ")
+            ));
         }
         let mut used = load.used.borrow_mut();
         used.entry(name.clone()).or_default().extend(hosts.iter().cloned());

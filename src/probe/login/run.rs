@@ -269,7 +269,10 @@ impl<'a> Run<'a> {
         facts.warnings.iter_mut().for_each(mask);
         facts.excerpt = facts.excerpt.as_deref().map(|text| {
             let masked = redactor.mask(text);
-            let end = masked.floor_char_boundary(EXCERPT_BYTES);
+            let mut end = masked.len().min(EXCERPT_BYTES);
+            while !masked.is_char_boundary(end) {
+                end -= 1;
+            }
             masked[..end].to_owned()
         });
         if let Some(http) = &mut facts.http {

@@ -117,9 +117,9 @@ fn config(site: &Site) -> String {
         )
     };
     let marker = "expect: { css: { 'a[href*=logout]': exists } }";
-    let mut text = format!(
-        "defaults: {{ interval: 1s, timeout: 900ms }}\nsecrets:\n  key: {{ file: key, hosts: \
-         [127.0.0.1] }}\n  pass: {{ file: pass }}\n"
+    let mut text = String::from(
+        "defaults: { interval: 1s, timeout: 900ms }\nsecrets:\n  key: { file: key, hosts: \
+         [127.0.0.1] }\n  pass: { file: pass }\n",
     );
     let steps = [
         (
@@ -140,17 +140,17 @@ fn config(site: &Site) -> String {
         ),
         (
             "redirected",
-            format!(
-                "            - name: in\n              get: /away\n              query: {{ p: \
-             '${{secret.pass}}' }}\n              follow: {{ redirects: 5 }}\n              expect: {{ \
-             url: {{ path: /main }}, status: 403 }}"
+            String::from(
+                "            - name: in\n              get: /away\n              query: { p: \
+             '${secret.pass}' }\n              follow: { redirects: 5 }\n              expect: { \
+             url: { path: /main }, status: 403 }",
             ),
         ),
         (
             "mismatched",
-            format!(
-                "            - name: in\n              get: '/path/${{nonce}}'\n              expect: {{ \
-             status: 403, header: {{ X-Echo: other }}, cookie: {{ JSESSIONID: other }} }}"
+            String::from(
+                "            - name: in\n              get: '/path/${nonce}'\n              expect: { \
+             status: 403, header: { X-Echo: other }, cookie: { JSESSIONID: other } }",
             ),
         ),
         (

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::flow::Flow;
 use super::saeol::{self, Mood};
-use super::site::{Reply, Routes};
+use super::site::Reply;
 
 /// Runs that go well, that fail behind the login, that run into their timeout, and that are
 /// stopped by the end of the daemon.

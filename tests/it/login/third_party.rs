@@ -26,11 +26,11 @@ fn installed() -> &'static Path {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let place = root.join("target/third-party");
         fs::create_dir_all(&place).unwrap();
-        // Another test binary may be installing.
-        let lock = fs::File::create(place.join("lock")).unwrap();
-        lock.lock().unwrap();
         let script = root.join("tests/third_party/install.sh");
-        let output = Command::new("bash").arg(script).arg(&place).output().unwrap();
+        // Another test run may be installing.
+        let mut install = Command::new("flock");
+        install.arg(place.join("lock")).arg("bash").arg(script).arg(&place);
+        let output = install.output().unwrap();
         assert!(
             output.status.success(),
             "tests/third_party/install.sh failed; it needs python3 with venv, nodejs and npm:\n{}",
