@@ -1,0 +1,476 @@
+"""Every alert with a moment at which it fires and one at which it does not. Each expectation is
+the complete set of what fires, so an alert too many fails as well as one too few."""
+
+from world import World
+
+SCENARIOS = []
+
+
+def scenario(name, minutes, *alerts, **options):
+    world = World(name, minutes, alerts=alerts, **options)
+    SCENARIOS.append(world)
+    return world
+
+
+def slow_scenario(name, minutes, *alerts, **options):
+    """With a sample a minute, for what does not count samples."""
+    return scenario(name, minutes, *alerts, step=60, **options)
+
+
+# --- votes ------------------------------------------------------------------------------------
+w = scenario("nothing is wrong", 20).daemons().service("tax").probe("tax", "front")
+w.expect(5).expect(20)
+
+w = scenario("two vantages agree: at once, five minutes of stability, then over", 22, "ServiceDown",
+             "ServiceRecovering")
+w.daemons().service("tax").probe("tax", "front", (0, "up"), (5, "down"), (8, "up"))
+w.expect(4.75).expect(5, "ServiceDown tax").expect(7.75, "ServiceDown tax")
+w.expect(10, "ServiceDown tax", "ServiceRecovering tax").expect(14)
+
+w = scenario("a single failure is not confirmed", 20, "ServiceDown").daemons().service("tax")
+w.probe("tax", "front", (0, "up"), (5, "down"), failures=1).expect(15)
+
+w = scenario("one vote of one: after five minutes", 16, "ServiceDown", vantages=("seoul",))
+w.daemons().service("tax").probe("tax", "front", (0, "up"), (5, "down"))
+w.expect(9.75).expect(10.25, "ServiceDown tax")
+
+w = scenario("a tie: after five minutes", 16, "ServiceDown").daemons().service("tax")
+w.probe("tax", "front", (0, "up"), (5, "down"), only=("seoul",))
+w.expect(9.75).expect(10.25, "ServiceDown tax")
+
+w = slow_scenario("one of three is a message, two of three a page", 50, "ServiceDown",
+             "ServiceDegradedFromSomeVantages", vantages=("seoul", "busan", "jeju"))
+w.daemons().service("tax").service("bus")
+w.probe("tax", "front", (0, "up"), (5, "down"), only=("jeju",))
+w.probe("bus", "front", (0, "up"), (25, "down"), only=("jeju", "busan"))
+w.expect(14.5).expect(15.5, "ServiceDegradedFromSomeVantages tax")
+w.expect(25, "ServiceDegradedFromSomeVantages tax", "ServiceDown bus")
+
+w = scenario("replicas of a vantage share a vote", 16, "ServiceDown").daemons().service("tax")
+w.probe("tax", "front")
+# a second replica in each place that sees it down, alone in that
+for vantage in w.vantages:
+    at = {"service": "tax", "probe": "front", "kind": "http", "instance": "i", "vantage": vantage, "prober": "b"}
+    w.plain("bongsu_probe_consecutive_failures", at, (0, 9))
+    w.plain("bongsu_probe_verdict", {**at, "verdict": "down"}, (0, 1))
+w.expect(15)
+
+w = scenario("a page that nobody acknowledges goes to the deputy", 20, "PageUnacknowledged")
+w.daemons().service("tax").probe("tax", "front", (0, "up"), (5, "down"))
+w.expect(14.5, "ServiceDown tax").expect(15.5, "ServiceDown tax", "PageUnacknowledged tax")
+
+# --- causes -----------------------------------------------------------------------------------
+w = scenario("a cause pages alone; who stays down after it pages by himself", 50, "CauseDown",
+             "ServiceHeldBack", "ServiceDown")
+w.daemons().service("gpki", title="행정전자서명 인증")
+for name in ("saeol", "resident", "welfare"):
+    w.service(name, needs=["gpki"], title={"saeol": "새올"}.get(name, name))
+w.probe("gpki", "padded", (0, "up"), (10, "down"), (25, "up"), reason="pki_backend")
+for site in range(4):
+    w.probe("saeol", "login", (0, "up"), (9.5, "down"), (25, "up"), site=f"s{site}", kind="login")
+w.probe("resident", "front", (0, "up"), (10.5, "down"), (25.5, "up"))
+w.probe("welfare", "front", (0, "up"), (10, "down"))
+held = ["ServiceHeldBack saeol", "ServiceHeldBack resident", "ServiceHeldBack welfare"]
+w.expect(9.75).expect(10, "CauseDown gpki", "ServiceHeldBack saeol", "ServiceHeldBack welfare")
+w.expect(12, "CauseDown gpki", *held)
+w.expect(21, "CauseDown gpki", "PageUnacknowledged gpki", *held)
+w.expect(31, "CauseDown gpki", "PageUnacknowledged gpki", "ServiceRecovering gpki")
+w.expect(33, "CauseDown gpki", "PageUnacknowledged gpki", "ServiceRecovering gpki", "ServiceDown welfare")
+w.alert_texts = True
+
+w = scenario("the closure counts: what needs it through another is held back too", 20, "CauseDown",
+             "ServiceHeldBack")
+w.daemons().service("gpki").service("resident", needs=["gpki"])
+w.service("gov24", needs=["resident", "gpki"])
+w.probe("gpki", "padded", (0, "up"), (5, "down")).probe("resident", "front")
+w.probe("gov24", "issuing", (0, "up"), (5, "down"))
+w.expect(9, "CauseDown gpki", "ServiceHeldBack gov24")
+
+w = scenario("login steps of two services name their component; its own probes are green", 20,
+             "CauseDown", "ServiceHeldBack")
+w.daemons().service("gpki").service("saeol").service("resident").service("bank")
+w.probe("gpki", "portal")
+for name in ("saeol", "resident"):
+    w.probe(name, "front")
+    w.probe(name, "login", (0, "up"), (5, "down"), kind="login", component="gpki", step="verify",
+            reason="pki_backend")
+w.probe("bank", "login", kind="login", component="gpki", step="verify", reason="pki_backend")
+w.expect(4.75).expect(5, "CauseDown gpki", "ServiceHeldBack saeol", "ServiceHeldBack resident")
+w.expect(10, "CauseDown gpki", "ServiceHeldBack saeol", "ServiceHeldBack resident")
+
+w = scenario("one witness of three accuses nobody else", 20, "LoginBroken", "CauseDown")
+w.daemons().service("gpki").probe("gpki", "portal")
+for name in ("saeol", "resident", "bank"):
+    w.service(name, needs=["gpki"]).probe(name, "front")
+w.probe("saeol", "login", (0, "up"), (5, "down"), kind="login", component="gpki", step="verify", reason="pki_backend")
+w.probe("resident", "login", kind="login", component="gpki", step="verify", reason="pki_backend")
+w.probe("bank", "login", kind="login", component="gpki", step="verify", reason="pki_backend")
+w.expect(6.5).expect(7.5, "LoginBroken saeol")
+
+w = scenario("a login fails while the front page answers", 14, "LoginBroken", "ServiceDown")
+w.daemons().service("tax").probe("tax", "front")
+w.probe("tax", "login", (0, "up"), (5, "down"), kind="login", step="password", reason="not_logged_in")
+w.expect(4.75).expect(5, "LoginBroken tax")
+
+w = scenario("front page and login fail together: one page", 14, "LoginBroken", "ServiceDown")
+w.daemons().service("tax").probe("tax", "front", (0, "up"), (5, "down"))
+w.probe("tax", "login", (0, "up"), (5, "down"), kind="login", step="password", reason="not_logged_in")
+w.expect(5, "ServiceDown tax").expect(12, "ServiceDown tax")
+
+w = scenario("a data centre without probes is inferred", 30, "CauseDown", "ServiceHeldBack")
+w.daemons().service("dc")
+for i in range(9):
+    w.service(f"s{i}", needs=["dc"])
+    w.probe(f"s{i}", "front", (0, "up"), *([(5 + i / 4, "down")] if i < 7 else []))
+held = [f"ServiceHeldBack s{i}" for i in range(7)]
+w.expect(5.75).expect(6.25, "CauseDown dc", *held[:6]).expect(14, "CauseDown dc", *held)
+
+w = scenario("four that fall together, or five over a long time, are no data centre", 32, "CauseDown",
+             "ServiceDown")
+w.daemons().service("dc1").service("dc2")
+for i in range(4):
+    w.service(f"a{i}", needs=["dc1"]).probe(f"a{i}", "front", (0, "up"), (5, "down"))
+for i in range(5):
+    w.service(f"b{i}", needs=["dc2"]).probe(f"b{i}", "front", (0, "up"), (3 + 4 * i, "down"))
+w.expect(8, "ServiceDown b0", *[f"ServiceDown a{i}" for i in range(4)])
+w.expect(23, *[f"ServiceDown a{i}" for i in range(4)], *[f"ServiceDown b{i}" for i in range(5)],
+         *[f"PageUnacknowledged a{i}" for i in range(4)], *[f"PageUnacknowledged b{i}" for i in range(3)])
+
+w = scenario("a service stopped on purpose is its own alert, also while its cause is down", 20,
+             "NoticePage", "CauseDown")
+w.daemons().service("gpki").service("gov24", needs=["gpki"])
+w.probe("gpki", "padded", (0, "up"), (5, "down"))
+w.probe("gov24", "front", (0, "up"), (8, "down"), reason="notice_page")
+w.expect(7.75, "CauseDown gpki")
+w.expect(8, "CauseDown gpki", "NoticePage gov24", "ServiceHeldBack gov24")
+
+# --- the latch --------------------------------------------------------------------------------
+w = scenario("an outage, a daemon killed in it, a false recovery, a relapse, the end", 102,
+             "CauseDown", "ServiceRecovering", "ServiceRelapsed", "ServiceUnwatched", "ProberDown")
+w.daemons(seoul=[(8, 12)], busan=[(8, 12)])
+w.service("gpki").service("saeol", needs=["gpki"]).probe("saeol", "front")
+w.probe("gpki", "padded", (0, "up"), (3, "down"), (20, "up"), (35, "down"), (37, "up"))
+page = ["CauseDown gpki", "PageUnacknowledged gpki"]
+w.expect(7, "CauseDown gpki")
+w.expect(11.75, "CauseDown gpki", "ProberDown", "ProberQuorumLost", "ServiceUnwatched gpki",
+         "ServiceUnwatched saeol", watchdog=False)
+# after a short outage it would have closed at 25
+w.expect(13.5, *page).expect(34, *page, "ServiceRecovering gpki").expect(36, *page, "ServiceRelapsed gpki")
+w.expect(95, *page, "ServiceRecovering gpki").expect(102)
+
+w = scenario("a prober that starts afresh remembers nothing, and Prometheus remembers for it", 40,
+             "ServiceDown")
+w.daemons(seoul=[(12, 14)], busan=[(13, 15)])
+w.service("tax").probe("tax", "front", (0, "up"), (5, "down"))
+w.expect(11, "ServiceDown tax").expect(13.5, "ServiceDown tax", watchdog=False).expect(14.5, "ServiceDown tax")
+
+w = scenario("a service that is taken out of the configuration is forgotten", 20, "ServiceUnwatched",
+             "ServiceDown")
+w.daemons().service("tax", until=10).service("bus").probe("bus", "front")
+w.probe("tax", "front", (0, "up"), (5, "down"), until=10)
+w.expect(9, "ServiceDown tax").expect(13)
+
+# --- sites ------------------------------------------------------------------------------------
+w = scenario("one site of forty is a ticket, two of forty are one page", 30, "SitesDown", "ServiceDown")
+w.daemons().service("saeol")
+for i in range(40):
+    changes = {0: [(5, "down")], 1: [(12, "down")]}.get(i, [])
+    w.probe("saeol", "front", (0, "up"), *changes, site=f"s{i:02}")
+w.expect(6.75).expect(7.25, "SitesDown saeol").expect(11.75, "SitesDown saeol")
+w.expect(12, "ServiceDown saeol").expect(14, "ServiceDown saeol")
+w.query(14, 'service:sites:down', [{"labels": 'service:sites:down{service="saeol"}', "value": 2}])
+
+w = scenario("two of sixty are less than 5 %", 20, "SitesDown", "ServiceDown").daemons().service("saeol")
+for i in range(60):
+    w.probe("saeol", "front", (0, "up"), *([(5, "down")] if i < 2 else []), site=f"s{i:02}")
+w.expect(8, "SitesDown saeol")
+
+# --- maintenance ------------------------------------------------------------------------------
+w = scenario("maintenance excuses what was up when it began, and only while it lasts", 40,
+             "MaintenanceActive", "ServiceDown")
+w.daemons()
+for name, start in (("tax", 12), ("bus", 5)):
+    w.service(name).probe(name, "front", (0, "up"), (start, "down"))
+    for vantage in w.vantages:
+        w.plain("bongsu_maintenance_active",
+                {"service": name, "name": "patch", "vantage": vantage, "prober": "a"}, (0, 0), (10, 1), (30, 0))
+w.expect(9, "ServiceDown bus")
+w.expect(14, "ServiceDown bus", "MaintenanceActive tax", "MaintenanceActive bus")
+w.expect(29, "ServiceDown bus", "PageUnacknowledged bus", "MaintenanceActive tax", "MaintenanceActive bus")
+w.expect(30.5, "ServiceDown bus", "PageUnacknowledged bus", "ServiceDown tax")
+
+w = scenario("maintenance of one site excuses that site", 20, "SitesDown").daemons().service("saeol")
+for i in range(40):
+    w.probe("saeol", "front", (0, "up"), *([(12, "down")] if i < 2 else []), site=f"s{i:02}")
+for vantage in w.vantages:
+    w.plain("bongsu_maintenance_active",
+            {"service": "saeol", "site": "s00", "name": "patch", "vantage": vantage, "prober": "a"},
+            (0, 0), (10, 1))
+w.expect(15, "SitesDown saeol")
+
+# --- unknown ----------------------------------------------------------------------------------
+w = slow_scenario("unknown is a ticket and no page", 40, "ProbeUnknown", "ServiceUnwatched", "LoginBroken")
+w.daemons().service("tax").probe("tax", "login", (0, "up"), (5, "unknown"), kind="login", reason="captcha")
+w.expect(19).expect(21, "ProbeUnknown tax").expect(40, "ProbeUnknown tax")
+
+w = scenario("a refused test account is a ticket", 30, "LoginProbeCredentialRejected", "ProbeAccountHeld")
+w.daemons().service("tax").probe("tax", "front")
+w.probe("tax", "login", (0, "up"), (5, "unknown"), (6, "up"), kind="login", reason="bad_credentials")
+for vantage in w.vantages:
+    w.plain("bongsu_account_held", {"account": "tax_user", "host": "h", "vantage": vantage, "prober": "a"},
+            (0, 0), (5, 1), (18, 0))
+w.expect(9.5).expect(11, "LoginProbeCredentialRejected tax", "ProbeAccountHeld")
+w.expect(23)
+
+for accounts, wanted in ((3, True), (1, False)):
+    w = scenario(f"bad passwords of three services, {accounts} accounts", 14, "CauseDown")
+    w.daemons().service("gpki").probe("gpki", "portal")
+    for i in range(3):
+        w.service(f"s{i}", needs=["gpki"]).probe(f"s{i}", "front")
+        w.probe(f"s{i}", "login", (0, "up"), (4 + i, "unknown"), kind="login", component="gpki",
+                step="password", reason="bad_credentials")
+        w.plain("bongsu_account_held", {"account": f"u{i % accounts}", "host": "h", "vantage": "seoul",
+                                        "prober": "a"}, (0, 0), (4 + i, 1))
+    tickets = [f"LoginProbeCredentialRejected s{i}" for i in range(3)]
+    w.expect(5.75).expect(13, "ProbeAccountHeld", *tickets, *(["CauseDown gpki"] if wanted else []))
+
+# --- grades -----------------------------------------------------------------------------------
+w = scenario("grades decide when to page; what an urgent service needs is urgent", 12, "ServiceDown")
+w.daemons().service("one", grade=1).service("two", grade=2).service("three", grade=3).service("none")
+w.service("base", grade=4).service("urgent", grade=1, needs=["base"]).probe("urgent", "front")
+for name in ("one", "two", "three", "none", "base"):
+    w.probe(name, "front", (0, "up"), (5, "down"))
+rows = [{"labels": f'{{service="{s}", hours="{h}"}}', "value": 1}
+        for s, h in (("one", "always"), ("two", "always"), ("three", "office"), ("none", "always"),
+                     ("base", "always"))]
+w.query(6, 'group by (service, hours) (ALERTS{alertstate="firing",severity="page"})', rows)
+
+# --- large packets ----------------------------------------------------------------------------
+w = scenario("large packets are lost while small ones pass", 30, "LargePacketsLost")
+w.daemons().service("gpki").service("tax")
+w.probe("gpki", "front", host="g").probe("gpki", "padded", (0, "up"), (5, "down"), host="g", padded="1")
+w.probe("tax", "front", host="t").probe("tax", "padded", host="t", padded="1")
+for vantage in w.vantages:
+    w.plain("bongsu_tcp_retransmits",
+            {"service": "tax", "probe": "padded", "kind": "http", "instance": "i", "vantage": vantage,
+             "prober": "a"}, (0, 0), (15, 8))
+w.expect(5.75, "ServiceDown gpki").expect(6.25, "ServiceDown gpki", "LargePacketsLost")
+w.query(14, 'group by (host) (ALERTS{alertname="LargePacketsLost",alertstate="firing"})',
+        [{"labels": '{host="g"}', "value": 1}])
+w.query(22, 'group by (host) (ALERTS{alertname="LargePacketsLost",alertstate="firing"})',
+        [{"labels": '{host="g"}', "value": 1}, {"labels": '{host="t"}', "value": 1}])
+
+w = scenario("when all is down it is not the size of packets", 10, "LargePacketsLost")
+w.daemons().service("gpki").probe("gpki", "front", (0, "up"), (5, "down"), host="g")
+w.probe("gpki", "padded", (0, "up"), (5, "down"), host="g", padded="1")
+w.expect(9, "ServiceDown gpki")
+
+w = slow_scenario("small segments make the fault invisible", 20, "LargePacketBlind")
+w.daemons().service("gpki").service("tax")
+for name, mss in (("gpki", 1398), ("tax", 1448)):
+    w.probe(name, "padded", padded="1")
+    for vantage in w.vantages:
+        w.plain("bongsu_tcp_snd_mss_bytes",
+                {"service": name, "probe": "padded", "kind": "http", "instance": "i", "vantage": vantage,
+                 "prober": "a"}, (0, mss))
+w.expect(9.5).expect(10.5, "LargePacketBlind gpki")
+
+# --- the probers ------------------------------------------------------------------------------
+w = scenario("a vantage without a network has no vote", 20, "VantageOffline", "AllVantagesOffline")
+w.offline = {"busan": [(0, 1), (5, 0)]}
+w.daemons().service("tax").probe("tax", "front", (0, "up"), (5, "down"), only=("busan",))
+w.expect(9.5).expect(10.5, "VantageOffline").expect(20, "VantageOffline")
+
+w = scenario("no vantage has a network", 20, "AllVantagesOffline", "VantageOffline")
+w.offline = {v: [(0, 1), (5, 0)] for v in w.vantages}
+w.daemons().service("tax").probe("tax", "front", (0, "up"), (5, "down"))
+w.expect(6.5).expect(7.5, "AllVantagesOffline").expect(11, "AllVantagesOffline", "VantageOffline")
+
+w = scenario("one prober lost of two is a ticket and no page", 12, "ProberDown", "ProberQuorumLost",
+             "ServiceUnwatched", "ServiceDown")
+w.daemons(busan=[(5, 99)]).service("tax").probe("tax", "front")
+w.expect(7.75).expect(8.25, "ProberDown").expect(12, "ProberDown")
+
+w = scenario("two of three probers lost page once", 12, "ProberQuorumLost", "ProberDown",
+             vantages=("seoul", "busan", "jeju"))
+w.daemons(busan=[(5, 99)], jeju=[(5, 99)]).service("tax").probe("tax", "front")
+w.expect(7.75).expect(8.25, "ProberDown", "ProberQuorumLost")
+
+w = scenario("a shard that is gone leaves its services unwatched", 12, "ServiceUnwatched", "ProberDown")
+w.daemons(busan=[(5, 99)]).service("tax").probe("tax", "front", until=5)
+w.input = [s for s in w.input if not (s["series"].startswith("bongsu_probe") and 'vantage="seoul"' in s["series"])]
+w.service("bus").probe("bus", "front")
+w.expect(6.75).expect(7.25, "ServiceUnwatched tax").expect(9, "ServiceUnwatched tax", "ProberDown")
+
+w = scenario("nothing to scrape", 8, "ProberTargetMissing", "Watchdog")
+w.plain("up", {"job": "other", "instance": "x"}, (0, 1))
+w.expect(4.75).expect(5.25, "ProberTargetMissing")
+
+w = scenario("verdicts stop while the daemon lives", 20, "ProbeStale", "ServiceUnwatched", "Watchdog")
+w.daemons().service("tax").service("bus").probe("bus", "front")
+w.probe("tax", "front", (0, "up"), (5, None))
+w.expect(6.75).expect(7.25, "ServiceUnwatched tax").expect(11, "ServiceUnwatched tax", "ProbeStale")
+
+w = slow_scenario("the prober's own troubles", 50, "ProberSchedulerLag", "ProberRunsSkipped",
+             "ProberConfigReloadFailed", "ProberConfigDrift", "ClockSkewed")
+w.daemons().service("tax").probe("tax", "front")
+for vantage in w.vantages:
+    at = {"vantage": vantage, "prober": "a"}
+    bad = vantage == "busan"
+    for le, share in (("0.1", 0.9 if bad else 1), ("1.0", 0.95 if bad else 1), ("5.0", 1), ("+Inf", 1)):
+        # healthy until minute 5
+        w.counter("bongsu_scheduler_lag_seconds_bucket", {**at, "le": le}, (0, 100), (5, 100 * share))
+    w.counter("bongsu_scheduler_skipped_runs_total", at, (0, 0), *([(5, 4)] if bad else []))
+    w.plain("bongsu_config_last_reload_successful", at, (0, 1), *([(5, 0), (30, 1)] if bad else []))
+    w.plain("bongsu_config_info", {**at, "hash": "old"}, (0, 1), *([] if bad else [(5, None)]))
+    w.plain("bongsu_config_info", {**at, "hash": "new"}, *([(0, None)] if bad else [(5, 1)]))
+    w.plain("bongsu_clock_skew_seconds", at, (0, 2), *([(5, -20)] if bad else []))
+w.expect(4).expect(13, ).expect(28, "ProberSchedulerLag", "ProberRunsSkipped", "ProberConfigReloadFailed",
+                                "ClockSkewed")
+w.expect(45, "ProberSchedulerLag", "ProberRunsSkipped", "ProberConfigDrift", "ClockSkewed")
+
+w = slow_scenario("the pipeline of the compose stack", 20, "PrometheusRuleFailures",
+             "PrometheusNotConnectedToAlertmanagers", "AlertmanagerFailedToSendAlerts")
+w.daemons().service("tax").probe("tax", "front")
+w.counter("prometheus_rule_evaluation_failures_total", {"rule_group": "g"}, (0, 0), (5, 1))
+w.plain("prometheus_notifications_alertmanagers_discovered", {}, (0, 1), (5, 0))
+w.counter("alertmanager_notifications_total", {"integration": "webhook"}, (0, 10))
+w.counter("alertmanager_notifications_failed_total", {"integration": "webhook"}, (0, 0), (5, 2))
+w.expect(4).expect(17, "PrometheusRuleFailures", "PrometheusNotConnectedToAlertmanagers",
+                   "AlertmanagerFailedToSendAlerts")
+
+# --- symptoms ---------------------------------------------------------------------------------
+w = slow_scenario("flapping", 50, "ServiceFlapping").daemons().service("tax").service("bus")
+for name, rate in (("tax", 0.4), ("bus", 0.1)):
+    w.probe(name, "front")
+    for vantage in w.vantages:
+        w.counter("bongsu_probe_transitions_total",
+                  {"service": name, "probe": "front", "kind": "http", "instance": "i", "vantage": vantage,
+                   "prober": "a"}, (0, 0), (10, rate))
+w.expect(20).expect(40, "ServiceFlapping tax")
+
+w = slow_scenario("slow against yesterday, and over the objective", 120, "ServiceSlow", "ServiceOverLatencyObjective")
+w.daemons().service("tax").service("bus")
+for name, before, after in (("tax", 1, 4), ("bus", 1, 2.5)):
+    w.probe(name, "front")
+    for vantage in w.vantages:
+        at = {"service": name, "probe": "front", "kind": "http", "instance": "i", "vantage": vantage, "prober": "a"}
+        w.plain("probe_duration_seconds", at, (0, before), (60, after))
+        if name == "bus":
+            w.plain("bongsu_latency_objective_seconds", at, (0, 2))
+w.expect(60).expect(77, ).expect(80, "ServiceSlow tax").expect(90, "ServiceSlow tax", "ServiceOverLatencyObjective bus")
+
+
+def seconds(world, service, *down, probe="front", slo=0.999):
+    """Verdict seconds: `down` is (minute, share of the time that is down)."""
+    for vantage in world.vantages:
+        at = {"service": service, "probe": probe, "kind": "http", "instance": "i", "vantage": vantage, "prober": "a"}
+        world.counter("bongsu_probe_verdict_seconds_total", {**at, "verdict": "down"},
+                      *[(m, 60 * s) for m, s in down])
+        world.counter("bongsu_probe_verdict_seconds_total", {**at, "verdict": "up"},
+                      *[(m, 60 * (1 - s)) for m, s in down])
+    world.plain("bongsu_slo_objective_ratio", {"service": service, "vantage": "seoul", "prober": "a"}, (0, slo))
+
+
+w = slow_scenario("the budget burns fast in moments that are too short to page", 90, "ErrorBudgetBurnFast")
+w.daemons().service("tax").service("bus").service("blip")
+# two failures in a row now and then, seen from one vantage at a time
+w.probe("tax", "front", (0, "up"), (60, "down"), (61, "up"), (63, "down"), (64, "up"), only=("seoul",))
+w.probe("bus", "front").probe("blip", "front", (0, "up"), (60, "down"), (61, "up"), failures=1)
+seconds(w, "tax", (0, 0), (60, 0.4), (75, 0))
+seconds(w, "bus", (0, 0))
+seconds(w, "blip", (0, 0), (60, 0.7), (61, 0))
+w.expect(59).expect(61).expect(71, "ErrorBudgetBurnFast tax")
+
+w = scenario("the budget burns slowly", 600, "ErrorBudgetBurnSlow", step=300)
+w.daemons().service("tax").service("bus").probe("bus", "front")
+w.probe("tax", "front", (0, "up"), (60, "down"), (65, "up"), (540, "down"), (545, "up"), only=("seoul",))
+seconds(w, "tax", (0, 0), (60, 0.05))
+seconds(w, "bus", (0, 0), (60, 0.0005))
+w.expect(355).expect(600, "ErrorBudgetBurnSlow tax")
+
+w = scenario("back, but not for good", 24, "ServiceRecoveryUnstable").daemons().service("tax").service("bus")
+for name, end, tail in (("tax", 9, 0.2), ("bus", 6, 0)):
+    w.probe(name, "front", (0, "up"), (5, "down"), (end, "up"))
+    seconds(w, name, (0, 0), (5, 1), (end, tail))
+w.expect(8.5, "ServiceDown tax", "ServiceDown bus", "ServiceRecovering bus")
+w.expect(23, "ServiceRecoveryUnstable tax")
+
+# --- certificates -----------------------------------------------------------------------------
+# Lifetimes and what is left of them after ten hours, in days.
+CERTIFICATES = {
+    "c200": (200, 28, ["TLSCertificateRenewalOverdue"]),
+    "c200ok": (200, 31, []),
+    "c47ok": (47, 13, []),
+    "c47warn": (47, 11, ["TLSCertificateRenewalOverdue"]),
+    "c47page": (47, 4, ["TLSCertificateRenewalOverdue", "TLSCertificateExpiringSoon"]),
+    "c6ok": (6.6667, 2, []),
+    "c6page": (6.6667, 0.5, ["TLSCertificateRenewalOverdue", "TLSCertificateExpiringSoon"]),
+    "c730": (730, 6, ["TLSCertificateRenewalOverdue", "TLSCertificateExpiringSoon"]),
+    "dead": (90, -1, ["TLSCertificateExpired"]),
+}
+
+
+def certificate(world, service, lifetime, remaining, *changes, in_path="1", serial="01"):
+    """`remaining` days at the end of the scenario."""
+    end = world.minutes * 60 + remaining * 86400
+    for vantage in world.vantages:
+        labels = {"service": service, "probe": "cert", "kind": "tls", "instance": "i", "position": "0",
+                  "subject": "CN", "serial": serial, "in_path": in_path, "vantage": vantage, "prober": "a"}
+        for metric, value in (("not_before", end - lifetime * 86400), ("not_after", end)):
+            world.plain(f"bongsu_cert_{metric}_timestamp_seconds", labels,
+                        *(changes and [(t, value if on else None) for t, on in changes] or [(0, value)]))
+
+
+w = scenario("certificates are judged by their lifetime", 600, "TLSCertificateRenewalOverdue",
+             "TLSCertificateExpiringSoon", "TLSCertificateExpired", step=3600)
+w.daemons()
+for name, (lifetime, remaining, _) in CERTIFICATES.items():
+    w.service(name).probe(name, "cert", kind="tls")
+    certificate(w, name, lifetime, remaining)
+w.service("cross").probe("cross", "cert", kind="tls")
+certificate(w, "cross", 90, -1, in_path="0")
+# renewed after five hours: the old one is gone at once
+w.service("renewed").probe("renewed", "cert", kind="tls")
+certificate(w, "renewed", 90, -0.1, (0, True), (300, False), serial="01")
+certificate(w, "renewed", 90, 89, (0, False), (300, True), serial="02")
+w.expect(600, *[f"{alert} {name}" for name, (_, _, alerts) in CERTIFICATES.items() for alert in alerts])
+
+w = scenario("a refused chain is a matter of certificates and not of the service", 14,
+             "TLSCertificateInvalid", "ServiceDown", vantages=("seoul", "busan", "jeju"))
+w.daemons()
+for name, where in (("tax", w.vantages), ("bus", ("jeju",)), ("soft", w.vantages)):
+    w.service(name).probe(name, "front")
+    w.probe(name, "cert", (0, "up"), (5, "down"), kind="tls", only=where, reason="tls_name_mismatch")
+    for vantage in where:
+        w.plain("bongsu_cert_invalid",
+                {"service": name, "probe": "cert", "kind": "tls", "instance": "i", "vantage": vantage,
+                 "prober": "a", "reason": "revocation_unavailable" if name == "soft" else "name_mismatch"},
+                (0, None), (5, 1))
+w.expect(9.75).expect(10.25, "TLSCertificateInvalid tax").expect(14, "TLSCertificateInvalid tax")
+
+w = scenario("an expired certificate that breaks the front page is one page", 11, "TLSCertificateExpired",
+             "TLSCertificateInvalid", "ServiceDown")
+w.daemons().service("tax").probe("tax", "front", (0, "up"), (5, "down"), reason="tls_expired")
+certificate(w, "tax", 90, -6 / 1440)
+for vantage in w.vantages:
+    w.plain("bongsu_cert_invalid", {"service": "tax", "probe": "front", "kind": "http", "instance": "i",
+                                    "vantage": vantage, "prober": "a", "reason": "weak"}, (0, None), (5, 1))
+w.expect(10, "ServiceDown tax").expect(11, "ServiceDown tax")
+
+# --- the calendar -----------------------------------------------------------------------------
+# Time begins on Thursday, 1 January 1970, 09:00 in Korea.
+w = scenario("the phones are tested on the first Wednesday at ten", 14 * 1440, "TestPage", step=3600)
+w.plain("up", {"job": "bongsu", "vantage": "seoul", "prober": "a"}, (0, 1))
+for day, hour, fires in ((1, 1, False), (6, 0, False), (6, 1, True), (6, 2, False), (13, 1, False)):
+    w.expect(day * 1440 + hour * 60, *(["TestPage"] if fires else []))
+
+# A step as long as the scenario: two evaluations. 2027-09-29 and 2027-11-28.
+w = scenario("the table of holidays has three months to go", 21090 * 1440, "HolidayTableExpiring",
+             step=21090 * 86400)
+w.plain("up", {"job": "bongsu", "vantage": "seoul", "prober": "a"}, (0, 1))
+w.expect(21090 * 1440)
+w = scenario("the table of holidays ends within a month", 21150 * 1440, "HolidayTableExpiring",
+             step=21150 * 86400)
+w.plain("up", {"job": "bongsu", "vantage": "seoul", "prober": "a"}, (0, 1))
+w.expect(21150 * 1440, "HolidayTableExpiring")
