@@ -7,11 +7,13 @@ set -euo pipefail
 needed="
 prometheus:prometheus
 promtool:prometheus
+amtool:prometheus-alertmanager
 alertmanager:prometheus-alertmanager
 nginx:nginx-light
 openssl:openssl
 nft:nftables
 ip:iproute2
+python3:python3
 "
 
 PATH="$PATH:/usr/sbin:/sbin"

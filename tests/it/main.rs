@@ -23,6 +23,7 @@ mod metrics_hostile;
 mod metrics_prometheus;
 mod metrics_semantics;
 mod reload;
+mod rules;
 mod scheduling;
 mod shutdown;
 mod tls_client_cert;

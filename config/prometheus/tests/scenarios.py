@@ -436,6 +436,12 @@ certificate(w, "renewed", 90, -0.1, (0, True), (300, False), serial="01")
 certificate(w, "renewed", 90, 89, (0, False), (300, True), serial="02")
 w.expect(600, *[f"{alert} {name}" for name, (_, _, alerts) in CERTIFICATES.items() for alert in alerts])
 
+w = scenario("a certificate with most of its life ahead", 600, "TLSCertificateRenewalOverdue",
+             "TLSCertificateExpiringSoon", "TLSCertificateExpired", step=3600)
+w.daemons().service("tax").probe("tax", "cert", kind="tls")
+certificate(w, "tax", 90, 60)
+w.expect(600)
+
 w = scenario("a refused chain is a matter of certificates and not of the service", 14,
              "TLSCertificateInvalid", "ServiceDown", vantages=("seoul", "busan", "jeju"))
 w.daemons()

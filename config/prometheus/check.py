@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""What no other tool checks of rules, runbooks and tests. Prints every problem; exit 1 if any."""
+
+import json
+import pathlib
+import re
+import subprocess
+import sys
+from datetime import date, datetime, timezone
+
+import yaml
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path.insert(0, str(HERE / "tests"))
+
+ANNOTATIONS = {"summary", "summary_ko", "description", "runbook_url", "dashboard"}
+SEVERITIES = {"page", "escalation", "chat", "ticket", "none"}
+# These change while an alert fires, and would start it anew.
+CHANGING = {"reason", "step", "title", "stage", "component"}
+SECTIONS = ["## Meaning", "## First look", "## Silence", "## Tested by"]
+
+problems = []
+
+
+def alerts():
+    for path in sorted(HERE.glob("rules/*.yml")):
+        for group in yaml.safe_load(path.read_text())["groups"]:
+            for rule in group["rules"]:
+                if "alert" in rule:
+                    yield rule
+
+
+def check_alert(rule):
+    name, notes = rule["alert"], rule.get("annotations", {})
+    if missing := ANNOTATIONS - notes.keys():
+        problems.append(f"{name}: no {', '.join(sorted(missing))}")
+    severity = rule["labels"].get("severity")
+    if severity not in SEVERITIES:
+        problems.append(f"{name}: severity {severity}")
+    if severity == "page" and "hours" not in rule["labels"] and "hours" not in rule["expr"]:
+        problems.append(f"{name}: a page without hours reaches nobody in office hours only")
+    if not notes.get("runbook_url", "").endswith(f"/{name}"):
+        problems.append(f"{name}: runbook_url {notes.get('runbook_url')}")
+    if not re.search("[가-힣]", notes.get("summary_ko", "")):
+        problems.append(f"{name}: summary_ko is not Korean")
+    for label in CHANGING & set(re.findall(r"\$labels\.(\w+)", " ".join(notes.values()))):
+        problems.append(f"{name}: {label} changes while it fires")
+    runbook = ROOT / "docs" / "runbooks" / f"{name}.md"
+    if not runbook.exists():
+        problems.append(f"{name}: no {runbook.relative_to(ROOT)}")
+    else:
+        text = runbook.read_text()
+        problems.extend(f"{runbook.name}: no {s}" for s in SECTIONS if s not in text)
+
+
+def check_tests(names):
+    """Every alert fires at one moment and is silent at another, in a scenario that is about it."""
+    from scenarios import SCENARIOS
+
+    fires, silent = set(), set()
+    for world in SCENARIOS:
+        for query in world.expected:
+            said = " ".join(row["labels"] for row in query["exp_samples"])
+            if not query["expr"].startswith("group by (alertname"):
+                continue
+            for name in world.alerts:
+                (fires if f'alertname="{name}"' in said else silent).add(name)
+    problems.extend(f"{name}: no scenario in which it fires" for name in sorted(names - fires))
+    problems.extend(f"{name}: no scenario in which it is silent" for name in sorted(names - silent))
+    for world in SCENARIOS:
+        problems.extend(f"scenario '{world.name}': no alert {n}" for n in set(world.alerts) - names)
+
+
+def check_holidays():
+    config = yaml.safe_load((ROOT / "config/alertmanager/alertmanager.yml").read_text())
+    table = next(t for t in config["time_intervals"] if t["name"] == "holidays")["time_intervals"]
+    years = set()
+    for entry in table:
+        year, month = int(entry["years"][0]), int(entry["months"][0])
+        first, _, last = entry["days_of_month"][0].partition(":")
+        years.add(year)
+        for day in range(int(first), int(last or first) + 1):
+            if date(year, month, day).weekday() > 4:
+                problems.append(f"holiday {year}-{month:02}-{day:02} is no weekday")
+    expr = next(a["expr"] for a in alerts() if a["alert"] == "HolidayTableExpiring")
+    ends = datetime.fromtimestamp(int(re.search(r"vector\((\d+)\)", expr)[1]), timezone.utc)
+    if ends != datetime(max(years), 12, 31, 15, tzinfo=timezone.utc):
+        problems.append(f"HolidayTableExpiring says {ends}, the table ends with {max(years)}")
+
+
+def check_templates():
+    """Renders every definition; payloads must be JSON. Needs amtool."""
+    base = ROOT / "config/alertmanager"
+    for name in ("bongsu.title.ko", "bongsu.body.ko", "bongsu.title.en", "bongsu.body.en",
+                 "bongsu.payload.jandi", "bongsu.payload.dooray"):
+        run = subprocess.run(
+            ["amtool", "template", "render", f"--template.glob={base}/templates/*.tmpl",
+             f"--template.data={base}/tests/notification.json",
+             f'--template.text={{{{ template "{name}" . }}}}'], capture_output=True, text=True)
+        wanted = "[DOWN]" if name == "bongsu.title.en" else "runbook" if name == "bongsu.body.en" else "인증 검증 실패"
+        if run.returncode or wanted not in run.stdout:
+            problems.append(f"template {name}: {run.stdout}{run.stderr}")
+        elif "payload" in name:
+            json.loads(run.stdout)
+
+
+def main():
+    rules = list(alerts())
+    for rule in rules:
+        check_alert(rule)
+    names = {rule["alert"] for rule in rules}
+    for path in (ROOT / "docs/runbooks").glob("*.md"):
+        if path.stem not in names and path.stem != "README":
+            problems.append(f"docs/runbooks/{path.name}: no such alert")
+    check_tests(names)
+    check_holidays()
+    check_templates()
+    if problems:
+        sys.exit("\n".join(problems))
+
+
+if __name__ == "__main__":
+    main()

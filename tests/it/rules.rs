@@ -1,0 +1,114 @@
+//! The alert rules and Alertmanager's configuration, judged by the tools that read them: promtool,
+//! amtool, amlint and a script of our own. The scenarios are in `config/prometheus/tests`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Runs a tool in the folder and returns what it said; fails with all of it.
+fn run(folder: &str, tool: &str, arguments: &[&str]) -> String {
+    let output = Command::new(tool)
+        .args(arguments)
+        .current_dir(root().join(folder))
+        .output()
+        .unwrap_or_else(|error| panic!("{tool}: {error}; tests/install.sh installs it"));
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{tool} {}:\n{said}", arguments.join(" "));
+    said
+}
+
+/// Where the tools from PyPI are.
+fn tools() -> &'static Path {
+    static TOOLS: OnceLock<PathBuf> = OnceLock::new();
+    TOOLS.get_or_init(|| {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rule-tools");
+        let output = Command::new(root().join("tests/rules/install.sh"))
+            .arg(&target)
+            .output()
+            .unwrap_or_else(|error| panic!("tests/rules/install.sh: {error}"));
+        assert!(
+            output.status.success(),
+            "tests/rules/install.sh failed; it needs python3 with venv and pip:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        target.join("bin")
+    })
+}
+
+fn pypi(folder: &str, tool: &str, arguments: &[&str]) -> String {
+    run(folder, &tools().join(tool).to_string_lossy(), arguments)
+}
+
+#[test]
+fn prometheus_reads_the_rules_and_its_configuration() {
+    run("config/prometheus", "promtool", &["check", "config", "prometheus.yml"]);
+}
+
+/// The files of scenarios on disk, so that none is forgotten.
+fn scenario_files() -> Vec<String> {
+    let folder = root().join("config/prometheus/tests");
+    let mut names: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".yml"))
+        .collect();
+    names.sort();
+    names
+}
+
+/// By far the longest, so it has a thread of its own.
+const LONGEST: &str = "every-15s.yml";
+
+#[test]
+fn each_scenario_fires_exactly_its_alerts() {
+    let said = run("config/prometheus/tests", "promtool", &["test", "rules", LONGEST]);
+    assert!(said.contains("SUCCESS"), "{said}");
+}
+
+#[test]
+fn each_slow_scenario_fires_exactly_its_alerts() {
+    let files: Vec<_> = scenario_files().into_iter().filter(|name| name != LONGEST).collect();
+    assert!(files.len() >= 4, "{files:?}");
+    for file in files {
+        run("config/prometheus/tests", "promtool", &["test", "rules", &file]);
+    }
+}
+
+#[test]
+fn the_scenario_files_are_what_their_source_generates() {
+    pypi("config/prometheus/tests", "python3", &["generate.py", "--check"]);
+}
+
+#[test]
+fn every_alert_has_its_texts_its_runbook_and_both_kinds_of_scenario() {
+    pypi("config/prometheus", "python3", &["check.py"]);
+}
+
+#[test]
+fn alertmanager_reads_its_configuration() {
+    run("config/alertmanager", "amtool", &["check-config", "alertmanager.yml"]);
+}
+
+#[test]
+fn routes_and_inhibitions_name_alerts_that_exist() {
+    let rules = "../prometheus/rules/*.yml";
+    pypi(
+        "config/alertmanager",
+        "amlint",
+        &["check", "--strict", "alertmanager.yml", "--rules", rules],
+    );
+}
+
+#[test]
+fn every_route_is_tested() {
+    let said = pypi(
+        "config/alertmanager",
+        "amlint",
+        &["test", "alertmanager.yml", "tests/routing.yml", "--fail-under", "100"],
+    );
+    assert!(said.contains("100.0%"), "{said}");
+}
