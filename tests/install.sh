@@ -13,7 +13,7 @@ nginx:nginx-light
 openssl:openssl
 nft:nftables
 ip:iproute2
-python3:python3
+python3:python3-venv
 "
 
 PATH="$PATH:/usr/sbin:/sbin"

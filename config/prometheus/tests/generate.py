@@ -12,11 +12,12 @@ sys.path.insert(0, str(HERE))
 HEAD = "# Written by generate.py from scenarios.py; do not edit.\n"
 
 
-def document(worlds):
+def document(worlds, rules="*"):
+    """A promtool file with these scenarios; `rules` is a pattern of rule files."""
     # promtool runs groups in random order unless told.
-    groups = [group["name"] for path in sorted(HERE.parent.glob("rules/*.yml"))
+    groups = [group["name"] for path in sorted(HERE.parent.glob(f"rules/{rules}.yml"))
               for group in yaml.safe_load(path.read_text())["groups"]]
-    body = {"rule_files": ["../rules/*.yml"], "evaluation_interval": f"{worlds[0].step}s",
+    body = {"rule_files": [f"../rules/{rules}.yml"], "evaluation_interval": f"{worlds[0].step}s",
             "group_eval_order": groups, "tests": [world.test() for world in worlds]}
     return HEAD + yaml.safe_dump(body, allow_unicode=True, sort_keys=False, width=10**6,
                                  default_flow_style=None)

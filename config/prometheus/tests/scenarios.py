@@ -180,6 +180,23 @@ w.expect(6.75).expect(7.25, "SitesDown saeol").expect(11.75, "SitesDown saeol")
 w.expect(12, "ServiceDown saeol").expect(14, "ServiceDown saeol")
 w.query(14, 'service:sites:down', [{"labels": 'service:sites:down{service="saeol"}', "value": 2}])
 
+w = scenario("a page that has shrunk to one site is no ticket beside it", 20, "SitesDown").daemons()
+w.service("saeol")
+for i in range(20):
+    changes = {0: [(5, "down")], 1: [(5, "down"), (8, "up")]}.get(i, [])
+    w.probe("saeol", "front", (0, "up"), *changes, site=f"s{i:02}")
+w.expect(11, "ServiceDown saeol", "ServiceRecovering saeol")
+
+w = scenario("a site that is down because of a cause is no ticket", 12, "SitesDown", "CauseDown")
+w.daemons().service("gpki").service("saeol", needs=["gpki"]).service("fire")
+w.probe("gpki", "padded", (0, "up"), (5, "down")).probe("fire", "front")
+for i in range(30):
+    w.probe("saeol", "front", (0, "up"), *([(5, "down")] if i == 0 else []), site=f"s{i:02}")
+w.service("tax", needs=["fire"])
+for i in range(30):
+    w.probe("tax", "front", (0, "up"), *([(5, "down")] if i == 0 else []), site=f"s{i:02}")
+w.expect(9, "CauseDown gpki", "SitesDown tax")
+
 w = scenario("two of sixty are less than 5 %", 20, "SitesDown", "ServiceDown").daemons().service("saeol")
 for i in range(60):
     w.probe("saeol", "front", (0, "up"), *([(5, "down")] if i < 2 else []), site=f"s{i:02}")
