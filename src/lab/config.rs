@@ -1,21 +1,37 @@
 //! The files the lab leaves behind: an ordinary configuration that probes it, and the certificates
-//! that the configuration names. A reader learns the syntax from a file that works.
+//! and secrets that the configuration names. A reader learns the syntax from a file that works.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::estate::World;
+use super::site::{PROBE_PASSWORD, PROBE_USER};
 
 const TEMPLATE: &str = include_str!("lab.yml");
+
+/// Of a secret: nobody but its owner reads it, as it should be with real ones.
+const SECRET_MODE: u32 = 0o600;
+/// Of everything else.
+const OPEN_MODE: u32 = 0o644;
 
 /// What was written.
 #[derive(Debug, Clone)]
 pub struct Files {
     /// The configuration.
     pub config: PathBuf,
+    /// Certificates that probes trust or complete chains with.
+    pub certificates: Vec<PathBuf>,
+    /// The account of the login probes.
+    pub secrets: Vec<PathBuf>,
+}
+
+impl Files {
     /// Everything, the configuration first.
-    pub all: Vec<PathBuf>,
+    pub fn all(&self) -> impl Iterator<Item = &PathBuf> {
+        std::iter::once(&self.config).chain(&self.certificates).chain(&self.secrets)
+    }
 }
 
 /// The configuration as text. Addresses are those the estate is reached by.
@@ -23,8 +39,10 @@ pub fn text(world: &World) -> String {
     let mut text = TEMPLATE.replace("@control@", &world.control_url);
     for site in &world.sites {
         let address = site.base.trim_start_matches("https://");
+        let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
         text = text.replace(&format!("@{}@", site.system.name), &site.base);
         text = text.replace(&format!("@{}.address@", site.system.name), address);
+        text = text.replace(&format!("@{}.host@", site.system.name), host);
     }
     text
 }
@@ -36,18 +54,32 @@ pub fn write(world: &World, directory: &Path) -> Result<Files, WriteError> {
         move |error| WriteError { path, error }
     };
     fs::create_dir_all(directory).map_err(failed(directory))?;
-    let contents = [
-        ("bongsu.yml", text(world)),
-        ("root.pem", world.pki.root_pem()),
-        ("intermediate.pem", world.pki.intermediate_pem()),
-    ];
-    let mut all = Vec::with_capacity(contents.len());
-    for (name, content) in contents {
+    let put = |name: &str, mode: u32, content: &str| {
         let path = directory.join(name);
-        fs::write(&path, content).map_err(failed(&path))?;
-        all.push(path);
+        replace(&path, mode, content).map_err(failed(&path))?;
+        Ok(path)
+    };
+    Ok(Files {
+        config: put("bongsu.yml", OPEN_MODE, &text(world))?,
+        certificates: vec![
+            put("root.pem", OPEN_MODE, &world.pki.root_pem())?,
+            put("intermediate.pem", OPEN_MODE, &world.pki.intermediate_pem())?,
+        ],
+        secrets: vec![
+            put("probe-user", SECRET_MODE, PROBE_USER)?,
+            put("probe-password", SECRET_MODE, PROBE_PASSWORD)?,
+        ],
+    })
+}
+
+/// Writes a file anew: one that was there would keep its mode.
+fn replace(path: &Path, mode: u32, content: &str) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
     }
-    Ok(Files { config: directory.join("bongsu.yml"), all })
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.write_all(content.as_bytes())
 }
 
 /// A file could not be written.

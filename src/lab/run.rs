@@ -229,8 +229,11 @@ fn announcement(world: &World, files: &Files) -> String {
     }
     row("고장 내기 · break things", control);
     row("설정 · configuration", &files.config.display().to_string());
-    for file in files.all.iter().skip(1) {
+    for file in &files.certificates {
         row("인증서 · certificate", &file.display().to_string());
+    }
+    for file in &files.secrets {
+        row("비밀 · secret", &file.display().to_string());
     }
     text.push_str(&format!(
         "\n  고장 · break:  curl -d '{{\"system\":\"gpki\",\"fault\":\"stall_large\"}}' {control}api/faults\n"

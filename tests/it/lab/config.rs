@@ -1,7 +1,11 @@
 //! The configuration that the lab writes is one that the daemon takes.
 
+use std::os::unix::fs::PermissionsExt;
+
+use bongsu::config::Kind;
 use bongsu::lab::config;
 use bongsu::lab::estate::{Estate, Options};
+use bongsu::lab::site::PROBE_PASSWORD;
 
 use super::browser::estate;
 
@@ -13,16 +17,32 @@ async fn the_written_configuration_is_valid_and_has_nine_services() {
     assert_eq!(config.services.len(), 9);
     assert!(config.services.iter().all(|service| service.title.is_some()));
     let sites = config.targets.iter().filter(|target| target.id.site.is_some()).count();
-    assert_eq!(sites, 6);
+    assert_eq!(sites, 9);
+    let logins = config.targets.iter().filter(|target| matches!(target.kind, Kind::Login(_)));
+    assert_eq!(logins.count(), 5);
     assert!(config.advice.is_empty(), "{:?}", config.advice);
     let mut left: Vec<_> = std::fs::read_dir(out.path().join("lab"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .collect();
-    let mut announced = files.all;
+    let mut announced: Vec<_> = files.all().cloned().collect();
     left.sort();
     announced.sort();
     assert_eq!(left, announced);
+}
+
+#[tokio::test]
+async fn secrets_are_for_their_owner_only_also_when_a_file_was_there() {
+    let (estate, out) = (estate().await, tempfile::tempdir().unwrap());
+    std::fs::write(out.path().join("probe-password"), "of another lab").unwrap();
+    let files = config::write(estate.world(), out.path()).unwrap();
+    assert_eq!(files.secrets.len(), 2);
+    for path in &files.secrets {
+        let mode = std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", path.display());
+    }
+    let text = std::fs::read_to_string(&files.config).unwrap();
+    assert!(!text.contains(PROBE_PASSWORD), "a secret is in the configuration");
 }
 
 #[tokio::test]

@@ -6,9 +6,7 @@ use bongsu::outcome::Verdict;
 use bongsu::scheduler::{Cadence, Stopped, Work};
 use tokio::time::sleep;
 
-use crate::support::scripted::{
-    Event, MS, Script, Witness, black_hole, down, ran, scheduler, secs, spec, up,
-};
+use crate::support::scripted::{Event, MS, Script, Witness, black_hole, scheduler, secs, spec, up};
 
 /// Every public-sector system of the country.
 const NATION: usize = 17_000;
