@@ -1,5 +1,5 @@
 # The recipes are the steps of CI: .ci/run calls nothing but these.
-.PHONY: fmt fmt-check lint doc install-test-tools test ci release \
+.PHONY: fmt fmt-check lint doc install-test-tools test ci mutants timelines release \
         bench-load bench-exposition bench-https bench-login bench-blackhole
 
 fmt:
@@ -22,6 +22,14 @@ test: install-test-tools
 	cargo test --locked
 
 ci: fmt-check lint test doc
+
+# Breaks each alert rule in every small way and sees that its scenarios notice. Hours, not minutes.
+mutants:
+	python3 config/prometheus/mutants.py
+
+# A thousand random timelines for the alert rules; `make test` runs two hundred.
+timelines:
+	python3 config/prometheus/tests/timelines.py 1000
 
 release:
 	cargo build --release --locked

@@ -78,6 +78,18 @@ fn each_slow_scenario_fires_exactly_its_alerts() {
     }
 }
 
+/// Random outages, restarts, lost vantages and maintenance over a known truth. `make timelines` runs
+/// a thousand.
+#[test]
+fn random_timelines_miss_no_outage_and_end_none_too_early() {
+    pypi("config/prometheus/tests", "python3", &["timelines.py", "200"]);
+}
+
+#[test]
+fn a_storm_is_a_few_pages() {
+    pypi("config/prometheus/tests", "python3", &["storms.py"]);
+}
+
 #[test]
 fn the_scenario_files_are_what_their_source_generates() {
     pypi("config/prometheus/tests", "python3", &["generate.py", "--check"]);

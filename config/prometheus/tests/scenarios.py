@@ -76,7 +76,30 @@ w.expect(12, "CauseDown gpki", *held)
 w.expect(21, "CauseDown gpki", "PageUnacknowledged gpki", *held)
 w.expect(31, "CauseDown gpki", "PageUnacknowledged gpki", "ServiceRecovering gpki")
 w.expect(33, "CauseDown gpki", "PageUnacknowledged gpki", "ServiceRecovering gpki", "ServiceDown welfare")
-w.alert_texts = True
+
+w = scenario("the page names the cause, the reason and who is affected", 8, "CauseDown", "ServiceDown")
+w.daemons().service("gpki", title="행정전자서명 인증").service("saeol", needs=["gpki"], title="새올")
+w.service("resident", needs=["gpki"], title="주민등록").service("tax", title="홈택스").service("bare", title="")
+w.probe("gpki", "padded", (0, "up"), (5, "down"), reason="pki_backend").probe("tax", "front")
+for site in range(5):
+    w.probe("saeol", "login", (0, "up"), *([(5, "down")] if site < 4 else []), site=f"s{site}", kind="login")
+w.probe("resident", "front", (0, "up"), (5, "down"))
+w.probe("bare", "front", (0, "up"), (5, "down"), reason="http_status")
+w.expect(6, "CauseDown gpki", "ServiceDown bare", "ServiceHeldBack saeol", "ServiceHeldBack resident")
+w.text(6, "CauseDown", {"service": "gpki", "severity": "page", "hours": "always"}, {
+    "summary": "gpki: pki_backend - affected: saeol (4/5), resident, 2 services",
+    "summary_ko": "gpki: 인증 검증 실패 - 영향: 새올 (4/5), 주민등록, 총 2개 서비스",
+    "description": "gpki is down and others need it; their own pages are held back while it is. Falls within a day, "
+                   "this one included: 1. The incident closes after an hour of stability, after five minutes if it "
+                   "was short.",
+    "runbook_url": "https://ops.example.go.kr/bongsu/runbooks/CauseDown",
+    "dashboard": "/d/bongsu-service?var-service=gpki"})
+w.text(6, "ServiceDown", {"service": "bare", "severity": "page", "hours": "always"}, {
+    "summary": "bare is down: http_status",
+    "summary_ko": "bare 접속 불가: http_status",
+    "description": "The front page of bare fails, and nothing it needs is known to be down. ",
+    "runbook_url": "https://ops.example.go.kr/bongsu/runbooks/ServiceDown",
+    "dashboard": "/d/bongsu-service?var-service=bare"})
 
 w = scenario("the closure counts: what needs it through another is held back too", 20, "CauseDown",
              "ServiceHeldBack")

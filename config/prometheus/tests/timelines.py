@@ -126,11 +126,11 @@ def quiet(seed):
     return world
 
 
-def judge(world):
+def judge(world, rules=RULES):
     """The services that promtool got otherwise than expected."""
     with tempfile.TemporaryDirectory(dir=HERE.parent) as folder:
         file = pathlib.Path(folder) / "t.yml"
-        file.write_text(document([world], RULES))
+        file.write_text(document([world], rules))
         run = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True)
     said = run.stdout + run.stderr
     if run.returncode == 0:

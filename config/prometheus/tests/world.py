@@ -46,7 +46,8 @@ class World:
         self.step = step  # seconds between samples and evaluations
         self.alerts = alerts  # what this scenario is about; mutants of these run it
         self.input, self.expected, self.dead = [], [], {}
-        self.watchdog = True
+        self.lean = False
+        self.texts = []
         self.offline = {}
         self.has_daemons = False
 
@@ -97,7 +98,7 @@ class World:
         for vantage in self.vantages:
             at = {"vantage": vantage, "prober": "a"}
             line = self.alive(vantage, samples(listed, self.minutes, self.step))
-            self.series("bongsu_service_info", {"service": name, "title": title or name, **at}, line)
+            self.series("bongsu_service_info", {"service": name, "title": name if title is None else title, **at}, line)
             for need in needs:
                 self.series("bongsu_service_needs",
                             {"service": name, "needs": need, "distance": "1", **at}, line)
@@ -121,6 +122,8 @@ class World:
             known = samples([(0, 1)] + ([(until, None)] if until else []), self.minutes, self.step)
             alive = self.alive(vantage, states)
             for verdict in ("up", "degraded", "down", "unknown"):
+                if self.lean and verdict not in alive:
+                    continue  # promtool holds 10,000 samples at a time
                 self.series("bongsu_probe_verdict", {**base, "verdict": verdict},
                             [None if s is None else int(s == verdict) for s in alive])
             row, consecutive = 0, []
@@ -160,6 +163,13 @@ class World:
         self.expected.append({"expr": expression, "eval_time": f"{seconds}s", "exp_samples": rows})
         return self
 
+    def text(self, minute, alert, labels, annotations):
+        """The alert with all of its labels and annotations."""
+        self.texts.append({"eval_time": f"{round(minute * 60)}s", "alertname": alert, "exp_alerts": [
+            {"exp_labels": labels, "exp_annotations": annotations}]})
+        return self
+
     def test(self):
-        return {"name": self.name, "interval": f"{self.step}s", "input_series": self.input,
+        test = {"name": self.name, "interval": f"{self.step}s", "input_series": self.input,
                 "promql_expr_test": self.expected}
+        return {**test, "alert_rule_test": self.texts} if self.texts else test
