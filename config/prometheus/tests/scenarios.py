@@ -306,9 +306,9 @@ w.probe("gpki", "padded", (0, "up"), (5, "down"), host="g", padded="1")
 w.expect(9, "ServiceDown gpki")
 
 w = slow_scenario("small segments make the fault invisible", 20, "LargePacketBlind")
-w.daemons().service("gpki").service("tax")
-for name, mss in (("gpki", 1398), ("tax", 1448)):
-    w.probe(name, "padded", padded="1")
+w.daemons().service("gpki").service("tax").service("small")
+for name, mss, padded in (("gpki", 1398, "1"), ("tax", 1448, "1"), ("small", 1398, "0")):
+    w.probe(name, "padded", padded=padded)
     for vantage in w.vantages:
         w.plain("bongsu_tcp_snd_mss_bytes",
                 {"service": name, "probe": "padded", "kind": "http", "instance": "i", "vantage": vantage,
@@ -475,6 +475,14 @@ w.service("renewed").probe("renewed", "cert", kind="tls")
 certificate(w, "renewed", 90, -0.1, (0, True), (300, False), serial="01")
 certificate(w, "renewed", 90, 89, (0, False), (300, True), serial="02")
 w.expect(600, *[f"{alert} {name}" for name, (_, _, alerts) in CERTIFICATES.items() for alert in alerts])
+
+w = scenario("certificates are no matter of minutes", 75, "TLSCertificateRenewalOverdue",
+             "TLSCertificateExpiringSoon", step=300)
+w.daemons().service("tax").probe("tax", "cert", kind="tls")
+certificate(w, "tax", 47, 4)
+w.expect(10).expect(20, "TLSCertificateExpiringSoon tax")
+w.expect(55, "TLSCertificateExpiringSoon tax", "PageUnacknowledged tax")
+w.expect(70, "TLSCertificateExpiringSoon tax", "PageUnacknowledged tax", "TLSCertificateRenewalOverdue tax")
 
 w = scenario("a certificate with most of its life ahead", 600, "TLSCertificateRenewalOverdue",
              "TLSCertificateExpiringSoon", "TLSCertificateExpired", step=3600)
