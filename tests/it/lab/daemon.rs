@@ -99,6 +99,26 @@ impl Lab {
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
 
+    fn mend(&self) {
+        let answer = Request::new("DELETE", "/api/faults?system=all").send(self.control());
+        assert_eq!(answer.status, 200);
+    }
+
+    /// Waits for a line of `/metrics` that starts with `start` and holds all of `parts`.
+    fn wait_for_sample(&self, start: &str, parts: &[&str]) {
+        eventually(&format!("{start} with {parts:?}"), || {
+            let metrics = self.metrics();
+            let mut lines = metrics.lines();
+            lines
+                .any(|line| line.starts_with(start) && parts.iter().all(|part| line.contains(part)))
+                .then_some(())
+        });
+    }
+
+    fn wait_for_failure(&self, parts: &[&str]) {
+        self.wait_for_sample("bongsu_probe_failure_info{", parts);
+    }
+
     fn files(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
         let mut directories = vec![self.directory.path().to_owned()];
@@ -134,32 +154,64 @@ fn nine_services_turn_green_and_a_broken_one_is_seen_with_its_reason() {
     eventually("nine green services", || (lab.green() == 9).then_some(()));
 
     lab.set(r#"{"system":"gpki","fault":"stall_large"}"#);
-    let wanted = [
-        (r#"service="gpki",probe="padded""#, r#"reason="response_timeout""#),
-        (r#"service="saeol",probe="cert-check""#, r#"reason="pki_backend""#),
-    ];
-    for (probe, reason) in wanted {
-        eventually(reason, || {
-            let metrics = lab.metrics();
-            let mut lines = metrics.lines();
-            lines
-                .any(|line| {
-                    line.starts_with("bongsu_probe_failure_info")
-                        && line.contains(probe)
-                        && line.contains(reason)
-                })
-                .then_some(())
-        });
-    }
+    lab.wait_for_failure(&[r#"service="gpki",probe="padded""#, r#"reason="response_timeout""#]);
+    lab.wait_for_failure(&[
+        r#"service="saeol",probe="cert-check""#,
+        r#"reason="pki_backend",component="gpki""#,
+    ]);
+    // The login itself: which of its steps, and whose fault it is.
+    lab.wait_for_failure(&[
+        r#"service="saeol",probe="login""#,
+        r#"reason="pki_backend",step="submit",component="gpki""#,
+    ]);
     // The lesson of 2023: the small page is green all the while.
     let front = r#"probe_success{service="gpki",probe="front""#;
     let metrics = lab.metrics();
     let front = metrics.lines().find(|line| line.starts_with(front)).unwrap();
     assert!(front.ends_with(" 1"), "{front}");
 
-    let answer = Request::new("DELETE", "/api/faults?system=all").send(lab.control());
-    assert_eq!(answer.status, 200);
+    lab.mend();
     eventually("green again", || (lab.green() == 9).then_some(()));
+}
+
+#[test]
+fn a_refused_password_holds_the_account_until_somebody_says_so_and_is_no_outage() {
+    let lab = Lab::start(&[]);
+    eventually("nine green services", || (lab.green() == 9).then_some(()));
+    let login = r#"service="saeol",probe="login""#;
+    let site = r#"site="jongno""#;
+    lab.set(r#"{"system":"saeol-jongno","fault":"wrong_password"}"#);
+    lab.wait_for_failure(&[login, site, r#"reason="bad_credentials",step="submit""#]);
+    let unknown = [login, site, r#"verdict="unknown"} 1"#];
+    lab.wait_for_sample("bongsu_probe_verdict{", &unknown);
+    lab.wait_for_failure(&[login, site, r#"reason="account_held""#]);
+    lab.wait_for_sample("bongsu_probe_verdict{", &unknown);
+    let held = [r#"account="saeol_user",host="saeol-jongno.localhost"} 1"#];
+    lab.wait_for_sample("bongsu_account_held{", &held);
+    // One strike of five: the other municipalities have accounts of their own.
+    lab.wait_for_sample("probe_success{", &[login, r#"site="haeundae"} 1"#]);
+
+    lab.mend();
+    let answer = Request::new("POST", "/-/resume?account=saeol_user").send(lab.daemon());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    eventually("green again", || (lab.green() == 9).then_some(()));
+}
+
+#[test]
+fn a_session_that_gets_lost_fails_the_step_behind_the_login() {
+    let lab = Lab::start(&[]);
+    eventually("probing", || (lab.green() > 0).then_some(()));
+    lab.set(r#"{"system":"all","fault":"lost_session"}"#);
+    for parts in [
+        [r#"service="saeol",probe="login""#, r#"reason="session_lost",step="main""#],
+        [r#"service="document-exchange",probe="login""#, r#"reason="session_lost",step="inbox""#],
+        // The provider and the portal have both forgotten who that was.
+        [r#"service="gov24",probe="login""#, r#"step="any_id",component="anyid""#],
+    ] {
+        lab.wait_for_failure(&parts);
+    }
+    lab.mend();
+    eventually("nine green services", || (lab.green() == 9).then_some(()));
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod flow;
 mod following;
 mod guarding;
 mod lab;
+mod lab_sessions;
+mod reasons;
 mod rules;
 mod saeol;
 mod secrets;

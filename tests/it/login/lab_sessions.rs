@@ -1,0 +1,141 @@
+//! Nobody stays signed in at the lab's Saeol: after a thousand runs with timeouts and stops, and
+//! after the end of the real daemon in the middle of a login.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bongsu::lab::estate::Estate;
+use bongsu::lab::faults::{Fault, Kind};
+use bongsu::lab::site::{PROBE_PASSWORD, PROBE_USER};
+use bongsu::lab::systems;
+use bongsu::outcome::Reason;
+use tokio_util::sync::CancellationToken;
+
+use super::flow::Flow;
+use crate::support::daemon::{Setup, eventually};
+
+const SITES: [&str; 3] = ["saeol-jongno", "saeol-haeundae", "saeol-yuseong"];
+/// Of all sites together.
+const RUNS: usize = 1_000;
+/// One run in so many is stopped by the daemon's end, and one runs out of time.
+const ODD_EVERY: usize = 20;
+
+fn system(name: &str) -> &'static systems::System {
+    systems::find(name).unwrap()
+}
+
+fn open(estate: &Estate) -> usize {
+    let sites = SITES.iter().map(|name| estate.world().site(system(name)));
+    sites.map(|site| site.sessions.signed_in().len()).sum()
+}
+
+/// The mapping under `login`, with `more` as a step behind the login.
+fn yaml(estate: &Estate, site: &str, more: &str) -> String {
+    format!(
+        r#"base: {}
+account: user
+steps:
+  - {{ name: login_page, get: /login.do }}
+  - name: submit
+    component: gpki
+    submit: {{ form: 'form#loginForm', fields: {{ userId: '${{secret.user}}', userPw: '${{secret.pass}}' }} }}
+    expect: {{ css: {{ 'a[href*=logout]': exists }} }}
+{more}
+finally:
+  - {{ name: logout, if: submit.sent, get: /logout.do }}
+"#,
+        estate.base(system(site))
+    )
+}
+
+fn flow(roots: &Path, timeout: Duration, yaml: &str) -> Flow {
+    let yaml = format!("trust: {{ roots: {} }}\n{yaml}", roots.display());
+    let flow = Flow::within(timeout, &yaml);
+    flow.write("user", PROBE_USER);
+    flow.write("pass", PROBE_PASSWORD);
+    flow
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_thousand_runs_with_timeouts_and_stops_saeol_has_no_open_session() {
+    let estate = Estate::start(Default::default()).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let roots = directory.path().join("root.pem");
+    std::fs::write(&roots, estate.world().pki.root_pem()).unwrap();
+    // Behind the login waits a page of another system that never comes.
+    estate.faults().set(system("welfare"), Kind::Stall);
+    let late = format!("  - {{ name: late, get: '{}/' }}", estate.base(system("welfare")));
+    let at = |site: &str| {
+        let good = flow(&roots, Duration::from_secs(20), &yaml(&estate, site, ""));
+        let stuck = yaml(&estate, site, &late);
+        // Room for a login on a busy machine; what is left goes by at the page that stalls.
+        let stuck = flow(&roots, Duration::from_secs(2), &stuck);
+        async move {
+            let (mut late, mut stopped) = (0, 0);
+            for run in 0..RUNS.div_ceil(SITES.len()) {
+                match run % ODD_EVERY {
+                    0 => {
+                        let (step, reason) = stuck.fail().await;
+                        late += usize::from(step == "late");
+                        assert_ne!(reason, Reason::Internal);
+                    }
+                    1 => {
+                        // Each time a little later.
+                        let stop = CancellationToken::new();
+                        let stopping = async {
+                            tokio::time::sleep(Duration::from_millis(4 * run as u64 / 10)).await;
+                            stop.cancel();
+                        };
+                        let (outcome, ()) = tokio::join!(good.run_until(&stop), stopping);
+                        stopped += usize::from(outcome.result.is_err());
+                    }
+                    _ => drop(good.succeed().await),
+                }
+            }
+            (late, stopped)
+        }
+    };
+    let ends = tokio::join!(at(SITES[0]), at(SITES[1]), at(SITES[2]));
+    for (late, stopped) in [ends.0, ends.1, ends.2] {
+        assert!(late > 0, "no run timed out behind the login");
+        assert!(stopped > 0, "no run was stopped");
+    }
+    assert_eq!(open(&estate), 0);
+}
+
+/// SIGTERM while the page behind the login is awaited; how many sessions are open at the end.
+async fn left_open(estate: &Estate, has_finally: bool) -> usize {
+    let jongno = system(SITES[0]);
+    // Long enough to be in the middle of it.
+    let slow = Fault::latency(Duration::from_millis(700));
+    estate.faults().set(jongno, slow);
+    let login = yaml(estate, SITES[0], "  - { name: main, get: /main.do }");
+    let login = match has_finally {
+        true => login,
+        false => login.split("finally:").next().unwrap().to_owned(),
+    };
+    let login: String = login.lines().map(|line| format!("          {line}\n")).collect();
+    let setup = Setup::new(&format!(
+        "secrets:\n  user: {{ file: user }}\n  pass: {{ file: pass }}\ndefaults: {{ trust: {{ \
+         roots: root.pem }} }}\nservices:\n  - name: gpki\n  - name: saeol\n    probes:\n      - \
+         name: login\n        interval: 11s\n        timeout: 10s\n        login:\n{login}"
+    ))
+    .flag("--shutdown.grace=20s");
+    setup.write("user", PROBE_USER);
+    setup.write("pass", PROBE_PASSWORD);
+    setup.write("root.pem", estate.world().pki.root_pem());
+    let mut daemon = setup.start();
+    let sessions = &estate.world().site(jongno).sessions;
+    // Where a login was let in, its answer has not been followed yet.
+    eventually("a session", || (!sessions.signed_in().is_empty()).then_some(()));
+    assert_eq!(daemon.stop().code(), Some(0), "{}", daemon.log());
+    sessions.signed_in().len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_in_the_middle_of_a_login_leaves_no_session_open() {
+    let estate = Estate::start(Default::default()).await.unwrap();
+    assert_eq!(left_open(&estate, true).await, 0);
+    // It is `finally` that closed it.
+    assert_eq!(left_open(&estate, false).await, 1);
+}
