@@ -444,6 +444,8 @@ CERTIFICATES = {
     "c47ok": (47, 13, []),
     "c47warn": (47, 11, ["TLSCertificateRenewalOverdue"]),
     "c47page": (47, 4, ["TLSCertificateRenewalOverdue", "TLSCertificateExpiringSoon"]),
+    "c47early": (47, 6, ["TLSCertificateRenewalOverdue"]),
+    "c730early": (730, 9, ["TLSCertificateRenewalOverdue"]),
     "c6ok": (6.6667, 2, []),
     "c6page": (6.6667, 0.5, ["TLSCertificateRenewalOverdue", "TLSCertificateExpiringSoon"]),
     "c730": (730, 6, ["TLSCertificateRenewalOverdue", "TLSCertificateExpiringSoon"]),
