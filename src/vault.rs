@@ -128,6 +128,10 @@ impl Vault {
 
 /// One trailing newline is what an editor or `echo` adds; anything else belongs to the secret.
 fn read_secret(path: &Path) -> Result<Secret, String> {
+    // Opening a pipe would wait for somebody to write to it.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err("it is not a regular file".to_owned());
+    }
     let file = fs::File::open(path).map_err(|error| error.kind().to_string())?;
     let mut bytes = Vec::new();
     let read = file.take(MAX_SECRET_BYTES + 1).read_to_end(&mut bytes);

@@ -250,6 +250,10 @@ const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     use std::io::Read;
+    // Opening a pipe would wait for somebody to write to it.
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(broken(path, "is not a regular file"));
+    }
     let mut text = Vec::new();
     let file = std::fs::File::open(path).map_err(|error| broken(path, &error.to_string()))?;
     file.take(MAX_FILE_BYTES + 1)

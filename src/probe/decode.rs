@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use brotli_decompressor::DecompressorWriter;
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{EUC_KR, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use flate2::{Decompress, FlushDecompress, Status, write::GzDecoder};
 
 /// What `Accept-Encoding` asks for: what [`BodyDecoder`] can undo.
@@ -207,7 +207,8 @@ fn is_zlib(first: u8, second: u8) -> bool {
 
 /// The text of a body. Bytes that are not valid in the charset become U+FFFD; that is for the
 /// expectations to judge. Who is believed, in this order: the header, a byte order mark, the page
-/// itself, the configuration, and UTF-8 when nobody says anything.
+/// itself, the configuration. When nobody says anything it is UTF-8, or EUC-KR when it is valid
+/// as that only.
 pub fn text<'a>(
     bytes: &'a [u8],
     content_type: Option<&str>,
@@ -234,7 +235,14 @@ pub fn encoding(
         .or_else(|| Encoding::for_bom(bytes).map(|(encoding, _)| encoding))
         .or_else(|| page_charset(bytes))
         .or(fallback)
-        .unwrap_or(UTF_8)
+        .unwrap_or_else(|| undeclared(bytes))
+}
+
+/// Old Korean servers send EUC-KR and do not say so; a browser guesses right, and a notice page
+/// that is not recognised is a false green.
+fn undeclared(bytes: &[u8]) -> &'static Encoding {
+    let korean = || !EUC_KR.decode_without_bom_handling(bytes).1;
+    if std::str::from_utf8(bytes).is_err() && korean() { EUC_KR } else { UTF_8 }
 }
 
 /// The `charset` parameter of a `Content-Type`.

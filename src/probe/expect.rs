@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use encoding_rs::Encoding;
 use http::header::{CONTENT_TYPE, HeaderMap};
-use scraper::{Html, Selector};
+use scraper::Selector;
 use url::Url;
 
 use crate::config::{Expect, FailIf, Matcher, UrlPart};
 use crate::outcome::{Failure, Reason};
 use crate::probe::decode;
 use crate::probe::jar::Jar;
+use crate::probe::markup;
 
 /// A response as expectations see it.
 pub struct Page<'a> {
@@ -237,7 +238,10 @@ fn css_miss(expect: &Expect, page: &Page<'_>) -> Option<Miss> {
     if expect.css.is_empty() {
         return None;
     }
-    let document = Html::parse_document(page.text());
+    let document = match markup::parse(page.text()) {
+        Ok(document) => document,
+        Err(tangled) => return Some(Miss::new(Reason::BodyMismatch, tangled.to_string())),
+    };
     expect.css.iter().find_map(|(selector, matcher)| {
         // Checked at load.
         let compiled = Selector::parse(&selector.0).ok()?;

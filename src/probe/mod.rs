@@ -13,6 +13,7 @@ pub mod expect;
 pub mod http;
 pub mod jar;
 pub mod login;
+pub mod markup;
 pub mod render;
 pub mod request;
 pub mod tls;

@@ -1,11 +1,12 @@
 //! Takes values out of a response for later steps. A value is text and stays as it is written:
 //! `00123` is not 123.
 
-use scraper::{Html, Selector};
+use scraper::Selector;
 
 use crate::config::login::{Absent, Capture, CaptureFrom, Pattern};
 use crate::outcome::{Failure, Reason};
 use crate::probe::expect::Page;
+use crate::probe::markup;
 use crate::secret::Secret;
 
 use super::template;
@@ -49,7 +50,7 @@ fn raw(capture: &Capture, page: &Page<'_>, most: usize) -> Vec<String> {
         CaptureFrom::Css(selector, attribute) => {
             // Checked at load.
             let Ok(selector) = Selector::parse(&selector.0) else { return Vec::new() };
-            let document = Html::parse_document(page.text());
+            let Ok(document) = markup::parse(page.text()) else { return Vec::new() };
             let elements = document.select(&selector);
             let values = elements.filter_map(|element| match attribute {
                 Some(attribute) => element.attr(attribute).map(str::to_owned),

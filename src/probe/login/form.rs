@@ -10,6 +10,7 @@ use scraper::{ElementRef, Html, Selector};
 use url::Url;
 
 use crate::outcome::{Failure, Reason};
+use crate::probe::markup;
 
 /// Of one form; a page with more is no login page.
 const FIELDS_MAX: usize = 2000;
@@ -51,7 +52,8 @@ pub(super) struct FormPage<'p> {
 
 /// Reads the first form that matches, pressed at `button` or else at its first button.
 pub(super) fn find(page: FormPage<'_>, form: &str, button: Option<&str>) -> Result<Form, Failure> {
-    let document = Html::parse_document(page.text);
+    let document = markup::parse(page.text)
+        .map_err(|tangled| Failure::new(Reason::FormMissing, tangled.to_string()))?;
     let missing = |what: &str, selector: &str| {
         Failure::new(Reason::FormMissing, format!("no {what} on the page matches {selector}"))
     };
@@ -121,7 +123,7 @@ impl Form {
 pub(super) fn asks_for_password(text: &str) -> bool {
     // Parsing costs; most pages do not even hold the word.
     text.to_ascii_lowercase().contains("password")
-        && first(&Html::parse_document(text), "input[type=password i]").is_some()
+        && markup::parse(text).is_ok_and(|page| first(&page, "input[type=password i]").is_some())
 }
 
 fn first<'d>(document: &'d Html, selector: &str) -> Option<ElementRef<'d>> {

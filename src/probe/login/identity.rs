@@ -35,7 +35,12 @@ impl Identities {
 }
 
 fn read(path: &Path, field: IdentityField) -> Result<String, String> {
-    let size = fs::metadata(path).map_err(|error| error.kind().to_string())?.len();
+    let found = fs::metadata(path).map_err(|error| error.kind().to_string())?;
+    // Opening a pipe would wait for somebody to write to it.
+    if !found.is_file() {
+        return Err("is not a regular file".to_owned());
+    }
+    let size = found.len();
     if size > CERT_BYTES_MAX {
         return Err(format!("is larger than {CERT_BYTES_MAX} bytes"));
     }
