@@ -27,10 +27,15 @@ pub struct Disk;
 
 impl Files for Disk {
     fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, String> {
-        let file = std::fs::File::open(path).map_err(|error| said(&error))?;
-        if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        // Before it is opened: to open a FIFO waits for whoever writes to it.
+        let metadata = std::fs::metadata(path).map_err(|error| said(&error))?;
+        if metadata.is_dir() {
             return Err("is a directory; name a file in it".into());
         }
+        if !metadata.is_file() {
+            return Err("is no regular file (a FIFO, socket or device); name a file".into());
+        }
+        let file = std::fs::File::open(path).map_err(|error| said(&error))?;
         let mut bytes = Vec::new();
         file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| said(&error))?;
         if bytes.len() as u64 > limit {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use bongsu::config;
 
 mod accepted;
+mod irregular;
 mod random;
 mod shipped;
 
