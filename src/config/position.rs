@@ -54,6 +54,23 @@ struct Open {
     key: Option<(Box<str>, Place)>,
 }
 
+/// Where a text first nests deeper than `levels`. Stops there, or where the text is no YAML.
+pub(super) fn deeper_than(text: &str, levels: usize) -> Option<Place> {
+    let mut depth = 0_usize;
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.ok()?;
+        match event {
+            Event::MappingStart(..) | Event::SequenceStart(..) => depth += 1,
+            Event::MappingEnd | Event::SequenceEnd => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > levels {
+            return Some(place(span.start));
+        }
+    }
+    None
+}
+
 impl Positions {
     /// `None` when the second parser does not accept what the first one did.
     pub(super) fn of(text: &str) -> Option<Positions> {

@@ -12,9 +12,15 @@ use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, Visitor,
 };
 
+use super::position;
+
 /// Aliases may repeat a part of the file; this bounds what they expand to. 17,000 probes with
 /// thirty values each are half a million.
 const NODES_MAX: usize = 2_000_000;
+
+/// The library's own limit. It comes to it only when it has read the whole text, in a time that
+/// grows with the square of the depth.
+const LEVELS_MAX: usize = 128;
 
 /// A value of the file.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +69,11 @@ pub(super) struct SyntaxError {
 
 /// Reads one document. An empty one is [`Node::Null`].
 pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
+    if may_be_deep(text)
+        && let Some(place) = position::deeper_than(text, LEVELS_MAX)
+    {
+        return Err(SyntaxError { position: Some(place), message: explain("recursion limit") });
+    }
     let left = Cell::new(NODES_MAX);
     Seed { left: &left }.deserialize(serde_yaml::Deserializer::from_str(text)).or_else(|error| {
         let position = error.location().map(|at| (at.line(), at.column()));
@@ -72,6 +83,20 @@ pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
             return Ok(Node::Null);
         }
         Err(SyntaxError { position, message: explain(said) })
+    })
+}
+
+/// Whether brackets, counted wherever they stand, nest deeper than [`LEVELS_MAX`]: only such a text
+/// is worth a careful look.
+fn may_be_deep(text: &str) -> bool {
+    let mut depth = 0_usize;
+    text.bytes().any(|byte| {
+        match byte {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth > LEVELS_MAX
     })
 }
 
@@ -248,6 +273,19 @@ mod tests {
         }
         let error = parse(&text).unwrap_err();
         assert!(error.message.contains("aliases"), "{}", error.message);
+    }
+
+    #[test]
+    fn brackets_without_end_are_refused_at_the_first_that_is_too_deep() {
+        let error = parse(&"[".repeat(1 << 20)).unwrap_err();
+        assert!(error.message.contains("nested deeper"), "{}", error.message);
+        assert_eq!(error.position, Some((1, LEVELS_MAX + 1)));
+    }
+
+    #[test]
+    fn brackets_inside_text_are_not_depth() {
+        let text = "[".repeat(LEVELS_MAX + 1);
+        assert_eq!(parse(&format!("'{text}'")).unwrap(), Node::Text(text));
     }
 
     #[test]
