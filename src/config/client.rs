@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::cache::PemUse;
 use super::walk::{At, Fields};
+use super::yaml::Node;
 use super::{ClientCert, Revocation, Roots, TlsClientOptions, TrustOptions, suggest, value};
 
 /// Reads the keys of a kind's mapping over what was inherited.
@@ -26,6 +27,13 @@ pub(super) fn tls_client(fields: &Fields<'_>, inherited: TlsClientOptions) -> Tl
 
 /// `trust: { roots: webpki | FILE | [webpki, FILE], intermediates: FILE }`.
 pub(super) fn trust(at: &At<'_>) -> Option<Arc<TrustOptions>> {
+    if matches!(at.node, Node::Text(_) | Node::List(_)) {
+        at.problem(match at.written() {
+            Some(file) => format!("expected a mapping, found text; write {{ roots: {file} }}"),
+            None => "expected a mapping, found a list; write { roots: [...] }".to_owned(),
+        });
+        return None;
+    }
     let fields = at.fields(&["roots", "intermediates"])?;
     if fields.present(&["roots", "intermediates"]).is_empty() && !fields.has_unknown() {
         at.problem("is empty; write roots: webpki, a PEM file, or both in a list");

@@ -83,6 +83,9 @@ fn target(at: &At<'_>, estate: &Estate) -> Option<WindowTarget> {
             at.problem(format!("\"{service}\" has no sites; write \"{service}\" alone"));
             return None;
         };
+        if sites.is_empty() {
+            return None;
+        }
         if !sites.contains(site) {
             let hint = at.load.hint(site, sites.iter().map(|site| &**site));
             at.problem(format!("\"{service}\" has no site \"{site}\"{hint}"));
@@ -107,7 +110,12 @@ fn when(fields: &Fields<'_>) -> Option<WindowTime> {
     let from = fields.need("from").and_then(|at| at.parse(local).map(|time| (at, time)));
     let until = fields.need("until").and_then(|at| at.parse(local).map(|time| (at, time)));
     let ((from_at, from), (until_at, until)) = (from?, until?);
-    let zone = zone?;
+    let Some(zone) = zone else {
+        if until <= from {
+            until_at.problem("is not after from");
+        }
+        return None;
+    };
     let from = from_at.settle(instant(&zone, from, Edge::Start));
     let until = until_at.settle(instant(&zone, until, Edge::End));
     let (from, until) = (from?, until?);
@@ -125,8 +133,15 @@ fn when(fields: &Fields<'_>) -> Option<WindowTime> {
     Some(WindowTime::Once { from, until })
 }
 
+/// What people write for Korean time and no database knows. The nearest name to the first of them
+/// is `EST`, which is 14 hours off.
+const KOREAN: [&str; 6] = ["KST", "KDT", "KST-9", "KST9", "UTC+9", "GMT+9"];
+
 fn zone(text: &str) -> Result<TimeZone, String> {
     TimeZone::get(text).map_err(|_| {
+        if KOREAN.iter().any(|known| known.eq_ignore_ascii_case(text)) {
+            return format!("no time zone is called \"{text}\"; did you mean \"Asia/Seoul\"?");
+        }
         let names: Vec<String> =
             jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
         let hint = suggest::hint(text, names.iter().map(String::as_str));

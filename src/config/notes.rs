@@ -14,6 +14,7 @@ use super::document::Document;
 use super::files::Files;
 use super::position::{Place, Step};
 use super::problem::{ConfigError, FileProblems, Problem};
+use super::template::FILLED_TOTAL_MAX;
 use super::walk::At;
 use super::{SecretRef, suggest};
 
@@ -37,6 +38,8 @@ pub(super) struct Load<'a> {
     pub(super) advice: RefCell<Vec<String>>,
     /// A file could not be read, so what it declares is not known.
     pub(super) incomplete: Cell<bool>,
+    /// Bytes of filled-in text that may still be made; `None` once they were not enough.
+    pub(super) filled_left: Cell<Option<usize>>,
     found: RefCell<Found>,
     suggestions_left: Cell<usize>,
 }
@@ -89,6 +92,7 @@ impl<'a> Load<'a> {
             used: RefCell::default(),
             advice: RefCell::default(),
             incomplete: Cell::new(false),
+            filled_left: Cell::new(Some(FILLED_TOTAL_MAX)),
             found: RefCell::default(),
             suggestions_left: Cell::new(SUGGESTIONS_MAX),
         }

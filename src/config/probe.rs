@@ -19,6 +19,16 @@ use super::{
 /// Kinds of probes, as the file names them.
 const KINDS: &[&str] = &["http", "tls", "login"];
 
+/// Kinds that other probers have.
+const OTHER_KINDS: &[&str] = &["tcp", "icmp", "ping", "grpc", "udp", "ssh", "https"];
+
+/// What to say of an unknown key of a probe that is a kind elsewhere.
+pub(super) fn other_kind(key: &str, known: &[&str]) -> Option<String> {
+    let is_probe = KINDS.iter().all(|kind| known.contains(kind));
+    (is_probe && OTHER_KINDS.contains(&key))
+        .then(|| format!("there is no such kind of probe; the kinds are {}", KINDS.join(", ")))
+}
+
 /// What a probe is told by its service.
 pub(super) struct Parent<'p, 's> {
     /// The service's name.

@@ -37,7 +37,7 @@ pub(super) struct Estate {
     pub(super) services: Vec<Arc<Service>>,
     pub(super) targets: Vec<Arc<Target>>,
     pub(super) disabled: Vec<TargetId>,
-    /// The sites of each service.
+    /// The sites of each service that has some; none when they could not be read.
     pub(super) sites: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
 }
 
@@ -117,7 +117,8 @@ fn service<'a>(
             estate.disabled.push(probe.target.id);
         }
     });
-    if !sites.is_empty() {
+    if fields.has("for_each") {
+        // An entry without sites: they could not be read.
         estate.sites.entry(key.clone()).or_default().extend(sites);
     }
     estate.services.push(Arc::new(service));
@@ -181,8 +182,10 @@ fn probes(
     }
     let mut scopes = match fields.take("for_each") {
         None => vec![Scope::default()],
-        // Without the sites every ${site...} would look wrong; they come first.
-        Some(at) => sites::sites(&at).unwrap_or_default(),
+        // Without the sites nothing can be said of ${site...}, but of everything else.
+        Some(at) => sites::sites(&at).unwrap_or_else(|| {
+            vec![Scope { unknown: ["site".to_owned()].into(), ..Scope::default() }]
+        }),
     };
     for scope in &mut scopes {
         variables(fields, scope);
@@ -211,6 +214,8 @@ fn variables(fields: &Fields<'_>, scope: &mut Scope) {
             at.problem(format!("\"{name}\" has a meaning already; choose another name"));
         } else if let Some(text) = at.within(scope).text() {
             filled.push((name.to_owned(), text.into_owned()));
+        } else {
+            scope.unknown.insert(name.to_owned());
         }
         if let Some((name, text)) = filled.pop() {
             scope.values.insert(name, text);

@@ -58,7 +58,7 @@ fn scope(site: Site, sites: usize) -> Scope {
         site.variables.into_iter().map(|(name, value)| (format!("site.{name}"), value)).collect();
     values.insert("site".into(), site.name.clone());
     values.insert("site.name".into(), site.name.clone());
-    Scope { values, site: Some(Arc::from(site.name)), sites, flow: None }
+    Scope { values, site: Some(Arc::from(site.name)), sites, ..Scope::default() }
 }
 
 fn of_list(at: &At<'_>) -> Option<Vec<Site>> {

@@ -13,7 +13,7 @@ use super::notes::{Load, path_text};
 use super::position::Step;
 use super::template::{self, Scope};
 use super::yaml::Node;
-use super::{Template, inherit, suggest};
+use super::{Template, inherit, probe, suggest};
 
 /// A value and where it stands.
 #[derive(Clone)]
@@ -127,7 +127,27 @@ impl<'a> At<'a> {
         if template::is_plain(&text) {
             return Some(text);
         }
-        self.settle(template::fill(&text, self.scope)).map(Cow::Owned)
+        if template::is_unknown(&text, self.scope) {
+            return None;
+        }
+        let filled = self.settle(template::fill(&text, self.scope))?;
+        self.afford(filled.len()).then_some(Cow::Owned(filled))
+    }
+
+    /// Whether the load may keep a filled-in text of this length; the first that it may not is
+    /// noted, the ones after it are the same mistake.
+    fn afford(&self, length: usize) -> bool {
+        let Some(left) = self.load.filled_left.get() else { return false };
+        let left = left.checked_sub(length);
+        self.load.filled_left.set(left);
+        if left.is_none() {
+            self.problem(format!(
+                "up to here, texts with ${{...}} come to more than {} MiB; name shorter values or \
+                 fewer sites",
+                template::FILLED_TOTAL_MAX >> 20
+            ));
+        }
+        left.is_some()
     }
 
     /// Text that may hold secrets.
@@ -136,8 +156,12 @@ impl<'a> At<'a> {
         if template::is_plain(&text) {
             return Some(Template::plain(text));
         }
+        if template::is_unknown(&text, self.scope) {
+            return None;
+        }
         let secrets = self.load.secrets.get().filter(|_| !self.load.incomplete.get());
-        self.settle(template::compile(&text, self.scope, secrets))
+        let template = self.settle(template::compile(&text, self.scope, secrets))?;
+        self.afford(template.filled_len()).then_some(template)
     }
 
     /// The name of a service that is declared somewhere, noted here when there is none.
@@ -261,6 +285,10 @@ impl<'a> At<'a> {
             unknown += 1;
             if inherit::KEYS.contains(key) {
                 value.problem("unknown key; it belongs to defaults, a service or a probe");
+                continue;
+            }
+            if let Some(said) = probe::other_kind(key, known) {
+                value.problem(said);
                 continue;
             }
             value.problem(format!("unknown key{}", suggest::hint_or_list(key, known)));
