@@ -66,12 +66,12 @@ fn is_tangled(text: &str) -> bool {
         }
         let Some(tag) = Tag::read(after) else { return true };
         rest = tag.after;
-        let shape = SHAPES.iter().any(|shape| is(shape));
+        let shape = SHAPES.iter().any(is);
         drawing = is(&"svg") || (drawing && shape);
-        if NEVER_NESTED.iter().any(|known| is(known)) || (drawing && shape && tag.closes_itself) {
+        if NEVER_NESTED.iter().any(is) || (drawing && shape && tag.closes_itself) {
             continue;
         }
-        if RAW_TEXT.iter().any(|raw| is(raw)) {
+        if RAW_TEXT.iter().any(is) {
             rest = after_raw_text(rest, name);
             continue;
         }
