@@ -69,8 +69,8 @@ pub(super) struct SyntaxError {
 
 /// Reads one document. An empty one is [`Node::Null`].
 pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
-    if may_be_deep(text)
-        && let Some(place) = position::deeper_than(text, LEVELS_MAX)
+    if let Some(start) = perhaps_deep(text)
+        && let Some(place) = position::deeper_than(start, LEVELS_MAX)
     {
         return Err(SyntaxError { position: Some(place), message: explain("recursion limit") });
     }
@@ -86,18 +86,19 @@ pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
     })
 }
 
-/// Whether brackets, counted wherever they stand, nest deeper than [`LEVELS_MAX`]: only such a text
-/// is worth a careful look.
-fn may_be_deep(text: &str) -> bool {
+/// The text up to where brackets, counted wherever they stand, nest deeper than [`LEVELS_MAX`].
+/// Only that much is worth a careful look: parsers read a whole line before they answer.
+fn perhaps_deep(text: &str) -> Option<&str> {
     let mut depth = 0_usize;
-    text.bytes().any(|byte| {
+    let end = text.bytes().position(|byte| {
         match byte {
             b'[' | b'{' => depth += 1,
             b']' | b'}' => depth = depth.saturating_sub(1),
             _ => {}
         }
         depth > LEVELS_MAX
-    })
+    })?;
+    text.get(..=end)
 }
 
 /// Reads a whole document into a type of its own: for a small file beside the configuration, where
