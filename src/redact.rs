@@ -1,5 +1,5 @@
 //! Masks secrets in text that leaves the process: excerpts of bodies and sentences that quote a
-//! target. The first guard is the type [`Secret`](crate::secret::Secret), which cannot be printed;
+//! target. The first guard is the type [`Secret`], which cannot be printed;
 //! this is the second one, for the case that a target sends a secret back.
 //!
 //! A value is known in the forms in which web applications echo it: raw, percent-encoded in UTF-8

@@ -2,7 +2,7 @@
 //!
 //! Series of targets are written by a streaming writer of our own, family by family and in chunks:
 //! at 17,000 targets the text has 800,000 lines and 100 MB, which a registry would hold twice. The
-//! `prometheus` crate keeps the few series of the process. `/metrics` calls [`write`]; a one-off
+//! `prometheus` crate keeps the few series of the process. `/metrics` calls [`write()`]; a one-off
 //! probe observes its run on a fresh board and calls [`write_probes`], so that scheduled and
 //! on-demand results cannot differ.
 //!

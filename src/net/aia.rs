@@ -73,7 +73,7 @@ fn certificates(body: &[u8]) -> Vec<CertificateDer<'static>> {
     }
 }
 
-/// ContentInfo { OID signedData, [0] SignedData { version, digests, content, [0] certificates } }.
+/// `ContentInfo { OID signedData, [0] SignedData { version, digests, content, [0] certificates } }`.
 fn pkcs7(body: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     const OID: u8 = 0x06;
     const CONTEXT_0: u8 = 0xa0;

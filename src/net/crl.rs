@@ -83,8 +83,8 @@ impl List {
 }
 
 impl Scope {
-    /// IssuingDistributionPoint ::= SEQUENCE { [0] distributionPoint, [1] onlyContainsUserCerts,
-    /// [2] onlyContainsCACerts, ... }; the rest is refused before.
+    /// IssuingDistributionPoint ::= SEQUENCE { \[0\] distributionPoint, \[1\] onlyContainsUserCerts,
+    /// \[2\] onlyContainsCACerts, ... }; the rest is refused before.
     fn parse(point: &[u8]) -> Option<Scope> {
         const DISTRIBUTION_POINT: u8 = 0xa0;
         const FULL_NAME: u8 = 0xa0;
