@@ -1,17 +1,21 @@
-//! Tells the program what it was built from: `BONGSU_REVISION` (from the environment, else from
-//! git) and the compiler's version. Builds without either still work and say `unknown`.
+//! Tells the program what it was built from: `BONGSU_REVISION` (from the environment, else, in an
+//! optimised build, from git) and the compiler's version. Builds without either say `unknown`.
 
 use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-env-changed=BONGSU_REVISION");
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=.git/HEAD");
-    println!("cargo::rerun-if-changed=.git/refs/heads");
+    // A developer's build is not rebuilt for each commit.
+    let shipped = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");
+    if shipped {
+        println!("cargo::rerun-if-changed=.git/HEAD");
+        println!("cargo::rerun-if-changed=.git/refs/heads");
+    }
     let revision = std::env::var("BONGSU_REVISION")
         .ok()
         .filter(|revision| !revision.is_empty())
-        .or_else(|| first_line("git", &["rev-parse", "--short=12", "HEAD"]))
+        .or_else(|| shipped.then(|| first_line("git", &["rev-parse", "--short=12", "HEAD"])).flatten())
         .unwrap_or_else(|| "unknown".into());
     let compiler = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
     let rust = first_line(&compiler, &["--version"])
