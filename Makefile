@@ -1,5 +1,6 @@
 # The recipes are the steps of CI: .ci/run calls nothing but these.
 .PHONY: fmt fmt-check lint doc install-test-tools test ci mutants timelines release \
+        kubernetes lint-kubernetes \
         bench-load bench-exposition bench-https bench-login bench-blackhole
 
 fmt:
@@ -22,7 +23,19 @@ install-test-tools:
 test: install-test-tools
 	cargo test --locked
 
-ci: fmt-check lint test doc
+ci: fmt-check lint test doc lint-kubernetes
+
+# Writes what deploy/kubernetes repeats of the repository: alert rules, dashboards, configuration.
+kubernetes:
+	tests/kubernetes/install.sh target/tmp/kubernetes-tools
+	target/tmp/kubernetes-tools/bin/python deploy/kubernetes/generate.py
+
+# Whether that is current, and whether a cluster would take the manifests and run them well.
+lint-kubernetes:
+	tests/kubernetes/install.sh target/tmp/kubernetes-tools
+	target/tmp/kubernetes-tools/bin/python deploy/kubernetes/generate.py --check
+	cargo build --locked
+	target/tmp/kubernetes-tools/bin/python tests/kubernetes/check.py
 
 # Breaks each alert rule in every small way and sees that its scenarios notice. Hours, not minutes.
 mutants:
