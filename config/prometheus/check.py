@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import date, datetime, timezone
 
+import holidays
 import yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -19,6 +20,7 @@ SEVERITIES = {"page", "escalation", "chat", "ticket", "none"}
 # These change while an alert fires, and would start it anew.
 CHANGING = {"reason", "step", "title", "stage", "component"}
 SECTIONS = ["## Meaning", "## First look", "## Silence", "## Tested by"]
+FIRST_LOOKS = 3
 
 problems = []
 
@@ -50,8 +52,25 @@ def check_alert(rule):
     if not runbook.exists():
         problems.append(f"{name}: no {runbook.relative_to(ROOT)}")
     else:
-        text = runbook.read_text()
-        problems.extend(f"{runbook.name}: no {s}" for s in SECTIONS if s not in text)
+        check_runbook(runbook.name, runbook.read_text())
+
+
+def check_runbook(name, text):
+    """Every section says something, and what tested the alert exists."""
+    from scenarios import SCENARIOS
+
+    parts = {}
+    for part in text.split("\n## ")[1:]:
+        title, _, body = part.partition("\n")
+        parts[f"## {title}"] = body.strip()
+    problems.extend(f"{name}: nothing under {s}" for s in SECTIONS if not parts.get(s))
+    looks = re.findall(r"^\d\. ", parts.get("## First look", ""), re.M)
+    if len(looks) != FIRST_LOOKS:
+        problems.append(f"{name}: {len(looks)} things to look at first")
+    about = {w.name for w in SCENARIOS if name.removesuffix(".md") in w.alerts}
+    said = set(re.findall(r"^- (.+)$", parts.get("## Tested by", ""), re.M))
+    problems.extend(f"{name}: tested by '{s}' too" for s in sorted(about - said))
+    problems.extend(f"{name}: no scenario '{s}' is about it" for s in sorted(said - about))
 
 
 def check_tests(names):
@@ -75,14 +94,16 @@ def check_tests(names):
 def check_holidays():
     config = yaml.safe_load((ROOT / "config/alertmanager/alertmanager.yml").read_text())
     table = next(t for t in config["time_intervals"] if t["name"] == "holidays")["time_intervals"]
-    years = set()
+    ours = set()
     for entry in table:
         year, month = int(entry["years"][0]), int(entry["months"][0])
         first, _, last = entry["days_of_month"][0].partition(":")
-        years.add(year)
-        for day in range(int(first), int(last or first) + 1):
-            if date(year, month, day).weekday() > 4:
-                problems.append(f"holiday {year}-{month:02}-{day:02} is no weekday")
+        ours |= {date(year, month, day) for day in range(int(first), int(last or first) + 1)}
+    years = {day.year for day in ours}
+    theirs = holidays.country_holidays("KR", years=years)
+    weekdays = {day for day in theirs if day.weekday() < 5}
+    problems.extend(f"holiday {day} ({theirs[day]}) is not in the table" for day in sorted(weekdays - ours))
+    problems.extend(f"{day} is in the table of holidays and is none" for day in sorted(ours - weekdays))
     expr = next(a["expr"] for a in alerts() if a["alert"] == "HolidayTableExpiring")
     ends = datetime.fromtimestamp(int(re.search(r"vector\((\d+)\)", expr)[1]), timezone.utc)
     if ends != datetime(max(years), 12, 31, 15, tzinfo=timezone.utc):
