@@ -129,6 +129,7 @@ pub(super) async fn not_found() -> Response {
         "GET /api/replay",
         "GET /pki/root.pem",
         "GET /pki/intermediate.cer",
+        "GET /-/healthy",
     ];
     page::json(StatusCode::NOT_FOUND, &json!({ "error": "no such page", "valid": valid }))
 }

@@ -37,6 +37,8 @@ pub fn router(world: Arc<World>) -> Router {
         .route("/api/replay", get(api::replay))
         .route("/pki/root.pem", get(root))
         .route("/pki/intermediate.cer", get(intermediate))
+        // The daemon's path, so that `bongsu healthcheck` serves both containers.
+        .route("/-/healthy", get(async || "healthy\n"))
         .fallback(api::not_found)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(world)

@@ -1,0 +1,60 @@
+# The image: one static program on an empty root. No shell, no package manager, nothing to update
+# but the program. Runs with a read-only root, without capabilities, as nobody in particular:
+#
+#   docker build -t bongsu --build-arg BONGSU_REVISION="$(git rev-parse --short=12 HEAD)" .
+#   docker run --read-only --cap-drop ALL --security-opt no-new-privileges -p 127.0.0.1:10915:10915 \
+#       -v "$PWD/config/bongsu.yml:/etc/bongsu/bongsu.yml:ro" bongsu
+#
+# There are no CA bundle and no time zones in it because the program reads neither: the public roots
+# and the zones are compiled in, and a private root is a file that the configuration names.
+#
+# The tag says compiler and Debian. Whoever mirrors the image appends the digest of their mirror.
+# For another architecture, build with --platform: the builder compiles for the machine it runs on.
+FROM rust:1.95.0-slim-bookworm AS build
+WORKDIR /build
+
+# Static needs the target to be named: without, compiler plugins would be built static as well.
+ENV RUSTFLAGS="-C target-feature=+crt-static"
+
+# The dependencies by themselves, with an empty program around them: as long as they are the same,
+# this layer comes from the cache. The manifest names benches and tests, so there must be some.
+COPY Cargo.toml Cargo.lock build.rs ARCHITECTURE.md ./
+COPY benches benches
+RUN mkdir -p src tests/it \
+    && touch src/lib.rs tests/it/main.rs \
+    && echo 'fn main() {}' > src/main.rs \
+    && cargo build --release --locked --bins --target "$(rustc --print host-tuple)"
+
+COPY src src
+ARG BONGSU_REVISION=unknown
+# Copied files are older than what was made of their empty forerunners.
+RUN touch src/lib.rs src/main.rs build.rs \
+    && cargo build --release --locked --bins --target "$(rustc --print host-tuple)" \
+    && mkdir -p /image/etc /image/state \
+    && cp "target/$(rustc --print host-tuple)/release/bongsu" /image/ \
+    && echo 'nonroot:x:65532:65532:nonroot:/var/lib/bongsu:/sbin/nologin' > /image/etc/passwd \
+    && echo 'nonroot:x:65532:' > /image/etc/group
+
+FROM scratch
+ARG BONGSU_REVISION=unknown
+ARG BONGSU_VERSION=0.1.0
+LABEL org.opencontainers.image.title="bongsu" \
+      org.opencontainers.image.description="Synthetic availability prober for e-government services" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${BONGSU_VERSION}" \
+      org.opencontainers.image.revision="${BONGSU_REVISION}" \
+      org.opencontainers.image.base.name=""
+COPY --from=build /image/etc /etc
+COPY LICENSE /
+# For --state.dir: a named volume that is mounted here belongs to the user below.
+COPY --from=build --chown=65532:65532 /image/state /var/lib/bongsu
+COPY --from=build /image/bongsu /bongsu
+
+# Numbers, so that an orchestrator can see that this is not root.
+USER 65532:65532
+EXPOSE 10915
+# Running probes get 10 seconds, and logins sign out.
+STOPSIGNAL SIGTERM
+# Flags of the daemon given as variables are read by this too.
+HEALTHCHECK --interval=10s --timeout=6s --start-period=10s --retries=3 CMD ["/bongsu", "healthcheck"]
+ENTRYPOINT ["/bongsu"]
