@@ -1,6 +1,6 @@
 # The recipes are the steps of CI: .ci/run calls nothing but these.
 .PHONY: fmt fmt-check lint doc install-test-tools test ci mutants timelines release \
-        kubernetes lint-kubernetes \
+        kubernetes lint-kubernetes dashboards \
         bench-load bench-exposition bench-https bench-login bench-blackhole
 
 fmt:
@@ -36,6 +36,10 @@ lint-kubernetes:
 	target/tmp/kubernetes-tools/bin/python deploy/kubernetes/generate.py --check
 	cargo build --locked
 	target/tmp/kubernetes-tools/bin/python tests/kubernetes/check.py
+
+# Writes dashboards/*.json from dashboards/src. Needs python3 with PyYAML.
+dashboards:
+	python3 dashboards/src/build.py
 
 # Breaks each alert rule in every small way and sees that its scenarios notice. Hours, not minutes.
 mutants:

@@ -8,6 +8,7 @@ mod architecture;
 mod cli;
 mod config;
 mod controls;
+mod dashboards;
 mod dns;
 mod endpoints;
 mod http_exchange;

@@ -39,7 +39,7 @@ fn tools() -> &'static Path {
     })
 }
 
-fn pypi(folder: &str, tool: &str, arguments: &[&str]) -> String {
+pub(crate) fn pypi(folder: &str, tool: &str, arguments: &[&str]) -> String {
     run(folder, &tools().join(tool).to_string_lossy(), arguments)
 }
 

@@ -1,0 +1,182 @@
+"""One outage, looked at afterwards: what fell first, how it spread, what the repairs achieved."""
+
+import library
+from frame import Board, row_to_service, to_service
+from panels import (ALWAYS, BLUE, BROKEN, Column, GREEN, GREY, ORANGE, RED, TEXT, YELLOW, Query, bars,
+                    graph, now, rows, stacked, stat, table, timeline)
+from texts import SERVICE, both, reason_mapping, state_mapping, words
+
+CHOSEN = 'service=~"$service"'
+# The first moment of the range at which it was down; 15 s is how often the rules look.
+FELL = f"min_over_time((timestamp(service:down{{{CHOSEN}}} == 1))[$__range:15s])"
+SPENT = f"sum by (service) (sum_over_time(service:down_minutes:increase1m{{{CHOSEN}}}[$__range]))"
+
+
+def first():
+    return stat(
+        both("먼저 멈춘 것", "What fell first"),
+        "이 기간에 가장 먼저 중단된 서비스와 그때.",
+        "The service that was the first to fall in this range, and when.",
+        [now(f"1000 * bottomk(1, max by (service) ({FELL}))", "{{service}}", BROKEN)],
+        unit="dateTimeAsIso", steps=[(None, RED)], empty="중단 없음 · nothing fell",
+        alerts=("CauseDown",), options={"textMode": "value_and_name"},
+    )
+
+
+def most():
+    return stat(
+        both("가장 많이 멈췄을 때", "At its worst"),
+        "이 기간에 동시에 중단된 서비스의 가장 많은 수.",
+        "The most services that were down together in this range.",
+        [now(f"max_over_time(sum(service:down{{{CHOSEN}}})[$__range:15s])")],
+        steps=[(None, GREEN), (1, RED)], alerts=("ServiceDown",),
+    )
+
+
+def worst_sites():
+    return stat(
+        both("가장 많은 기관", "Most sites"),
+        "이 기간에 동시에 중단된 기관의 가장 많은 수.",
+        "The most sites that were down together in this range.",
+        [now(f"max_over_time(sum(service:sites:down{{{CHOSEN}}})[$__range:15s])")],
+        steps=[(None, GREEN), (library.first_above("SitesDown"), RED)], empty="기관 없음 · no sites",
+        alerts=("SitesDown",),
+    )
+
+
+def attempts():
+    return stat(
+        both("회복 시도", "Recovery attempts"),
+        "중단된 뒤 다시 응답한 횟수(가장 많은 서비스). 1보다 크면 '복구'가 성급했다.",
+        "How often the worst service came back from being down. More than 1 means that a recovery"
+        " was announced too early.",
+        [now(f"max(resets(service:stability:down{{{CHOSEN}}}[$__range]))")],
+        steps=[(None, GREEN), (1, BLUE), (2, ORANGE)], alerts=("ServiceRelapsed",),
+    )
+
+
+def spent_most():
+    return stat(
+        both("쓴 예산", "Budget spent"),
+        "이 기간에 가장 많이 멈춘 서비스가 쓴 월 예산의 비율.",
+        "The share of its monthly minutes that the worst service spent in this range.",
+        [now(f"max({SPENT} / on (service) service:budget:minutes) or vector(0)")],
+        unit="percentunit", steps=[(None, GREEN), (0.5, ORANGE), (1, RED)],
+        defaults={"decimals": 0}, related=("ErrorBudgetBurnFast",),
+    )
+
+
+def order():
+    return table(
+        both("멈춘 순서", "Order of the falls"),
+        "중단된 순서와, 처음 멈춘 것보다 늦은 시간. 거리는 지금 원인으로 보이는 것에서 몇 단계 건너에 있는지.",
+        "Who fell when, and how long after the first. The distance is how many needs away the likely"
+        " cause is.",
+        [
+            rows(f"1000 * max by (service) ({FELL})", BROKEN),
+            rows(f"max by (service) ({FELL}) - on () group_left () min({FELL})", BROKEN),
+            rows(f"max by (service, title) (service:card) and on (service) max by (service) ({FELL})",
+                 BROKEN),
+            rows("topk by (service) (1, max by (service, needs, distance) (bongsu_service_needs"
+                 " and on (service, needs) label_replace(max_over_time(service:root_cause["
+                 '$__range]), "needs", "$1", "cause", "(.+)")))'
+                 f" and on (service) max by (service) ({FELL})", BROKEN),
+            rows(f"resets(service:stability:up{{{CHOSEN}}}[$__range])", ALWAYS),
+            rows(SPENT, BROKEN),
+        ],
+        [
+            ("title", Column(SERVICE, width=230, links=[row_to_service()])),
+            ("Value #A", Column(both("처음 멈춘 때", "Fell at"), unit="dateTimeAsIso", width=190)),
+            ("Value #B", Column(both("첫 장애 후", "After the first"), unit="s", width=150)),
+            ("Value #E", Column(both("멈춘 횟수", "Falls"), width=120, decimals=0)),
+            ("Value #F", Column(both("쓴 분", "Minutes"), width=110, decimals=1)),
+            ("needs", Column(both("원인 추정", "Likely cause"), width=150)),
+            ("distance", Column(both("거리", "Needs away"))),
+        ],
+        sort=(both("처음 멈춘 때", "Fell at"), "asc"), cell="sm", empty="중단 없음 · nothing fell",
+        alerts=("ServiceHeldBack",),
+    )
+
+
+def spread():
+    return stacked(
+        both("원인별로 번진 수", "Spread by likely cause"),
+        "같은 원인을 가진 것으로 보이는 중단된 서비스의 수. 한 원인에서 번지는 모습이 계단으로 보인다.",
+        "Services that are down, by the cause they seem to share. A spreading cause is a staircase.",
+        [Query(f"count by (cause) (service:root_cause{{{CHOSEN}}})", "{{cause}}", expected=BROKEN)],
+        unit="short", style={"lineInterpolation": "stepAfter"}, defaults={"min": 0, "decimals": 0},
+        empty="중단 없음 · nothing fell", alerts=("CauseDown",),
+    )
+
+
+def distance():
+    return graph(
+        both("거리별로 번진 수", "Spread along needs"),
+        "원인에서 1단계, 2단계 건너 필요로 하는 서비스 가운데 중단된 수.",
+        "Services that are down one or two needs away from something that is down.",
+        [Query("count by (distance) (max by (service, distance) (bongsu_service_needs"
+               f" and on (service) service:down{{{CHOSEN}}} == 1 and on (needs)"
+               ' label_replace(service:down == 1, "needs", "$1", "service", "(.+)")))',
+               "{{distance}}단계 · needs away", expected=BROKEN)],
+        unit="short", style={"lineInterpolation": "stepAfter"}, defaults={"min": 0, "decimals": 0},
+        empty="번지지 않음 · did not spread", alerts=("ServiceHeldBack",),
+    )
+
+
+def sites():
+    return graph(
+        both("중단된 기관", "Sites down"),
+        "시간에 따른 중단된 기관의 수.",
+        "How many sites were down over time.",
+        [Query(f"service:sites:down{{{CHOSEN}}}", "{{service}}"),
+         Query(f"service:sites:total{{{CHOSEN}}}", "{{service}} 전체 · all")],
+        unit="short", style={"lineInterpolation": "stepAfter"}, defaults={"min": 0, "decimals": 0},
+        empty="기관 없음 · no sites", related=("SitesDown",),
+    )
+
+
+def reasons():
+    return stacked(
+        both("원인의 변화", "Reasons over time"),
+        "실패한 점검의 수, 원인별. 원인이 바뀌면 장애의 성격이 바뀐 것이다.",
+        "Failed runs by reason. When the reasons change, so did the fault.",
+        [Query("sum by (reason) (increase(bongsu_probe_failures_total{"
+               f"{library.PLACE}}}[$__rate_interval]))", "{{reason}}", expected=BROKEN)],
+        unit="short", style={"drawStyle": "bars"}, defaults={"min": 0},
+        empty="실패 없음 · no failure",
+    )
+
+
+def spent():
+    return bars(
+        both("이 기간에 쓴 분", "Minutes spent in this range"),
+        "서비스마다 이 기간에 쓴 월 예산의 분. 한도는 34.6분(1등급), 43.2분(나머지)이다.",
+        "The minutes of the month that each service spent in this range, of 34.6 (grade 1) or 43.2.",
+        [now(f"sort_desc({SPENT} * on (service) group_left (title) service:card)", "{{title}}",
+             BROKEN)],
+        unit="m", steps=[(None, BLUE), (17, ORANGE), (34.6, RED)],
+        defaults={"min": 0, "max": 43.2, "decimals": 1, "links": [to_service()]},
+        empty="쓴 시간 없음 · nothing spent", related=("ErrorBudgetBurnFast",),
+    )
+
+
+def pages():
+    return timeline(
+        both("호출의 기록", "Pages over time"),
+        "사람을 부른 경보. 하나의 장애는 하나의 호출이어야 한다.",
+        "What paged. One outage should be one page.",
+        [Query('max by (alertname, service) (ALERTS{alertstate="firing",severity="page",'
+               'service=~"($service)|"})', "{{alertname}} {{service}}", expected=BROKEN)],
+        words({1: ("발생 · FIRING", RED)}), empty="호출 없음 · no page", alerts=("PageUnacknowledged",),
+    )
+
+
+def board():
+    incident = Board("bongsu-incident", "한 장애를 되짚는다: 무엇이 먼저 멈추고 어떻게 번졌는가. "
+                     "One outage: what fell first, and how it spread.")
+    incident.add(4, (7, first()), (4, most()), (4, worst_sites()), (3, attempts()), (3, spent_most()),
+                 (3, library.freshness()))
+    incident.add(8, (12, library.states()), (12, order()))
+    incident.add(7, (8, spread()), (8, distance()), (8, sites()))
+    incident.add(8, (8, reasons()), (8, pages()), (8, spent()))
+    return incident

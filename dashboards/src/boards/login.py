@@ -1,0 +1,144 @@
+"""Logins step by step: where they break, whose fault it is, and whether our accounts still work."""
+
+import library
+import thresholds
+from frame import Board, row_to_service, to_service
+from panels import (BLUE, BROKEN, Column, GREEN, GREY, ORANGE, RED, TEXT, YELLOW, Query, bars, graph,
+                    now, rows, stacked, stat, table, timeline)
+from texts import REASON, SERVICE, STEP, both, reason_mapping, words
+
+PLACE = library.PLACE
+LOGIN = f'kind="login",{PLACE}'
+WORKS = words({0: ("실패 · FAILS", RED), 1: ("성공 · WORKS", GREEN)})
+DOWN = words({0: ("정상 · UP", GREEN), 1: ("중단 · DOWN", RED)})
+
+
+def verdicts():
+    """Grey for what says nothing of the service."""
+    return stat(
+        both("로그인", "Logins"),
+        "서비스별 로그인. 점검 계정이 거부되면 장애가 아니라 판단 불가(회색)이다.",
+        "The login of each service. A refused test account is no outage: nobody can tell (grey).",
+        [now("sort_desc(2 * max by (service) (probe:down{kind=\"login\",service=~\"$service\","
+             "site=~\"$site\"}) or on (service) 0 * count by (service) (bongsu_probe_interval_seconds{"
+             f"{LOGIN}}}) + 1)", "{{service}}")],
+        defaults={"mappings": [words({2: ("실패 · FAILS", RED), 1: ("판단 불가 · NO VERDICT", GREY),
+                                      0: ("성공 · WORKS", GREEN)})],
+                  "links": [to_service()]},
+        empty="로그인 점검 없음 · no login probe", alerts=("LoginBroken", "ProbeUnknown"),
+        options={"textMode": "value_and_name"},
+    )
+
+
+def step_history():
+    return timeline(
+        both("단계별 성공", "Steps over time"),
+        "서비스와 단계별로, 마지막 로그인에서 기대한 것을 찾았는지. 앞 단계가 실패하면 뒤 단계는 비어 있다.",
+        "Whether each step of the last login found what it expects. Steps after a failed one are"
+        " absent.",
+        [Query(f"min by (service, step) (bongsu_step_success{{{PLACE}}})",
+               "{{service}} / {{step}}")],
+        WORKS, alerts=("LoginBroken",),
+    )
+
+
+def waterfall():
+    return bars(
+        both("단계별 소요 시간", "Time of each step"),
+        "로그인 한 번이 단계마다 쓰는 시간의 평균(지금).",
+        "What one login takes in each step, on average, now.",
+        [now(f"sort_desc(avg by (service, step) (bongsu_step_duration_seconds{{{PLACE}}}))",
+             "{{service}} / {{step}}")],
+        unit="s", steps=[(None, BLUE)], defaults={"min": 0, "decimals": 2},
+    )
+
+
+def where():
+    return stacked(
+        both("실패한 단계와 원인", "Where and why it fails"),
+        "실패한 로그인의 수, 단계와 원인별.",
+        "Failed logins, by step and reason.",
+        [Query("sum by (service, step, reason) (increase(bongsu_probe_failures_total{"
+               f"{LOGIN}}}[$__rate_interval]))", "{{service}} {{step}} {{reason}}", expected=BROKEN)],
+        unit="short", style={"drawStyle": "bars"}, defaults={"min": 0},
+        empty="실패 없음 · no failure",
+    )
+
+
+def components():
+    return timeline(
+        both("인증 구성 요소", "Components behind the logins"),
+        "로그인 단계들이 가리키는 구성 요소(GPKI, 통합인증)의 상태. 서비스 둘과 절반이 같은 곳을 탓하면 중단으로 본다.",
+        "What the steps of the logins depend on (GPKI, sign-on). It is down when two services and"
+        " half of those that test it blame it.",
+        [Query("max by (component) (component:down)", "{{component}}")],
+        DOWN, alerts=("CauseDown",),
+    )
+
+
+def blame():
+    return table(
+        both("로그인 실패, 지금", "Logins that fail now"),
+        "마지막 로그인이 실패한 단계, 원인, 책임 구성 요소.",
+        "Step, reason and component of the last failed logins.",
+        [rows("count by (service, site, step, reason, component)"
+              f" (bongsu_probe_failure_info{{{LOGIN}}})", BROKEN)],
+        [
+            ("service", Column(SERVICE, width=150, links=[row_to_service()])),
+            ("site", Column(both("기관", "Site"), width=120)),
+            ("step", Column(STEP, width=120)),
+            ("reason", Column(REASON, mapping=reason_mapping())),
+            ("component", Column(both("구성 요소", "Component"), width=140)),
+            ("Value", Column(both("관측 지점 수", "Vantages"), width=130)),
+        ],
+        sort=(SERVICE, "asc"), cell="sm", empty="모두 성공 · all succeed", alerts=("LoginBroken",),
+    )
+
+
+def difference():
+    return graph(
+        both("로그인과 첫 화면의 시간", "Login beside front page"),
+        "로그인 전체의 시간과 첫 화면만의 시간. 첫 화면만 보는 점검은 위 선을 모른다.",
+        "The whole login and the front page alone. Who watches only front pages never sees the upper"
+        " line.",
+        [Query(f"avg by (service) (probe_duration_seconds{{{LOGIN}}})", "{{service}} 로그인 · login"),
+         Query("avg by (service) (probe_duration_seconds{" f'kind="http",{PLACE}' "}"
+               f" and on (service) probe_duration_seconds{{{LOGIN}}})",
+               "{{service}} 화면 · page")],
+        unit="s", defaults={"min": 0}, related=("ServiceSlow",),
+    )
+
+
+def held():
+    # Held is 1, so the threshold is where the value stands.
+    return stat(
+        both("중지된 점검 계정", "Accounts held back"),
+        "잠기지 않도록 사용을 멈춘 점검 계정의 수. 비밀값을 바꾸거나 풀어 줄 때까지 그 로그인은 멈춘다.",
+        "Test accounts that are held back lest they be locked. Their logins stop until the secret"
+        " changes or somebody resumes them.",
+        [now("count(max by (account, host) (bongsu_account_held) == 1) or vector(0)")],
+        steps=[(None, GREEN), (thresholds.of("ProbeAccountHeld"), ORANGE)],
+        alerts=("ProbeAccountHeld",),
+    )
+
+
+def refused():
+    return stat(
+        both("거부된 점검 계정", "Accounts refused"),
+        "점검 계정이나 인증서가 거부되는 서비스의 수. 장애가 아니라 계정을 갱신할 일이다.",
+        "Services that refuse our test account or certificate. Not an outage: renew it.",
+        [now("count(count by (service) (bongsu_probe_failure_info{service=~\"$service\","
+             'reason=~"bad_credentials|account_locked|cert_rejected"})) or vector(0)')],
+        steps=[(None, GREEN), (1, ORANGE)], alerts=("LoginProbeCredentialRejected",),
+    )
+
+
+def board():
+    login = Board("bongsu-login", "로그인이 어느 단계에서 왜 막히는가. "
+                  "Where and why logins break.")
+    login.add(5, (12, verdicts()), (3, refused()), (3, held()), (3, library.vantages()),
+              (3, library.freshness()))
+    login.add(8, (12, step_history()), (6, waterfall()), (6, library.last_login()))
+    login.add(7, (12, blame()), (12, where()))
+    login.add(7, (8, components()), (8, difference()), (8, library.firing()))
+    return login
