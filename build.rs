@@ -15,7 +15,9 @@ fn main() {
     let revision = std::env::var("BONGSU_REVISION")
         .ok()
         .filter(|revision| !revision.is_empty())
-        .or_else(|| shipped.then(|| first_line("git", &["rev-parse", "--short=12", "HEAD"])).flatten())
+        .or_else(|| {
+            shipped.then(|| first_line("git", &["rev-parse", "--short=12", "HEAD"])).flatten()
+        })
         .unwrap_or_else(|| "unknown".into());
     let compiler = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
     let rust = first_line(&compiler, &["--version"])

@@ -173,6 +173,75 @@ steps:
     assert_eq!(site.of("POST", "/take")[0].text(), "css-1 h-1 c-1 re-1 4/5 [] d-1");
 }
 
+/// Rule 7: what each subject and each matcher accepts and refuses, as a flow writes it.
+#[tokio::test]
+async fn every_subject_and_matcher_holds_and_misses() {
+    let site = Routes::new()
+        .on("GET", "/page", |_| {
+            Reply::html("<form id=f><b class=n> 00123 </b></form>새올")
+                .header("X-Kind", "portal")
+                .header("Set-Cookie", "sid=00123; Path=/")
+        })
+        .on("GET", "/json", |_| {
+            let mut reply = Reply::status(200).header("Content-Type", "application/json");
+            reply.body = r#"{"code":"00123","count":7,"none":null}"#.into();
+            reply
+        })
+        .on("GET", "/late", |_| Reply::html("x").after(Duration::from_millis(30)))
+        .serve()
+        .await;
+    let cases = [
+        ("page", "status: 200", "status: [201, 3xx]", Reason::HttpStatus),
+        ("page", "url: { path: /page }", "url: { path: /pag }", Reason::UrlMismatch),
+        ("page", "url: { starts_with: 'http://127' }", "url: https", Reason::UrlMismatch),
+        ("page", "url: { host: 127.0.0.1 }", "url: { host: { in: [a] } }", Reason::UrlMismatch),
+        ("page", "body: { contains: 새올 }", "body: { contains: 새 올 }", Reason::BodyMismatch),
+        ("page", "body: { not_contains: x }", "body: { not_contains: 새 }", Reason::BodyMismatch),
+        ("page", "body: { matches: '새.$' }", "body: { matches: '^새' }", Reason::BodyMismatch),
+        ("page", "body: { not_matches: z }", "body: { not_matches: 새. }", Reason::BodyMismatch),
+        ("page", "css: { 'form#f': exists }", "css: { 'form#g': exists }", Reason::BodyMismatch),
+        ("page", "css: { 'form#g': absent }", "css: { 'form#f': absent }", Reason::BodyMismatch),
+        // A bare value is the whole text, as it is written: 123 and 0012 are others.
+        ("page", "css: { b.n: 00123 }", "css: { b.n: 123 }", Reason::BodyMismatch),
+        ("page", "css: { b.n: '00123' }", "css: { b.n: '0012' }", Reason::BodyMismatch),
+        ("page", "header: { X-Kind: portal }", "header: { X-Kind: port }", Reason::HeaderMismatch),
+        ("page", "header: { X-No: absent }", "header: { X-No: exists }", Reason::HeaderMismatch),
+        ("page", "cookie: { sid: exists }", "cookie: { sid: absent }", Reason::HeaderMismatch),
+        ("page", "cookie: { sid: 00123 }", "cookie: { sid: 123 }", Reason::HeaderMismatch),
+        ("late", "time: { lt: 15s }", "time: { lt: 20ms }", Reason::TooSlow),
+        ("json", "json: { $.code: 00123 }", "json: { $.code: 123 }", Reason::JsonMismatch),
+        (
+            "json",
+            "json: { $.count: { lt: 8 } }",
+            "json: { $.count: { lt: 7 } }",
+            Reason::JsonMismatch,
+        ),
+        (
+            "json",
+            "json: { $.count: { gt: 6 } }",
+            "json: { $.count: { gt: 7 } }",
+            Reason::JsonMismatch,
+        ),
+        (
+            "json",
+            "json: { $.count: { in: [6, 7] } }",
+            "json: { $.count: { in: [6, 70] } }",
+            Reason::JsonMismatch,
+        ),
+        ("json", "json: { $.none: exists }", "json: { $.other: exists }", Reason::JsonMismatch),
+    ];
+    for (path, holds, misses, reason) in cases {
+        let flow = |expect: &str| {
+            Flow::new(&format!(
+                "base: {}\nsteps:\n  - {{ name: one, get: /{path}, expect: {{ {expect} }} }}\n",
+                site.url("")
+            ))
+        };
+        flow(holds).succeed().await;
+        assert_eq!(flow(misses).fail().await, ("one".into(), reason), "{misses}");
+    }
+}
+
 /// Rule 8: `finally` is done after a failure and after a timeout, in time kept for it.
 #[tokio::test]
 async fn finally_is_done_after_a_failure_and_after_the_time_ran_out() {
@@ -247,4 +316,29 @@ fn a_probe_with_a_credential_step_is_not_rechecked() {
     };
     assert!(flow("x").target.schedule.recheck().is_some());
     assert_eq!(flow("${secret.pass}").target.schedule.recheck(), None);
+}
+
+/// Rule 9: derived from where the secrets are, whatever stands around them.
+#[tokio::test]
+async fn a_secret_behind_a_pipe_or_in_a_header_makes_a_credential_step() {
+    let site = Routes::new()
+        .on("GET", "/page", |_| Reply::html("x"))
+        .on("GET", "/two", |_| Reply::hang_up())
+        .serve()
+        .await;
+    let marker = "expect: { body: { contains: x } }";
+    let piped = format!("query: {{ q: '${{secret.pass | sha256}}' }}, {marker}");
+    let own = format!("headers: {{ X-Key: 'k ${{secret.pass}}' }}, {marker}");
+    let whole = "headers: { X-Key: '${secret.pass}' }\n";
+    for (flow, step) in [("", &*piped), ("", &own), (whole, marker)] {
+        let before = site.of("GET", "/two").len();
+        let flow = Flow::new(&format!(
+            "base: {}\n{flow}steps:\n  - {{ name: page, get: /page }}\n  - {{ name: two, get: \
+             /two, {step} }}\n",
+            site.url("")
+        ));
+        assert_eq!(flow.target.schedule.recheck(), None, "{step}");
+        assert_eq!(flow.fail().await, ("two".into(), Reason::ConnectionReset));
+        assert_eq!(site.of("GET", "/two").len() - before, 1, "sent once: {step}");
+    }
 }

@@ -114,3 +114,33 @@ async fn an_excerpt_and_the_details_hold_no_secret_in_any_form() {
     ));
     assert_eq!(quiet.run().await.facts.excerpt, None);
 }
+
+/// Rule 6: a header or a cookie is a secret unless the flow says that it is not; what else is
+/// captured is one when the flow says so.
+#[tokio::test]
+async fn what_a_flow_captured_is_masked_when_it_is_a_secret() {
+    let site = Routes::new()
+        .on("GET", "/page", |_| {
+            Reply::html("<i>css-value-1</i><b>css-value-2</b>")
+                .header("X-One", "header-value-1")
+                .header("X-Two", "header-value-2")
+                .header("Set-Cookie", "sid=cookie-value; Path=/; Max-Age=60")
+        })
+        .on("GET", "/echo", |_| {
+            let gone = "sid=; Path=/; Max-Age=0";
+            Reply::html("css-value-1 css-value-2 header-value-1 header-value-2 cookie-value")
+                .header("Set-Cookie", gone)
+                .with_status(403)
+        })
+        .serve()
+        .await;
+    let flow = Flow::new(&format!(
+        "base: {}\nexcerpt: true\nsteps:\n  - name: page\n    get: /page\n    capture:\n      one: {{ \
+         header: X-One }}\n      two: {{ header: X-Two, secret: false }}\n      sid: {{ cookie: sid \
+         }}\n      open: {{ css: i }}\n      kept: {{ css: b, secret: true }}\n  - {{ name: echo, get: \
+         /echo }}\n",
+        site.url("")
+    ));
+    let excerpt = flow.run().await.facts.excerpt.unwrap();
+    assert_eq!(excerpt, "css-value-1 [masked] [masked] header-value-2 [masked]");
+}
