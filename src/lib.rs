@@ -3,6 +3,7 @@
 pub mod build_info;
 pub mod cert;
 pub mod outcome;
+pub mod panics;
 pub mod redact;
 pub mod secret;
 

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use bongsu::{cli, commands, log};
+use bongsu::{cli, commands, log, panics};
 
 fn main() -> ExitCode {
     let cli = match cli::parse() {
@@ -10,5 +10,6 @@ fn main() -> ExitCode {
         Err(exit) => return exit.into(),
     };
     log::start(cli.flags.log_level, cli.flags.log_format);
+    panics::install();
     commands::execute(cli).into()
 }

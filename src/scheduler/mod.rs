@@ -33,6 +33,7 @@ use self::task::{Shared, Task};
 use crate::config::{Target, TargetId};
 use crate::controls::Controls;
 use crate::outcome::Outcome;
+use crate::panics;
 use crate::probe::Probe;
 
 /// Names of tasks that were cut off are logged up to this many; more do not help anybody.
@@ -275,14 +276,10 @@ impl Scheduler {
     fn failure(&self, error: tokio::task::JoinError) -> Option<TaskFailure> {
         let task = error.id();
         let panic = error.try_into_panic().ok()?;
-        let text = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned());
         let found = self.running.iter().find(|(_, running)| running.task == task);
         Some(TaskFailure {
             target: found.map_or_else(|| "a removed target".to_owned(), |(id, _)| id.to_string()),
-            panic: text.unwrap_or_else(|| "no message".to_owned()),
+            panic: panics::spoken(&*panic).to_owned(),
         })
     }
 

@@ -14,8 +14,8 @@ use sha2::{Digest, Sha256};
 use super::site::{Asked, Reply, Routes, Site};
 use crate::support::daemon::{Setup, eventually};
 
-const USER: &str = "canary-user-7f3a";
-const PASS: &str = "카나리아 p&ss\"/w0rd+9c";
+pub(super) const USER: &str = "canary-user-7f3a";
+pub(super) const PASS: &str = "카나리아 p&ss\"/w0rd+9c";
 const KEY: &str = "canary-api-key-51";
 /// What the site hands out: not ours, but as good as a password while it lasts.
 const SESSION: &str = "canary-session-d2b8";
@@ -53,7 +53,7 @@ fn forms(value: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn is_clean(sink: &str, text: &str) {
+pub(super) fn is_clean(sink: &str, text: &str) {
     for value in [USER, PASS, KEY, SESSION, NONCE] {
         for form in forms(value) {
             if let Some(at) = text.find(&form) {

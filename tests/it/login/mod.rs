@@ -8,6 +8,8 @@ mod following;
 mod guarding;
 mod lab;
 mod lab_sessions;
+mod library_logs;
+mod panicking;
 mod reasons;
 mod rules;
 mod saeol;
