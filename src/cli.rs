@@ -69,7 +69,11 @@ pub enum Command {
     /// Probe until told to stop. The default.
     Run,
     /// Validate the configuration and print what would run.
-    Check,
+    Check {
+        /// The same as --config.file, and stronger.
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
     /// Run one probe once and print what it found; exits 1 when it is not up.
     Probe {
         /// The probe's id.
@@ -298,7 +302,8 @@ mod tests {
             [["bongsu", "--shard.count", "3", "check"], ["bongsu", "check", "--shard.count", "3"]]
         {
             let cli = Cli::try_parse_from(arguments).unwrap();
-            assert_eq!((cli.command, cli.flags.shard_count), (Some(Command::Check), 3));
+            assert_eq!(cli.flags.shard_count, 3);
+            assert_eq!(cli.command, Some(Command::Check { file: None }));
         }
     }
 }

@@ -25,11 +25,14 @@ const BLOCKING_THREADS_MAX: usize = 16;
 
 /// Does what the command line asks.
 pub fn execute(cli: Cli) -> Exit {
-    let flags = cli.flags;
+    let mut flags = cli.flags;
     match cli.command.unwrap_or(Command::Run) {
         Command::Run if flags.config_check => check::check(&flags),
         Command::Run => run::run(flags),
-        Command::Check => check::check(&flags),
+        Command::Check { file } => {
+            flags.config_file = file.unwrap_or(flags.config_file);
+            check::check(&flags)
+        }
         Command::Probe { id } => once::probe(&flags, &id),
         Command::Healthcheck => healthcheck::healthcheck(&flags),
         Command::Lab(args) => lab::lab(flags, args),

@@ -138,8 +138,12 @@ fn fill(document: &mut Document, load: &Load<'_>) {
     }
 }
 
-/// UTF-8 with or without a byte order mark. Files from Korean editors are often EUC-KR.
+/// UTF-8 with or without a byte order mark. Files from Korean editors are often EUC-KR, and those
+/// of Windows' Notepad UTF-16 when "Unicode" was chosen.
 fn decode(bytes: Vec<u8>) -> Result<String, (Option<Place>, String)> {
+    if is_utf16(&bytes) {
+        return Err((None, "not UTF-8 (it looks like UTF-16); save the file as UTF-8".into()));
+    }
     let text = String::from_utf8(bytes).map_err(|error| {
         let (bytes, valid) = (error.as_bytes(), error.utf8_error().valid_up_to());
         let before = String::from_utf8_lossy(&bytes[..valid]);
@@ -150,6 +154,13 @@ fn decode(bytes: Vec<u8>) -> Result<String, (Option<Place>, String)> {
         (Some((line, column)), format!("not UTF-8{guess}; save the file as UTF-8"))
     })?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+/// By its byte order mark, or by the zeros that every second byte of ASCII becomes.
+fn is_utf16(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0xff, 0xfe])
+        || bytes.starts_with(&[0xfe, 0xff])
+        || matches!(bytes, [0, first, ..] | [first, 0, ..] if *first != 0)
 }
 
 /// The files that `include` leads to, each with the place that names it.

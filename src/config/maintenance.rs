@@ -5,7 +5,8 @@
 //! - { name: weekly, targets: [gov24], every: sunday 02:00-04:00, timezone: Asia/Seoul }
 //! ```
 //!
-//! `every` also takes `daily 02:00-02:30` and several days, `saturday sunday 02:00-04:00`.
+//! `every` also takes `daily 02:00-02:30`, several days, `saturday sunday 02:00-04:00`, and whole
+//! ones, `sunday 00:00-24:00`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -199,8 +200,12 @@ fn every(text: &str) -> Result<Weekly, String> {
     };
     let (days, hours) = text.trim().rsplit_once(' ').ok_or_else(wrong)?;
     let (start, end) = hours.split_once('-').ok_or_else(wrong)?;
+    if start == "24:00" {
+        return Err("24:00 is an end; as a start write 00:00 of the next day".into());
+    }
     let (start, end) = (clock(start)?, clock(end)?);
-    if start == end {
+    // Written out, `00:00-24:00` is the whole day; of equal times nobody knows what is meant.
+    if start == end && !hours.ends_with("-24:00") {
         return Err(format!("{hours} is no time at all; write when it ends"));
     }
     let mut found = Vec::new();
@@ -252,6 +257,8 @@ mod tests {
         let (days, start, end) = every("sunday 02:00-04:00").unwrap();
         assert_eq!((days, start.hour(), end.hour()), (vec![Weekday::Sunday], 2, 4));
         assert_eq!(every("daily 23:00-24:00").unwrap().0.len(), 7);
+        let (_, start, end) = every("sunday 00:00-24:00").unwrap();
+        assert_eq!((start, end), (Time::midnight(), Time::midnight()), "a whole day");
         assert_eq!(every("sunday, saturday 02:00-04:00").unwrap().0.len(), 2);
         assert!(every("sundya 02:00-04:00").unwrap_err().contains("\"sunday\""));
         for wrong in [
@@ -261,6 +268,8 @@ mod tests {
             "sunday 2-4",
             "sunday 02:00-25:00",
             "sunday 02:00-02:00",
+            "sunday 00:00-00:00",
+            "sunday 24:00-24:00",
             "sunday sunday 02:00-03:00",
             "sunday 02:60-03:00",
         ] {

@@ -15,10 +15,15 @@ pub(super) fn nearest<'a>(
     candidates
         .into_iter()
         .filter(|candidate| candidate.chars().count().abs_diff(length) <= allowed)
-        .map(|candidate| (strsim::osa_distance(&lower, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, _)| *distance <= allowed)
+        .map(|candidate| {
+            let known = candidate.to_lowercase();
+            // Fingers slip in the middle of a word and seldom at its first letter.
+            let begins_otherwise = known.chars().next() != lower.chars().next();
+            (strsim::osa_distance(&lower, &known), begins_otherwise, candidate)
+        })
+        .filter(|(distance, ..)| *distance <= allowed)
         .min()
-        .map(|(_, candidate)| candidate)
+        .map(|(.., candidate)| candidate)
 }
 
 /// `; did you mean "x"?`, or nothing.
@@ -45,5 +50,7 @@ mod tests {
         assert_eq!(nearest("stauts", ["status", "body"]), Some("status"));
         assert_eq!(nearest("gpkl", ["gpki", "saeol"]), Some("gpki"));
         assert_eq!(nearest("redirect", ["status", "body"]), None);
+        assert_eq!(nearest("sonday", ["monday", "sunday"]), Some("sunday"));
+        assert_eq!(nearest("nonday", ["sunday", "monday"]), Some("monday"));
     }
 }
