@@ -39,7 +39,7 @@ pub async fn connect(
                 let _ = stream.set_nodelay(true);
                 return Ok((stream, ip));
             }
-            Ok(Err(error)) => Failure::new(reason(&error), format!("{address}: {error}")),
+            Ok(Err(error)) => failure(&error, &address.to_string()),
             Err(_) => Failure::new(
                 Reason::ConnectTimeout,
                 format!("{address} did not answer the connection attempt"),
@@ -67,6 +67,19 @@ pub(crate) fn informs(reason: Reason) -> u8 {
         Reason::ConnectUnreachable => 1,
         _ => 0,
     }
+}
+
+/// Why there is no connection to `whom`, in words that need no knowledge of system calls.
+pub fn failure(error: &io::Error, whom: &str) -> Failure {
+    let reason = reason(error);
+    let detail = match reason {
+        Reason::ConnectRefused => format!("{whom} refused the connection"),
+        Reason::ConnectTimeout => format!("{whom} did not answer the connection attempt"),
+        Reason::ConnectUnreachable => format!("there is no way to {whom}: {error}"),
+        Reason::ConnectionReset => format!("{whom} closed the connection as it was being made"),
+        _ => format!("no connection to {whom} could be made: {error}"),
+    };
+    Failure::new(reason, detail)
 }
 
 /// The cause behind an error of `connect(2)`, `read(2)` or `write(2)` on a TCP socket.

@@ -81,7 +81,7 @@ pub fn expired(phase: Phase, route: Route) -> Failure {
 
 fn connecting(error: &(dyn Error + 'static)) -> Failure {
     match innermost_io(error) {
-        Some(io) => Failure::new(dial::reason(io), format!("the host cannot be reached: {io}")),
+        Some(io) => dial::failure(io, "the host"),
         None => Failure::new(Reason::Internal, "the connection could not be made"),
     }
 }

@@ -593,7 +593,12 @@ fn target(from: &Url, location: &HeaderValue) -> Result<Url, Failure> {
     };
     let mut next = from.join(&text).map_err(|_| broken("does not lead to a URL"))?;
     if !matches!(next.scheme(), "http" | "https") {
-        return Err(broken(&format!("leads to {}:, not to http or https", next.scheme())));
+        let detail = format!(
+            "the redirect from {} leads to {}:, no web address",
+            shown(from),
+            next.scheme()
+        );
+        return Err(Failure::new(Reason::RedirectUnexpectedHost, detail));
     }
     if next.fragment().is_none() {
         next.set_fragment(from.fragment());

@@ -15,9 +15,10 @@ use url::Url;
 
 use crate::config::{Expect, FailIf, Matcher, UrlPart};
 use crate::outcome::{Failure, Reason};
-use crate::probe::decode;
+use crate::probe::charset;
 use crate::probe::jar::Jar;
 use crate::probe::markup;
+use crate::probe::matcher::{describe, holds, is_negative};
 
 /// A response as expectations see it.
 pub struct Page<'a> {
@@ -69,7 +70,7 @@ impl<'a> Page<'a> {
     pub fn text(&self) -> &str {
         self.text.get_or_init(|| {
             let content_type = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-            decode::text(self.body, content_type, self.charset)
+            charset::text(self.body, content_type, self.charset)
         })
     }
 }
@@ -94,25 +95,41 @@ impl Miss {
     }
 }
 
-/// The first subject that misses.
+/// Where a rule stands in its probe or step, for who has to find it there.
+const EXPECT: &str = "expect";
+const WARN: &str = "warn";
+
+/// The first subject of `expect` that misses.
 pub fn first_miss(expect: &Expect, page: &Page<'_>) -> Option<Miss> {
-    CHECKS.iter().find_map(|check| check(expect, page))
+    let rule = Rule { key: EXPECT, subjects: expect };
+    CHECKS.iter().find_map(|check| check(rule, page))
 }
 
-/// Every subject that misses, once each.
-pub fn misses(expect: &Expect, page: &Page<'_>) -> Vec<Miss> {
-    CHECKS.iter().filter_map(|check| check(expect, page)).collect()
+/// Every subject of `warn` that misses, once each.
+pub fn warnings(warn: &Expect, page: &Page<'_>) -> Vec<Failure> {
+    let rule = Rule { key: WARN, subjects: warn };
+    CHECKS.iter().filter_map(|check| check(rule, page)).map(|miss| miss.failure).collect()
 }
 
-/// The miss of a rule of `fail_if`: everything in it holds, and that is what must not be.
-pub fn forbidden(rule: &FailIf, page: &Page<'_>) -> Option<Miss> {
-    if first_miss(&rule.when, page).is_some() {
-        return None;
-    }
-    let about = subjects(&rule.when);
-    let miss = Miss::new(rule.reason, format!("a fail_if rule on {about} matched the response"));
+/// The first rule of `fail_if` in which everything holds, which is what must not be. Without a
+/// body only the rules are tried that need none.
+pub fn forbidden(rules: &[FailIf], page: &Page<'_>, body: HasBody) -> Option<Miss> {
+    let holds = |rule: &FailIf| {
+        (body == HasBody::Yes || !needs_body(&rule.when)) && first_miss(&rule.when, page).is_none()
+    };
+    let (index, rule) = rules.iter().enumerate().find(|(_, rule)| holds(rule))?;
+    let detail = format!("fail_if[{index}] matched: {}", spoken(&rule.when));
     let pattern = !rule.when.body.is_empty() || !rule.when.header.is_empty();
-    Some(Miss { pattern, ..miss })
+    Some(Miss { pattern, ..Miss::new(rule.reason, detail) })
+}
+
+/// Whether the body could be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HasBody {
+    /// It is in the page.
+    Yes,
+    /// The page is without.
+    No,
 }
 
 /// Whether a rule can only be judged with the body at hand.
@@ -120,17 +137,23 @@ pub fn needs_body(expect: &Expect) -> bool {
     !(expect.body.is_empty() && expect.css.is_empty() && expect.json.is_empty())
 }
 
-/// The status alone, for when the body could not be had: a wrong status is the better cause.
+/// The status of `expect` alone, for when the body could not be had: a wrong status is the better
+/// cause.
 pub fn status_miss(expect: &Expect, page: &Page<'_>) -> Option<Miss> {
-    let allowed = expect.status.as_ref()?;
-    (!allowed.contains(page.status))
-        .then(|| Miss::new(Reason::HttpStatus, format!("status {}", page.status)))
+    wrong_status(Rule { key: EXPECT, subjects: expect }, page)
 }
 
-type Check = fn(&Expect, &Page<'_>) -> Option<Miss>;
+/// Subjects, and the key of the configuration that they stand under.
+#[derive(Clone, Copy)]
+struct Rule<'r> {
+    key: &'static str,
+    subjects: &'r Expect,
+}
+
+type Check = fn(Rule<'_>, &Page<'_>) -> Option<Miss>;
 
 const CHECKS: [Check; 10] = [
-    status_miss,
+    wrong_status,
     version_miss,
     tls_miss,
     header_miss,
@@ -142,46 +165,33 @@ const CHECKS: [Check; 10] = [
     time_miss,
 ];
 
-fn subjects(expect: &Expect) -> String {
-    let named = [
-        ("status", expect.status.is_some()),
-        ("version", !expect.version.is_empty()),
-        ("tls", expect.tls.is_some()),
-        ("header", !expect.header.is_empty()),
-        ("cookie", !expect.cookie.is_empty()),
-        ("url", !expect.url.is_empty()),
-        ("body", !expect.body.is_empty()),
-        ("css", !expect.css.is_empty()),
-        ("json", !expect.json.is_empty()),
-        ("time", expect.time.is_some()),
-    ];
-    let given: Vec<&str> =
-        named.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
-    given.join(" and ")
-}
-
-fn version_miss(expect: &Expect, page: &Page<'_>) -> Option<Miss> {
-    let allowed =
-        expect.version.is_empty() || expect.version.iter().any(|allowed| allowed == page.version);
-    (!allowed).then(|| {
-        Miss::new(
-            Reason::HttpVersion,
-            format!("HTTP/{}, not one of {}", page.version, expect.version.join(", ")),
-        )
+fn wrong_status(rule: Rule<'_>, page: &Page<'_>) -> Option<Miss> {
+    let allowed = rule.subjects.status.as_ref()?;
+    (!allowed.contains(page.status)).then(|| {
+        Miss::new(Reason::HttpStatus, format!("status {}, expected {allowed}", page.status))
     })
 }
 
-fn tls_miss(expect: &Expect, page: &Page<'_>) -> Option<Miss> {
-    let wanted = expect.tls?;
+fn version_miss(rule: Rule<'_>, page: &Page<'_>) -> Option<Miss> {
+    let allowed = &rule.subjects.version;
+    let fits = allowed.is_empty() || allowed.iter().any(|allowed| allowed == page.version);
+    (!fits).then(|| {
+        let detail = format!("HTTP/{}, expected {}", page.version, allowed.join(", "));
+        Miss::new(Reason::HttpVersion, detail)
+    })
+}
+
+fn tls_miss(rule: Rule<'_>, page: &Page<'_>) -> Option<Miss> {
+    let wanted = rule.subjects.tls?;
     let scheme = page.url.scheme();
     (wanted != (scheme == "https")).then(|| {
         let wanted = if wanted { "https" } else { "http" };
-        Miss::new(Reason::UrlMismatch, format!("the final URL is {scheme}, not {wanted}"))
+        Miss::new(Reason::UrlMismatch, format!("the final URL is {scheme}, expected {wanted}"))
     })
 }
 
-fn header_miss(expect: &Expect, page: &Page<'_>) -> Option<Miss> {
-    expect.header.iter().find_map(|(name, matcher)| {
+fn header_miss(rule: Rule<'_>, page: &Page<'_>) -> Option<Miss> {
+    rule.subjects.header.iter().find_map(|(name, matcher)| {
         let values: Vec<Cow<'_, str>> = page
             .headers
             .get_all(name)
@@ -189,137 +199,138 @@ fn header_miss(expect: &Expect, page: &Page<'_>) -> Option<Miss> {
             .map(|value| String::from_utf8_lossy(value.as_bytes()))
             .collect();
         // As blackbox_exporter: an absent header also fails a rule on what it must not be.
-        let holds = if values.is_empty() {
+        let fits = if values.is_empty() {
             holds(matcher, None)
-        } else if negative(matcher) {
+        } else if is_negative(matcher) {
             values.iter().all(|value| holds(matcher, Some(value)))
         } else {
             values.iter().any(|value| holds(matcher, Some(value)))
         };
-        (!holds).then(|| {
-            let miss = format!("header {name} is not as expected ({})", describe(matcher));
-            Miss::new(Reason::HeaderMismatch, miss).of_pattern()
+        (!fits).then(|| {
+            let said = unexpected(&format!("header {name}"), rule, "header", matcher);
+            Miss::new(Reason::HeaderMismatch, said).of_pattern()
         })
     })
 }
 
-fn cookie_miss(expect: &Expect, page: &Page<'_>) -> Option<Miss> {
-    expect.cookie.iter().find_map(|(name, matcher)| {
+fn cookie_miss(rule: Rule<'_>, page: &Page<'_>) -> Option<Miss> {
+    rule.subjects.cookie.iter().find_map(|(name, matcher)| {
         (!holds(matcher, page.cookies.value(name))).then(|| {
-            let miss = format!("cookie {name} is not as expected ({})", describe(matcher));
-            Miss::new(Reason::HeaderMismatch, miss)
+            let said = unexpected(&format!("cookie {name}"), rule, "cookie", matcher);
+            Miss::new(Reason::HeaderMismatch, said)
         })
     })
 }
 
-fn url_miss(expect: &Expect, page: &Page<'_>) -> Option<Miss> {
-    expect.url.iter().find_map(|(part, matcher)| {
-        let (name, value) = match part {
-            UrlPart::Whole => ("URL", Some(page.url.as_str())),
-            UrlPart::Scheme => ("scheme", Some(page.url.scheme())),
-            UrlPart::Host => ("host", page.url.host_str()),
-            UrlPart::Path => ("path", Some(page.url.path())),
-            UrlPart::Query => ("query", page.url.query()),
+fn url_miss(rule: Rule<'_>, page: &Page<'_>) -> Option<Miss> {
+    rule.subjects.url.iter().find_map(|(part, matcher)| {
+        let value = match part {
+            UrlPart::Whole => Some(page.url.as_str()),
+            UrlPart::Scheme => Some(page.url.scheme()),
+            UrlPart::Host => page.url.host_str(),
+            UrlPart::Path => Some(page.url.path()),
+            UrlPart::Query => page.url.query(),
         };
         (!holds(matcher, value)).then(|| {
-            let miss = format!("the final URL's {name} is not as expected ({})", describe(matcher));
-            Miss::new(Reason::UrlMismatch, miss)
+            let what = match part {
+                UrlPart::Whole => "the final URL".to_owned(),
+                part => format!("the final URL's {}", part_name(*part)),
+            };
+            Miss::new(Reason::UrlMismatch, unexpected(&what, rule, "url", matcher))
         })
     })
 }
 
-fn body_miss(expect: &Expect, page: &Page<'_>) -> Option<Miss> {
-    let matcher = expect.body.iter().find(|matcher| !holds(matcher, Some(page.text())))?;
-    let miss = format!("the body is not as expected ({})", describe(matcher));
-    Some(Miss::new(Reason::BodyMismatch, miss).of_pattern())
+fn body_miss(rule: Rule<'_>, page: &Page<'_>) -> Option<Miss> {
+    let rules = &rule.subjects.body;
+    let missed = rules.iter().position(|matcher| !holds(matcher, Some(page.text())))?;
+    // Of a single one there is no number in the file.
+    let place = if rules.len() == 1 { "body".to_owned() } else { format!("body[{missed}]") };
+    let said = unexpected("the body", rule, &place, rules.get(missed)?);
+    Some(Miss::new(Reason::BodyMismatch, said).of_pattern())
 }
 
-fn css_miss(expect: &Expect, page: &Page<'_>) -> Option<Miss> {
-    if expect.css.is_empty() {
+fn css_miss(rule: Rule<'_>, page: &Page<'_>) -> Option<Miss> {
+    if rule.subjects.css.is_empty() {
         return None;
     }
     let document = match markup::parse(page.text()) {
         Ok(document) => document,
         Err(tangled) => return Some(Miss::new(Reason::BodyMismatch, tangled.to_string())),
     };
-    expect.css.iter().find_map(|(selector, matcher)| {
+    rule.subjects.css.iter().find_map(|(selector, matcher)| {
         // Checked at load.
         let compiled = Selector::parse(&selector.0).ok()?;
         let text = document.select(&compiled).next().map(|element| {
             let text: String = element.text().collect();
             text.trim().to_owned()
         });
-        (!holds(matcher, text.as_deref())).then(|| {
-            let miss = format!("{} is not as expected ({})", selector.0, describe(matcher));
-            Miss::new(Reason::BodyMismatch, miss)
-        })
+        (!holds(matcher, text.as_deref()))
+            .then(|| Miss::new(Reason::BodyMismatch, unexpected(&selector.0, rule, "css", matcher)))
     })
 }
 
-fn json_miss(expect: &Expect, page: &Page<'_>) -> Option<Miss> {
-    if expect.json.is_empty() {
+fn json_miss(rule: Rule<'_>, page: &Page<'_>) -> Option<Miss> {
+    if rule.subjects.json.is_empty() {
         return None;
     }
     let Ok(document) = serde_json::from_str::<serde_json::Value>(page.text()) else {
         return Some(Miss::new(Reason::JsonMismatch, "the body is not JSON".to_owned()));
     };
-    expect.json.iter().find_map(|(path, matcher)| {
+    rule.subjects.json.iter().find_map(|(path, matcher)| {
         let text = path.0.query(&document).first().map(|value| match value {
             serde_json::Value::String(text) => text.clone(),
             other => other.to_string(),
         });
         (!holds(matcher, text.as_deref())).then(|| {
-            let miss = format!("{} is not as expected ({})", *path.0, describe(matcher));
-            Miss::new(Reason::JsonMismatch, miss)
+            let said = unexpected(&path.0.to_string(), rule, "json", matcher);
+            Miss::new(Reason::JsonMismatch, said)
         })
     })
 }
 
-fn time_miss(expect: &Expect, page: &Page<'_>) -> Option<Miss> {
-    let limit = expect.time?.lt;
+fn time_miss(rule: Rule<'_>, page: &Page<'_>) -> Option<Miss> {
+    let limit = rule.subjects.time?.lt;
     (page.elapsed >= limit).then(|| {
         let (took, limit) = (page.elapsed.as_secs_f64(), limit.as_secs_f64());
-        Miss::new(Reason::TooSlow, format!("{took:.3} s, expected less than {limit} s"))
+        let detail = format!("{took:.3} s, expected less than {limit} s ({}.time)", rule.key);
+        Miss::new(Reason::TooSlow, detail)
     })
 }
 
-/// Whether a text passes. `None` is an absent subject, which only `absent` accepts.
-pub fn holds(matcher: &Matcher, subject: Option<&str>) -> bool {
-    let Some(text) = subject else { return matches!(matcher, Matcher::Absent) };
-    let number = || text.trim().parse::<f64>().ok();
-    match matcher {
-        Matcher::Exists => true,
-        Matcher::Absent => false,
-        Matcher::Equals(wanted) => text == wanted,
-        Matcher::Contains(wanted) => text.contains(wanted.as_str()),
-        Matcher::NotContains(unwanted) => !text.contains(unwanted.as_str()),
-        Matcher::Matches(regex) => regex.is_match(text),
-        Matcher::NotMatches(regex) => !regex.is_match(text),
-        Matcher::In(list) => list.iter().any(|item| item == text),
-        Matcher::Lt(limit) => number().is_some_and(|number| number < *limit),
-        Matcher::Gt(limit) => number().is_some_and(|number| number > *limit),
-        Matcher::StartsWith(wanted) => text.starts_with(wanted.as_str()),
+/// `the body is not as expected (expect.body[1]: contains "UP")`
+fn unexpected(what: &str, rule: Rule<'_>, place: &str, matcher: &Matcher) -> String {
+    format!("{what} is not as expected ({}.{place}: {})", rule.key, describe(matcher))
+}
+
+/// A rule of `fail_if` in words.
+fn spoken(when: &Expect) -> String {
+    let mut said = Vec::new();
+    said.extend(when.status.as_ref().map(|allowed| format!("status {allowed}")));
+    if !when.version.is_empty() {
+        said.push(format!("version {}", when.version.join(", ")));
     }
+    said.extend(when.tls.map(|wanted| format!("tls {wanted}")));
+    let mut add = |what: String, matcher: &Matcher| said.push(what + " " + &describe(matcher));
+    when.header.iter().for_each(|(name, matcher)| add(format!("header {name}"), matcher));
+    when.cookie.iter().for_each(|(name, matcher)| add(format!("cookie {name}"), matcher));
+    when.url.iter().for_each(|(part, matcher)| match part {
+        UrlPart::Whole => add("url".to_owned(), matcher),
+        part => add(format!("url {}", part_name(*part)), matcher),
+    });
+    when.body.iter().for_each(|matcher| add("body".to_owned(), matcher));
+    when.css.iter().for_each(|(selector, matcher)| add(format!("css {}", selector.0), matcher));
+    when.json.iter().for_each(|(path, matcher)| add(format!("json {}", *path.0), matcher));
+    said.join(" and ")
 }
 
-fn negative(matcher: &Matcher) -> bool {
-    matches!(matcher, Matcher::NotContains(_) | Matcher::NotMatches(_) | Matcher::Absent)
-}
-
-/// The rule as the configuration has it; the configuration holds no secrets.
-fn describe(matcher: &Matcher) -> String {
-    match matcher {
-        Matcher::Exists => "exists".to_owned(),
-        Matcher::Absent => "absent".to_owned(),
-        Matcher::Equals(text) => format!("equals \"{text}\""),
-        Matcher::Contains(text) => format!("contains \"{text}\""),
-        Matcher::NotContains(text) => format!("not_contains \"{text}\""),
-        Matcher::Matches(regex) => format!("matches /{regex}/"),
-        Matcher::NotMatches(regex) => format!("not_matches /{regex}/"),
-        Matcher::In(list) => format!("in {}", list.join(", ")),
-        Matcher::Lt(limit) => format!("lt {limit}"),
-        Matcher::Gt(limit) => format!("gt {limit}"),
-        Matcher::StartsWith(text) => format!("starts_with \"{text}\""),
+fn part_name(part: UrlPart) -> &'static str {
+    match part {
+        UrlPart::Whole => "url",
+        UrlPart::Scheme => "scheme",
+        UrlPart::Host => "host",
+        UrlPart::Path => "path",
+        UrlPart::Query => "query",
     }
 }
 
@@ -385,26 +396,6 @@ mod tests {
     }
 
     #[test]
-    fn every_matcher_accepts_and_refuses() {
-        let regex = || Regex::new("^ab").unwrap();
-        for (matcher, good, bad) in [
-            (Matcher::Equals("a".to_owned()), "a", "ab"),
-            (Matcher::Contains("a".to_owned()), "xax", "x"),
-            (Matcher::NotContains("a".to_owned()), "x", "xax"),
-            (Matcher::Matches(regex()), "abc", "xab"),
-            (Matcher::NotMatches(regex()), "xab", "abc"),
-            (Matcher::In(vec!["a".to_owned(), "b".to_owned()]), "b", "c"),
-            (Matcher::Lt(3.0), "2.5", "3"),
-            (Matcher::Gt(3.0), " 4 ", "three"),
-            (Matcher::StartsWith("ab".to_owned()), "abc", "cab"),
-        ] {
-            assert!(holds(&matcher, Some(good)), "{matcher:?}");
-            assert!(!holds(&matcher, Some(bad)), "{matcher:?}");
-            assert!(!holds(&matcher, None), "{matcher:?}");
-        }
-    }
-
-    #[test]
     fn json_css_cookie_and_url_are_judged_on_their_own_subject() {
         let json = |path_text, matcher| Expect {
             json: vec![(path(path_text), matcher)],
@@ -456,5 +447,38 @@ mod tests {
         };
         let miss = judged(&expect, &[], b"").unwrap();
         assert!(!miss.failure.detail.contains("secret"), "{miss:?}");
+    }
+
+    #[test]
+    fn a_detail_names_the_rule_that_did_not_hold_and_where_it_is() {
+        let says = |expect: &Expect, expected: &str| {
+            assert_eq!(judged(expect, &[], b"UP").unwrap().failure.detail, expected);
+        };
+        let status = StatusSet(vec![201..=201, 300..=399]);
+        let status = Expect { status: Some(status), ..Expect::default() };
+        says(&status, "status 200, expected 201, 300-399");
+        let contains = |text: &str| Matcher::Contains(text.to_owned());
+        let one = Expect { body: vec![contains("down")], ..Expect::default() };
+        says(&one, "the body is not as expected (expect.body: contains \"down\")");
+        let two = Expect { body: vec![contains("UP"), contains("down")], ..Expect::default() };
+        says(&two, "the body is not as expected (expect.body[1]: contains \"down\")");
+
+        let url = Url::parse("https://a.go.kr/").unwrap();
+        let (headers, jar) = (HeaderMap::new(), Jar::default());
+        let head = Head { url: &url, status: 503, version: "1.1", headers: &headers };
+        let page = Page::new(head, b"UP", None, &jar);
+        let warned: Vec<String> = warnings(&one, &page).into_iter().map(|w| w.detail).collect();
+        assert_eq!(warned, ["the body is not as expected (warn.body: contains \"down\")"]);
+        let rule = |when: &Expect| FailIf { reason: Reason::NoticePage, when: when.clone() };
+        let matching = Expect {
+            status: Some(StatusSet(vec![500..=599])),
+            body: vec![contains("UP")],
+            ..Expect::default()
+        };
+        let rules = [rule(&one), rule(&matching)];
+        let miss = forbidden(&rules, &page, HasBody::Yes).unwrap();
+        let said = "fail_if[1] matched: status 500-599 and body contains \"UP\"";
+        assert_eq!((miss.failure.detail.as_str(), miss.pattern), (said, true));
+        assert_eq!(forbidden(&rules, &page, HasBody::No), None);
     }
 }

@@ -19,7 +19,7 @@ use crate::outcome::{Facts, Failure, HttpFacts, Reason};
 use crate::probe::client::{Connections, Setup};
 use crate::probe::clock::Counters;
 use crate::probe::exchange::{Answer, BodyRules, ContentCoding, Session, Unfollowed};
-use crate::probe::expect::{self, Head, Miss, Page};
+use crate::probe::expect::{self, HasBody, Head, Miss, Page};
 use crate::probe::request::Outgoing;
 use crate::probe::{Deadline, Probe, decode, render};
 
@@ -174,9 +174,8 @@ fn judge(
         facts.http.get_or_insert_default().regex_failed = miss.pattern;
         Err(miss.failure)
     };
-    let has_body = body_failure.is_none();
-    let mut rules = options.fail_if.iter().filter(|r| has_body || !expect::needs_body(&r.when));
-    if let Some(miss) = rules.find_map(|rule| expect::forbidden(rule, page)) {
+    let has_body = if body_failure.is_none() { HasBody::Yes } else { HasBody::No };
+    if let Some(miss) = expect::forbidden(&options.fail_if, page, has_body) {
         return fail(miss);
     }
     if let Some(miss) = expect::status_miss(&options.expect, page) {
@@ -188,7 +187,7 @@ fn judge(
     if let Some(miss) = expect::first_miss(&options.expect, page) {
         return fail(miss);
     }
-    facts.warnings.extend(expect::misses(&options.warn, page).into_iter().map(|m| m.failure));
+    facts.warnings.extend(expect::warnings(&options.warn, page));
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! [`run`] is the only place that sets a deadline and reads the clock around an attempt. The
 //! `match` in [`build`] is the one place that knows every kind.
 
+pub mod charset;
 pub mod classify;
 pub mod client;
 pub mod clock;
@@ -14,6 +15,7 @@ pub mod http;
 pub mod jar;
 pub mod login;
 pub mod markup;
+pub mod matcher;
 pub mod render;
 pub mod request;
 pub mod tls;

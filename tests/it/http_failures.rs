@@ -10,7 +10,7 @@ use std::io::Write;
 
 use crate::support::hole::BlackHole;
 use crate::support::site::{Site, page, redirect};
-use crate::support::visit::{Visit, assert_accounted, contains, facts, reason, up};
+use crate::support::visit::{Visit, assert_accounted, contains, detail, facts, reason, up};
 
 const SHORT: Duration = Duration::from_millis(800);
 
@@ -27,6 +27,7 @@ async fn a_closed_port_refuses() {
     // The address is on loopback but not the one that is listened on.
     let outcome = Visit::to(format!("http://127.0.0.99:{port}/")).run().await;
     assert_eq!(reason(&outcome), Reason::ConnectRefused);
+    assert_eq!(detail(&outcome), "the host refused the connection");
     assert_eq!(outcome.facts.address, Some("127.0.0.99".parse().unwrap()));
     assert!(outcome.facts.phases.connect.is_some());
     assert_eq!(facts(&outcome).status, 0);
@@ -224,11 +225,66 @@ async fn a_redirect_to_a_host_that_is_not_allowed_is_not_followed() {
 
 #[tokio::test]
 async fn a_redirect_to_nowhere_breaks_the_protocol() {
-    for location in ["javascript:alert(1)", "ftp://a/", "http://"] {
+    let site = Site::answering(redirect(302, "http://")).await;
+    let outcome = Visit::to(site.url("/")).run().await;
+    assert_eq!(reason(&outcome), Reason::ProtocolError);
+}
+
+#[tokio::test]
+async fn a_redirect_to_something_else_than_the_web_is_unexpected() {
+    for (location, scheme) in [("javascript:alert(1)", "javascript"), ("ftp://a/", "ftp")] {
         let site = Site::answering(redirect(302, location)).await;
         let outcome = Visit::to(site.url("/")).run().await;
-        assert_eq!(reason(&outcome), Reason::ProtocolError, "{location}");
+        assert_eq!(reason(&outcome), Reason::RedirectUnexpectedHost, "{location}");
+        let from = site.url("/");
+        let said = format!("the redirect from {from} leads to {scheme}:, no web address");
+        assert_eq!(detail(&outcome), said);
     }
+}
+
+/// A server that has said all it will say closes its half of the connection and goes on listening.
+#[tokio::test]
+async fn a_half_closed_connection_is_a_reset_by_what_was_missing() {
+    let cases = [
+        ("", Phase::Head),
+        ("HTTP/1.1 200 OK\r\nContent-Le", Phase::Head),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", Phase::Body),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", Phase::Body),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", Phase::Body),
+    ];
+    for (sent, missing) in cases {
+        let site = Site::scripted(move |mut visitor| async move {
+            visitor.request().await;
+            visitor.send(sent.as_bytes()).await;
+            visitor.close_own_half().await;
+            visitor.silence().await;
+        });
+        let outcome = Visit::to(site.await.url("/")).run().await;
+        assert_eq!(reason(&outcome), Reason::ConnectionReset, "{sent}");
+        let (what, status) = match missing {
+            Phase::Head => ("it sent a complete response head", 0),
+            Phase::Body => ("the body was complete", 200),
+        };
+        assert_eq!(detail(&outcome), format!("the server closed the connection before {what}"));
+        assert_eq!(facts(&outcome).status, status, "{sent}");
+        assert!(outcome.elapsed < Duration::from_secs(5), "it is not waited for the other half");
+    }
+    // Without a length the end of the sending side is the end of the body.
+    let site = Site::scripted(|mut visitor| async move {
+        visitor.request().await;
+        visitor.send(b"HTTP/1.1 200 OK\r\n\r\nall of it").await;
+        visitor.close_own_half().await;
+        visitor.silence().await;
+    });
+    let visit = Visit::to(site.await.url("/")).expecting_body(contains("all of it"));
+    up(&visit.run().await);
+}
+
+/// What a half-closed connection left out.
+#[derive(Clone, Copy)]
+enum Phase {
+    Head,
+    Body,
 }
 
 #[tokio::test]

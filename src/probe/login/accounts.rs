@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::sync::OwnedMutexGuard;
 
-use super::guard::{Admission, Ending, Key, Ledger, Policy, Prints};
+use super::ending::Ending;
+use super::guard::{Admission, Key, Ledger, Policy, Prints};
 use crate::secret::Secret;
 
 /// In the state directory.

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::ending::Ending;
 use crate::outcome::{Failure, Reason, Step};
 
 /// More entries than any configuration has; the file stays small whatever happens.
@@ -52,51 +53,6 @@ pub enum Admission {
     Held(Failure),
     /// Not yet; the last answer still stands for the service.
     Slowed(Failure),
-}
-
-/// What became of an attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// Logged in.
-    Success,
-    /// A rule named it: `bad_credentials` or `account_locked`.
-    Refused(Reason),
-    /// Turned away, and no rule says why.
-    Unexplained(Failure),
-    /// Nothing was learned about the account.
-    Silence,
-}
-
-impl Ending {
-    /// Sorts a failure that came after credentials were sent. `named` says that a rule of
-    /// `fail_if` gave the reason; `status` is the answer's, 0 when none came.
-    pub fn of(failure: &Failure, named: Named, status: u16) -> Ending {
-        use crate::outcome::Stage;
-        match (failure.reason, named) {
-            (reason @ (Reason::BadCredentials | Reason::AccountLocked), Named::ByRule) => {
-                Ending::Refused(reason)
-            }
-            // The sign-in is in trouble and says so.
-            (Reason::PkiBackend | Reason::NoticePage, _) => Ending::Silence,
-            _ if status >= 500 => Ending::Silence,
-            (Reason::HttpStatus, _) => Ending::Unexplained(failure.clone()),
-            (reason, _) => match reason.stage() {
-                Stage::Login | Stage::Content if reason != Reason::TooSlow => {
-                    Ending::Unexplained(failure.clone())
-                }
-                _ => Ending::Silence,
-            },
-        }
-    }
-}
-
-/// Who gave a failure its reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Named {
-    /// A rule of `fail_if` matched.
-    ByRule,
-    /// It is ours.
-    ByUs,
 }
 
 /// Everything remembered. Serialized as it is into the state directory, so it never holds a
@@ -419,42 +375,6 @@ mod tests {
         assert_eq!(ledger.admit(&key(), &prints(1), 10), Admission::Go);
         // A new secret is worth an attempt at once.
         assert_eq!(ledger.admit(&key(), &prints(2), 1200), Admission::Go);
-    }
-
-    #[test]
-    fn only_what_a_rule_names_counts_against_the_account() {
-        use Named::{ByRule, ByUs};
-        let refused = Ending::Refused(Reason::BadCredentials);
-        assert_eq!(Ending::of(&failure(Reason::BadCredentials), ByRule, 200), refused);
-        let silent = [
-            (Reason::ResponseTimeout, 0),
-            (Reason::BodyTimeout, 200),
-            (Reason::ConnectionReset, 0),
-            (Reason::ConnectTimeout, 0),
-            (Reason::TlsExpired, 0),
-            (Reason::HttpStatus, 503),
-            (Reason::NotLoggedIn, 502),
-            (Reason::PkiBackend, 200),
-            (Reason::NoticePage, 200),
-            (Reason::TooSlow, 200),
-            (Reason::SecretHost, 0),
-        ];
-        for (reason, status) in silent {
-            for named in [ByRule, ByUs] {
-                let ending = Ending::of(&failure(reason), named, status);
-                assert_eq!(ending, Ending::Silence, "{reason:?} {named:?}");
-            }
-        }
-        for (reason, status) in [
-            (Reason::NotLoggedIn, 200),
-            (Reason::HttpStatus, 401),
-            (Reason::BodyMismatch, 200),
-            (Reason::Captcha, 200),
-            (Reason::RateLimited, 429),
-        ] {
-            let ending = Ending::of(&failure(reason), ByRule, status);
-            assert!(matches!(ending, Ending::Unexplained(_)), "{reason:?}");
-        }
     }
 
     #[test]

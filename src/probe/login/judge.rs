@@ -3,10 +3,10 @@
 
 use crate::config::login::{LoginStep, rules};
 use crate::outcome::{Failure, Reason};
-use crate::probe::expect::{self, Page};
+use crate::probe::expect::{self, HasBody, Page};
 
+use super::ending::Named;
 use super::form;
-use super::guard::Named;
 use super::run::{Login, Stumble};
 
 /// Judges the final response of a step. `body_failure` says why its body could not be had.
@@ -16,9 +16,8 @@ pub(super) fn judge(
     body_failure: Option<&Failure>,
     login: &mut Login<'_>,
 ) -> Result<(), Stumble> {
-    let has_body = body_failure.is_none();
-    let mut rules = step.fail_if.iter().filter(|r| has_body || !expect::needs_body(&r.when));
-    if let Some(miss) = rules.find_map(|rule| expect::forbidden(rule, page)) {
+    let has_body = if body_failure.is_none() { HasBody::Yes } else { HasBody::No };
+    if let Some(miss) = expect::forbidden(&step.fail_if, page, has_body) {
         return Err(Stumble { failure: miss.failure, named: Named::ByRule });
     }
     if let Some(miss) = expect::status_miss(&step.expect, page) {

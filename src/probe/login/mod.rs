@@ -6,11 +6,13 @@
 //! `finally` is done after them, because a session that stays open may refuse the next login.
 //!
 //! [`run`] is the order of a run, [`step`] one step, [`send`] how requests are made, [`judge`] what
-//! an answer means; [`guard`], [`accounts`] and [`gate`] decide whether credentials may be sent at
+//! an answer means; [`guard`], [`ending`], [`accounts`] and [`gate`] decide whether credentials may be sent at
 //! all.
 
 pub mod accounts;
 mod capture;
+pub mod ending;
+mod entries;
 mod form;
 pub mod gate;
 pub mod guard;

@@ -21,8 +21,9 @@ use crate::probe::exchange::Session;
 use crate::redact::Redactor;
 use crate::secret::Secret;
 
+use super::ending::{Ending, Named};
 use super::gate::Pass;
-use super::guard::{Ending, Key, Named, Policy};
+use super::guard::{Key, Policy};
 use super::identity::Identities;
 
 /// When the daemon ends, the step under way may take this much longer: an answer that is about to
@@ -294,6 +295,6 @@ impl LastPage {
     /// More than is kept, so that a secret across the end is seen whole by the mask.
     fn excerpt(&self) -> String {
         let bytes = &self.body[..self.body.len().min(4 * EXCERPT_BYTES)];
-        crate::probe::decode::text(bytes, self.content_type.as_deref(), None).into_owned()
+        crate::probe::charset::text(bytes, self.content_type.as_deref(), None).into_owned()
     }
 }

@@ -15,6 +15,7 @@ use url::form_urlencoded::byte_serialize;
 use crate::config::Template;
 use crate::config::login::{Action, LoginStep, Submit};
 use crate::outcome::{Failure, Reason};
+use crate::probe::charset;
 use crate::probe::decode;
 use crate::probe::render::{self, Fill};
 use crate::probe::request::{Outgoing, Payload, Secrecy};
@@ -49,7 +50,7 @@ impl Fill for Values<'_> {
 
 impl LastPage {
     fn charset(&self, fallback: Option<&'static Encoding>) -> &'static Encoding {
-        decode::encoding(&self.body, self.content_type.as_deref(), fallback)
+        charset::encoding(&self.body, self.content_type.as_deref(), fallback)
     }
 
     /// A form of this page.
@@ -59,7 +60,7 @@ impl LastPage {
         button: Option<&str>,
         fallback: Option<&'static Encoding>,
     ) -> Result<Form, Failure> {
-        let text = decode::text(&self.body, self.content_type.as_deref(), fallback);
+        let text = charset::text(&self.body, self.content_type.as_deref(), fallback);
         let charset = form::page_charset(Some(self.charset(fallback)));
         form::find(FormPage { url: &self.url, text: &text, charset }, selector, button)
     }

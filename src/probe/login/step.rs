@@ -199,12 +199,9 @@ impl Run<'_> {
             }
             taken.push((capture.name.clone(), value));
         }
-        let warnings = expect::misses(&step.warn, &page);
-        facts.warnings.extend(
-            warnings
-                .into_iter()
-                .map(|miss| Failure { step: Some(step.step.clone()), ..miss.failure }),
-        );
+        let warnings = expect::warnings(&step.warn, &page).into_iter();
+        let of_step = |warning| Failure { step: Some(step.step.clone()), ..warning };
+        facts.warnings.extend(warnings.map(of_step));
         drop(page);
         self.captured.extend(taken);
         self.reached(step, Progress::Ok);

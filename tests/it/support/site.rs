@@ -117,6 +117,11 @@ impl Visitor {
         while matches!(self.stream.read(&mut buffer).await, Ok(read) if read > 0) {}
     }
 
+    /// Sends a FIN and goes on reading.
+    pub(crate) async fn close_own_half(&mut self) {
+        let _ = self.stream.shutdown().await;
+    }
+
     /// Ends the connection with a reset.
     pub(crate) fn reset(self) {
         let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));

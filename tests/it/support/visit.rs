@@ -177,6 +177,15 @@ pub(crate) fn reason(outcome: &Outcome) -> Reason {
     }
 }
 
+/// What a run that failed says.
+#[track_caller]
+pub(crate) fn detail(outcome: &Outcome) -> &str {
+    match &outcome.result {
+        Err(failure) => &failure.detail,
+        Ok(()) => panic!("the run succeeded: {outcome:?}"),
+    }
+}
+
 #[track_caller]
 pub(crate) fn up(outcome: &Outcome) -> &HttpFacts {
     assert!(outcome.result.is_ok(), "{outcome:?}");

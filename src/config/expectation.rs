@@ -1,0 +1,144 @@
+//! What a response must or must not look like: the validated form of `expect`, `warn` and
+//! `fail_if`. How it is read is in `expect.rs`, how it is judged in [`crate::probe::expect`].
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use regex::Regex;
+
+use crate::outcome::Reason;
+
+/// What a response must look like; every subject given must hold.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Expect {
+    /// Default 2xx after following, 2xx or 3xx when redirects are not followed (filled in at load).
+    pub status: Option<StatusSet>,
+    /// Allowed versions: `1.0 1.1 2`.
+    pub version: Vec<String>,
+    /// Whether the final response must (`true`) or must not come over TLS.
+    pub tls: Option<bool>,
+    /// `url: {host, path, query, scheme}` or `url: matcher` on the whole.
+    pub url: Vec<(UrlPart, Matcher)>,
+    /// All must hold on the decoded text.
+    pub body: Vec<Matcher>,
+    /// Selector and what its first match's text (or its presence) must be.
+    pub css: Vec<(CssSelector, Matcher)>,
+    /// JSONPath and what its first match must be.
+    pub json: Vec<(JsonPath, Matcher)>,
+    /// Header and what any of its values must be.
+    pub header: Vec<(::http::HeaderName, Matcher)>,
+    /// Cookie and what its value must be.
+    pub cookie: Vec<(String, Matcher)>,
+    /// From the start of the run to the end of the body.
+    pub time: Option<TimeLimit>,
+}
+
+/// A rule of `fail_if`: when everything in `when` holds, the run fails with `reason`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FailIf {
+    /// Of the http, content or login stage.
+    pub reason: Reason,
+    /// Same vocabulary as `expect`; never empty.
+    pub when: Expect,
+}
+
+/// Which part of the final URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UrlPart {
+    /// All of it.
+    Whole,
+    /// `https`
+    Scheme,
+    /// `www.gov.kr`
+    Host,
+    /// `/portal/main`
+    Path,
+    /// Without `?`.
+    Query,
+}
+
+/// Status codes: `200`, `2xx`, `200-299`, or a list of these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusSet(pub Vec<std::ops::RangeInclusive<u16>>);
+
+impl StatusSet {
+    /// Whether a status is in the set.
+    pub fn contains(&self, status: u16) -> bool {
+        self.0.iter().any(|range| range.contains(&status))
+    }
+}
+
+impl fmt::Display for StatusSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, range) in self.0.iter().enumerate() {
+            let (first, last) = (range.start(), range.end());
+            let between = if index == 0 { "" } else { ", " };
+            match first == last {
+                true => write!(f, "{between}{first}")?,
+                false => write!(f, "{between}{first}-{last}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `time: {lt: 2s}`; the only matcher of `time`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeLimit {
+    /// Strictly less than this.
+    pub lt: Duration,
+}
+
+/// One test of a text. Absence of the subject fails all but `Absent` and the negations on body.
+#[derive(Debug, Clone)]
+pub enum Matcher {
+    /// The word `exists`.
+    Exists,
+    /// The word `absent`.
+    Absent,
+    /// A bare scalar.
+    Equals(String),
+    /// `contains`
+    Contains(String),
+    /// `not_contains`
+    NotContains(String),
+    /// `matches`
+    Matches(Regex),
+    /// `not_matches`
+    NotMatches(Regex),
+    /// `in`
+    In(Vec<String>),
+    /// `lt`, numeric.
+    Lt(f64),
+    /// `gt`, numeric.
+    Gt(f64),
+    /// `starts_with`
+    StartsWith(String),
+}
+
+impl PartialEq for Matcher {
+    fn eq(&self, other: &Matcher) -> bool {
+        use Matcher::*;
+        match (self, other) {
+            (Exists, Exists) | (Absent, Absent) => true,
+            (Equals(a), Equals(b))
+            | (Contains(a), Contains(b))
+            | (NotContains(a), NotContains(b))
+            | (StartsWith(a), StartsWith(b)) => a == b,
+            (Matches(a), Matches(b)) | (NotMatches(a), NotMatches(b)) => a.as_str() == b.as_str(),
+            (In(a), In(b)) => a == b,
+            (Lt(a), Lt(b)) | (Gt(a), Gt(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+/// A CSS selector, checked at load. Kept as text because the compiled form is not `Send`; it is
+/// compiled where a page is looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CssSelector(pub String);
+
+/// A JSONPath (RFC 9535), compiled at load.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JsonPath(pub Arc<serde_json_path::JsonPath>);
