@@ -277,16 +277,18 @@ class Lab(Process):
 
 
 class Daemon(Process):
-    """The daemon. `vantage` and `prober` are what the scrape job will say of it."""
+    """The daemon. `vantage` and `prober` are what the scrape job will say of it. With a `place`
+    (network.py) it runs there, and is scraped over the link for management."""
 
-    def __init__(self, stack, config, vantage="main", prober="a", arguments=()):
+    def __init__(self, stack, config, vantage="main", prober="a", arguments=(), place=None):
         self.vantage, self.prober, self.config = vantage, prober, config
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.target = f"{place.address if place else '127.0.0.1'}:{self.port}"
+        self.url = f"http://{self.target}"
         super().__init__(
             stack, f"bongsu-{vantage}-{prober}",
-            [bongsu(), f"--config.file={config}", f"--vantage={vantage}",
-             f"--web.listen-address=127.0.0.1:{self.port}", *arguments])
+            [*(place.inside if place else ()), bongsu(), f"--config.file={config}",
+             f"--vantage={vantage}", f"--web.listen-address={self.target}", *arguments])
         self.wait()
 
     def ready(self):
@@ -419,7 +421,7 @@ class Prometheus(Process):
         config["alerting"]["alertmanagers"] = [
             {"static_configs": [{"targets": [f"127.0.0.1:{one.port}"]}]} for one in alertmanagers]
         config["scrape_configs"][0]["static_configs"] = [
-            {"targets": [f"127.0.0.1:{daemon.port}"],
+            {"targets": [daemon.target],
              "labels": {"vantage": daemon.vantage, "prober": daemon.prober}}
             for daemon in daemons
         ]

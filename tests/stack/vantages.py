@@ -1,0 +1,220 @@
+"""Three vantages in networks of their own, one of them with two replicas, under one Prometheus with
+the shipped rules and relabellings, one Alertmanager, and a receiver of pages.
+
+- A service that two of three vantages see down is paged once.
+- A rolling update of the replicas changes no vote and no availability.
+- A vantage that is cut off from everything loses its vote, and nobody is paged for a service.
+"""
+
+import collections
+import http.server
+import pathlib
+import re
+import threading
+import time
+
+import network
+import yaml
+from stack import (
+    ROOT, RULES, Alertmanager, Daemon, Prometheus, Stack, Webhook, check, main, until,
+)
+
+PORT = 8080
+GOV24 = "10.77.0.1"
+PETITION = "10.77.0.2"
+CONTROL = "10.77.0.9"
+SERVICES = ["gov24", "petition"]
+
+CONFIG = f"""
+defaults: {{ interval: 3s, timeout: 2s, recheck: 1s }}
+controls: ["tcp://{CONTROL}:{PORT}"]
+services:
+  - name: gov24
+    probes:
+      - name: front
+        http: {{ url: "http://{GOV24}:{PORT}/" }}
+      - name: forms
+        http: {{ url: "http://{GOV24}:{PORT}/forms" }}
+  - name: petition
+    probes:
+      - name: front
+        http: {{ url: "http://{PETITION}:{PORT}/" }}
+"""
+
+# A page that was sent twice would be sent again after the group's interval, which is a minute.
+TWICE_SECONDS = 65
+
+
+def target(stack):
+    """Answers at every address."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("0.0.0.0", PORT), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    stack.closers.append(server.shutdown)
+
+
+def rules(stack):
+    """The shipped rules, with a window of availability that fits into a test: 30 s instead of five
+    minutes, every 5 s instead of every minute."""
+    folder = stack.subfolder("rules")
+    for path in RULES.glob("*.yml"):
+        text = path.read_text()
+        if path.name.startswith("4-"):
+            text = text.replace("interval: 1m", "interval: 5s").replace("[5m]", "[30s]")
+        (folder / path.name).write_text(text)
+    return folder
+
+
+def relabelled(config):
+    """Targets as Kubernetes would show them, and the relabellings of the PodMonitor."""
+    monitor = yaml.safe_load((ROOT / "deploy/kubernetes/base/podmonitor.yaml").read_text())
+    [endpoint] = monitor["spec"]["podMetricsEndpoints"]
+    job = config["scrape_configs"][0]
+    job["job_name"] = "monitoring/bongsu/0"
+    job["scrape_interval"], job["honor_labels"] = endpoint["interval"], endpoint["honorLabels"]
+    snake = lambda key: re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), key)
+    job["relabel_configs"] = [
+        {snake(key): value for key, value in rule.items()} for rule in endpoint["relabelings"]]
+    for one in job["static_configs"]:
+        # What the operator adds by itself, and the pod's own labels.
+        one["labels"] = {
+            "namespace": "bongsu", "pod": one["targets"][0], "container": "bongsu",
+            "__meta_kubernetes_pod_label_vantage": one["labels"]["vantage"],
+            "__meta_kubernetes_pod_label_prober": one["labels"]["prober"]}
+
+
+def restart(daemon, prometheus):
+    """As a rollout does: the old one ends and is missed, the new one is ready, every probe has run
+    and was scraped."""
+    up = f"up{{vantage='{daemon.vantage}',prober='{daemon.prober}'}}"
+    status = daemon.stop()
+    check(status == 0, f"{daemon.name} ended with {status}")
+    until(lambda: prometheus.query(f"{up} == 0"), 20, f"{daemon.name} is missed")
+    daemon.start()
+    daemon.wait()
+    until(lambda: daemon.metrics().count("bongsu_probe_last_run_timestamp_seconds{") == 3, 20,
+          f"{daemon.name} has run its probes")
+    until(lambda: prometheus.query(f"{up} == 1"), 20, f"{daemon.name} is scraped again")
+
+
+class Watch:
+    """What Prometheus held between two moments."""
+
+    def __init__(self, prometheus):
+        self.prometheus, self.start = prometheus, time.time()
+
+    def values(self, expression):
+        """All samples since the start, in one list."""
+        series = self.prometheus.query_range(expression, self.start, time.time(), 1)
+        return [value for _, samples in series for _, value in samples]
+
+    def only(self, expression, wanted, tolerance, what):
+        seen = self.values(expression)
+        check(seen and all(abs(value - wanted) <= tolerance for value in seen),
+              f"{what}: {expression} is {sorted(set(seen))}, not {wanted}")
+        print(f"  {what}: {min(seen):.3f} to {max(seen):.3f} in {len(seen)} samples")
+
+    def never(self, expression, what):
+        seen = self.values(expression)
+        check(not seen, f"{what}: {expression} was seen {len(seen)} times")
+        print(f"  {what}: never")
+
+
+def pages(webhook):
+    """How often each alert was sent as firing."""
+    return dict(collections.Counter(
+        (alert["labels"]["alertname"], alert["labels"].get("service"))
+        for alert in webhook.alerts("page", "firing")))
+
+
+def scenario():
+    with Stack("vantages") as stack:
+        for address in (GOV24, PETITION, CONTROL):
+            network.serve(address)
+        target(stack)
+        config = stack.folder / "bongsu.yml"
+        config.write_text(CONFIG)
+        seoul, daejeon, gwangju = [
+            network.Place(stack, name, number + 1)
+            for number, name in enumerate(("seoul", "daejeon", "gwangju"))]
+        replicas = [Daemon(stack, config, "seoul", prober, place=seoul) for prober in "ab"]
+        daemons = [
+            *replicas,
+            Daemon(stack, config, "daejeon", place=daejeon),
+            Daemon(stack, config, "gwangju", place=gwangju),
+        ]
+        webhook = Webhook(stack)
+        alertmanager = Alertmanager(stack, webhook)
+        prometheus = Prometheus(
+            stack, daemons, [alertmanager], rules=rules(stack), edit=relabelled)
+
+        until(lambda: prometheus.query("sum(up{job='bongsu'})") == [({}, 4)], 30, "four scraped")
+        labels = {tuple(sorted(labels.items())) for labels, _ in prometheus.query("up")}
+        check(len(labels) == 4 and all(dict(one).keys() == {
+            "__name__", "job", "vantage", "prober", "instance"} for one in labels),
+            f"target labels: {labels}")
+        until(lambda: prometheus.query("count(probe:votes == 3)") == [({}, 3)], 30,
+              "three votes for each probe")
+        print("three vantages vote on three probes")
+
+        # Two of three see it down.
+        began = time.time()
+        for place in (seoul, daejeon):
+            place.lose(PETITION)
+        until(lambda: pages(webhook), 45, "a page")
+        paged = time.time()
+        print(f"petition was paged {paged - began:.0f} s after two of three lost it")
+        until(lambda: prometheus.query("probe:votes_down{service='petition'} == 2"), 10, "two votes")
+        # The window of availability fills.
+        until(lambda: prometheus.query(
+            f"count_over_time(service:down{{service='petition'}}[30s]) >= 6"
+            " and min_over_time(service:down{service='petition'}[30s]) == 1"), 60, "30 s down")
+
+        print("a rolling update of seoul")
+        watch = Watch(prometheus)
+        for replica in replicas:
+            restart(replica, prometheus)
+        watch.only("probe:votes", 3, 0, "votes")
+        watch.only("probe:down{service='gov24'}", 0, 0, "gov24 down")
+        watch.only("service:down{service='petition'}", 1, 0, "petition down")
+        watch.only("service:availability:ratio_5m{service='gov24'}", 1, 0, "availability of gov24")
+        # Two of three vantages have it down, whatever the number of replicas.
+        watch.only("service:availability:ratio_5m{service='petition'}", 1 / 3, 0.05,
+                   "availability of petition")
+
+        print("gwangju is cut off")
+        watch = Watch(prometheus)
+        gwangju.cut()
+        until(lambda: prometheus.query("bongsu_vantage_online{vantage='gwangju'} == 0"), 30,
+              "gwangju knows that it is offline")
+        until(lambda: len(prometheus.query(
+            "bongsu_probe_verdict{vantage='gwangju',verdict='unknown'} == 1")) == 3, 30,
+            "gwangju says nothing of services")
+        until(lambda: prometheus.query("count(probe:votes == 2)") == [({}, 3)], 30, "two votes left")
+        until(lambda: time.time() > paged + TWICE_SECONDS, TWICE_SECONDS, "a second page is due")
+        watch.never("vantage:probe:down{vantage='gwangju'} == 1", "a vote of gwangju for down")
+        watch.never("service:down{service='gov24'} == 1", "gov24 down")
+        watch.never("ALERTS{service='gov24'}", "an alert about gov24")
+        check(prometheus.query("ALERTS{alertname='VantageOffline',vantage='gwangju'}"),
+              "VantageOffline is not on its way")
+        gwangju.mend()
+        until(lambda: prometheus.query("count(probe:votes == 3)") == [({}, 3)], 30,
+              "gwangju votes again")
+
+        check(pages(webhook) == {("ServiceDown", "petition"): 1}, f"pages: {pages(webhook)}")
+        check(not prometheus.rule_errors(), f"rules: {prometheus.rule_errors()}")
+        print(f"pages in all: {pages(webhook)}")
+
+
+if __name__ == "__main__":
+    network.alone()
+    main(scenario)
