@@ -7,23 +7,19 @@ the shipped rules and relabellings, one Alertmanager, and a receiver of pages.
 """
 
 import collections
-import http.server
-import pathlib
-import re
-import threading
 import time
 
 import network
-import yaml
+import site_server
+from kubernetes import relabelled
 from stack import (
-    ROOT, RULES, Alertmanager, Daemon, Prometheus, Stack, Webhook, check, main, until,
+    RULES, Alertmanager, Daemon, Prometheus, Stack, Webhook, check, main, until,
 )
 
 PORT = 8080
 GOV24 = "10.77.0.1"
 PETITION = "10.77.0.2"
 CONTROL = "10.77.0.9"
-SERVICES = ["gov24", "petition"]
 
 CONFIG = f"""
 defaults: {{ interval: 3s, timeout: 2s, recheck: 1s }}
@@ -45,23 +41,6 @@ services:
 TWICE_SECONDS = 65
 
 
-def target(stack):
-    """Answers at every address."""
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"ok")
-
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("0.0.0.0", PORT), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    stack.closers.append(server.shutdown)
-
-
 def rules(stack):
     """The shipped rules, with a window of availability that fits into a test: 30 s instead of five
     minutes, every 5 s instead of every minute."""
@@ -72,24 +51,6 @@ def rules(stack):
             text = text.replace("interval: 1m", "interval: 5s").replace("[5m]", "[30s]")
         (folder / path.name).write_text(text)
     return folder
-
-
-def relabelled(config):
-    """Targets as Kubernetes would show them, and the relabellings of the PodMonitor."""
-    monitor = yaml.safe_load((ROOT / "deploy/kubernetes/base/podmonitor.yaml").read_text())
-    [endpoint] = monitor["spec"]["podMetricsEndpoints"]
-    job = config["scrape_configs"][0]
-    job["job_name"] = "monitoring/bongsu/0"
-    job["scrape_interval"], job["honor_labels"] = endpoint["interval"], endpoint["honorLabels"]
-    snake = lambda key: re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), key)
-    job["relabel_configs"] = [
-        {snake(key): value for key, value in rule.items()} for rule in endpoint["relabelings"]]
-    for one in job["static_configs"]:
-        # What the operator adds by itself, and the pod's own labels.
-        one["labels"] = {
-            "namespace": "bongsu", "pod": one["targets"][0], "container": "bongsu",
-            "__meta_kubernetes_pod_label_vantage": one["labels"]["vantage"],
-            "__meta_kubernetes_pod_label_prober": one["labels"]["prober"]}
 
 
 def restart(daemon, prometheus):
@@ -140,7 +101,7 @@ def scenario():
     with Stack("vantages") as stack:
         for address in (GOV24, PETITION, CONTROL):
             network.serve(address)
-        target(stack)
+        site_server.serve(stack, "0.0.0.0", PORT)
         config = stack.folder / "bongsu.yml"
         config.write_text(CONFIG)
         seoul, daejeon, gwangju = [
@@ -155,7 +116,8 @@ def scenario():
         webhook = Webhook(stack)
         alertmanager = Alertmanager(stack, webhook)
         prometheus = Prometheus(
-            stack, daemons, [alertmanager], rules=rules(stack), edit=relabelled)
+            stack, daemons, [alertmanager], rules=rules(stack),
+            edit=relabelled(lambda vantage, prober: {"vantage": vantage, "prober": prober}))
 
         until(lambda: prometheus.query("sum(up{job='bongsu'})") == [({}, 4)], 30, "four scraped")
         labels = {tuple(sorted(labels.items())) for labels, _ in prometheus.query("up")}
