@@ -31,7 +31,7 @@ kubernetes:
 	target/tmp/kubernetes-tools/bin/python deploy/kubernetes/generate.py
 
 # Whether that is current, and whether a cluster would take the manifests and run them well.
-lint-kubernetes:
+lint-kubernetes: install-test-tools
 	tests/kubernetes/install.sh target/tmp/kubernetes-tools
 	target/tmp/kubernetes-tools/bin/python deploy/kubernetes/generate.py --check
 	cargo build --locked

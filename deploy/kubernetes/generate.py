@@ -78,7 +78,7 @@ def rule(path):
     })
 
 
-def dashboard(path):
+def dashboard(path, name):
     """A ConfigMap that Grafana's sidecar turns into a dashboard. One line for each panel and other
     top-level value: small, and a change still shows where it is."""
     board = json.loads(path.read_text())
@@ -86,7 +86,7 @@ def dashboard(path):
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
-            "name": f"bongsu-dashboard-{path.stem.removeprefix('bongsu-')}".replace("_", "-").replace(".", "-").lower(),
+            "name": f"bongsu-dashboard-{name}",
             "labels": {"app.kubernetes.io/name": "bongsu", "grafana_dashboard": "1"},
             "annotations": {"grafana_folder": "Bongsu"},
         },
@@ -127,7 +127,7 @@ def wanted():
         files[MONITORING / f"rules/{path.stem}.yaml"] = rule(path)
     for path in sorted((ROOT / "dashboards").rglob("*.json")):
         name = "-".join(path.relative_to(ROOT / "dashboards").with_suffix("").parts)
-        files[MONITORING / f"dashboards/{name}.yaml"] = dashboard(path)
+        files[MONITORING / f"dashboards/{name}.yaml"] = dashboard(path, name)
     listed = [str(path.relative_to(MONITORING)) for path in files]
     files[MONITORING / "kustomization.yaml"] = kustomization(listed)
     files[HERE / "base/bongsu.yml"] = (ROOT / "config/bongsu.yml").read_text()
