@@ -29,6 +29,7 @@ use crate::net::Net;
 use crate::probe;
 use crate::probe::login::accounts::Accounts;
 use crate::scheduler::permits::Limits;
+use crate::scheduler::phase::WallClock;
 use crate::scheduler::shard::Shard;
 use crate::scheduler::{Changes, Scheduler, Stopped, Work};
 use crate::server::metrics::Sources;
@@ -140,7 +141,8 @@ impl App {
         let board = Arc::new(Board::new());
         let journal = Arc::new(Journal::new(options.vantage.clone()));
         let observers = Fanout(vec![board.clone(), daemon.clone(), journal]);
-        let scheduler = Scheduler::new(options.limits, controls.clone(), Arc::new(observers));
+        let scheduler = Scheduler::new(options.limits, controls.clone(), Arc::new(observers))
+            .on(WallClock::read());
         let net = Arc::new(Net::new(&config).with_accounts(accounts(&options)?));
         net.clock_skew_from({
             let controls = Arc::clone(&controls);

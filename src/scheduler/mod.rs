@@ -1,6 +1,6 @@
 //! Knows when, not what: one task per target, permits, rechecks, shutdown.
 //!
-//! A target's first run starts soon after it was taken on, at a place that only its id decides,
+//! A target's first run starts soon after it was taken on, at a place that its id decides,
 //! and keeps its grid from then on, on the monotonic clock ([`phase`]). A probe never overlaps
 //! itself, not even across a reload that replaces it. A run that could not start before its next
 //! slot came is counted as skipped; one that started late says by how much. After a change of
@@ -28,7 +28,7 @@ use tracing::{info, warn};
 
 use self::leash::Leash;
 use self::permits::{Capacity, Limits, Permits};
-use self::phase::Grid;
+use self::phase::{Grid, WallClock};
 use self::task::{Shared, Task};
 use crate::config::{Target, TargetId};
 use crate::controls::Controls;
@@ -125,6 +125,7 @@ pub struct TaskFailure {
 pub struct Scheduler {
     limits: Limits,
     capacity: Capacity,
+    clock: Option<WallClock>,
     shared: Arc<Shared>,
     running: HashMap<TargetId, Running>,
     /// Tasks that were told to stop and may still have a run under way.
@@ -144,11 +145,18 @@ impl Scheduler {
         Scheduler {
             limits,
             capacity: Capacity::of(std::iter::empty(), &limits),
+            clock: None,
             shared: Arc::new(Shared { permits: Permits::none(), controls, observer }),
             running: HashMap::new(),
             leaving: HashMap::new(),
             tasks: JoinSet::new(),
         }
+    }
+
+    /// Targets that are rechecked run at the same moments as at other vantages whose clock is right.
+    pub fn on(mut self, clock: WallClock) -> Scheduler {
+        self.clock = Some(clock);
+        self
     }
 
     /// Makes the running targets those of `work`. Needs a tokio runtime, and does not wait. Targets
@@ -233,8 +241,14 @@ impl Scheduler {
     fn start(&mut self, target: Arc<Target>, probe: Arc<dyn Probe>, now: Instant) {
         let leash = Leash::new(probe);
         self.shared.observer.adopt(&target, now);
+        let interval = target.schedule.interval();
         let task = Task {
-            grid: Grid::new(&target.id, target.schedule.interval(), now),
+            grid: match &self.clock {
+                Some(clock) if target.schedule.recheck().is_some() => {
+                    Grid::shared(&target.id, interval, now, clock)
+                }
+                _ => Grid::new(&target.id, interval, now),
+            },
             target: Arc::clone(&target),
             leash: Arc::clone(&leash),
             predecessor: self.leaving.remove(&target.id).and_then(|leash| leash.upgrade()),

@@ -3,14 +3,20 @@
 //! A target's slots are `origin + offset + k * interval`. The origin is the moment the target was
 //! taken on; the offset is a hash of its id. So after a restart, on another replica or next to
 //! other targets the same probe keeps the same place among its neighbours, and the load has the
-//! same even shape; nothing depends on the wall clock, which may be set.
+//! same even shape.
+//!
+//! Targets that are rechecked have an origin that all vantages share: a multiple of the interval on
+//! the wall clock ([`WallClock`]). Two vantages must agree before anybody is paged, and so they see
+//! a failure in the same second instead of up to an interval apart. The clock is read once, at the
+//! start, and may be set afterwards: a wrong one costs only that. Logins, which are not rechecked,
+//! stay apart, so that vantages do not sign in together.
 //!
 //! An offset lies anywhere in the interval, or probes of long intervals would run in one burst
 //! every time. So that a new target is not unknown for an hour, one with a long interval has one
 //! early slot within the first [`FIRST_LOOK`], a whole number of those before its first place on
 //! the grid.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
@@ -19,6 +25,32 @@ use crate::config::TargetId;
 
 /// Every target has had its first run this long after start, unless its interval is shorter still.
 pub const FIRST_LOOK: Duration = Duration::from_secs(30);
+
+/// What the wall clock showed at one moment; from then on the monotonic clock counts.
+#[derive(Debug, Clone, Copy)]
+pub struct WallClock {
+    at: Instant,
+    unix: Duration,
+}
+
+impl WallClock {
+    /// Reads the clock.
+    pub fn read() -> WallClock {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        WallClock::showing(unix, Instant::now())
+    }
+
+    /// A clock that showed `unix`, the time since 1970, at an instant.
+    pub fn showing(unix: Duration, at: Instant) -> WallClock {
+        WallClock { at, unix }
+    }
+
+    /// How long before `instant` the last multiple of the interval was.
+    fn since_slot(&self, interval: Duration, instant: Instant) -> Duration {
+        let unix = self.unix + instant.saturating_duration_since(self.at);
+        Duration::from_millis(u64::try_from(unix.as_millis()).unwrap_or(0) % whole_millis(interval))
+    }
+}
 
 /// The slots of one target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,9 +65,20 @@ pub struct Grid {
 impl Grid {
     /// The slots of a target that is taken on at `origin`. `interval` is positive.
     pub fn new(id: &TargetId, interval: Duration, origin: Instant) -> Grid {
-        let offset = offset(id, interval);
-        let look = Duration::from_millis(offset.as_millis() as u64 % whole_millis(FIRST_LOOK));
-        Grid { base: origin + offset, first: origin + offset.min(look), interval }
+        Grid::begin(offset(id, interval), interval, origin)
+    }
+
+    /// The same for a target whose slots are `k * interval + offset` on a clock that others share.
+    pub fn shared(id: &TargetId, interval: Duration, origin: Instant, clock: &WallClock) -> Grid {
+        let (offset, since) = (offset(id, interval), clock.since_slot(interval, origin));
+        let ahead = offset.checked_sub(since).unwrap_or((offset + interval).saturating_sub(since));
+        Grid::begin(ahead, interval, origin)
+    }
+
+    /// The first place on the grid is `ahead` of the origin.
+    fn begin(ahead: Duration, interval: Duration, origin: Instant) -> Grid {
+        let look = Duration::from_millis(ahead.as_millis() as u64 % whole_millis(FIRST_LOOK));
+        Grid { base: origin + ahead, first: origin + ahead.min(look), interval }
     }
 
     /// The first slot.
@@ -127,6 +170,27 @@ mod tests {
             early += u32::from(second < secs(300));
         }
         assert!(early > 800, "{early} of 1000 have an early look");
+    }
+
+    #[test]
+    fn vantages_that_started_apart_share_the_slots_of_a_wall_clock() {
+        let start = Instant::now();
+        for (number, later) in [0, 1, 7_300, 29_999, 30_000, 1_234_567].into_iter().enumerate() {
+            let id = id(&number.to_string());
+            for interval in [secs(20), secs(30), secs(300)] {
+                let unix = Duration::from_millis(1_700_152_937_123);
+                let there = WallClock::showing(unix, start);
+                let second = start + Duration::from_millis(later);
+                let here = WallClock::showing(unix + Duration::from_millis(later), second);
+                let (one, other) = (
+                    Grid::shared(&id, interval, start, &there),
+                    Grid::shared(&id, interval, second, &here),
+                );
+                assert!(other.first() >= second && other.first() < second + interval);
+                let next = other.after(second + interval);
+                assert_eq!(one.after(next - Duration::from_millis(1)), next);
+            }
+        }
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bongsu::scheduler::Cadence;
 use bongsu::scheduler::permits::Limits;
-use tokio::time::{advance, sleep};
+use bongsu::scheduler::phase::WallClock;
+use tokio::time::{Instant, advance, sleep};
 
 use crate::support::scripted::{
     Event, MS, Step, Takes, Witness, black_hole, limited, named, ran, scheduler, secs, spec, up,
@@ -20,6 +21,32 @@ async fn a_run_starts_at_its_offset_and_then_on_the_grid() {
     sleep(secs(120)).await;
     let expected: Vec<_> = (0..4).map(|slot| first + slot * secs(30)).collect();
     assert_eq!(witness.starts("gov24"), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn vantages_run_rechecked_probes_at_the_same_moment_and_others_apart() {
+    let unix = secs(1_700_152_937);
+    let begun = Instant::now();
+    let work = || {
+        vec![
+            spec("gov24", secs(30)).recheck(secs(5)).runs(vec![up()]),
+            spec("login", secs(30)).runs(vec![up()]),
+        ]
+    };
+    let one = Witness::new();
+    let mut first = scheduler(&one).on(WallClock::showing(unix, begun));
+    first.apply(work());
+    sleep(secs(17)).await;
+    let other = Witness::new();
+    let mut second = scheduler(&other).on(WallClock::showing(unix + secs(17), Instant::now()));
+    second.apply(work());
+    sleep(secs(120)).await;
+    let of = |witness: &Witness, service: &str| {
+        witness.starts(service).last().map(|at| witness.start + *at - begun)
+    };
+    assert_eq!(of(&one, "gov24"), of(&other, "gov24"));
+    let apart = of(&one, "login").zip(of(&other, "login")).map(|(a, b)| a.abs_diff(b).as_secs());
+    assert!(matches!(apart, Some(13 | 17)), "{apart:?}");
 }
 
 #[tokio::test(start_paused = true)]
