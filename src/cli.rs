@@ -109,6 +109,10 @@ pub struct LabArgs {
     #[arg(long, value_name = "NAME", requires = "targets_only")]
     pub hostname: Option<String>,
 
+    /// How long one system of the estate waits for another; 3s unless given.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub patience: Option<Duration>,
+
     /// Where the configuration and the certificates are written; ./bongsu-lab unless given.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

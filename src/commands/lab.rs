@@ -37,7 +37,7 @@ pub(super) fn lab(flags: Flags, args: LabArgs) -> Exit {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
-    let plan = Plan { cast, drill, out: args.out };
+    let plan = Plan { cast, drill, out: args.out, patience: args.patience };
     let exit = runtime.block_on(async {
         let signals = match Signals::install() {
             Ok(signals) => signals,

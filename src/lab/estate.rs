@@ -17,7 +17,7 @@ use super::control;
 use super::drill::DrillState;
 use super::faults::Switchboard;
 use super::host::{self, Host};
-use super::peers::{Peers, PeersError, Place};
+use super::peers::{PATIENCE, Peers, PeersError, Place};
 use super::pki::Pki;
 use super::site::Site;
 use super::systems::{self, System};
@@ -37,6 +37,7 @@ pub struct Options {
     listen: IpAddr,
     hostname: Option<String>,
     ports: Ports,
+    patience: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +50,12 @@ enum Ports {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { listen: Ipv4Addr::LOCALHOST.into(), hostname: None, ports: Ports::Any }
+        Options {
+            listen: Ipv4Addr::LOCALHOST.into(),
+            hostname: None,
+            ports: Ports::Any,
+            patience: PATIENCE,
+        }
     }
 }
 
@@ -69,6 +75,13 @@ impl Options {
     /// The documented ports, or the next free ones.
     pub fn preferred_ports(mut self) -> Options {
         self.ports = Ports::Preferred;
+        self
+    }
+
+    /// How long one system waits for another before it says that it failed. A drill that runs
+    /// faster than the wall clock shortens it.
+    pub fn patience(mut self, patience: Duration) -> Options {
+        self.patience = patience;
         self
     }
 
@@ -139,7 +152,7 @@ impl Estate {
                 (system.name, Place { base, address: reachable(host.address()) })
             })
             .collect();
-        let peers = Arc::new(Peers::new(places, pki.root_der())?);
+        let peers = Arc::new(Peers::new(places, pki.root_der(), options.patience)?);
         let faults = Switchboard::new();
         let issuer_url = format!("{control_url}pki/intermediate.cer");
         let mut sites = Vec::with_capacity(hosts.len());

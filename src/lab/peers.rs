@@ -13,7 +13,7 @@ use url::Url;
 
 use super::pki;
 
-/// How long a system waits for another before it gives up and says so.
+/// How long a system waits for another before it gives up and says so, unless told otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(3);
 /// Size of a signed message before base64: the smallest GPKI-style login that was measured.
 pub const SIGNED_MESSAGE_BYTES: usize = 1_449;
@@ -47,10 +47,11 @@ impl Peers {
     pub fn new(
         places: BTreeMap<&'static str, Place>,
         root: CertificateDer<'static>,
+        patience: Duration,
     ) -> Result<Peers, PeersError> {
         let mut client = reqwest::Client::builder()
             .tls_backend_preconfigured(pki::client_config(root)?)
-            .timeout(PATIENCE)
+            .timeout(patience)
             .pool_max_idle_per_host(0)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy();

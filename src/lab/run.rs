@@ -40,6 +40,8 @@ pub struct Plan {
     pub drill: Option<(Drill, f64)>,
     /// Where files go; by default `bongsu-lab` below the current directory.
     pub out: Option<PathBuf>,
+    /// How long one system waits for another; the estate's own time unless given.
+    pub patience: Option<Duration>,
 }
 
 /// Who takes part.
@@ -84,6 +86,10 @@ pub async fn run(plan: Plan, mut signals: Signals) -> Result<Exit, LabError> {
             Options::default().listen(*listen).hostname(name)
         }
         Cast::TargetsOnly { listen, hostname: None } => Options::default().listen(*listen),
+    };
+    let options = match plan.patience {
+        Some(patience) => options.patience(patience),
+        None => options,
     };
     let estate = Estate::start(options.preferred_ports()).await?;
     let world = Arc::clone(estate.world());

@@ -20,13 +20,15 @@ services:
     timeout: 15s
     probes:
       - { name: one, http: { url: www.gov.kr/a?b#c } }
+      - { name: quick, recheck: 100ms, tls: { address: www.gov.kr } }
       - { name: two, interval: 2m, recheck: off, tls: { address: www.gov.kr } }
 ",
     );
-    let [one, two] = &config.targets[..] else { panic!("{:?}", config.targets) };
+    let [one, quick, two] = &config.targets[..] else { panic!("{:?}", config.targets) };
     assert_eq!(one.schedule.interval(), Duration::from_secs(60));
     assert_eq!(one.schedule.timeout(), Duration::from_secs(15));
     assert_eq!(one.schedule.recheck(), Some(Duration::from_secs(7)));
+    assert_eq!(quick.schedule.recheck(), Some(Duration::from_millis(100)));
     assert_eq!(two.schedule.interval(), Duration::from_secs(120));
     assert_eq!(two.schedule.recheck(), None);
     assert_eq!(

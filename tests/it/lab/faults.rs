@@ -5,14 +5,14 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bongsu::lab::estate::Estate;
+use bongsu::lab::estate::{Estate, Options};
 use bongsu::lab::faults::{Fault, Kind};
-use bongsu::lab::pki;
+use bongsu::lab::{peers, pki};
 use rustls::{CertificateError, pki_types::ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::browser::{client, estate, system};
+use super::browser::{Browser, client, estate, system};
 
 /// Long enough for an answer over loopback on a busy machine, short enough to wait for none.
 const NO_ANSWER: Duration = Duration::from_millis(1_500);
@@ -74,6 +74,17 @@ async fn a_stalling_system_accepts_and_never_answers() {
     assert!(tokio::time::timeout(NO_ANSWER, handshake(&estate, "gpki")).await.is_err());
     estate.faults().clear_all(gpki);
     handshake(&estate, "gpki").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_system_waits_for_another_as_long_as_it_was_told() {
+    let options = Options::default().patience(Duration::from_millis(100));
+    let estate = Estate::start(options).await.unwrap();
+    estate.faults().set(system("gpki"), Kind::Stall);
+    let url = format!("{}/certCheck.do", estate.base(system("saeol-jongno")));
+    let answer = async { Browser::of(&estate).get(url).await };
+    let answer = tokio::time::timeout(peers::PATIENCE, answer).await.unwrap();
+    assert!(answer.text.contains("검증서버"), "{}", answer.text);
 }
 
 #[tokio::test]
