@@ -1,6 +1,6 @@
 # The recipes are the steps of CI: .ci/run calls nothing but these.
 .PHONY: fmt fmt-check lint doc install-test-tools test ci mutants timelines release \
-        kubernetes lint-kubernetes dashboards \
+        kubernetes lint-kubernetes lint-deploy dashboards e2e image-test \
         bench-load bench-exposition bench-https bench-login bench-blackhole
 
 fmt:
@@ -23,7 +23,7 @@ install-test-tools:
 test: install-test-tools
 	cargo test --locked
 
-ci: fmt-check lint test doc lint-kubernetes
+ci: fmt-check lint lint-deploy test doc lint-kubernetes e2e
 
 # Writes what deploy/kubernetes repeats of the repository: alert rules, dashboards, configuration.
 kubernetes:
@@ -36,6 +36,22 @@ lint-kubernetes: install-test-tools
 	target/tmp/kubernetes-tools/bin/python deploy/kubernetes/generate.py --check
 	cargo build --locked
 	target/tmp/kubernetes-tools/bin/python tests/kubernetes/check.py
+
+# Dockerfile, compose.yaml and the systemd unit, each by the tool that knows it.
+lint-deploy: install-test-tools
+	tests/rules/install.sh target/tmp/rule-tools
+	deploy/lint.sh target/tmp/rule-tools/bin
+
+# Real processes together, from a fault to the page. Needs root for network namespaces.
+e2e: install-test-tools
+	tests/rules/install.sh target/tmp/rule-tools
+	cargo build --locked
+	target/tmp/rule-tools/bin/python tests/stack/compose.py
+
+# Builds the image with buildah and runs it as nobody. Needs root; takes an optimised build.
+image-test:
+	tests/rules/install.sh target/tmp/rule-tools
+	PYTHON=$(CURDIR)/target/tmp/rule-tools/bin/python deploy/image-test.sh
 
 # Writes dashboards/*.json from dashboards/src. Needs python3 with PyYAML.
 dashboards:

@@ -14,6 +14,8 @@ openssl:openssl
 nft:nftables
 ip:iproute2
 python3:python3-venv
+systemd-analyze:systemd
+curl:curl
 "
 
 PATH="$PATH:/usr/sbin:/sbin"

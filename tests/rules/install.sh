@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts what the tests of alert rules need from PyPI into the folder named by the first argument.
+# Puts what the checks of rules and of what is deployed need from PyPI into the folder named by the first argument.
 # Does nothing when the same versions are already there.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

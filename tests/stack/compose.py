@@ -121,15 +121,17 @@ def documented_curl():
 
 
 def check_grafana(service):
-    """What can be said without a Grafana: its files exist and name what the services are called."""
-    provisioning = ROOT / "deploy/compose/grafana"
-    source = yaml.safe_load((provisioning / "datasources/prometheus.yml").read_text())
-    check(source["datasources"][0]["url"] == "http://prometheus:9090", "another data source")
-    boards = {entry.split(":")[1]: entry.split(":")[0] for entry in service["volumes"]}
-    provider = yaml.safe_load((provisioning / "dashboards/bongsu.yml").read_text())["providers"][0]
-    folder = ROOT / boards[provider["options"]["path"]]
-    home = service["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
-    check((folder / pathlib.Path(home).name).exists(), f"no {home} in {folder}")
+    """What can be said without a Grafana: its files are where its settings say, and its source of
+    data is a service of this file."""
+    mounted = {entry.split(":")[1]: ROOT / entry.split(":")[0] for entry in service["volumes"]}
+    settings = mounted["/etc/grafana/provisioning"]
+    sources = yaml.safe_load((settings / "datasources/prometheus.yml").read_text())["datasources"]
+    check(sources[0]["url"] == "http://prometheus:9090", f"data come from {sources[0]['url']}")
+    provider = yaml.safe_load((settings / "dashboards/bongsu.yml").read_text())["providers"][0]
+    home = pathlib.Path(service["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    folder = provider["options"]["path"]
+    check(str(home.parent) == folder, f"the first board is not in {folder}")
+    check((mounted[folder] / home.name).exists(), f"no {home.name} in {mounted[folder]}")
 
 
 def all_up(port):
