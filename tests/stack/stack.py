@@ -453,6 +453,13 @@ class Prometheus(Process):
             return [({}, float(result[1]))]
         return [(one["metric"], float(one["value"][1])) for one in result]
 
+    def samples(self, selector, window):
+        """Raw samples of the last `window` as (labels, [(time, value)...])."""
+        asked = urllib.parse.urlencode({"query": f"{selector}[{window}]"})
+        answer = call(f"{self.url}/api/v1/query?{asked}")
+        return [(one["metric"], [(at, float(value)) for at, value in one["values"]])
+                for one in answer["data"]["result"]]
+
     def query_range(self, expression, start, end, step):
         """A list of (labels, [(time, value)...])."""
         asked = {"query": expression, "start": start, "end": end, "step": step}
