@@ -410,10 +410,11 @@ class Alertmanager(Process):
 
 class Prometheus(Process):
     """Prometheus with the shipped configuration and rules; only addresses are replaced. `rules` is
-    another folder of rules, `edit(config)` changes what is left."""
+    another folder of rules, `edit(config)` changes what is left, `scrapes_itself` adds a job for its
+    own metrics."""
 
     def __init__(self, stack, daemons, alertmanagers=(), rules=RULES, edit=None, name="prometheus",
-                 arguments=()):
+                 arguments=(), scrapes_itself=False):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         config = yaml.safe_load((ROOT / "config/prometheus/prometheus.yml").read_text())
@@ -425,6 +426,9 @@ class Prometheus(Process):
              "labels": {"vantage": daemon.vantage, "prober": daemon.prober}}
             for daemon in daemons
         ]
+        if scrapes_itself:
+            config["scrape_configs"].append({"job_name": "prometheus", "static_configs": [
+                {"targets": [f"127.0.0.1:{self.port}"]}]})
         if edit:
             edit(config)
         folder = stack.subfolder(name)

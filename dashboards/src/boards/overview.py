@@ -31,7 +31,8 @@ def counters():
         stat(both("공통 원인", "Common causes"),
              "여러 서비스를 함께 멈춘 것으로 보이는 구성 요소. 이것부터 본다.",
              "Components that seem to hold several services down. Look at these first.",
-             [now('count by (cause) (service:root_cause{' + CHOSEN + '}) > 1', "{{cause}}", BROKEN)],
+             [now("(count by (cause) (service:root_cause) > 1)"
+                  f" and on (cause) service:root_cause{{{CHOSEN}}}", "{{cause}}", BROKEN)],
              steps=red_from_one, empty="없음 · none", alerts=("CauseDown",),
              options={"textMode": "value_and_name"}),
         stat(both("중단된 기관", "Sites down"),
