@@ -1,6 +1,6 @@
 # The recipes are the steps of CI: .ci/run calls nothing but these.
 .PHONY: fmt fmt-check lint doc install-test-tools test ci mutants timelines release \
-        kubernetes lint-kubernetes lint-deploy dashboards e2e image-test \
+        kubernetes lint-kubernetes lint-deploy dashboards pictures e2e image-test \
         bench-load bench-exposition bench-https bench-login bench-blackhole
 
 fmt:
@@ -47,6 +47,7 @@ e2e: install-test-tools
 	tests/rules/install.sh target/tmp/rule-tools
 	cargo build --locked
 	target/tmp/rule-tools/bin/python tests/stack/compose.py
+	target/tmp/rule-tools/bin/python tests/stack/dashboards.py
 
 # Builds the image with buildah and runs it as nobody. Needs root; takes an optimised build.
 image-test:
@@ -56,6 +57,15 @@ image-test:
 # Writes dashboards/*.json from dashboards/src. Needs python3 with PyYAML.
 dashboards:
 	python3 dashboards/src/build.py
+
+# Draws docs/img/*.png: ten minutes of a small outage. Needs chromium, npm and fonts-noto-cjk.
+pictures:
+	cargo build --locked
+	mkdir -p target/tmp/preview
+	cp docs/preview/package.json target/tmp/preview/
+	npm install --prefix target/tmp/preview --ignore-scripts --no-audit --no-fund --legacy-peer-deps
+	python3 docs/preview/collect.py target/tmp/preview/data
+	python3 docs/preview/shoot.py target/tmp/preview/data target/tmp/preview
 
 # Breaks each alert rule in every small way and sees that its scenarios notice. Hours, not minutes.
 mutants:
