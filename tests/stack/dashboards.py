@@ -67,7 +67,7 @@ def world(stack, change=None, rules=None):
     """One daemon, scraped as two vantages: a page needs two that agree."""
     lab = Lab(stack)
     daemon = Daemon(stack, configuration(lab, change), VANTAGES[0])
-    places = [types.SimpleNamespace(port=daemon.port, vantage=name, prober="a")
+    places = [types.SimpleNamespace(target=daemon.target, vantage=name, prober="a")
               for name in VANTAGES]
     prometheus = Prometheus(stack, places, rules=rules or RULES, scrapes_itself=True)
     return lab, daemon, prometheus
