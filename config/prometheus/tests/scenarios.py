@@ -436,6 +436,21 @@ for name, end, tail in (("tax", 9, 0.2), ("bus", 6, 0)):
 w.expect(8.5, "ServiceDown tax", "ServiceDown bus", "ServiceRecovering bus")
 w.expect(23, "ServiceRecoveryUnstable tax")
 
+w = scenario("the recovery and the flapping of who needs a cause are the cause's", 40, "ServiceRecoveryUnstable",
+             "ServiceFlapping", "CauseDown")
+w.daemons().service("gpki").service("saeol", needs=["gpki"]).service("tax")
+w.probe("gpki", "padded", (0, "up"), (5, "down"), (20, "up"))
+for name in ("saeol", "tax"):
+    w.probe(name, "front", (0, "up"), (5, "down"), (14, "up"))
+    seconds(w, name, (0, 0), (5, 1), (14, 0.3))
+    for vantage in w.vantages:
+        w.counter("bongsu_probe_transitions_total",
+                  {"service": name, "probe": "front", "kind": "http", "instance": "i", "vantage": vantage,
+                   "prober": "a"}, (0, 0), (18, 0.5))
+w.expect(38, "CauseDown gpki", "PageUnacknowledged gpki", "ServiceRecovering gpki", "ServiceFlapping tax",
+         "ServiceRecoveryUnstable tax")
+w.query(38, 'ALERTS{alertname="ServiceRecoveryUnstable",alertstate="firing",service="saeol"}', [])
+
 # --- certificates -----------------------------------------------------------------------------
 # Lifetimes and what is left of them after ten hours, in days.
 CERTIFICATES = {
