@@ -18,17 +18,19 @@ ENV RUSTFLAGS="-C target-feature=+crt-static"
 
 # The dependencies by themselves, with an empty program around them: as long as they are the same,
 # this layer comes from the cache. The manifest names benches and tests, so there must be some.
-COPY Cargo.toml Cargo.lock build.rs ARCHITECTURE.md ./
+COPY Cargo.toml Cargo.lock ./
 COPY benches benches
 RUN mkdir -p src tests/it \
     && touch src/lib.rs tests/it/main.rs \
     && echo 'fn main() {}' > src/main.rs \
     && cargo build --release --locked --bins --target "$(rustc --print host-tuple)"
 
+# The architecture is the first page of the program's documentation, so it is compiled with it.
+COPY build.rs ARCHITECTURE.md ./
 COPY src src
 ARG BONGSU_REVISION=unknown
 # Copied files are older than what was made of their empty forerunners.
-RUN touch src/lib.rs src/main.rs build.rs \
+RUN touch src/lib.rs src/main.rs \
     && cargo build --release --locked --bins --target "$(rustc --print host-tuple)" \
     && mkdir -p /image/etc /image/state \
     && cp "target/$(rustc --print host-tuple)/release/bongsu" /image/ \
@@ -42,8 +44,7 @@ LABEL org.opencontainers.image.title="bongsu" \
       org.opencontainers.image.description="Synthetic availability prober for e-government services" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${BONGSU_VERSION}" \
-      org.opencontainers.image.revision="${BONGSU_REVISION}" \
-      org.opencontainers.image.base.name=""
+      org.opencontainers.image.revision="${BONGSU_REVISION}"
 COPY --from=build /image/etc /etc
 COPY LICENSE /
 # For --state.dir: a named volume that is mounted here belongs to the user below.

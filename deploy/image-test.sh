@@ -54,6 +54,8 @@ make_builder() {
     buildah commit --rm --quiet "$container" "$made" >/dev/null
 }
 
+# What an interrupted build left behind.
+buildah rm --all >/dev/null
 buildah inspect --type image "$made" >/dev/null 2>&1 || make_builder
 
 buildah bud --isolation chroot --format docker --pull-never --tag bongsu:test \

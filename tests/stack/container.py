@@ -2,9 +2,9 @@
 own, process 1, the given user, no capabilities, nothing writable but what is mounted so.
 
     in_own_network()                                # needs root; leaves nothing behind
-    network = Network(["web"])
+    addresses = Addresses(["web"])
     with Stack("name") as stack:
-        one = Container(stack, network, "web", rootfs, ["/bongsu"], user=(65532, 65532))
+        one = Container(stack, addresses, "web", rootfs, ["/bongsu"], user=(65532, 65532))
         one.inside(["/bongsu", "healthcheck"])
 
 The script runs in a network of its own (see `in_own_network`), so addresses are the same each time
@@ -21,59 +21,49 @@ import subprocess
 import sys
 import threading
 
+import network
+from network import ip
 from stack import PR_SET_PDEATHSIG, Failed, Process, until
 
 NETWORK = "10.89.0"
-MTU = "1500"
-OWN_NETWORK = "BONGSU_TEST_OWN_NETWORK"
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAPBSET_DROP = 24
 DEVICES = ("null", "zero", "full", "random", "urandom")
 
 
 def in_own_network():
-    """Starts this script again in network and mount namespaces of its own, with a bridge."""
+    """Starts this script again in a network of its own, with a bridge."""
     if os.geteuid() != 0:
-        raise Failed("network namespaces need root")
-    if OWN_NETWORK not in os.environ:
-        os.environ[OWN_NETWORK] = "1"
-        os.execvp("unshare", ["unshare", "--net", "--mount", sys.executable, *sys.argv])
-    do("ip", "link", "set", "lo", "up")
-    do("ip", "link", "add", "bridge", "type", "bridge")
-    do("ip", "address", "add", f"{NETWORK}.1/24", "dev", "bridge")
-    do("ip", "link", "set", "bridge", "up")
+        raise Failed("a container's root and user need root")
+    network.alone()
+    ip("link", "add", "bridge", "type", "bridge")
+    ip("address", "add", f"{NETWORK}.1/24", "dev", "bridge")
+    ip("link", "set", "bridge", "up")
 
 
-def do(*arguments):
-    done = subprocess.run(arguments, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise Failed(f"{' '.join(arguments)}: {done.stderr.strip()}")
-    return done.stdout
-
-
-class Network:
+class Addresses:
     """Who has which address."""
 
     def __init__(self, names):
-        self.addresses = {name: f"{NETWORK}.{10 + index}" for index, name in enumerate(names)}
+        self.of = {name: f"{NETWORK}.{10 + index}" for index, name in enumerate(names)}
 
     def hosts(self):
         lines = ["127.0.0.1 localhost"]
-        return "".join(
-            f"{line}\n" for line in lines + [f"{ip} {name}" for name, ip in self.addresses.items()])
+        lines += [f"{address} {name}" for name, address in self.of.items()]
+        return "".join(f"{line}\n" for line in lines)
 
 
 class Container(Process):
     """One process. `lower` is the root it sees: an image's file system, or None for the tools of
     this machine. `mounts` are (source, target, "ro" or "rw"); `tmpfs` are empty writable folders."""
 
-    def __init__(self, stack, network, name, lower, command, user, mounts=(), tmpfs=(),
+    def __init__(self, stack, addresses, name, lower, command, user, mounts=(), tmpfs=(),
                  environment=None, nameserver=None):
-        self.address = network.addresses[name]
+        self.address = addresses.of[name]
         self.user, self.variables = user, {"PATH": "/usr/bin:/bin", **(environment or {})}
         folder = stack.subfolder(f"container-{name}")
         (folder / "root").mkdir()
-        (folder / "hosts").write_text(network.hosts())
+        (folder / "hosts").write_text(addresses.hosts())
         (folder / "resolv.conf").write_text(f"nameserver {nameserver}\n" if nameserver else "")
         own = [(str(folder / file), f"/etc/{file}", "ro") for file in ("hosts", "resolv.conf")]
         self.go = folder / "go"
@@ -93,15 +83,12 @@ class Container(Process):
         children = f"/proc/{self.child.pid}/task/{self.child.pid}/children"
         self.pid = int(until(lambda: open(children).read().split(), 10, f"{self.name} forks")[0])
         cable = f"to-{self.address.rsplit('.', 1)[1]}"
-        do("ip", "link", "add", cable, "mtu", MTU, "type", "veth",
-           "peer", "name", "eth0", "mtu", MTU, "netns", str(self.pid))
-        do("ip", "link", "set", cable, "master", "bridge", "up")
-        for command in (
-            ["ip", "link", "set", "lo", "up"],
-            ["ip", "address", "add", f"{self.address}/24", "dev", "eth0"],
-            ["ip", "link", "set", "eth0", "up"],
-        ):
-            do("nsenter", "--target", str(self.pid), "--net", *command)
+        ip("link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", self.pid)
+        ip("link", "set", cable, "master", "bridge", "up")
+        inside = ["nsenter", f"--net=/proc/{self.pid}/ns/net"]
+        ip("link", "set", "lo", "up", inside=inside)
+        ip("address", "add", f"{self.address}/24", "dev", "eth0", inside=inside)
+        ip("link", "set", "eth0", "up", inside=inside)
         with open(self.go, "w") as go:
             go.write("go")
 
