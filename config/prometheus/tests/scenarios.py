@@ -1,7 +1,7 @@
 """Every alert with a moment at which it fires and one at which it does not. Each expectation is
 the complete set of what fires, so an alert too many fails as well as one too few."""
 
-from world import World
+from world import World, samples
 
 SCENARIOS = []
 
@@ -329,6 +329,14 @@ w.expect(6.5).expect(7.5, "AllVantagesOffline").expect(11, "AllVantagesOffline",
 w = scenario("one prober lost of two is a ticket and no page", 12, "ProberDown", "ProberQuorumLost",
              "ServiceUnwatched", "ServiceDown")
 w.daemons(busan=[(5, 99)]).service("tax").probe("tax", "front")
+w.expect(7.75).expect(8.25, "ProberDown").expect(12, "ProberDown")
+
+w = scenario("a remote site that fell silent is a ticket", 12, "ProberDown")
+w.daemons(busan=[(5, 99)]).service("tax").probe("tax", "front")
+# Nobody scrapes it from here, so nothing says 0: its series end.
+w.input = [s for s in w.input if not s["series"].startswith('up{job="bongsu",instance="busan')]
+w.series("up", {"job": "bongsu", "instance": "busan:1", "vantage": "busan", "prober": "a"},
+         samples([(0, 1), (5, None)], w.minutes, w.step))
 w.expect(7.75).expect(8.25, "ProberDown").expect(12, "ProberDown")
 
 w = scenario("two of three probers lost page once", 12, "ProberQuorumLost", "ProberDown",
