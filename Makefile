@@ -48,6 +48,9 @@ e2e: install-test-tools
 	cargo build --locked
 	target/tmp/rule-tools/bin/python tests/stack/compose.py
 	target/tmp/rule-tools/bin/python tests/stack/dashboards.py
+	target/tmp/rule-tools/bin/python tests/stack/vantages.py
+	target/tmp/rule-tools/bin/python tests/stack/shards.py
+	target/tmp/rule-tools/bin/python tests/stack/remote_site.py
 
 # Builds the image with buildah and runs it as nobody. Needs root; takes an optimised build.
 image-test:

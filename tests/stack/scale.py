@@ -26,6 +26,7 @@ MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000
 # Seconds in expressions that are times of the chain.
 SCALED = {
     "service:listed": ["6 * 3600"],
+    "prober:up": ["6 * 3600"],
     "ErrorBudgetBurnFast": ["> 60"],
     "ErrorBudgetBurnSlow": ["> 60"],
     "service:outage:limit_seconds": ["7200", "10800"],
