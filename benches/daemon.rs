@@ -230,7 +230,7 @@ impl Daemon {
         let port = loop {
             let line = lines.next().expect("the daemon ended").unwrap();
             let line: serde_json::Value = serde_json::from_str(&line).expect(&line);
-            if line["message"] == "listening" {
+            if line["msg"] == "listening" {
                 let address = line["address"].as_str().unwrap().to_owned();
                 break address.rsplit(':').next().unwrap().parse().unwrap();
             }

@@ -60,7 +60,7 @@ fn an_idle_daemon_stops_at_once_with_0() {
     let mut daemon = Setup::new("services: [{ name: dc-daejeon }]\n").start();
     daemon.wait_until_ready();
     assert_eq!(daemon.stop().code(), Some(0));
-    daemon.logged(&["message=stopped"]);
+    daemon.logged(&["msg=stopped"]);
 }
 
 #[test]
