@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::cert::{CertFault, Chain};
 
-pub use reason::{Reason, Stage};
+pub use reason::{Bilingual, Reason, Stage};
 
 /// The result of one run.
 #[derive(Debug, Clone)]
