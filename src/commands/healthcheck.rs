@@ -1,6 +1,7 @@
 //! `bongsu healthcheck`: for HEALTHCHECK of a container, where there is no shell and no curl.
 //!
-//! It asks the listen address, over TLS when the web configuration says so. Passwords are known
+//! It asks the listen address, over TLS when the web configuration says so, and below the path of
+//! the external URL. Passwords are known
 //! as hashes only and client certificates not at all, so a daemon that answers "who are you?"
 //! counts as alive: it has accepted, decrypted and judged a request.
 
@@ -22,10 +23,19 @@ use tokio_rustls::TlsConnector;
 
 use super::{runtime, tell};
 use crate::cli::{Exit, Flags, ListenAddress};
+use crate::server::external::External;
+use crate::server::tls::pem;
 use crate::server::web_config::{self, TlsSettings};
 
 /// Below the 30 s after which container runtimes give up by themselves.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What to do when the daemon has a web configuration and we do not.
+const TLS: &str = "it speaks TLS and was asked without: pass the daemon's own --web.config.file, \
+                   or set BONGSU_WEB_CONFIG_FILE, for this check too";
+/// The other way round.
+const PLAIN: &str = "it does not speak TLS, which --web.config.file asks for: the daemon was \
+                     started without that file, or this port is another program's";
 
 /// A status line.
 const ANSWER_MAX_BYTES: u64 = 512;
@@ -45,8 +55,9 @@ pub(super) fn healthcheck(flags: &Flags) -> Exit {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
+    let path = External::new(flags.external_url.clone()).link("/-/healthy");
     let asked =
-        runtime.block_on(async { timeout(PATIENCE, ask(&flags.listen_address, tls)).await });
+        runtime.block_on(async { timeout(PATIENCE, ask(&flags.listen_address, tls, &path)).await });
     match asked {
         Ok(Ok(())) => Exit::Ok,
         Ok(Err(problem)) => {
@@ -60,14 +71,15 @@ pub(super) fn healthcheck(flags: &Flags) -> Exit {
     }
 }
 
-async fn ask(address: &ListenAddress, tls: Option<TlsSettings>) -> Result<(), String> {
+async fn ask(address: &ListenAddress, tls: Option<TlsSettings>, path: &str) -> Result<(), String> {
+    let config = tls.as_ref().map(client).transpose()?;
     let stream = connect(address).await.map_err(|error| error.to_string())?;
-    let Some(tls) = tls else { return exchange(stream).await };
-    let config = client(&tls)?;
+    let Some(config) = config else { return exchange(stream, path).await };
     let name = ServerName::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST).into());
     match TlsConnector::from(Arc::new(config)).connect(name, stream).await {
-        Ok(stream) => exchange(stream).await,
+        Ok(stream) => exchange(stream, path).await,
         Err(error) if asks_for_certificate(&error) => Ok(()),
+        Err(error) if is_no_tls(&error) => Err(PLAIN.into()),
         Err(error) => Err(error.to_string()),
     }
 }
@@ -92,8 +104,11 @@ async fn loopback(port: u16) -> io::Result<TcpStream> {
     }
 }
 
-async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> Result<(), String> {
-    let request = "GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    path: &str,
+) -> Result<(), String> {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     let mut answer = Vec::new();
     let exchanged = async {
         stream.write_all(request.as_bytes()).await?;
@@ -109,9 +124,24 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> Result<()
     let line = String::from_utf8_lossy(&answer);
     let line = line.lines().next().unwrap_or_default();
     match line.split(' ').nth(1) {
-        Some("200" | "401") => Ok(()),
-        _ => Err(format!("it answered {line:?}")),
+        Some("200" | "401") if line.starts_with("HTTP/1") => Ok(()),
+        _ if is_tls(&answer) => Err(TLS.into()),
+        _ if line.starts_with("HTTP/") => Err(format!("it answered {line:?}")),
+        _ if answer.is_empty() => Err("it hung up without an answer".into()),
+        _ => Err(format!("it answered {line:?}, which is not HTTP: is this port the daemon's?")),
     }
+}
+
+/// Whether it is a TLS record: an alert or a handshake message of any version (RFC 8446 section
+/// 5.1).
+fn is_tls(answer: &[u8]) -> bool {
+    matches!(answer, [0x15 | 0x16, 3, ..])
+}
+
+/// Whether what came instead of a handshake was no TLS at all.
+fn is_no_tls(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
+    matches!(inner, Some(TlsError::InvalidMessage(_)))
 }
 
 fn asks_for_certificate(error: &io::Error) -> bool {
@@ -124,7 +154,8 @@ fn asks_for_certificate(error: &io::Error) -> bool {
 }
 
 fn client(tls: &TlsSettings) -> Result<ClientConfig, String> {
-    let leaf = CertificateDer::from_pem_file(&tls.cert_file)
+    let leaf = pem(&tls.cert_file)
+        .and_then(|text| CertificateDer::from_pem_slice(&text).map_err(|e| e.to_string()))
         .map_err(|error| format!("{}: {error}", tls.cert_file.display()))?;
     let provider = Arc::new(ring::default_provider());
     let verifier = Ourselves { leaf, provider: Arc::clone(&provider) };

@@ -14,12 +14,17 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::web_config::{Clients, TlsSettings, Versions};
+use crate::config::{Disk, Files};
+
+/// The roots of every browser together are below 1 MiB.
+const PEM_MAX_BYTES: u64 = 4 << 20;
 
 /// Reads the files and builds what a handshake needs. `Err` holds one line a problem.
 pub(super) fn server_config(settings: &TlsSettings) -> Result<Arc<ServerConfig>, Vec<String>> {
     let mut problems = Vec::new();
     let certs = certificates(&settings.cert_file, "cert_file", &mut problems);
-    let key = PrivateKeyDer::from_pem_file(&settings.key_file)
+    let key = pem(&settings.key_file)
+        .and_then(|text| PrivateKeyDer::from_pem_slice(&text).map_err(|error| error.to_string()))
         .map_err(|error| problems.push(place("key_file", &settings.key_file, error)))
         .ok();
     let provider = Arc::new(provider(settings, &mut problems));
@@ -157,14 +162,21 @@ fn certificates(
     key: &str,
     problems: &mut Vec<String>,
 ) -> Vec<CertificateDer<'static>> {
-    let certs =
-        CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let certs = pem(file).and_then(|text| {
+        let certs: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+        certs.map_err(|error| error.to_string())
+    });
     match certs {
         Ok(certs) if certs.is_empty() => problems.push(place(key, file, "no certificate in it")),
         Ok(certs) => return certs,
         Err(error) => problems.push(place(key, file, error)),
     }
     Vec::new()
+}
+
+/// The text of a PEM file. Half a sentence when it cannot be read; what is no file never is.
+pub(crate) fn pem(file: &Path) -> Result<Vec<u8>, String> {
+    Disk.read(file, PEM_MAX_BYTES)
 }
 
 fn place(key: &str, file: &Path, problem: impl std::fmt::Display) -> String {

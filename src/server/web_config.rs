@@ -13,6 +13,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::config::{Disk, Files};
+
 /// The headers that the exporters let an operator set.
 const HEADERS: [&str; 5] = [
     "strict-transport-security",
@@ -103,11 +105,8 @@ impl std::error::Error for WebConfigError {}
 /// Reads and validates a file. Relative paths in it are relative to it.
 pub fn load(path: &Path) -> Result<WebConfig, WebConfigError> {
     let refused = |problem: String| WebConfigError { file: path.into(), problems: vec![problem] };
-    let size = std::fs::metadata(path).map_err(|error| refused(error.to_string()))?.len();
-    if size > FILE_MAX_BYTES {
-        return Err(refused(format!("larger than {FILE_MAX_BYTES} bytes")));
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
+    let bytes = Disk.read(path, FILE_MAX_BYTES).map_err(refused)?;
+    let text = String::from_utf8(bytes).map_err(|_| refused("is not UTF-8 text".into()))?;
     let raw: RawWebConfig = crate::config::typed(&text).map_err(refused)?;
     let mut problems = Vec::new();
     let base = path.parent().unwrap_or(Path::new(""));

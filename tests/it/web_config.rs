@@ -123,6 +123,29 @@ fn tls_is_served_and_a_renewed_certificate_taken_up() {
 }
 
 #[test]
+fn a_health_check_in_the_wrong_tongue_says_what_to_do() {
+    let authority = Authority::new();
+    let pair = authority.issue("ops.example.go.kr");
+    let files = [("server.pem", &*pair.cert), ("server.key", &*pair.key)];
+    let said = |daemon: &Daemon, arguments: &[&str]| {
+        let setup =
+            Setup::new(CONFIG).env("BONGSU_WEB_LISTEN_ADDRESS", &daemon.address.to_string());
+        let output = setup.output(arguments);
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let tls = with_web(TLS, &files).start();
+    let text = said(&tls, &["healthcheck"]);
+    assert!(text.contains("it speaks TLS") && text.contains("--web.config.file"), "{text}");
+    assert!(text.trim_end().lines().count() == 1 && text.is_ascii(), "{text}");
+
+    let plain = Setup::new(CONFIG).start();
+    let web = format!("--web.config.file={}", tls.setup.path().join("web.yml").display());
+    let text = said(&plain, &["healthcheck", &web]);
+    assert!(text.contains("does not speak TLS"), "{text}");
+}
+
+#[test]
 fn clients_need_a_certificate_with_an_allowed_name() {
     let (ours, theirs) = (Authority::new(), Authority::new());
     let server = ours.issue("ops.example.go.kr");

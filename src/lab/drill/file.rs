@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 
 use super::tree::{self, Node, Place, Value};
 use super::{Change, Drill, Event, Text};
+use crate::config::{Disk, Files};
 use crate::lab::faults::{Fault, Kind, Mistake};
 use crate::lab::systems::{self, System};
 
@@ -59,16 +60,11 @@ pub(super) fn read(path: &Path) -> Result<Drill, DrillError> {
         file: path.to_owned(),
         problems: vec![Problem { place: None, path: String::new(), message }],
     };
-    let size = std::fs::metadata(path).map(|meta| meta.len());
-    match size {
-        Err(error) => return Err(whole(format!("cannot be read: {error}{}", neighbours(path)))),
-        Ok(size) if size > FILE_LIMIT_BYTES => {
-            return Err(whole(format!("{size} bytes are more than a drill may have")));
-        }
-        Ok(_) => {}
-    }
-    let text =
-        std::fs::read_to_string(path).map_err(|error| whole(format!("cannot be read: {error}")))?;
+    let bytes = Disk.read(path, FILE_LIMIT_BYTES).map_err(|why| match path.exists() {
+        true => whole(why),
+        false => whole(format!("{why}{}", neighbours(path))),
+    })?;
+    let text = String::from_utf8(bytes).map_err(|_| whole("is not UTF-8 text".into()))?;
     parse(path, &text)
 }
 

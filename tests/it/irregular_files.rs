@@ -1,0 +1,86 @@
+//! What is named as a file and is none: to open a FIFO waits for whoever writes to it, a device
+//! never ends. Each is a clear sentence at once, for every file that the program opens.
+
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use crate::support::daemon::{Setup, eventually};
+
+const CONFIG: &str = "services: [{ name: dc-daejeon }]\n";
+const TLS: &str = "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n  \
+                   client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n";
+
+/// Everything that is no file, in a directory.
+fn irregular(directory: &Path) -> [PathBuf; 4] {
+    let fifo = directory.join("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
+    assert!(made.success(), "mkfifo is part of coreutils");
+    let huge = directory.join("huge");
+    std::fs::File::create(&huge).unwrap().set_len(1 << 40).unwrap();
+    [fifo, directory.to_owned(), "/dev/zero".into(), huge]
+}
+
+/// Runs to its end, which must come.
+fn output(setup: &Setup, arguments: &[&str]) -> Output {
+    let mut command = setup.command(arguments);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    eventually(&format!("the end of {arguments:?}"), || {
+        let ended = child.try_wait().unwrap();
+        if ended.is_none() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        ended
+    });
+    child.wait_with_output().unwrap()
+}
+
+#[track_caller]
+fn is_refused(output: &Output, path: &Path) {
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(matches!(output.status.code(), Some(1 | 2)), "{}: {text}", path.display());
+    let said = ["is a directory", "is no regular file", "is larger than"];
+    assert!(said.iter().any(|part| text.contains(part)), "{}: {text}", path.display());
+}
+
+#[test]
+fn a_web_configuration() {
+    let setup = Setup::new(CONFIG);
+    let other = tempfile::tempdir().unwrap();
+    for path in irregular(other.path()) {
+        let flag = format!("--web.config.file={}", path.display());
+        for command in ["check", "run", "healthcheck"] {
+            is_refused(&output(&setup, &[command, &flag]), &path);
+        }
+    }
+}
+
+#[test]
+fn certificate_key_and_authority_of_the_web_configuration() {
+    let authority = rcgen::generate_simple_self_signed(["ops.example.go.kr".into()]).unwrap();
+    let other = tempfile::tempdir().unwrap();
+    for path in irregular(other.path()) {
+        for file in ["server.pem", "server.key", "ca.pem"] {
+            let setup = Setup::new(CONFIG);
+            setup.write("server.pem", authority.cert.pem());
+            setup.write("ca.pem", authority.cert.pem());
+            setup.write("server.key", authority.signing_key.serialize_pem());
+            setup.write("web.yml", TLS.replace(file, &path.display().to_string()));
+            let flag = format!("--web.config.file={}", setup.path().join("web.yml").display());
+            is_refused(&output(&setup, &["check", &flag]), &path);
+            if file == "server.pem" {
+                is_refused(&output(&setup, &["healthcheck", &flag]), &path);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_drill() {
+    let setup = Setup::new(CONFIG);
+    let other = tempfile::tempdir().unwrap();
+    for path in irregular(other.path()) {
+        let path = path.display().to_string();
+        is_refused(&output(&setup, &["lab", "--replay", &path]), Path::new(&path));
+    }
+}
