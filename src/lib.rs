@@ -11,6 +11,7 @@ pub mod config;
 
 pub mod net;
 pub mod probe;
+pub mod stored;
 pub mod vault;
 
 pub mod controls;
@@ -19,6 +20,7 @@ pub mod maintenance;
 pub mod scheduler;
 
 pub mod board;
+pub mod evidence;
 pub mod journal;
 pub mod metrics;
 pub mod tally;

@@ -69,8 +69,16 @@ pub struct History {
 }
 
 impl History {
-    /// Remembers a run that follows one with `previous` as its result.
-    pub(super) fn push(&mut self, outcome: &Arc<Outcome>, previous: Option<&Outcome>) {
+    /// A past of which only failures are known, from before a restart.
+    pub(super) fn of(mut episodes: Vec<Episode>) -> History {
+        episodes.sort_by_key(|episode| episode.last_started_at);
+        let older = episodes.len().saturating_sub(FAILURE_EPISODES);
+        History { recent: VecDeque::new(), episodes: episodes.into_iter().skip(older).collect() }
+    }
+
+    /// Remembers a run that follows one with `previous` as its result; the first run after a
+    /// restart has none and may go on with what was known before. True when a new episode began.
+    pub(super) fn push(&mut self, outcome: &Arc<Outcome>, previous: Option<&Outcome>) -> bool {
         if self.recent.is_empty() {
             self.recent.reserve_exact(RECENT_RUNS);
         }
@@ -78,14 +86,19 @@ impl History {
             self.recent.pop_front();
         }
         self.recent.push_back(RecentRun::of(outcome));
-        let Err(failure) = &outcome.result else { return };
-        let goes_on = previous
-            .and_then(|previous| previous.result.as_ref().err())
+        let Err(failure) = &outcome.result else { return false };
+        let before = match previous {
+            Some(previous) => Some(previous),
+            None => self.episodes.back().map(|episode| &*episode.first),
+        };
+        let goes_on = before
+            .and_then(|before| before.result.as_ref().err())
             .is_some_and(|before| cause(before) == cause(failure));
         match self.episodes.back_mut() {
             Some(episode) if goes_on => {
                 episode.last_started_at = outcome.started_at;
                 episode.runs += 1;
+                false
             }
             _ => {
                 if self.episodes.len() == FAILURE_EPISODES {
@@ -96,6 +109,7 @@ impl History {
                     last_started_at: outcome.started_at,
                     runs: 1,
                 });
+                true
             }
         }
     }

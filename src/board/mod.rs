@@ -10,7 +10,7 @@ mod histogram;
 mod history;
 mod labels;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
@@ -37,6 +37,9 @@ struct State {
     /// Ordered, so that pages and expositions come out in the same order each time.
     entries: BTreeMap<TargetId, Entry>,
     durations: BTreeMap<Group, Durations>,
+    /// Failures from before the start, until their targets are adopted.
+    restored: HashMap<TargetId, Vec<Episode>>,
+    failures_begun: u64,
 }
 
 struct Entry {
@@ -110,9 +113,43 @@ impl Board {
         self.lock().entries.get_mut(id).map(|entry| entry.row(now))
     }
 
+    /// The targets that suit. Looks at each of them.
+    pub fn find(&self, suits: impl Fn(&Target) -> bool) -> Vec<Arc<Target>> {
+        let state = self.lock();
+        let targets = state.entries.values().map(|entry| &entry.target);
+        targets.filter(|target| suits(target)).cloned().collect()
+    }
+
     /// The past of one target; `None` when there is none of this id.
     pub fn history(&self, id: &TargetId) -> Option<History> {
         self.lock().entries.get(id).map(|entry| entry.history.clone())
+    }
+
+    /// Takes what is known from before the start. It waits for the targets that are adopted next.
+    pub fn restore(&self, episodes: Vec<(TargetId, Episode)>) {
+        let mut state = self.lock();
+        for (id, episode) in episodes {
+            state.restored.entry(id).or_default().push(episode);
+        }
+    }
+
+    /// Drops what was restored for targets that there are no longer.
+    pub fn settle(&self) {
+        self.lock().restored = HashMap::new();
+    }
+
+    /// Every failure that is remembered in full.
+    pub fn episodes(&self) -> Vec<(TargetId, Episode)> {
+        let state = self.lock();
+        let all = state.entries.iter().flat_map(|(id, entry)| {
+            entry.history.episodes().map(|episode| (id.clone(), episode.clone()))
+        });
+        all.collect()
+    }
+
+    /// Counts failures with a new cause: when it has changed, there is something new to keep.
+    pub fn failures_begun(&self) -> u64 {
+        self.lock().failures_begun
     }
 
     /// A panic elsewhere while the lock was held leaves counters that are at worst one run old.
@@ -137,7 +174,7 @@ impl Entry {
 impl Observer for Board {
     fn adopt(&self, target: &Arc<Target>, now: Instant) {
         // The costly part is done before the lock is taken.
-        let entry = Entry {
+        let mut entry = Entry {
             target: Arc::clone(target),
             labels: Arc::new(Labels::of(target)),
             tally: Tally::new(target.schedule.freshness(), now),
@@ -145,6 +182,9 @@ impl Observer for Board {
             history: History::default(),
         };
         let mut state = self.lock();
+        if let Some(episodes) = state.restored.remove(&target.id) {
+            entry.history = History::of(episodes);
+        }
         state
             .durations
             .entry(group(target))
@@ -159,14 +199,14 @@ impl Observer for Board {
 
     fn observe(&self, target: &Arc<Target>, run: &Run) {
         let mut state = self.lock();
-        let State { entries, durations } = &mut *state;
+        let State { entries, durations, failures_begun, .. } = &mut *state;
         // A run that ends after its target was removed or replaced says nothing of what is there
         // now.
         let Some(entry) = entries.get_mut(&target.id).filter(|entry| entry.is_for(target)) else {
             return;
         };
         entry.tally.observe(run);
-        entry.history.push(&run.outcome, entry.last.as_deref());
+        *failures_begun += u64::from(entry.history.push(&run.outcome, entry.last.as_deref()));
         let replaced = entry.last.replace(Arc::clone(&run.outcome));
         if let Some(durations) = durations.get_mut(&group(target)) {
             durations.histogram.observe(run.outcome.elapsed);

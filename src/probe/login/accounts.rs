@@ -7,8 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -20,11 +19,10 @@ use tokio::sync::OwnedMutexGuard;
 use super::ending::Ending;
 use super::guard::{Admission, Key, Ledger, Policy, Prints};
 use crate::secret::Secret;
+use crate::stored;
 
 /// In the state directory.
 const FILE: &str = "accounts.json";
-/// Where a file goes that cannot be understood.
-const DAMAGED: &str = "accounts.json.damaged";
 /// More than the largest ledger needs.
 const FILE_BYTES_MAX: u64 = 64 << 20;
 /// The layout of the file.
@@ -74,21 +72,16 @@ impl Accounts {
     /// damaged file is reported in the log and leaves every account held.
     pub fn open(directory: &Path) -> io::Result<Accounts> {
         let path = directory.join(FILE);
-        let file = match fs::File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let accounts = Accounts::new(Some(directory.into()), Ledger::default(), None);
-                // An unwritable directory is found out now and not at the first refusal.
-                accounts.write(&accounts.shared())?;
-                return Ok(accounts);
-            }
-            Err(error) => return Err(error),
+        let Some(found) = look(&path)? else {
+            let accounts = Accounts::new(Some(directory.into()), Ledger::default(), None);
+            // An unwritable directory is found out now and not at the first refusal.
+            accounts.write(&accounts.shared())?;
+            return Ok(accounts);
         };
-        match read(file) {
+        match found {
             Ok((ledger, salt)) => Ok(Accounts::new(Some(directory.into()), ledger, Some(salt))),
             Err(why) => {
-                let aside = directory.join(DAMAGED);
-                fs::rename(&path, &aside)?;
+                let aside = stored::set_aside(&path)?;
                 tracing::error!(
                     file = %path.display(), kept_as = %aside.display(), error = why,
                     "the record of held accounts is damaged; every account is held until \
@@ -99,6 +92,19 @@ impl Accounts {
                 Ok(accounts)
             }
         }
+    }
+
+    /// What another process has kept in this directory, without ever writing there: for a single
+    /// run beside a daemon.
+    pub fn borrow(directory: &Path) -> io::Result<Accounts> {
+        // Also tells a missing directory from a missing file.
+        fs::read_dir(directory)?;
+        let (ledger, salt) = match look(&directory.join(FILE))? {
+            None => (Ledger::default(), None),
+            Some(Ok((ledger, salt))) => (ledger, Some(salt)),
+            Some(Err(_damaged)) => (Ledger::unsure(), None),
+        };
+        Ok(Accounts::new(None, ledger, salt))
     }
 
     /// With another clock, for tests that live through a day.
@@ -188,24 +194,26 @@ impl Accounts {
         let salt = shared.salt.iter().map(|byte| format!("{byte:02x}")).collect();
         let stored = Stored { version: VERSION, salt, ledger: shared.ledger.clone() };
         let text = serde_json::to_vec(&stored)?;
-        let draft = directory.join(format!("{FILE}.new"));
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let mut file = options.open(&draft)?;
-        file.write_all(&text)?;
-        file.sync_data()?;
-        fs::rename(&draft, directory.join(FILE))
+        stored::replace(&directory.join(FILE), &text)
     }
 }
 
-fn read(file: fs::File) -> Result<(Ledger, [u8; SALT_BYTES]), String> {
-    use std::io::Read;
-    let mut text = Vec::new();
-    let length = file.take(FILE_BYTES_MAX + 1).read_to_end(&mut text);
-    if length.map_err(|error| error.to_string())? as u64 > FILE_BYTES_MAX {
-        return Err(format!("it is larger than {FILE_BYTES_MAX} bytes"));
+/// What a file says; `None` when there is none. The inner error is damage of the file, the outer
+/// one a directory that cannot be used.
+type Found = Option<Result<(Ledger, [u8; SALT_BYTES]), String>>;
+
+fn look(path: &Path) -> io::Result<Found> {
+    match stored::read(path, FILE_BYTES_MAX) {
+        Ok(text) => Ok(text.map(|text| understand(&text))),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Ok(Some(Err(error.to_string())))
+        }
+        Err(error) => Err(error),
     }
-    let stored: Stored = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+}
+
+fn understand(text: &[u8]) -> Result<(Ledger, [u8; SALT_BYTES]), String> {
+    let stored: Stored = serde_json::from_slice(text).map_err(|error| error.to_string())?;
     if stored.version != VERSION {
         return Err(format!("its version is {}, not {VERSION}", stored.version));
     }
@@ -279,7 +287,8 @@ mod tests {
             fs::write(dir.path().join(FILE), damage).unwrap();
             let accounts = Accounts::open(dir.path()).unwrap();
             assert!(matches!(refuse(&accounts, "x"), Admission::Held(_)), "{damage:?}");
-            assert_eq!(fs::read_to_string(dir.path().join(DAMAGED)).unwrap(), damage);
+            let aside = dir.path().join("accounts.json.damaged");
+            assert_eq!(fs::read_to_string(aside).unwrap(), damage);
             drop(accounts);
             let accounts = Accounts::open(dir.path()).unwrap();
             assert!(matches!(refuse(&accounts, "x"), Admission::Held(_)), "{damage:?}");

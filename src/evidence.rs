@@ -1,0 +1,351 @@
+//! The last failures in full, kept in the state directory over restarts: a daemon that was
+//! restarted in the night, or that died with its machine, can still show the page what it saw.
+//!
+//! What is kept is what `/probes/{service}/{probe}` shows, which never holds a secret. The file is
+//! bounded, newest failures first, and is written some seconds after a failure with a new cause and
+//! at the end. How often a failure went on since then is lost when the daemon is killed.
+
+use std::cmp::Reverse;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::board::{Board, Episode};
+use crate::config::TargetId;
+use crate::outcome::{Facts, Failure, Hop, HttpFacts, Outcome, Reason, Step};
+use crate::stored;
+
+/// In the state directory.
+const FILE: &str = "failures.json";
+/// The layout of the file.
+const VERSION: u32 = 1;
+/// Of the file: a national outage with an episode of half a kilobyte for each of 17,000 targets
+/// fits, and writing it costs the disk nothing.
+const FILE_BYTES_MAX: usize = 8 << 20;
+/// Of one episode: a page's excerpt and a few redirects are some kilobytes. A larger one is left
+/// out, so that it does not take the place of a hundred others.
+const EPISODE_BYTES_MAX: usize = 64 << 10;
+/// After a failure, its evidence is written this soon. The disk sees at most this much work.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Writes the failures that the board knows.
+pub struct Evidence {
+    path: PathBuf,
+    board: Arc<Board>,
+    /// Failures begun when the file was last written.
+    written: u64,
+    /// Why the last write failed; said once and not every few seconds.
+    unwritten: Option<io::ErrorKind>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    version: u32,
+    episodes: Vec<StoredEpisode>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredEpisode {
+    service: String,
+    probe: String,
+    site: Option<String>,
+    reason: String,
+    /// Name and component.
+    step: Option<(String, String)>,
+    detail: String,
+    first_ms: u64,
+    last_ms: u64,
+    elapsed_ms: u64,
+    runs: u64,
+    hops: Vec<StoredHop>,
+    excerpt: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredHop {
+    url: String,
+    status: u16,
+    elapsed_ms: u64,
+}
+
+impl Evidence {
+    /// Gives the board what is in the directory. The error is for a directory that cannot be used;
+    /// a file that cannot be understood is set aside and reported in the log.
+    pub fn open(directory: &Path, board: Arc<Board>) -> io::Result<Evidence> {
+        let path = directory.join(FILE);
+        let found = stored::read(&path, FILE_BYTES_MAX as u64).map(|bytes| match bytes {
+            None => Ok(Vec::new()),
+            Some(bytes) => understand(&bytes),
+        });
+        let episodes = match found {
+            Ok(Ok(episodes)) => episodes,
+            Ok(Err(why)) => damaged(&path, &why)?,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                damaged(&path, &error.to_string())?
+            }
+            Err(error) => return Err(error),
+        };
+        let text = render(&episodes);
+        board.restore(episodes);
+        let mut evidence = Evidence { path, board, written: 0, unwritten: None };
+        // A directory that cannot be written is found out now. A full disk is no reason not to
+        // watch anything.
+        match stored::replace(&evidence.path, &text) {
+            Err(error) if !is_full(&error) => Err(error),
+            written => {
+                evidence.report(written);
+                Ok(evidence)
+            }
+        }
+    }
+
+    /// Writes what is new until told to stop, and then once more.
+    pub async fn keep(mut self, stop: CancellationToken) {
+        while stop.run_until_cancelled(sleep(EVERY)).await.is_some() {
+            if self.board.failures_begun() != self.written || self.unwritten.is_some() {
+                self.write().await;
+            }
+        }
+        self.write().await;
+    }
+
+    async fn write(&mut self) {
+        let begun = self.board.failures_begun();
+        let (path, board) = (self.path.clone(), Arc::clone(&self.board));
+        let write = move || stored::replace(&path, &render(&board.episodes()));
+        // Disks wait, and threads of the probes must not.
+        let written = tokio::task::spawn_blocking(write).await;
+        self.report(written.unwrap_or_else(|error| Err(io::Error::other(error))));
+        self.written = begun;
+    }
+
+    fn report(&mut self, written: io::Result<()>) {
+        let failed = written.as_ref().err().map(io::Error::kind);
+        match written {
+            Err(error) if failed != self.unwritten => tracing::error!(
+                file = %self.path.display(), %error,
+                "the evidence of failures cannot be written to the state directory"
+            ),
+            Ok(()) if self.unwritten.is_some() => tracing::info!(
+                file = %self.path.display(),
+                "the evidence of failures is written again"
+            ),
+            _ => {}
+        }
+        self.unwritten = failed;
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+fn damaged(path: &Path, why: &str) -> io::Result<Vec<(TargetId, Episode)>> {
+    let aside = stored::set_aside(path)?;
+    tracing::error!(
+        file = %path.display(), kept_as = %aside.display(), error = why,
+        "the evidence of earlier failures is damaged and is not shown"
+    );
+    Ok(Vec::new())
+}
+
+/// The newest that fit.
+fn render(episodes: &[(TargetId, Episode)]) -> Vec<u8> {
+    let mut newest: Vec<_> = episodes.iter().collect();
+    newest.sort_by_key(|(_, episode)| Reverse(episode.last_started_at));
+    let mut text = format!("{{\"version\":{VERSION},\"episodes\":[").into_bytes();
+    let end = b"]}\n";
+    let mut first = true;
+    for (id, episode) in newest {
+        let Some(stored) = StoredEpisode::of(id, episode) else { continue };
+        let Ok(one) = serde_json::to_vec(&stored) else { continue };
+        if one.len() > EPISODE_BYTES_MAX {
+            continue;
+        }
+        if text.len() + 1 + one.len() + end.len() > FILE_BYTES_MAX {
+            break;
+        }
+        if !first {
+            text.push(b',');
+        }
+        first = false;
+        text.extend_from_slice(&one);
+    }
+    text.extend_from_slice(end);
+    text
+}
+
+/// Half a sentence when it is not what [`render`] writes. Single reasons that this version does
+/// not know are left out.
+fn understand(bytes: &[u8]) -> Result<Vec<(TargetId, Episode)>, String> {
+    let stored: Stored = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    if stored.version != VERSION {
+        return Err(format!("its version is {}, not {VERSION}", stored.version));
+    }
+    Ok(stored.episodes.into_iter().filter_map(StoredEpisode::restore).collect())
+}
+
+impl StoredEpisode {
+    fn of(id: &TargetId, episode: &Episode) -> Option<StoredEpisode> {
+        let failure = episode.first.result.as_ref().err()?;
+        let facts = &episode.first.facts;
+        let hops = facts.http.iter().flat_map(|http| &http.hops);
+        Some(StoredEpisode {
+            service: id.service.to_string(),
+            probe: id.probe.to_string(),
+            site: id.site.as_deref().map(str::to_owned),
+            reason: failure.reason.as_str().to_owned(),
+            step: failure.step.as_ref().map(|s| (s.name.to_string(), s.component.to_string())),
+            detail: failure.detail.clone(),
+            first_ms: since_epoch(episode.first.started_at),
+            last_ms: since_epoch(episode.last_started_at),
+            elapsed_ms: millis(episode.first.elapsed),
+            runs: episode.runs,
+            hops: hops
+                .map(|hop| StoredHop {
+                    url: hop.url.clone(),
+                    status: hop.status,
+                    elapsed_ms: millis(hop.elapsed),
+                })
+                .collect(),
+            excerpt: facts.excerpt.clone(),
+        })
+    }
+
+    fn restore(self) -> Option<(TargetId, Episode)> {
+        let id = TargetId {
+            service: self.service.into(),
+            probe: self.probe.into(),
+            site: self.site.map(Arc::from),
+        };
+        let failure = Failure {
+            reason: Reason::from_label(&self.reason)?,
+            step: self
+                .step
+                .map(|(name, component)| Step { name: name.into(), component: component.into() }),
+            detail: self.detail,
+        };
+        let hops: Vec<Hop> = self
+            .hops
+            .into_iter()
+            .map(|hop| Hop {
+                url: hop.url,
+                status: hop.status,
+                elapsed: Duration::from_millis(hop.elapsed_ms),
+            })
+            .collect();
+        let status = hops.last().map(|hop| hop.status);
+        let http = status.map(|status| HttpFacts { status, hops, ..HttpFacts::default() });
+        let first = Outcome {
+            started_at: time(self.first_ms)?,
+            elapsed: Duration::from_millis(self.elapsed_ms),
+            result: Err(failure),
+            facts: Facts { http, excerpt: self.excerpt, ..Facts::default() },
+        };
+        let last_started_at = time(self.last_ms)?;
+        Some((id, Episode { first: Arc::new(first), last_started_at, runs: self.runs }))
+    }
+}
+
+fn since_epoch(time: SystemTime) -> u64 {
+    millis(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn time(since_epoch_ms: u64) -> Option<SystemTime> {
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(since_epoch_ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn episode(second: u64, detail: &str) -> (TargetId, Episode) {
+        let id = TargetId {
+            service: "saeol".into(),
+            probe: format!("p{second}").into(),
+            site: Some("서초".into()),
+        };
+        let step = Step { name: "submit".into(), component: "gpki".into() };
+        let hop = Hop { url: "https://a.go.kr/".into(), status: 503, elapsed: EVERY };
+        let http = HttpFacts { status: 503, hops: vec![hop], ..HttpFacts::default() };
+        let first = Outcome {
+            started_at: SystemTime::UNIX_EPOCH + Duration::from_secs(second),
+            elapsed: Duration::from_millis(7),
+            result: Err(Failure {
+                step: Some(step),
+                ..Failure::new(Reason::PkiBackend, detail.to_owned())
+            }),
+            facts: Facts {
+                http: Some(http), excerpt: Some("오류 <b>".into()), ..Facts::default()
+            },
+        };
+        let last_started_at = first.started_at + Duration::from_secs(60);
+        (id, Episode { first: Arc::new(first), last_started_at, runs: 3 })
+    }
+
+    #[test]
+    fn what_the_page_shows_comes_back_as_it_was() {
+        let (id, kept) = episode(1_700_000_000, "the \"server\"\nsaid");
+        let (other, restored) =
+            understand(&render(&[(id.clone(), kept.clone())])).unwrap().remove(0);
+        assert_eq!(id, other);
+        assert_eq!(kept.first.result, restored.first.result);
+        assert_eq!(kept.first.started_at, restored.first.started_at);
+        assert_eq!(kept.first.elapsed, restored.first.elapsed);
+        assert_eq!(kept.first.facts.excerpt, restored.first.facts.excerpt);
+        let hops = |episode: &Episode| episode.first.facts.http.clone().unwrap().hops;
+        assert_eq!(hops(&kept), hops(&restored));
+        assert_eq!((kept.last_started_at, kept.runs), (restored.last_started_at, restored.runs));
+    }
+
+    #[test]
+    fn a_nation_that_fails_fits_newest_first_and_a_giant_is_left_out() {
+        let mut episodes: Vec<_> = (0..20_000).map(|n| episode(n, &"x".repeat(600))).collect();
+        episodes.push(episode(30_000, &"y".repeat(EPISODE_BYTES_MAX)));
+        let text = render(&episodes);
+        assert!(text.len() <= FILE_BYTES_MAX, "{}", text.len());
+        let kept = understand(&text).unwrap();
+        assert!(kept.len() > 5_000, "{}", kept.len());
+        assert_eq!(&*kept[0].0.probe, "p19999");
+        assert!(kept.windows(2).all(|two| two[0].1.last_started_at > two[1].1.last_started_at));
+    }
+
+    #[test]
+    fn a_damaged_file_is_set_aside_and_a_new_one_begun() {
+        for damage in ["", "{", "[]", "{\"version\":2,\"episodes\":[]}", "\0\0"] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join(FILE);
+            std::fs::write(&path, damage).unwrap();
+            let board = Arc::new(Board::new());
+            assert!(Evidence::open(dir.path(), board).is_ok(), "{damage:?}");
+            let aside = dir.path().join("failures.json.damaged");
+            assert_eq!(std::fs::read_to_string(aside).unwrap(), damage);
+            assert!(understand(&std::fs::read(&path).unwrap()).unwrap().is_empty());
+        }
+    }
+
+    #[test]
+    fn times_and_reasons_of_another_world_are_left_out() {
+        let text = String::from_utf8(render(&[episode(5, "x")])).unwrap();
+        let unknown = text.replace("pki_backend", "not_a_reason");
+        assert!(understand(unknown.as_bytes()).unwrap().is_empty());
+        let never = text.replace("\"first_ms\":5000", &format!("\"first_ms\":{}", u64::MAX));
+        assert!(understand(never.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_used_is_an_error() {
+        let board = Arc::new(Board::new());
+        assert!(Evidence::open(Path::new("/nonexistent/bongsu"), board.clone()).is_err());
+        assert!(Evidence::open(Path::new("/proc"), board).is_err());
+    }
+}
