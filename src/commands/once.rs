@@ -1,4 +1,5 @@
-//! `bongsu probe`: one run of one probe, printed.
+//! `bongsu probe`: one run of one probe, printed. It is judged as the daemon would: a vantage that
+//! is offline has no vote, and an account that the daemon holds is left alone.
 
 use std::io;
 use std::sync::Arc;
@@ -8,11 +9,14 @@ use tokio_util::sync::CancellationToken;
 use super::waterfall::waterfall;
 use super::{load, runtime, tell};
 use crate::cli::{Exit, Flags};
-use crate::config::Config;
+use crate::config::{Config, Target};
+use crate::controls::wire::{self, Names, WireError};
+use crate::controls::{Controls, Reading};
 use crate::limits::raise_descriptors;
 use crate::net::Net;
-use crate::outcome::Verdict;
+use crate::outcome::{Outcome, Verdict};
 use crate::probe;
+use crate::probe::login::accounts::Accounts;
 
 /// Ids suggested when the wanted one does not exist.
 const SUGGESTED_MAX: usize = 5;
@@ -26,22 +30,66 @@ pub(super) fn probe(flags: &Flags, id: &str) -> Exit {
         tell(&mut io::stderr(), &unknown(&config, id));
         return Exit::Usage;
     };
+    let net = match net(flags, &config) {
+        Ok(net) => Arc::new(net),
+        Err(problem) => {
+            tell(&mut io::stderr(), &problem);
+            return Exit::Failed;
+        }
+    };
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
     raise_descriptors();
-    let outcome = runtime.block_on(async {
-        let net = Arc::new(Net::new(&config));
-        let probe = probe::build(target, &net);
-        probe::run(&*probe, target.schedule.timeout(), &CancellationToken::new()).await
-    });
+    let ran = runtime.block_on(run(&config, target, &net));
     runtime.shutdown_background();
-    tell(&mut io::stdout(), &waterfall(target, &outcome));
+    let (reading, outcome) = match ran {
+        Ok(ran) => ran,
+        Err(error) => {
+            tell(&mut io::stderr(), &format!("controls: {error}\n"));
+            return Exit::Failed;
+        }
+    };
+    let mut text = waterfall(target, &outcome);
+    if !reading.online {
+        text.push_str("  vantage      offline: no control answers, so this run has no vote\n");
+    }
+    tell(&mut io::stdout(), &text);
     match outcome.verdict() {
         Verdict::Up | Verdict::Degraded => Exit::Ok,
         Verdict::Down | Verdict::Unknown => Exit::Failed,
     }
+}
+
+/// Reads the state directory, which is a running daemon's: nothing is written to it.
+fn net(flags: &Flags, config: &Config) -> Result<Net, String> {
+    let net = Net::new(config);
+    let Some(directory) = &flags.state_dir else { return Ok(net) };
+    let accounts = Accounts::borrow(directory)
+        .map_err(|error| format!("--state.dir {}: {error}\n", directory.display()))?;
+    Ok(net.with_accounts(accounts))
+}
+
+async fn run(
+    config: &Config,
+    target: &Arc<Target>,
+    net: &Arc<Net>,
+) -> Result<(Reading, Outcome), WireError> {
+    let controls = Arc::new(Controls::none());
+    let names = Arc::clone(net) as Arc<dyn Names>;
+    controls.replace(wire::contact(&config.controls, &names, &wire::public_roots())?);
+    // Before the run, because one-time codes want to know how far our clock is off.
+    controls.ask().await;
+    net.clock_skew_from({
+        let controls = Arc::clone(&controls);
+        move || controls.reading().skew
+    });
+    let probe = probe::build(target, net);
+    let stop = CancellationToken::new();
+    let mut outcome = probe::run(&*probe, target.schedule.timeout(), &stop).await;
+    controls.judge(&mut outcome).await;
+    Ok((controls.reading(), outcome))
 }
 
 fn unknown(config: &Config, id: &str) -> String {

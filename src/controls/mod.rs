@@ -90,6 +90,16 @@ impl Controls {
         self.state().reading
     }
 
+    /// Asks now, for whoever has no watch running. Takes at most [`PATIENCE`].
+    pub async fn ask(&self) -> Reading {
+        let contact = self.state().contact.clone();
+        if let Some(contact) = contact {
+            let reading = contact.everyone(PATIENCE).await;
+            self.store(&contact, reading);
+        }
+        self.reading()
+    }
+
     /// Keeps the reading current. Never returns; one task does this for the whole process.
     pub async fn watch(&self) {
         loop {

@@ -9,6 +9,7 @@ mod guarding;
 mod lab;
 mod lab_sessions;
 mod library_logs;
+mod one_off;
 mod panicking;
 mod reasons;
 mod rules;
