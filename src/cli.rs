@@ -150,7 +150,8 @@ pub struct Flags {
     #[arg(value_name = "FILE")]
     pub web_config_file: Option<PathBuf>,
 
-    /// Where people reach this daemon, when behind a proxy.
+    /// Where people reach this daemon, when behind a proxy. Links begin with its path, below which
+    /// requests are answered as without it.
     #[arg(long = "web.external-url", env = "BONGSU_WEB_EXTERNAL_URL", global = true)]
     #[arg(value_name = "URL", value_parser = external_url)]
     pub external_url: Option<Url>,
@@ -159,6 +160,12 @@ pub struct Flags {
     #[arg(long = "web.enable-lifecycle", env = "BONGSU_WEB_ENABLE_LIFECYCLE", global = true)]
     #[arg(action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub enable_lifecycle: bool,
+
+    /// Let /probe look at targets that are not configured: whoever may ask can then make this host
+    /// connect to anything that it reaches.
+    #[arg(long = "web.probe-any-target", env = "BONGSU_WEB_PROBE_ANY_TARGET", global = true)]
+    #[arg(action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    pub probe_any_target: bool,
 
     /// The least severe events to log.
     #[arg(long = "log.level", env = "BONGSU_LOG_LEVEL", value_name = "LEVEL", global = true)]
@@ -275,10 +282,18 @@ fn grace(text: &str) -> Result<Duration, String> {
 
 fn external_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| error.to_string())?;
-    match url.scheme() {
-        "http" | "https" => Ok(url),
-        scheme => Err(format!("{scheme}:// is not http:// or https://")),
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("{}:// is not http:// or https://", url.scheme()));
     }
+    let is_plain = url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
+    // A link that began with two slashes would lead to another host.
+    if !is_plain || url.path().starts_with("//") {
+        return Err("write only scheme, host and path: https://ops.example.go.kr/bongsu".into());
+    }
+    Ok(url)
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use crate::cli::{Exit, ListenAddress};
 use crate::config::Config;
 use crate::controls::wire::{self, WireError};
 use crate::controls::{Contact, Controls};
+use crate::evidence::Evidence;
 use crate::journal::Journal;
 use crate::metrics::Daemon;
 use crate::net::Net;
@@ -32,15 +33,20 @@ use crate::scheduler::permits::Limits;
 use crate::scheduler::phase::WallClock;
 use crate::scheduler::shard::Shard;
 use crate::scheduler::{Changes, Scheduler, Stopped, Work};
+use crate::server::external::External;
 use crate::server::metrics::Sources;
 use crate::server::ready::Readiness;
+use crate::server::reload::Refused;
 use crate::server::web::Web;
 use crate::server::web_config::WebConfigError;
-use crate::server::{self, Parts, listen, reload};
+use crate::server::{self, AnyTarget, Parts, listen, reload};
 use crate::signals::{Signal, Signals};
 
 /// For answers that are being written when everything else has stopped.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// For the state directory when everything has stopped: a disk that hangs must not keep us.
+const LAST_WRITE: Duration = Duration::from_secs(2);
 
 /// What the flags say about the daemon.
 #[derive(Debug, Clone)]
@@ -49,13 +55,17 @@ pub struct Options {
     pub config_file: PathBuf,
     /// Where to listen.
     pub listen: ListenAddress,
+    /// Where people reach us.
+    pub external: External,
     /// TLS and authentication.
     pub web_config_file: Option<PathBuf>,
     /// Whether a reload may be asked for over HTTP.
     pub lifecycle: Lifecycle,
+    /// What `/probe` does with targets that are not configured.
+    pub any_target: AnyTarget,
     /// The place's name, for pages and logs.
     pub vantage: Option<String>,
-    /// Where held accounts and used one-time codes are kept.
+    /// Where held accounts, used one-time codes and the last failures are kept.
     pub state_dir: Option<PathBuf>,
     /// How long running probes may take to finish.
     pub grace: Duration,
@@ -92,7 +102,10 @@ pub enum BuildError {
     #[error("controls: {0}")]
     Controls(#[from] WireError),
     /// The state directory cannot be used.
-    #[error("cannot keep accounts in {}: {source}", directory.display())]
+    #[error(
+        "--state.dir {}: {source}; it must be a directory that the user who runs bongsu can write",
+        directory.display()
+    )]
     State {
         /// As given.
         directory: PathBuf,
@@ -111,6 +124,7 @@ pub struct App {
     web: Arc<Web>,
     scheduler: Scheduler,
     board: Arc<Board>,
+    evidence: Option<Evidence>,
     world: World,
     contact: Asking,
 }
@@ -125,6 +139,8 @@ struct World {
     controls: Arc<Controls>,
     daemon: Arc<Daemon>,
     config: watch::Sender<Arc<Config>>,
+    /// What was refused since.
+    refused: watch::Sender<Option<Refused>>,
 }
 
 impl App {
@@ -152,10 +168,12 @@ impl App {
             let net = Arc::clone(&net);
             move || net.accounts.holds()
         });
+        let evidence = evidence(&options, &board)?;
         let contact = contact(&config, &net)?;
         let config = watch::Sender::new(Arc::new(config));
-        let world = World { shard: options.shard, net, controls, daemon, config };
-        Ok(App { options, listener, web, scheduler, board, world, contact })
+        let refused = watch::Sender::new(None);
+        let world = World { shard: options.shard, net, controls, daemon, config, refused };
+        Ok(App { options, listener, web, scheduler, board, evidence, world, contact })
     }
 
     /// Where it listens; the port is the real one.
@@ -171,7 +189,7 @@ impl App {
         let (readiness, latch) = Readiness::new();
         let (asks, mut asked) = reload::queue();
         let parts = self.parts(readiness.clone(), asks);
-        let App { options, listener, web, mut scheduler, world, contact, .. } = self;
+        let App { options, listener, web, mut scheduler, board, evidence, world, contact } = self;
         let draining = CancellationToken::new();
         let router = server::router(parts, Arc::clone(&web));
         let mut serving = tokio::spawn(listen::serve(listener, web, router, draining.clone()));
@@ -181,7 +199,18 @@ impl App {
         });
         let first = Arc::clone(&world.config.borrow());
         let changes = world.take_effect(&first, contact, &mut scheduler);
+        board.settle();
         info!(probes = changes.started, hash = first.hash, "scheduled");
+        let ended = CancellationToken::new();
+        let mut keeping = tokio::spawn({
+            let ended = ended.clone();
+            async move {
+                match evidence {
+                    Some(evidence) => evidence.keep(ended).await,
+                    None => ended.cancelled().await,
+                }
+            }
+        });
         drop(latch);
         let mut reloading = Reloading::new(options.config_file);
         let exit = loop {
@@ -194,8 +223,7 @@ impl App {
                 read = reloading.finished() => {
                     let result = read.and_then(|config| world.replace(config, &mut scheduler));
                     if let Err(problems) = &result {
-                        world.daemon.config_refused();
-                        error!(problems, "configuration refused");
+                        world.refuse(problems);
                     }
                     reloading.answer(result);
                 }
@@ -205,6 +233,10 @@ impl App {
                 }
                 _ = &mut serving => {
                     error!("the server died");
+                    break Exit::Failed;
+                }
+                _ = &mut keeping => {
+                    error!("the keeper of the evidence died");
                     break Exit::Failed;
                 }
                 _ = &mut watching => {
@@ -219,6 +251,10 @@ impl App {
         let stopping = async {
             if let Stopped::CutOff(runs) = scheduler.stop(options.grace).await {
                 warn!(runs, "runs were cut off");
+            }
+            ended.cancel();
+            if !keeping.is_finished() && timeout(LAST_WRITE, &mut keeping).await.is_err() {
+                warn!("the evidence of failures was not written in time");
             }
             draining.cancel();
             if !serving.is_finished() && timeout(LAST_ANSWERS, &mut serving).await.is_err() {
@@ -248,6 +284,10 @@ impl App {
             reloads: (self.options.lifecycle == Lifecycle::Enabled).then_some(asks),
             net: Arc::clone(&self.world.net),
             vantage: self.options.vantage.clone(),
+            external: self.options.external.clone(),
+            controls: Arc::clone(&self.world.controls),
+            refused: self.world.refused.subscribe(),
+            any_target: self.options.any_target,
         }
     }
 }
@@ -259,10 +299,20 @@ impl World {
         let config = Arc::new(config);
         self.net.reconfigure(&config);
         self.config.send_replace(Arc::clone(&config));
+        self.refused.send_replace(None);
         let changes = self.take_effect(&config, contact, scheduler);
         let Changes { started, stopped, kept, replaced } = changes;
         info!(started, stopped, kept, replaced, hash = config.hash, "configuration reloaded");
         Ok(())
+    }
+
+    /// Says so wherever somebody looks. The old configuration stays.
+    fn refuse(&self, problems: &str) {
+        self.daemon.config_refused();
+        self.refused.send_modify(|refused| {
+            *refused = Some(Refused::after(refused.as_ref(), problems));
+        });
+        error!(problems, "configuration refused");
     }
 
     fn take_effect(&self, config: &Config, contact: Asking, scheduler: &mut Scheduler) -> Changes {
@@ -293,6 +343,12 @@ fn accounts(options: &Options) -> Result<Accounts, BuildError> {
     let Some(directory) = &options.state_dir else { return Ok(Accounts::default()) };
     Accounts::open(directory)
         .map_err(|source| BuildError::State { directory: directory.clone(), source })
+}
+
+fn evidence(options: &Options, board: &Arc<Board>) -> Result<Option<Evidence>, BuildError> {
+    let Some(directory) = &options.state_dir else { return Ok(None) };
+    let opened = Evidence::open(directory, Arc::clone(board));
+    opened.map(Some).map_err(|source| BuildError::State { directory: directory.clone(), source })
 }
 
 fn contact(config: &Config, net: &Arc<Net>) -> Result<Asking, WireError> {

@@ -8,6 +8,8 @@ use crate::build_info::{REVISION, VERSION};
 use crate::cli::{Exit, Flags};
 use crate::limits::raise_descriptors;
 use crate::scheduler::permits::Limits;
+use crate::server::AnyTarget;
+use crate::server::external::External;
 use crate::signals::Signals;
 
 pub(super) fn run(flags: Flags) -> Exit {
@@ -53,12 +55,15 @@ pub(super) fn run(flags: Flags) -> Exit {
 
 fn options(flags: Flags) -> Options {
     let lifecycle = if flags.enable_lifecycle { Lifecycle::Enabled } else { Lifecycle::Disabled };
+    let any_target = if flags.probe_any_target { AnyTarget::Probed } else { AnyTarget::Refused };
     Options {
         shard: shard(&flags),
         config_file: flags.config_file,
         listen: flags.listen_address,
+        external: External::new(flags.external_url),
         web_config_file: flags.web_config_file,
         lifecycle,
+        any_target,
         vantage: flags.vantage,
         state_dir: flags.state_dir,
         grace: flags.shutdown_grace,

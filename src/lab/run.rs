@@ -20,6 +20,8 @@ use crate::config::{self as settings, ConfigError};
 use crate::limits::raise_descriptors;
 use crate::scheduler::permits::Limits;
 use crate::scheduler::shard::Shard;
+use crate::server::AnyTarget;
+use crate::server::external::External;
 use crate::signals::{Signal, Signals};
 
 /// The daemon's documented port.
@@ -150,8 +152,10 @@ impl Daemon {
         let options = |listen| app::Options {
             config_file: file.to_owned(),
             listen,
+            external: External::default(),
             web_config_file: None,
             lifecycle: Lifecycle::Enabled,
+            any_target: AnyTarget::Refused,
             state_dir: None,
             vantage: Some("lab".to_owned()),
             grace: PROBE_GRACE,

@@ -52,6 +52,13 @@ pub fn write(snapshot: &Snapshot, daemon: &Daemon, sink: &mut Sink<'_>) -> Resul
     text.finish()
 }
 
+/// Writes only what blackbox_exporter would of one target, without labels of ours.
+pub fn write_blackbox(row: &Row, sink: &mut Sink<'_>) -> Result<(), Gone> {
+    let mut text = text::Text::new(sink);
+    probe::write_blackbox(row, &mut text);
+    text.finish()
+}
+
 /// Writes only the series of these targets.
 pub fn write_probes(rows: &[Row], sink: &mut Sink<'_>) -> Result<(), Gone> {
     let mut text = text::Text::new(sink);

@@ -118,3 +118,12 @@ pub(super) fn write(rows: &[Row], text: &mut Text<'_>) -> Result<(), Gone> {
     }
     Ok(())
 }
+
+/// As [`write`] for one target, but only the families of blackbox_exporter, and as it writes them:
+/// the labels of the target are the scraper's to add.
+pub(super) fn write_blackbox(row: &Row, text: &mut Text<'_>) {
+    for family in blackbox::FAMILIES {
+        let mut samples = text.family(&family.family);
+        family.write(row, &mut Series { samples: &mut samples, labels: "" });
+    }
+}

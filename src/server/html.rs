@@ -13,6 +13,8 @@ use http::HeaderMap;
 use http::header::ACCEPT_LANGUAGE;
 use sha2::{Digest, Sha256};
 
+use crate::outcome::Bilingual;
+
 const STYLE: &str = include_str!("page.css");
 
 /// Allows the style of these pages by its digest and nothing else.
@@ -76,6 +78,24 @@ impl Language {
             Language::Korean => "ko",
             Language::English => "en",
         }
+    }
+
+    /// What a reader of the other language calls it.
+    pub(super) const fn name(self) -> &'static str {
+        self.pick("한국어", "English")
+    }
+
+    /// The one that a page offers instead.
+    pub(super) const fn other(self) -> Language {
+        match self {
+            Language::Korean => Language::English,
+            Language::English => Language::Korean,
+        }
+    }
+
+    /// The sentence in this language.
+    pub(super) const fn of_both(self, text: Bilingual) -> &'static str {
+        self.pick(text.korean, text.english)
     }
 
     /// The text in this language.

@@ -3,22 +3,28 @@
 //! Handlers only show what the board, the configuration and the metrics hold; the one command
 //! they can give is a reload, and that is a message to the select loop.
 
+pub mod external;
 pub mod listen;
 pub mod metrics;
+pub mod origin;
 pub mod ready;
 pub mod reload;
 mod resume;
 pub mod web;
 pub mod web_config;
 
+mod any_target;
 mod auth;
+mod banner;
 mod html;
 mod page;
+mod probe;
 mod probe_page;
+mod sd;
 mod shown;
 mod status;
 mod stream;
-mod tls;
+pub(crate) mod tls;
 
 use std::sync::Arc;
 
@@ -32,11 +38,16 @@ use http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderValue, StatusCode};
+use tokio::sync::watch;
 
+use self::any_target::Places;
+use self::external::External;
 use self::metrics::Sources;
 use self::ready::Readiness;
+use self::reload::Refused;
 use self::stream::Writers;
 use self::web::Web;
+use crate::controls::Controls;
 use crate::net::Net;
 
 /// Nothing here takes a body.
@@ -48,6 +59,8 @@ const PATHS: &str = "not found; there are:
 /probes/{service}/{probe}  the last runs of one
 /metrics                   for Prometheus
 /api/v1/status             as JSON
+/sd                        every probe, as targets for Prometheus (HTTP SD)
+/probe?target=&module=     the last result of one, as blackbox_exporter has it
 /-/healthy                 alive
 /-/ready                   configured, listening, scheduled
 /-/reload                  POST: read the configuration again
@@ -61,6 +74,11 @@ struct Site {
     reloads: Option<reload::Asks>,
     net: Arc<Net>,
     vantage: Option<String>,
+    external: External,
+    controls: Arc<Controls>,
+    refused: watch::Receiver<Option<Refused>>,
+    /// None: only configured targets are answered.
+    any_target: Option<Places>,
     writers: Writers,
 }
 
@@ -76,31 +94,56 @@ pub struct Parts {
     pub net: Arc<Net>,
     /// The place's name, for pages.
     pub vantage: Option<String>,
+    /// Where people reach us, for links.
+    pub external: External,
+    /// Whether this vantage is online.
+    pub controls: Arc<Controls>,
+    /// A configuration that is not in force.
+    pub refused: watch::Receiver<Option<Refused>>,
+    /// What `/probe` does with targets that are not configured.
+    pub any_target: AnyTarget,
+}
+
+/// What `/probe` does with a target that is not configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnyTarget {
+    /// It is probed, from where we stand, for everybody who may ask.
+    Probed,
+    /// It is refused.
+    Refused,
 }
 
 /// The endpoints, behind the authentication of `web`.
 pub fn router(parts: Parts, web: Arc<Web>) -> Router {
+    let external = parts.external.clone();
     let site = Arc::new(Site {
         sources: parts.sources,
         readiness: parts.readiness,
         reloads: parts.reloads,
         net: parts.net,
         vantage: parts.vantage,
+        external: parts.external,
+        controls: parts.controls,
+        refused: parts.refused,
+        any_target: (parts.any_target == AnyTarget::Probed).then(Places::new),
         writers: Writers::new(),
     });
-    Router::new()
+    let router = Router::new()
         .route("/", get(page::page_of_all))
         .route("/probes/{service}/{probe}", get(probe_page::page_of_one))
         .route("/metrics", get(metrics::metrics))
         .route("/api/v1/status", get(status::status))
+        .route("/probe", get(probe::probe))
+        .route("/sd", get(sd::sd))
         .route("/-/healthy", get(healthy))
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload::reload).put(reload::reload))
         .route("/-/resume", post(resume::resume).put(resume::resume))
         .fallback(async || (StatusCode::NOT_FOUND, PATHS))
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
-        .layer(middleware::from_fn_with_state(web, guard))
-        .with_state(site)
+        .layer(middleware::from_fn_with_state((web, external.clone()), guard))
+        .with_state(site);
+    external.around(router)
 }
 
 async fn healthy() -> &'static str {
@@ -117,9 +160,15 @@ async fn ready(State(site): State<Arc<Site>>) -> Response {
 
 /// Admits, and gives every answer the headers that keep browsers from guessing. The operator's
 /// own headers win.
-async fn guard(State(web): State<Arc<Web>>, request: Request, next: Next) -> Response {
+async fn guard(
+    State((web, external)): State<(Arc<Web>, External)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let web = web.current();
-    let mut response = if web.users.admits(request.headers()).await {
+    let mut response = if origin::is_foreign(request.method(), request.headers(), &external) {
+        (StatusCode::FORBIDDEN, origin::REFUSED).into_response()
+    } else if web.users.admits(request.headers()).await {
         next.run(request).await
     } else {
         let challenge = HeaderValue::from_static("Basic realm=\"bongsu\", charset=\"UTF-8\"");

@@ -11,6 +11,8 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::Site;
+use super::banner::banners;
+use super::external::External;
 use super::html::{Language, Text, ago, local, page};
 use super::shown::{self, Shown};
 use crate::board::Row;
@@ -56,9 +58,15 @@ fn listing(site: &Site, config: &Config, rows: &[Row], language: Language) -> St
     let services: HashMap<&str, &Service> =
         config.services.iter().map(|service| (&*service.name, &**service)).collect();
     let mut html = String::new();
-    let other =
-        language.pick("<a href=\"?lang=en\">English</a>", "<a href=\"?lang=ko\">한국어</a>");
-    let _ = write!(html, "<nav>{other}</nav><h1>{}</h1><p>", Text(&title(site, language)));
+    let other = language.other();
+    let _ = write!(
+        html,
+        "<nav><a href=\"?lang={}\">{}</a></nav><h1>{}</h1><p>",
+        other.code(),
+        other.name(),
+        Text(&title(site, language))
+    );
+    html.insert_str(html.len() - "<p>".len(), &banners(site, config, language));
     for (state, count) in shown::counts(rows) {
         let _ = write!(
             html,
@@ -79,7 +87,8 @@ fn listing(site: &Site, config: &Config, rows: &[Row], language: Language) -> St
         language.pick("마지막 점검", "Last run"),
     );
     for row in rows.iter().take(ROWS_MAX) {
-        line(&mut html, row, services.get(&*row.target.id.service).copied(), language);
+        let service = services.get(&*row.target.id.service).copied();
+        line(&mut html, row, service, (&site.external, language));
     }
     html.push_str("</tbody></table>");
     if rows.is_empty() {
@@ -92,13 +101,19 @@ fn listing(site: &Site, config: &Config, rows: &[Row], language: Language) -> St
     if let Some(hidden) = rows.len().checked_sub(ROWS_MAX).filter(|&hidden| hidden > 0) {
         let _ = write!(
             html,
-            "<p class=\"q\">+ {hidden} <a href=\"/api/v1/status\">/api/v1/status</a></p>"
+            "<p class=\"q\">+ {hidden} <a href=\"{}\">/api/v1/status</a></p>",
+            Text(&site.external.link("/api/v1/status"))
         );
     }
     html
 }
 
-fn line(html: &mut String, row: &Row, service: Option<&Service>, language: Language) {
+fn line(
+    html: &mut String,
+    row: &Row,
+    service: Option<&Service>,
+    (external, language): (&External, Language),
+) {
     let state = Shown::of(row);
     let id = &row.target.id;
     let title = service.and_then(|service| service.title.as_deref()).unwrap_or(&id.service);
@@ -116,7 +131,8 @@ fn line(html: &mut String, row: &Row, service: Option<&Service>, language: Langu
         let label = language.pick("대체 창구", "Alternative");
         let _ = write!(html, "<br>{label}: {}", Text(alternative));
     }
-    let _ = write!(html, "</td><td><a href=\"{}\">{}</a>", probe_path(row), Text(&id.probe));
+    let link = external.link(&probe_path(row, language));
+    let _ = write!(html, "</td><td><a href=\"{}\">{}</a>", Text(&link), Text(&id.probe));
     if let Some(site) = &id.site {
         let _ = write!(html, " @{}", Text(site));
     }
@@ -126,7 +142,8 @@ fn line(html: &mut String, row: &Row, service: Option<&Service>, language: Langu
         if let Some(step) = &cause.step {
             let _ = write!(html, " ({})", Text(&step.name));
         }
-        let _ = write!(html, "<br>{}", Text(&cause.detail));
+        let meaning = language.of_both(cause.reason.meaning());
+        let _ = write!(html, "<br>{meaning}<br><span class=\"q\">{}</span>", Text(&cause.detail));
     }
     html.push_str("</td><td class=\"n\">");
     if let Some(since) = row.tally.since() {
@@ -151,13 +168,13 @@ pub(super) fn word(state: Shown, language: Language) -> &'static str {
     }
 }
 
-/// Where a probe's own page is. Names are `[a-z0-9_.-]`, and sites are encoded.
-fn probe_path(row: &Row) -> String {
+/// Where a probe's own page is, in this language. Names are `[a-z0-9_.-]`, and sites are encoded.
+pub(super) fn probe_path(row: &Row, language: Language) -> String {
     let id = &row.target.id;
-    let mut path = format!("/probes/{}/{}", id.service, id.probe);
+    let mut path = format!("/probes/{}/{}?lang={}", id.service, id.probe, language.code());
     if let Some(site) = &id.site {
         let encoded: String = url::form_urlencoded::byte_serialize(site.as_bytes()).collect();
-        path.push_str(&format!("?site={encoded}"));
+        path.push_str(&format!("&site={encoded}"));
     }
-    Text(&path).to_string()
+    path
 }

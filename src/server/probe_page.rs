@@ -10,8 +10,10 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::Site;
+use super::banner::banners;
+use super::external::External;
 use super::html::{Language, Text, ago, local, page};
-use super::page::word;
+use super::page::{probe_path, word};
 use super::shown::{self, Shown};
 use crate::board::{Episode, History, Row};
 use crate::config::TargetId;
@@ -34,22 +36,26 @@ pub(super) async fn page_of_one(
         TargetId { service: service.into(), probe: probe.into(), site: wishes.site.map(Arc::from) };
     match (site.sources.board.row(&id, Instant::now()), site.sources.board.history(&id)) {
         (Some(row), Some(history)) => {
-            let body = detail(&row, &history, language);
+            let config = Arc::clone(&site.sources.config.borrow());
+            let mut body = banners(&site, &config, language);
+            body.push_str(&detail(&site.external, &row, &history, language));
             Html(page(language, &format!("{id} — Bongsu"), &body)).into_response()
         }
         _ => (StatusCode::NOT_FOUND, format!("no probe {id}\n")).into_response(),
     }
 }
 
-fn detail(row: &Row, history: &History, language: Language) -> String {
+fn detail(external: &External, row: &Row, history: &History, language: Language) -> String {
     let state = Shown::of(row);
     let mut html = String::new();
     let _ = write!(
         html,
-        "<nav><a href=\"/?lang={}\">{}</a></nav><h1>{} <span class=\"s {}\">{}</span></h1>\
-         <p class=\"q\">{} · {}</p>",
-        language.code(),
+        "<nav><a href=\"{}\">{}</a> · <a href=\"{}\">{}</a></nav>\
+         <h1>{} <span class=\"s {}\">{}</span></h1><p class=\"q\">{} · {}</p>",
+        Text(&external.link(&format!("/?lang={}", language.code()))),
         language.pick("전체", "All"),
+        Text(&external.link(&probe_path(row, language.other()))),
+        language.other().name(),
         Text(&row.target.id.to_string()),
         state.as_str(),
         word(state, language),
@@ -85,11 +91,14 @@ fn failure(html: &mut String, episode: &Episode, language: Language) {
     let Some(cause) = episode.first.cause() else { return };
     let _ = write!(
         html,
-        "<p><b>{}</b> {} ({}, ×{})<br>{}</p>",
+        "<p><b>{}</b> {} ({}, ×{})<br>{}<br><span class=\"q\">{}: {}</span><br>{}</p>",
         cause.reason.as_str(),
         local(episode.first.started_at),
         ago(episode.last_started_at, language),
         episode.runs,
+        language.of_both(cause.reason.meaning()),
+        language.pick("먼저 볼 것", "Look first"),
+        language.of_both(cause.reason.first_look()),
         Text(&cause.detail),
     );
     if let Some(http) = &episode.first.facts.http {

@@ -1,6 +1,7 @@
 //! `/-/reload`: asks the select loop to read the configuration again, and waits for its answer.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -14,6 +15,24 @@ const WAITING_MAX: usize = 4;
 
 /// Someone who waits for a reload: `Err` is the text of what is wrong with the configuration.
 pub type Asker = oneshot::Sender<Result<(), String>>;
+
+/// A configuration that was refused; the one before stays in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// When the first one was, of those in a row.
+    pub since: SystemTime,
+    /// What is wrong with the last one: the file and its first problem.
+    pub problem: String,
+}
+
+impl Refused {
+    /// From the whole text of what is wrong, after what was refused before.
+    pub fn after(before: Option<&Refused>, report: &str) -> Refused {
+        let since = before.map_or_else(SystemTime::now, |before| before.since);
+        let lines: Vec<&str> = report.lines().take(2).map(str::trim).collect();
+        Refused { since, problem: lines.join(": ") }
+    }
+}
 
 /// Where to ask.
 pub type Asks = mpsc::Sender<Asker>;

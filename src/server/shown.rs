@@ -3,8 +3,12 @@
 
 use std::cmp::Reverse;
 
+use jiff::Timestamp;
+
 use crate::board::Row;
 use crate::cert::Certificate;
+use crate::config::{Config, Window};
+use crate::maintenance::occurrence;
 use crate::outcome::{Failure, Verdict};
 
 /// A target's state as shown. Worst first.
@@ -47,6 +51,21 @@ impl Shown {
 /// Why a target is not up: of the last run, however old, so that a stale outage keeps its cause.
 pub(super) fn cause(row: &Row) -> Option<&Failure> {
     row.last.as_deref().and_then(|outcome| outcome.cause())
+}
+
+/// A maintenance window that is open.
+pub(super) struct Running<'c> {
+    pub(super) window: &'c Window,
+    pub(super) until: Timestamp,
+}
+
+/// The windows that are open, in the file's order.
+pub(super) fn running(config: &Config, now: Timestamp) -> Vec<Running<'_>> {
+    let open = config.maintenance.iter().filter_map(|window| {
+        let occurrence = occurrence(&window.when, now).filter(|open| open.contains(now))?;
+        Some(Running { window, until: occurrence.end })
+    });
+    open.collect()
 }
 
 /// Counts of rows by state, in the order of [`Shown::ALL`].

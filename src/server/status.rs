@@ -3,7 +3,10 @@
 //! ```json
 //! {
 //!   "version": "0.1.0", "vantage": "daejeon", "time": "2026-11-22T02:00:00Z",
-//!   "ready": true, "config": {"hash": "0123456789abcdef"},
+//!   "ready": true, "online": true,
+//!   "config": {"hash": "0123456789abcdef", "refused": {"since": "...", "problem": "..."}},
+//!   "maintenance": [{"name": "patch", "reason": "보안 패치", "until": "...",
+//!     "targets": ["saeol", "saeol/seocho"]}],
 //!   "summary": {"down": 1, "degraded": 0, "unknown": 0, "unobserved": 0, "up": 11},
 //!   "services": [{
 //!     "name": "gpki", "title": "행정전자서명 인증", "grade": 1, "owner": null,
@@ -35,15 +38,16 @@ use std::time::SystemTime;
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use tokio::time::Instant;
 
 use super::Site;
-use super::shown::{self, Shown};
+use super::shown::{self, Running, Shown, running};
 use crate::board::Row;
 use crate::build_info::VERSION;
-use crate::config::Config;
+use crate::config::{Config, WindowTarget};
 
 pub(super) async fn status(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
     let shown = Arc::clone(&site);
@@ -61,7 +65,9 @@ struct Status<'a> {
     vantage: Option<&'a str>,
     time: Option<String>,
     ready: bool,
+    online: bool,
     config: ConfigStatus<'a>,
+    maintenance: Vec<MaintenanceStatus<'a>>,
     #[serde(serialize_with = "summary")]
     summary: [(Shown, usize); 5],
     services: Vec<ServiceStatus<'a>>,
@@ -70,6 +76,21 @@ struct Status<'a> {
 #[derive(Serialize)]
 struct ConfigStatus<'a> {
     hash: &'a str,
+    refused: Option<RefusedStatus>,
+}
+
+#[derive(Serialize)]
+struct RefusedStatus {
+    since: Option<String>,
+    problem: String,
+}
+
+#[derive(Serialize)]
+struct MaintenanceStatus<'a> {
+    name: &'a str,
+    reason: Option<&'a str>,
+    until: String,
+    targets: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -143,9 +164,37 @@ impl<'a> Status<'a> {
             vantage: site.vantage.as_deref(),
             time: rfc3339(SystemTime::now()),
             ready: site.readiness.is_ready(),
-            config: ConfigStatus { hash: &config.hash },
+            online: site.controls.reading().online,
+            config: ConfigStatus { hash: &config.hash, refused: RefusedStatus::of(site) },
+            maintenance: running(config, Timestamp::now())
+                .iter()
+                .map(MaintenanceStatus::of)
+                .collect(),
             summary: shown::counts(rows),
             services: services.collect(),
+        }
+    }
+}
+
+impl RefusedStatus {
+    fn of(site: &Site) -> Option<RefusedStatus> {
+        let refused = site.refused.borrow();
+        let refused = refused.as_ref()?;
+        Some(RefusedStatus { since: rfc3339(refused.since), problem: refused.problem.clone() })
+    }
+}
+
+impl<'a> MaintenanceStatus<'a> {
+    fn of(running: &Running<'a>) -> MaintenanceStatus<'a> {
+        let target = |target: &WindowTarget| match &target.site {
+            Some(site) => format!("{}/{site}", target.service),
+            None => target.service.to_string(),
+        };
+        MaintenanceStatus {
+            name: &running.window.name,
+            reason: running.window.reason.as_deref(),
+            until: running.until.to_string(),
+            targets: running.window.targets.iter().map(target).collect(),
         }
     }
 }

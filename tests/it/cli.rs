@@ -50,6 +50,7 @@ fn every_flag_of_the_contract_is_in_the_help() {
         "--web.config.file",
         "--web.external-url",
         "--web.enable-lifecycle",
+        "--web.probe-any-target",
         "--log.level",
         "--log.format",
         "--shutdown.grace",
@@ -105,8 +106,8 @@ fn a_bad_configuration_exits_with_2_and_starts_nothing() {
 fn flags_may_come_from_the_environment_and_a_flag_wins() {
     let variable =
         || Setup::new(&one_probe("http://127.0.0.1:9/")).env("BONGSU_LOG_FORMAT", "json");
-    variable().start().logged(&["\"message\":\"listening\""]);
-    variable().flag("--log.format=logfmt").start().logged(&["message=listening"]);
+    variable().start().logged(&["\"msg\":\"listening\""]);
+    variable().flag("--log.format=logfmt").start().logged(&["msg=listening"]);
 }
 
 #[test]
@@ -123,6 +124,42 @@ fn a_single_probe_prints_its_phases_and_exits_by_its_verdict() {
     let output = setup.output(&["probe", "gpki/portal"]);
     assert_eq!(code(&output), 1);
     assert!(stdout(&output).contains("reason       http_status"), "{}", stdout(&output));
+}
+
+#[test]
+fn a_single_probe_of_an_offline_vantage_has_no_vote_and_says_why() {
+    let config = format!("controls: [ 'tcp://127.0.0.1:9' ]\n{}", one_probe("http://127.0.0.1:9/"));
+    let setup = Setup::new(&config);
+    let output = setup.output(&["probe", "gpki/portal"]);
+    let text = stdout(&output);
+    assert_eq!(code(&output), 1);
+    for part in
+        ["vantage      offline", "vantage_offline", "connect_refused", "verdict      unknown"]
+    {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+
+    let target = Target::answering("봉수");
+    let control = target.url();
+    let config = format!("controls: [ '{control}' ]\n{}", one_probe("http://127.0.0.1:9/"));
+    let output = Setup::new(&config).output(&["probe", "gpki/portal"]);
+    let text = stdout(&output);
+    assert!(text.contains("reason       connect_refused"), "{text}");
+    assert!(!text.contains("vantage"), "{text}");
+}
+
+#[test]
+fn a_state_directory_that_cannot_be_used_is_a_clear_error() {
+    let setup = Setup::new(&one_probe("http://127.0.0.1:9/"));
+    let file = setup.write("file", "");
+    for directory in ["/nonexistent/bongsu", "/proc", file.to_str().unwrap()] {
+        let flags = [&*format!("--state.dir={directory}"), "--web.listen-address=127.0.0.1:0"];
+        let output = setup.output(&flags);
+        assert_eq!(code(&output), 1, "{directory}");
+        let text = stderr(&output);
+        assert!(text.contains(&format!("--state.dir {directory}: ")), "{text}");
+        assert!(text.contains("that the user who runs bongsu can write"), "{text}");
+    }
 }
 
 #[test]
@@ -163,13 +200,34 @@ fn the_health_check_follows_the_daemon() {
 #[test]
 fn logs_are_logfmt_or_json_on_standard_error() {
     let logfmt = Setup::new(&one_probe("http://127.0.0.1:9/")).start();
-    let line = logfmt.logged(&["message=listening"]);
+    let line = logfmt.logged(&["msg=listening"]);
     assert!(line.contains("level=info") && line.contains("address=127.0.0.1:"), "{line}");
     let json = Setup::new(&one_probe("http://127.0.0.1:9/")).flag("--log.format=json").start();
     let line = json.logged(&["\"listening\""]);
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-    assert_eq!(line["message"], "listening");
+    assert_eq!(line["msg"], "listening");
     assert_eq!(line["address"], json.address.to_string());
+}
+
+#[test]
+fn both_formats_have_the_same_names_in_the_same_order() {
+    let config = one_probe("http://127.0.0.1:9/");
+    let logfmt = Setup::new(&config).start().logged(&["listening"]);
+    let json = Setup::new(&config).flag("--log.format=json").start().logged(&["listening"]);
+    let names: Vec<&str> =
+        logfmt.split(' ').filter_map(|pair| Some(pair.split_once('=')?.0)).collect();
+    assert_eq!(names, ["ts", "level", "target", "msg", "address"], "{logfmt}");
+    let mut rest = json.as_str();
+    for name in names {
+        let key = format!("\"{name}\":");
+        rest = rest.split_once(&key).unwrap_or_else(|| panic!("{name} is not in {json}")).1;
+    }
+    let line: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(line.as_object().unwrap().len(), 5, "{json}");
+    assert_eq!(line["level"], "info");
+    let ts = logfmt.split_once("ts=").unwrap().1.split(' ').next().unwrap();
+    assert!(ts.len() == "2026-12-05T20:00:00.000Z".len() && ts.ends_with('Z'), "{ts}");
+    assert_eq!(line["ts"].as_str().unwrap().len(), ts.len());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use rustix::process::Signal;
 
 use crate::support::daemon::{Daemon, Setup, eventually};
+use crate::support::http::Request;
 use crate::support::target::Target;
 
 fn config(probes: &[(&str, &str)]) -> String {
@@ -97,6 +98,32 @@ fn reloading_over_http_is_off_unless_enabled() {
     assert_eq!(answer.status, 403);
     assert!(answer.text().contains("--web.enable-lifecycle"));
     assert_eq!(daemon.get("/-/reload").status, 405);
+}
+
+#[test]
+fn another_sites_page_cannot_ask_for_a_reload() {
+    let daemon = Setup::new(&config(&[("portal", "http://127.0.0.1:9/")]))
+        .flag("--web.enable-lifecycle")
+        .start();
+    daemon.wait_until_ready();
+    let own = format!("http://{}", daemon.address);
+    for path in ["/-/reload", "/-/resume"] {
+        for (name, value, wanted) in [
+            ("Origin", "http://evil.example.kr", 403),
+            ("Origin", "null", 403),
+            ("Sec-Fetch-Site", "cross-site", 403),
+            ("Sec-Fetch-Site", "same-site", 403),
+            ("Sec-Fetch-Site", "same-origin", 200),
+            ("User-Agent", "curl/8", 200),
+        ] {
+            let answer = Request::new("POST", path).header(name, value).send(daemon.address);
+            assert_eq!(answer.status, wanted, "{path} with {name}: {value}");
+        }
+    }
+    // The support's requests go to localhost, as a page there would.
+    let answer = Request::new("POST", "/-/reload").header("Origin", &own).send(daemon.address);
+    assert_eq!(answer.status, 403, "127.0.0.1 is not localhost");
+    assert!(answer.text().contains("another site"), "{}", answer.text());
 }
 
 #[test]

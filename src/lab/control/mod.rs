@@ -10,16 +10,19 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, State};
-use axum::response::Response;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 
 use super::estate::World;
 use super::faults::{Fault, Kind, Mistake};
 use super::page::Fields;
 use super::site::redirect;
 use super::systems::{self, System};
+use crate::server::external::External;
+use crate::server::origin;
 
 /// A switch is a few words.
 const MAX_BODY_BYTES: usize = 16 * 1024;
@@ -41,6 +44,7 @@ pub fn router(world: Arc<World>) -> Router {
         .route("/-/healthy", get(async || "healthy\n"))
         .fallback(api::not_found)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn(own_pages_only))
         .with_state(world)
 }
 
@@ -49,10 +53,7 @@ async fn show(State(world): State<Arc<World>>) -> Response {
 }
 
 /// A button: `system`, `fault`, `action` (set or clear).
-async fn switch(State(world): State<Arc<World>>, headers: HeaderMap, body: Bytes) -> Response {
-    if is_cross_site(&headers) {
-        return html(StatusCode::FORBIDDEN, page::render(&world, Some("cross-site request")));
-    }
+async fn switch(State(world): State<Arc<World>>, body: Bytes) -> Response {
     let fields = Fields::parse(&body, encoding_rs::UTF_8);
     let (system, fault) = (fields.text("system"), fields.text("fault"));
     let done = match fields.text("action") {
@@ -67,10 +68,7 @@ async fn switch(State(world): State<Arc<World>>, headers: HeaderMap, body: Bytes
     }
 }
 
-async fn reset(State(world): State<Arc<World>>, headers: HeaderMap, body: Bytes) -> Response {
-    if is_cross_site(&headers) {
-        return html(StatusCode::FORBIDDEN, page::render(&world, Some("cross-site request")));
-    }
+async fn reset(State(world): State<Arc<World>>, body: Bytes) -> Response {
     let fields = Fields::parse(&body, encoding_rs::UTF_8);
     match systems::select(fields.text("system")) {
         Ok(chosen) => {
@@ -88,9 +86,12 @@ fn anchor(system: &str) -> String {
     if systems::find(system).is_some() { format!("/#{system}") } else { "/".to_owned() }
 }
 
-/// Browsers say where a request comes from; another site must not press our buttons.
-fn is_cross_site(headers: &HeaderMap) -> bool {
-    headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site")
+/// Another site's page in the operator's browser must not press our buttons, nor call the API.
+async fn own_pages_only(request: Request, next: Next) -> Response {
+    if origin::is_foreign(request.method(), request.headers(), &External::default()) {
+        return (StatusCode::FORBIDDEN, origin::REFUSED).into_response();
+    }
+    next.run(request).await
 }
 
 async fn root(State(world): State<Arc<World>>) -> Response {

@@ -96,6 +96,49 @@ async fn the_page_shows_what_is_on_and_its_buttons_work_without_scripts() {
 }
 
 #[tokio::test]
+async fn another_sites_page_cannot_break_the_estate() {
+    let estate = estate().await;
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(
+            bongsu::lab::pki::client_config(estate.world().pki.root_der()).unwrap(),
+        )
+        .no_proxy()
+        .build()
+        .unwrap();
+    let address = estate.control_address();
+    let own = format!("http://{address}");
+    let form = "system=gpki&action=set&fault=stall";
+    let json = r#"{"system":"gpki","fault":"stall"}"#;
+    for (method, path, body) in [
+        ("POST", "/faults", form),
+        ("POST", "/accounts/reset", form),
+        ("POST", "/api/faults", json),
+        ("DELETE", "/api/faults", json),
+        ("POST", "/api/accounts/reset", r#"{"system":"gpki"}"#),
+    ] {
+        let asked = |name: &'static str, value: String| {
+            let method = method.parse::<reqwest::Method>().unwrap();
+            let request = client.request(method, format!("{own}{path}")).header(name, value);
+            request.body(body.to_owned()).send()
+        };
+        for (name, value) in [
+            ("origin", "http://evil.example.kr"),
+            ("origin", "null"),
+            ("origin", "http://127.0.0.1:1"),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-site"),
+        ] {
+            let answer = asked(name, value.into()).await.unwrap();
+            assert_eq!(answer.status(), 403, "{method} {path} with {name}: {value}");
+        }
+        assert!(estate.faults().of(system("gpki")).switched_on().next().is_none());
+        let answer = asked("origin", own.clone()).await.unwrap();
+        assert!(answer.status().is_success(), "{method} {path} of our own page");
+        request(&estate, "POST", "/faults", "system=all&action=clear").await;
+    }
+}
+
+#[tokio::test]
 async fn taken_ports_are_stepped_over() {
     let first = Estate::start(Options::default().preferred_ports()).await.unwrap();
     let second = Estate::start(Options::default().preferred_ports()).await.unwrap();

@@ -1,0 +1,168 @@
+//! `/probe` for targets that are not configured, with `--web.probe-any-target`: one HTTP exchange
+//! or one handshake with the settings that a configuration without any would have.
+//!
+//! Whoever may ask can make this host connect to anything that it reaches, which is why it is off
+//! by default. It is never a login, it can name no secret, and only so many run at once.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Site;
+use super::probe::{as_url, exposition, kind_of, refused};
+use crate::board::Board;
+use crate::config::{self, Nothing, Target};
+use crate::probe;
+use crate::scheduler::{Cadence, Observer, Run};
+
+/// At once, beside the configured probes.
+const RUNS_MAX: usize = 16;
+/// Unless Prometheus says how long it waits.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Longer than any useful scrape.
+const TIMEOUT_MAX: Duration = Duration::from_secs(60);
+/// Ends before Prometheus gives up, as blackbox_exporter does.
+const TIMEOUT_OFFSET: Duration = Duration::from_millis(500);
+
+/// Places for these runs.
+pub(super) struct Places(Semaphore);
+
+impl Places {
+    pub(super) fn new() -> Places {
+        Places(Semaphore::new(RUNS_MAX))
+    }
+}
+
+pub(super) async fn probe(
+    site: &Site,
+    places: &Places,
+    (target, module): (&str, Option<&str>),
+    headers: &HeaderMap,
+) -> Response {
+    let target = match target_of((target, module), timeout(headers)) {
+        Ok(target) => target,
+        Err(problem) => return refused(&problem),
+    };
+    let Ok(_place) = places.0.try_acquire() else {
+        let text = format!("{RUNS_MAX} targets that are not configured are being probed already\n");
+        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+    };
+    let probe = probe::build(&target, &site.net);
+    let stop = CancellationToken::new();
+    let mut outcome = probe::run(&*probe, target.schedule.timeout(), &stop).await;
+    site.controls.judge(&mut outcome).await;
+    let (board, now) = (Board::new(), Instant::now());
+    board.adopt(&target, now);
+    let (cadence, lag) = (Cadence::Scheduled, Duration::ZERO);
+    board.observe(&target, &Run { cadence, lag, finished: now, outcome: Arc::new(outcome) });
+    match board.row(&target.id, now) {
+        Some(row) => exposition(&row),
+        None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// How long the run may take: what Prometheus waits, less the offset.
+fn timeout(headers: &HeaderMap) -> Duration {
+    let wanted = headers
+        .get("x-prometheus-scrape-timeout-seconds")
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    match wanted.map(|wanted| wanted.saturating_sub(TIMEOUT_OFFSET)) {
+        Some(timeout) if !timeout.is_zero() => timeout.min(TIMEOUT_MAX),
+        _ => TIMEOUT,
+    }
+}
+
+/// Goes through the configuration's own reader, so that defaults and checks are the same.
+fn target_of(
+    (target, module): (&str, Option<&str>),
+    timeout: Duration,
+) -> Result<Arc<Target>, String> {
+    let url = as_url(target).ok_or_else(|| format!("{target:?} is no http or https address"))?;
+    let host = url.host_str().unwrap_or_default();
+    let options = match module.map_or(Some("http"), kind_of) {
+        Some("http") => format!("http: {{ url: {} }}", quoted(url.as_str())),
+        Some("tls") => {
+            let says_port = target.contains("://") || url.port().is_some();
+            let port = url.port_or_known_default().filter(|_| says_port).unwrap_or(443);
+            format!("tls: {{ address: {} }}", quoted(&format!("{host}:{port}")))
+        }
+        _ => return Err("module is http or tls for a target that is not configured".to_owned()),
+    };
+    let ms = timeout.as_millis().max(1);
+    let text = format!(
+        "services:\n  - name: any\n    probes:\n      - name: target\n        interval: {}ms\n        \
+         timeout: {ms}ms\n        {options}\n",
+        // Whatever is longer: it is never waited for.
+        ms + 60_000
+    );
+    let config = config::parse(&text, Path::new("target"), &Nothing)
+        .map_err(|error| error.report("nothing was probed"))?;
+    config.targets.into_iter().next().ok_or_else(|| "nothing to probe".to_owned())
+}
+
+/// As a YAML scalar that is taken literally.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text.replace("${", "$${")).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn built(target: &str, module: Option<&str>) -> Result<String, String> {
+        target_of((target, module), TIMEOUT).map(|target| target.instance.clone())
+    }
+
+    #[test]
+    fn a_target_is_settled_as_if_it_were_configured() {
+        assert_eq!(built("www.gov.kr", None).unwrap(), "http://www.gov.kr/");
+        assert_eq!(built("https://a.kr/x?q=1", Some("http_2xx")).unwrap(), "https://a.kr/x");
+        assert_eq!(built("a.kr", Some("tls")).unwrap(), "a.kr:443");
+        assert_eq!(built("a.kr:8443", Some("tcp_connect")).unwrap(), "a.kr:8443");
+        assert_eq!(built("https://a.kr/", Some("tls")).unwrap(), "a.kr:443");
+        for (target, module) in
+            [("file:///etc/passwd", None), ("", None), ("a.kr", Some("login")), ("::", None)]
+        {
+            assert!(built(target, module).is_err(), "{target} {module:?}");
+        }
+    }
+
+    #[test]
+    fn no_target_writes_configuration_or_names_a_secret() {
+        for hostile in [
+            "http://a.kr/\" }\n      - name: x\n        http: { url: \"http://evil.kr/",
+            "http://a.kr/${secret.pass}",
+            "http://a.kr/$${secret.pass}",
+            "http://a.kr/#\n",
+        ] {
+            if let Ok(target) = target_of((hostile, None), TIMEOUT) {
+                assert!(target.instance.starts_with("http://a.kr/"), "{}", target.instance);
+                let config::Kind::Http(http) = &target.kind else { panic!("{hostile}") };
+                assert_eq!(http.url.host_str(), Some("a.kr"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_ends_before_prometheus_gives_up() {
+        let waiting = |seconds: &'static str| {
+            let value = http::HeaderValue::from_static(seconds);
+            timeout(&HeaderMap::from_iter([(
+                http::HeaderName::from_static("x-prometheus-scrape-timeout-seconds"),
+                value,
+            )]))
+        };
+        assert_eq!(waiting("3"), Duration::from_millis(2500));
+        for nonsense in ["0.2", "-1", "x", "NaN", "inf", "1e300"] {
+            assert!(waiting(nonsense) <= TIMEOUT_MAX && !waiting(nonsense).is_zero(), "{nonsense}");
+        }
+        assert_eq!(timeout(&HeaderMap::new()), TIMEOUT);
+    }
+}

@@ -1,0 +1,56 @@
+//! `/sd`: every probe of this process as targets for Prometheus (HTTP SD), for those who scrape one
+//! target at a time, as with blackbox_exporter.
+//!
+//! ```yaml
+//! - job_name: blackbox-exporter
+//!   metrics_path: /probe
+//!   http_sd_configs: [{ url: "http://bongsu:10915/sd" }]
+//!   relabel_configs: [{ target_label: __address__, replacement: "bongsu:10915" }]
+//! ```
+//!
+//! The parameters of `/probe` come along as labels, so that this is all.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::HeaderMap;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::Site;
+use crate::config::Target;
+
+/// A target group: one target, so that each has labels of its own.
+#[derive(Serialize)]
+struct Group<'a> {
+    targets: [&'a str; 1],
+    labels: BTreeMap<&'static str, String>,
+}
+
+pub(super) async fn sd(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+    let shown = Arc::clone(&site);
+    site.writers.answer(&headers, "application/json", move |out| {
+        let rows = shown.sources.board.snapshot(Instant::now()).rows;
+        let groups: Vec<Group<'_>> = rows.iter().map(|row| Group::of(&row.target)).collect();
+        serde_json::to_writer(out, &groups).map_err(std::io::Error::from)
+    })
+}
+
+impl Group<'_> {
+    fn of(target: &Target) -> Group<'_> {
+        let mut labels = BTreeMap::from([
+            ("service", target.id.service.to_string()),
+            ("probe", target.id.probe.to_string()),
+            ("kind", target.kind.as_str().to_owned()),
+            ("instance", target.instance.clone()),
+            ("__param_target", target.instance.clone()),
+            ("__param_module", target.id.to_string()),
+        ]);
+        if let Some(site) = &target.id.site {
+            labels.insert("site", site.to_string());
+        }
+        Group { targets: [&target.instance], labels }
+    }
+}
