@@ -1,5 +1,5 @@
 # The recipes are the steps of CI: .ci/run calls nothing but these.
-.PHONY: fmt fmt-check lint doc install-test-tools test ci mutants timelines release \
+.PHONY: fmt fmt-check lint doc install-test-tools test unit ci mutants timelines release \
         kubernetes lint-kubernetes lint-deploy dashboards pictures e2e image-test \
         bench-load bench-exposition bench-https bench-login bench-blackhole
 
@@ -20,10 +20,12 @@ install-test-tools:
 	tests/install.sh
 
 # Installs what the tests need (Debian, root or sudo), then runs all of them. None is skipped.
-test: install-test-tools
+test: unit e2e
+
+unit: install-test-tools
 	cargo test --locked
 
-ci: fmt-check lint lint-deploy test doc lint-kubernetes e2e
+ci: fmt-check lint lint-deploy unit doc lint-kubernetes e2e
 
 # Writes what deploy/kubernetes repeats of the repository: alert rules, dashboards, configuration.
 kubernetes:
@@ -51,6 +53,9 @@ e2e: install-test-tools
 	target/tmp/rule-tools/bin/python tests/stack/vantages.py
 	target/tmp/rule-tools/bin/python tests/stack/shards.py
 	target/tmp/rule-tools/bin/python tests/stack/remote_site.py
+	target/tmp/rule-tools/bin/python tests/stack/scale.py --test
+	target/tmp/rule-tools/bin/python tests/stack/first_page.py
+	target/tmp/rule-tools/bin/python tests/stack/replay.py
 
 # Builds the image with buildah and runs it as nobody. Needs root; takes an optimised build.
 image-test:

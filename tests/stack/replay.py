@@ -1,0 +1,288 @@
+"""17 November 2023 from end to end: the lab replays the outage, two daemons probe it, Prometheus and
+Alertmanager decide, and this script is everybody who is called.
+
+    tests/stack/replay.py
+
+All of it runs FACTOR times as fast (scale.py: rules, intervals of Alertmanager, schedules of probes,
+delays of the lab), and the stretches in which nothing changes are left out. What arrives is printed
+with the time of the story, and judged at the end.
+"""
+
+import datetime
+import re
+import time
+
+import yaml
+
+import scale
+from stack import (
+    ROOT, RULES, Alertmanager, Daemon, Failed, Lab, Prometheus, Stack, Webhook, check, main, until,
+)
+
+FACTOR = 40
+DRILL = ROOT / "config/lab/2023-11-17.yml"
+# How the catalogue of real services is probed, and what logins are in config/example.yml.
+PROBES = ROOT / "config/egov-kr.yml"
+LOGINS = {"interval": "3m", "timeout": "30s"}
+# A system waits this long for another. Less than a probe does, so that the failure has its name.
+PATIENCE = "8s"
+# The whole, from start to end.
+WITHIN_SECONDS = 360
+
+CAUSE = ("CauseDown", "gpki")
+STOPPED = ("NoticePage", "gov24")
+# Down because of GPKI, or tested through it.
+DEPENDENTS = ["saeol", "resident", "welfare", "bypass"]
+# Of the real calendar, not of the story.
+CALENDAR = {"TestPage", "HolidayTableExpiring"}
+
+
+def moment(text):
+    return datetime.datetime.strptime(text, "%Y-%m-%d %H:%M")
+
+
+class Story:
+    """What is played of the drill, and how its clock and ours belong together."""
+
+    PLAYED = [
+        ("2023-11-17 01:30", "2023-11-17 01:57"),  # it breaks; nobody acknowledges
+        ("2023-11-17 12:15", "2023-11-17 13:25"),  # the false recovery and the relapse
+        ("2023-11-17 13:52", "2023-11-17 14:02"),  # Government24 is stopped
+        ("2023-11-18 08:28", "2023-11-18 10:06"),  # the real recovery, and its hour of proof
+    ]
+
+    def __init__(self):
+        self.played = [(moment(start), moment(end)) for start, end in self.PLAYED]
+        self.starts = self.played[0][0]
+        self.length = sum((end - start for start, end in self.played), datetime.timedelta())
+        self.zero, self.moments = None, []
+
+    def position(self, at):
+        """How far into what is played a moment is; one that is left out is where the gap is."""
+        before = datetime.timedelta()
+        for start, end in self.played:
+            if at < end:
+                return before + max(at - start, datetime.timedelta())
+            before += end - start
+        return None
+
+    def at(self, position):
+        """The story's time at a position."""
+        for start, end in self.played:
+            if position < end - start:
+                return start + position
+            position -= end - start
+        return self.played[-1][1] + position
+
+    def drill(self):
+        """The drill as the lab is to play it: without the gaps, its delays scaled."""
+        drill = yaml.safe_load(DRILL.read_text())
+        events = []
+        for event in drill["events"]:
+            at = datetime.datetime.fromisoformat(str(event["at"]))
+            position = self.position(at)
+            if position is None:
+                continue
+            self.moments.append(at)
+            event["at"] = str(self.starts + position)
+            if "set" in event:
+                faults = event["set"] if isinstance(event["set"], list) else [event["set"]]
+                event["set"] = [re.sub(scale.DURATION, lambda one: scale.scaled(one[0], FACTOR), one)
+                                if "=" in one else one for one in faults]
+            events.append(event)
+        return {**drill, "starts": str(self.starts), "ends": str(self.starts + self.length),
+                "speed": FACTOR, "events": events}
+
+    def synchronise(self, lab):
+        """When the lab began. It moves its clock twice a second; the least delay is the truth."""
+        began = []
+
+        def looked():
+            clock = datetime.datetime.strptime(lab.replay()["clock"][:19], "%Y-%m-%d %H:%M:%S")
+            began.append(time.time() - (clock - self.starts).total_seconds() / FACTOR)
+            return clock > self.starts and began[-1] - began[0] < 0 or len(began) > 40
+        until(looked, 10, "the drill runs")
+        self.zero = min(began)
+
+    def now(self, wall=None):
+        wall = time.time() if wall is None else wall
+        return self.at(datetime.timedelta(seconds=(wall - self.zero) * FACTOR))
+
+    def over(self):
+        return (time.time() - self.zero) * FACTOR > self.length.total_seconds()
+
+
+def schedule(config):
+    """The lab's configuration with a schedule that is not the lab's, scaled."""
+    document = yaml.safe_load(config.read_text())
+    given = yaml.safe_load(PROBES.read_text())["defaults"]
+    document["defaults"].update({key: given[key] for key in ("interval", "timeout", "recheck")})
+    for service in document["services"]:
+        for probe in service["probes"]:
+            if "login" in probe:
+                probe.update(LOGINS)
+            if "warn" in probe.get("http", {}):
+                probe["http"]["warn"] = {"time": {"lt": "3s"}}
+    changed = config.with_name("accelerated.yml")
+    changed.write_text(yaml.safe_dump(scale.probes(document, FACTOR), allow_unicode=True))
+    return changed
+
+
+class Timeline:
+    """Prints what arrives, when it arrives."""
+
+    def __init__(self, story, webhook, lab):
+        self.story, self.webhook, self.lab = story, webhook, lab
+        self.seen, self.told, self.known = 0, 0, set()
+
+    def look(self):
+        for event in self.lab.replay()["events"][self.told:]:
+            if not event["done"]:
+                break
+            at = self.story.moments[self.told]
+            self.told += 1
+            print(f"\n{at:%d. %H:%M}     -- {event['note_ko']}\n{'':14}{event['note_en']}")
+        for one in self.webhook.all()[self.seen:]:
+            self.seen += 1
+            if one["receiver"] != "deadman":
+                for alert in one["body"]["alerts"]:
+                    self.show(one, alert)
+        return self.story.over()
+
+    def show(self, one, alert):
+        key = (one["receiver"], alert["fingerprint"], alert["startsAt"], alert["status"])
+        again = " (reminder)" if key in self.known else ""
+        self.known.add(key)
+        labels, texts = alert["labels"], alert["annotations"]
+        at = f"{self.story.now(one['time']):%d. %H:%M:%S}"
+        about = labels.get("service", "") + (f" ({labels['page']})" if "page" in labels else "")
+        print(f"{at}  {one['receiver']:6}  {alert['status']:8}  {labels['alertname']} {about}{again}"
+              f"\n{'':14}{texts['summary_ko']}\n{'':14}{texts['summary']}")
+
+
+class Judge:
+    """What was sent, against what should have been. Finds all that is wrong, not the first alone."""
+
+    def __init__(self, story, webhook):
+        self.story, self.webhook, self.wrong = story, webhook, []
+
+    def expect(self, truth, what):
+        if not truth:
+            self.wrong.append(what)
+
+    def of(self, receiver, name=None, status=None):
+        labels = {"alertname": name[0], "service": name[1]} if name else {}
+        return [one for one in self.webhook.alerts(receiver, status, **labels)
+                if one["labels"]["alertname"] not in CALENDAR]
+
+    def when(self, alert):
+        return self.story.now(alert["time"])
+
+    def between(self, alerts, start, end, what):
+        """Those that came from one time of the story to another; there must be some."""
+        found = [one for one in alerts if moment(start) <= self.when(one) <= moment(end)]
+        seen = [f"{self.when(one):%d. %H:%M:%S}" for one in alerts]
+        self.expect(found, f"{what}: not from {start} to {end}, but at {seen}")
+        return found
+
+    def pages(self):
+        first = self.of("page")[:1]
+        for one in first:
+            self.expect((one["labels"]["alertname"], one["labels"].get("service")) == CAUSE
+                        and one["annotations"]["summary_ko"].startswith("gpki: "),
+                        f"the first page does not name gpki: {one['annotations']['summary']}")
+        self.between(first, "2023-11-17 01:42", "2023-11-17 01:46", "the first page")
+        names = {(one["labels"]["alertname"], one["labels"].get("service"))
+                 for one in self.of("page")}
+        self.expect(names == {CAUSE, STOPPED},
+                    f"pages about {sorted(map(str, names))}, not one cause and one notice page")
+        for name in (CAUSE, STOPPED):
+            begun = {one["startsAt"] for one in self.of("page", name)}
+            self.expect(len(begun) == 1, f"{name} is {len(begun)} incidents, not one")
+            firing = self.of("page", name, "firing")
+            # Alertmanager reminds once an hour of what is not acknowledged; sooner is a new page.
+            gaps = [later["time"] - sooner["time"] for sooner, later in zip(firing, firing[1:])]
+            minutes = [round(gap * FACTOR / 60) for gap in gaps]
+            self.expect(all(gap >= 54 for gap in minutes),
+                        f"{name} was paged again after minutes: {minutes}")
+        self.between(self.of("page", STOPPED, "firing"),
+                     "2023-11-17 13:55", "2023-11-17 13:59", "the notice page")
+
+    def dependents(self, held):
+        """They were bad enough, and nobody was woken for them."""
+        self.expect("saeol" in held, f"Saeol was never held back, only {held}")
+        for receiver in ("page", "deputy", "chat"):
+            loud = {(one["labels"]["alertname"], one["labels"]["service"])
+                    for one in self.of(receiver) if one["labels"].get("service") in DEPENDENTS}
+            self.expect(not loud, f"dependents are not quiet: {receiver} got {loud}")
+
+    def relapse(self):
+        self.between(self.of("deputy", ("PageUnacknowledged", "gpki"), "firing"),
+                     "2023-11-17 01:52", "2023-11-17 01:57", "the deputy")
+        self.between(self.of("chat", ("ServiceRecovering", "gpki"), "firing"),
+                     "2023-11-17 12:20", "2023-11-17 12:40", "recovering, not recovered")
+        for one in self.between(self.of("chat", ("ServiceRelapsed", "gpki"), "firing"),
+                                "2023-11-17 13:05", "2023-11-17 13:25", "the relapse"):
+            falls = re.search(r"Falls within a day: (\d+)", one["annotations"]["description"])
+            self.expect(falls and int(falls[1]) >= 2, "the relapse is not counted: "
+                        + one["annotations"]["description"])
+
+    def recovery(self):
+        for name, start, end in [(CAUSE, "2023-11-18 09:30", "2023-11-18 09:45"),
+                                 (STOPPED, "2023-11-18 10:00", "2023-11-18 10:15")]:
+            resolved = self.of("page", name, "resolved")
+            early = [f"{self.when(one):%d. %H:%M}" for one in resolved
+                     if self.when(one) < moment(start)]
+            self.expect(not early, f"{name} was announced as over too early: {early}")
+            self.between(resolved, start, end, f"{name} resolved")
+            self.expect(len(resolved) == 1, f"{name} was resolved {len(resolved)} times")
+
+    def titles(self):
+        """What the chat shows, rendered by the shipped templates."""
+        titles = [one["body"]["attachments"][0]["title"] for one in self.webhook.all("page", "slack")]
+        for start in ("[장애] gpki: ", "[복구] gpki: "):
+            self.expect(any(title.startswith(start) for title in titles), f"{start}: {titles}")
+
+
+def scenario():
+    begun = time.monotonic()
+    with Stack("replay") as stack:
+        story = Story()
+        drill = stack.folder / "drill.yml"
+        drill.write_text(yaml.safe_dump(story.drill(), allow_unicode=True, sort_keys=False))
+        webhook = Webhook(stack)
+        lab = Lab(stack, "--replay", drill, "--speed", FACTOR,
+                  "--patience", scale.scaled(PATIENCE, FACTOR))
+        story.synchronise(lab)
+        config = schedule(lab.config)
+        daemons = [Daemon(stack, config, vantage="daejeon"), Daemon(stack, config, vantage="gwangju")]
+        alertmanager = Alertmanager(
+            stack, webhook, edit=lambda config: config.update(scale.alertmanager(config, FACTOR)))
+        prometheus = Prometheus(
+            stack, daemons, [alertmanager],
+            rules=scale.rule_folder(RULES, stack.subfolder("rules"), FACTOR),
+            edit=lambda config: config.update(scale.prometheus(config, FACTOR)),
+            arguments=scale.flags(FACTOR))
+        until(lambda: prometheus.query('service:down{service="gpki"} == 0'), 20, "the rules see gpki")
+        check(story.now() < moment("2023-11-17 01:42"),
+              f"everything runs only at {story.now():%H:%M}, when it is broken already")
+        print(f"{yaml.safe_load(DRILL.read_text())['title_ko']}, x{FACTOR}")
+        timeline = Timeline(story, webhook, lab)
+        until(timeline.look, WITHIN_SECONDS, "the drill is over")
+        judge = Judge(story, webhook)
+        judge.pages()
+        judge.dependents({labels["service"] for labels, _ in
+                          prometheus.query("max_over_time(service:held[10m]) == 1")})
+        judge.relapse()
+        judge.recovery()
+        judge.titles()
+        judge.wrong += prometheus.rule_errors()
+        if judge.wrong:
+            raise Failed("\n  ".join(["not as it should be:", *judge.wrong]))
+    seconds = time.monotonic() - begun
+    check(seconds <= WITHIN_SECONDS, f"the replay took {seconds:.0f} s, not {WITHIN_SECONDS}")
+    print(f"\nas it should be, in {seconds:.0f} s")
+
+
+if __name__ == "__main__":
+    main(scenario)
