@@ -20,6 +20,8 @@ from stack import ROOT, Failed, Stack, bongsu, call, check, main, tool, until
 
 # What our image starts.
 BINARY = "/bongsu"
+# Of every service.
+HARDENED = {"read_only": True, "cap_drop": ["ALL"], "security_opt": ["no-new-privileges:true"]}
 HEALTHY_SECONDS = 30
 GREEN_SECONDS = 45
 # The page: a confirmed failure, a scrape, an evaluation, 5 s of group_wait; on a busy machine.
@@ -84,10 +86,16 @@ def mounts(stack, service, user):
         yield path, target, mode
 
 
+def check_hardened(name, service):
+    for key, wanted in HARDENED.items():
+        check(service.get(key) == wanted, f"{name}: {key} is {service.get(key)}, not {wanted}")
+    for entry in service["ports"]:
+        check(entry.startswith("127.0.0.1:"), f"{name} publishes {entry} beyond loopback")
+
+
 def start(stack, addresses, name, service):
     program = entrypoint(service["image"])
     user = tuple(int(part) for part in service["user"].split(":"))
-    check(service["read_only"] and service["cap_drop"] == ["ALL"], f"{name} is not hardened")
     binds = list(mounts(stack, service, user))
     if program == [BINARY]:
         binds.append((bongsu(), BINARY, "ro"))
@@ -96,8 +104,7 @@ def start(stack, addresses, name, service):
         stack, addresses, name, None, [*program, *command], user, binds,
         service.get("tmpfs", []), service.get("environment"))
     for entry in service["ports"]:
-        host, port, target = entry.split(":")
-        check(host == "127.0.0.1", f"{name} publishes {entry} beyond loopback")
+        _, port, target = entry.split(":")
         publish(int(port), container.address, int(target))
     return container
 
@@ -142,6 +149,8 @@ def pages():
 def scenario():
     in_own_network()
     services = yaml.safe_load(interpolated((ROOT / "compose.yaml").read_text()))["services"]
+    for name, service in services.items():
+        check_hardened(name, service)
     check_grafana(services.pop("grafana"))
     addresses = Addresses(services)
     with Stack("compose") as stack:
