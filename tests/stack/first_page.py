@@ -2,7 +2,7 @@
 the page that names it must reach the webhook within 45 s of the start of the first failing run of a
 rechecked probe.
 
-    tests/stack/first_page.py [RUNS]
+    python3 tests/stack/first_page.py [RUNS]
 
 Nothing is scaled: rules, Prometheus and Alertmanager as shipped, probes as config/bongsu.yml has
 them. Two vantages, started at moments that have nothing to do with each other; the fault comes at a

@@ -1,7 +1,7 @@
 """17 November 2023 from end to end: the lab replays the outage, two daemons probe it, Prometheus and
 Alertmanager decide, and this script is everybody who is called.
 
-    tests/stack/replay.py
+    python3 tests/stack/replay.py
 
 All of it runs FACTOR times as fast (scale.py: rules, intervals of Alertmanager, schedules of probes,
 delays of the lab), and the stretches in which nothing changes are left out. What arrives is printed

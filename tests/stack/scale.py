@@ -1,6 +1,6 @@
 """One factor for every time in the alerting chain, so that hours can be played in minutes.
 
-    tests/stack/scale.py --test       sees that nothing was forgotten
+    python3 tests/stack/scale.py --test       sees that nothing was forgotten
 
 A run at factor 40 is the shipped one with its clock turned faster: `for: 2m` is 3 s, a group that is
 evaluated every 15 s is evaluated every 375 ms, and a probe that runs once a minute runs every 1.5 s.
