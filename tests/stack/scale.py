@@ -34,7 +34,7 @@ SCALED = {
 # Numbers that stay, and why.
 KEPT = {
     "service:urgent": {"3": "a grade"},
-    "vantage:probe:down": {"2": "failures in a row"},
+    "vantage:probe:down": {"1": "a failure", "2": "failures in a row"},
     "probe:suspect": {"2": "half of the votes"},
     "probe:down": {"2": "votes"},
     "service:own:down": {"2": "sites", "0.05": "a share of the sites"},

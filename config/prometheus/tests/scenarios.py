@@ -331,6 +331,14 @@ w = scenario("one prober lost of two is a ticket and no page", 12, "ProberDown",
 w.daemons(busan=[(5, 99)]).service("tax").probe("tax", "front")
 w.expect(7.75).expect(8.25, "ProberDown").expect(12, "ProberDown")
 
+w = scenario("a replica that is replaced in an outage is no recovery", 12, "ServiceDown", "ServiceRelapsed")
+w.daemons().service("tax").probe("tax", "front", (0, "up"), (2, "down"))
+at = {"service": "tax", "probe": "front", "kind": "http", "instance": "i", "vantage": "seoul",
+      "prober": "b"}
+w.plain("bongsu_probe_consecutive_failures", at, (0, 0), (2, 9), (6, None), (6.5, 1), (7, 9))
+w.plain("bongsu_probe_transitions_total", at, (0, 0), (2, 1), (6, None), (6.5, 0))
+w.expect(4, "ServiceDown tax").expect(11, "ServiceDown tax")
+
 w = scenario("a remote site that fell silent is a ticket", 12, "ProberDown")
 w.daemons(busan=[(5, 99)]).service("tax").probe("tax", "front")
 # Nobody scrapes it from here, so nothing says 0: its series end.
