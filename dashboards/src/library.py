@@ -11,6 +11,10 @@ CHOSEN = 'service=~"$service"'
 PLACE = 'service=~"$service",site=~"$site",vantage=~"$vantage"'
 # Minutes of the month that are left: some, few, none.
 MINUTES_LEFT = [(None, RED), (0, ORANGE), (10, GREEN)]
+# What is counted is believed only while somebody has a fresh verdict; else the panel is grey.
+WATCHED = "and on () bongsu_probe_verdict"
+# A text without data fits beside the numbers.
+SMALL = {"text": {"valueSize": 34}}
 # A scrape comes every 5 s; what is older than a minute is no longer "now".
 STALE_SECONDS = 60
 
@@ -54,9 +58,9 @@ def freshness():
         f"마지막 점검 결과가 나온 뒤 지난 시간. {STALE_SECONDS}초를 넘으면 회색이 되며, 그때 이 화면의 다른 값은 믿지 않는다.",
         f"Time since the last result of any probe. Grey beyond {STALE_SECONDS} seconds: then do not "
         "believe the rest of this board.",
-        [now("time() - max(bongsu_probe_last_run_timestamp_seconds)")],
-        unit="s", steps=[(None, GREEN), (STALE_SECONDS, GREY)], empty="감시 안 됨 · NOT WATCHED",
-        defaults={"decimals": 0}, alerts=("Watchdog", "ServiceUnwatched"),
+        [now("clamp_min(time() - max(bongsu_probe_last_run_timestamp_seconds), 0)")],
+        unit="s", steps=[(None, GREY), (0, GREEN), (STALE_SECONDS, GREY)], empty="감시 안 됨 · NOT WATCHED",
+        defaults={"decimals": 0}, alerts=("Watchdog", "ServiceUnwatched"), options=SMALL,
     )
 
 
@@ -84,7 +88,7 @@ def last_login():
         "Time since a login of the test account last went through to its end; of several sites, the "
         "oldest.",
         [now(f"sort_desc({titled(f'(time() - {worst})')})", "{{title}}")],
-        unit="s", steps=[(None, GREEN), (600, ORANGE), (1800, RED)],
+        unit="s", steps=[(None, GREY), (0, GREEN), (600, ORANGE), (1800, RED)],
         defaults={"decimals": 0, "min": 0, "max": 3600, "links": [to_service("bongsu-login")]},
         empty="로그인 점검 없음 · no login probe", alerts=("LoginBroken",),
     )
@@ -113,7 +117,7 @@ def firing(service='service=~"($service)|"', height="sm"):
             ("severity", Column(both("등급", "Severity"), width=110, mapping=severity_mapping(),
                                 cell="color-text")),
             ("alertname", Column(both("경보", "Alert"), links=[runbook()])),
-            ("service", Column(SERVICE, width=100, links=[row_to_service()])),
+            ("service", Column(SERVICE, width=130, links=[row_to_service()])),
             ("Value", Column(both("시작", "Since"), unit="dateTimeFromNow", width=110)),
         ],
         sort=(both("시작", "Since"), "desc"), cell=height, empty="발생 중인 경보 없음 · no alert fires",

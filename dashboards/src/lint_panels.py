@@ -2,6 +2,7 @@
 
 import re
 
+import panels
 import thresholds
 
 UNITS = {"none", "short", "s", "m", "bytes", "percentunit", "ops", "dthms", "dateTimeAsIso",
@@ -90,6 +91,13 @@ def same_thresholds(panel):
             yield f"thresholds {sorted(drawn)}, {name} has {numbers}"
 
 
+def stale_is_not_green(panel):
+    """Grafana gives a value that is missing the colour of the lowest step."""
+    steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    if panel["type"] == "stat" and steps[0]["color"] == panels.GREEN:
+        yield "no data would be green"
+
+
 def links_carry(panel):
     links = list(panel["fieldConfig"]["defaults"].get("links", []))
     for override in panel["fieldConfig"]["overrides"]:
@@ -131,4 +139,4 @@ def no_fixed_place(panel):
 
 
 RULES = [texts, kind, unit, no_data_text, has_targets, datasource, alerts_exist, same_thresholds,
-         links_carry, rate_interval, counters_in_rates, no_fixed_place]
+         stale_is_not_green, links_carry, rate_interval, counters_in_rates, no_fixed_place]

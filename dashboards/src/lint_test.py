@@ -81,7 +81,9 @@ BREAKS = [
     ("same_thresholds", lambda b: panel(b, "Clock skew")["fieldConfig"]["defaults"]["thresholds"]
         ["steps"][1].update(value=14)),
     ("same_thresholds", lambda b: panel(b, "Share alive")["fieldConfig"]["defaults"]["thresholds"]
-        ["steps"][1].update(value=0.4)),
+        ["steps"][-1].update(value=0.4)),
+    ("stale_is_not_green", lambda b: panel(b, "Share alive")["fieldConfig"]["defaults"]["thresholds"]
+        ["steps"][0].update(color="#2f7d32")),
     ("links_carry", lambda b: b["panels"][0]["fieldConfig"]["defaults"].update(
         links=[{"title": "x", "url": "/d/bongsu-service?var-service=x"}])),
     ("rate_interval", lambda b: replace(b, "Runs per second", "$__rate_interval", "5m")),

@@ -187,7 +187,10 @@ def table(title, korean, english, queries, columns, sort, **more):
                "sortBy": [{"displayName": sort[0], "desc": sort[1] == "desc"}]}
     defaults = {"custom": {"align": "left", "cellOptions": {"type": "auto"}, "filterable": False},
                 "color": {"mode": "thresholds"}, **more.pop("defaults", {})}
-    overrides = [column.json(name) for name, column in columns]
+    # An empty cell is not an empty table.
+    blank = {"matcher": {"id": "byRegexp", "options": ".*"},
+             "properties": [{"id": "noValue", "value": "–"}]}
+    overrides = [blank, *(column.json(name) for name, column in columns)]
     return Panel("table", title, korean, english, queries, defaults=defaults, options=options,
                  overrides=overrides, transformations=transformations, **more)
 

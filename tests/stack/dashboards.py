@@ -63,13 +63,14 @@ def quicker_rules(stack):
     return folder
 
 
-def world(stack, change=None, rules=None):
+def world(stack, change=None, rules=None, edit=None):
     """One daemon, scraped as two vantages: a page needs two that agree."""
     lab = Lab(stack)
     daemon = Daemon(stack, configuration(lab, change), VANTAGES[0])
     places = [types.SimpleNamespace(target=daemon.target, vantage=name, prober="a")
               for name in VANTAGES]
-    prometheus = Prometheus(stack, places, rules=rules or RULES, scrapes_itself=True)
+    prometheus = Prometheus(stack, places, rules=rules or RULES, edit=edit,
+                            scrapes_itself=True)
     return lab, daemon, prometheus
 
 

@@ -30,7 +30,7 @@ def quorum():
         "수집되는 프로버의 비율. 절반 아래로 내려가면 호출한다.",
         "The share of probers that can be scraped. Below half, it pages.",
         [now(f"avg(up{{{OURS}}})")], unit="percentunit",
-        steps=[(None, RED), (thresholds.of("ProberQuorumLost"), GREEN)],
+        steps=[(None, GREY), (0, RED), (thresholds.of("ProberQuorumLost"), GREEN)],
         alerts=("ProberQuorumLost",),
     )
 
@@ -42,7 +42,7 @@ def watchdog():
         "An alert that must always fire. When it stops, an outside service pages.",
         [now('count(ALERTS{alertname="Watchdog",alertstate="firing"})')],
         defaults={"mappings": [words({1: ("동작 · WORKS", GREEN)})]},
-        steps=[(None, GREEN)], empty="끊김 · BROKEN", alerts=("Watchdog",),
+        steps=[(None, RED), (0, GREEN)], empty="끊김 · BROKEN", alerts=("Watchdog",),
     )
 
 
@@ -53,7 +53,7 @@ def stale():
         "Probes without a result for three intervals.",
         [now(f"count(bongsu_probe_interval_seconds{{{OURS},site=~\"$site\"}} unless on (service, probe, site, vantage,"
              " prober) bongsu_probe_verdict) or vector(0)")],
-        steps=[(None, GREEN), (1, ORANGE)], alerts=("ProbeStale",),
+        steps=[(None, GREY), (0, GREEN), (1, ORANGE)], alerts=("ProbeStale",),
     )
 
 
@@ -89,7 +89,7 @@ def drift():
         "프로버들이 쓰는 설정의 가짓수. 하나여야 한다.",
         "How many different configurations are in use. It should be one.",
         [now(f"count(count by (hash) (bongsu_config_info{{{OURS}}}))")],
-        steps=[(None, GREEN), (library.first_above("ProberConfigDrift"), ORANGE)],
+        steps=[(None, GREY), (0, GREEN), (library.first_above("ProberConfigDrift"), ORANGE)],
         alerts=("ProberConfigDrift",),
     )
 
@@ -239,7 +239,7 @@ def managers():
         "Prometheus가 아는 Alertmanager의 수.",
         "Alertmanagers that Prometheus knows.",
         [now("max(prometheus_notifications_alertmanagers_discovered)", expected=PIPELINE)],
-        steps=[(None, RED), (thresholds.of("PrometheusNotConnectedToAlertmanagers"), GREEN)],
+        steps=[(None, GREY), (0, RED), (thresholds.of("PrometheusNotConnectedToAlertmanagers"), GREEN)],
         empty="Prometheus를 수집하지 않음 · Prometheus is not scraped",
         alerts=("PrometheusNotConnectedToAlertmanagers",),
     )

@@ -18,8 +18,8 @@ def first():
         "이 기간에 가장 먼저 중단된 서비스와 그때.",
         "The service that was the first to fall in this range, and when.",
         [now(f"1000 * bottomk(1, max by (service) ({FELL}))", "{{service}}", BROKEN)],
-        unit="dateTimeAsIso", steps=[(None, RED)], empty="중단 없음 · nothing fell",
-        alerts=("CauseDown",), options={"textMode": "value_and_name"},
+        unit="dateTimeAsIso", steps=[(None, GREY), (0, RED)], empty="중단 없음 · nothing fell",
+        alerts=("CauseDown",), options={"textMode": "value_and_name", "text": {"titleSize": 20, "valueSize": 28}},
     )
 
 
@@ -29,7 +29,7 @@ def most():
         "이 기간에 동시에 중단된 서비스의 가장 많은 수.",
         "The most services that were down together in this range.",
         [now(f"max_over_time(sum(service:down{{{CHOSEN}}})[$__range:15s])")],
-        steps=[(None, GREEN), (1, RED)], alerts=("ServiceDown",),
+        steps=[(None, GREY), (0, GREEN), (1, RED)], alerts=("ServiceDown",),
     )
 
 
@@ -39,7 +39,7 @@ def worst_sites():
         "이 기간에 동시에 중단된 기관의 가장 많은 수.",
         "The most sites that were down together in this range.",
         [now(f"max_over_time(sum(service:sites:down{{{CHOSEN}}})[$__range:15s])")],
-        steps=[(None, GREEN), (library.first_above("SitesDown"), RED)], empty="기관 없음 · no sites",
+        steps=[(None, GREY), (0, GREEN), (library.first_above("SitesDown"), RED)], empty="기관 없음 · no sites",
         alerts=("SitesDown",),
     )
 
@@ -51,7 +51,7 @@ def attempts():
         "How often the worst service came back from being down. More than 1 means that a recovery"
         " was announced too early.",
         [now(f"max(resets(service:stability:down{{{CHOSEN}}}[$__range]))")],
-        steps=[(None, GREEN), (1, BLUE), (2, ORANGE)], alerts=("ServiceRelapsed",),
+        steps=[(None, GREY), (0, GREEN), (1, BLUE), (2, ORANGE)], alerts=("ServiceRelapsed",),
     )
 
 
@@ -61,7 +61,7 @@ def spent_most():
         "이 기간에 가장 많이 멈춘 서비스가 쓴 월 예산의 비율.",
         "The share of its monthly minutes that the worst service spent in this range.",
         [now(f"max({SPENT} / on (service) service:budget:minutes) or vector(0)")],
-        unit="percentunit", steps=[(None, GREEN), (0.5, ORANGE), (1, RED)],
+        unit="percentunit", steps=[(None, GREY), (0, GREEN), (0.5, ORANGE), (1, RED)],
         defaults={"decimals": 0}, related=("ErrorBudgetBurnFast",),
     )
 

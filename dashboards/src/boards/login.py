@@ -116,8 +116,8 @@ def held():
         "잠기지 않도록 사용을 멈춘 점검 계정의 수. 비밀값을 바꾸거나 풀어 줄 때까지 그 로그인은 멈춘다.",
         "Test accounts that are held back lest they be locked. Their logins stop until the secret"
         " changes or somebody resumes them.",
-        [now("count(max by (account, host) (bongsu_account_held) == 1) or vector(0)")],
-        steps=[(None, GREEN), (thresholds.of("ProbeAccountHeld"), ORANGE)],
+        [now("count(max by (account, host) (bongsu_account_held) == 1) or 0 * count(bongsu_account_held)")],
+        steps=[(None, GREY), (0, GREEN), (thresholds.of("ProbeAccountHeld"), ORANGE)],
         alerts=("ProbeAccountHeld",),
     )
 
@@ -127,9 +127,10 @@ def refused():
         both("거부된 점검 계정", "Accounts refused"),
         "점검 계정이나 인증서가 거부되는 서비스의 수. 장애가 아니라 계정을 갱신할 일이다.",
         "Services that refuse our test account or certificate. Not an outage: renew it.",
-        [now("count(count by (service) (bongsu_probe_failure_info{service=~\"$service\","
-             'reason=~"bad_credentials|account_locked|cert_rejected"})) or vector(0)')],
-        steps=[(None, GREEN), (1, ORANGE)], alerts=("LoginProbeCredentialRejected",),
+        [now("(count(count by (service) (bongsu_probe_failure_info{service=~\"$service\","
+             'reason=~"bad_credentials|account_locked|cert_rejected"})) or vector(0))'
+             f" {library.WATCHED}")],
+        steps=[(None, GREY), (0, GREEN), (1, ORANGE)], alerts=("LoginProbeCredentialRejected",),
     )
 
 

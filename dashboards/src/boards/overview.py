@@ -7,7 +7,7 @@ import library
 from frame import Board, row_to_service, to_service
 from panels import (ALWAYS, BLUE, BROKEN, Column, GREEN, GREY, ORANGE, RED, YELLOW, bars, now, rows,
                     stat, table)
-from texts import REASON, SERVICE, STATE, STEP, both, reason_mapping, state_mapping
+from texts import REASON, SERVICE, STATE, STEP, both, reason_mapping, state_mapping, words
 
 CHOSEN = 'service=~"$service"'
 # Of the services in trouble only; the rest have their tiles.
@@ -15,32 +15,33 @@ TROUBLED = f"and on (service) service:state{{{CHOSEN}}} >= 2"
 
 
 def counters():
-    red_from_one = [(None, GREEN), (1, RED)]
+    red_from_one = [(None, GREY), (0, GREEN), (1, RED)]
+    unknown = "판단 불가 · NO VERDICT"
     return [
         stat(both("중단된 서비스", "Services down"),
              "지금 중단된 것으로 확인된 서비스의 수.",
              "Services that are confirmed to be down now.",
-             [now(f"count(service:state{{{CHOSEN}}} == 5) or vector(0)")],
-             steps=red_from_one, alerts=("ServiceDown", "CauseDown", "NoticePage")),
+             [now(f"(count(service:state{{{CHOSEN}}} == 5) or vector(0)) {library.WATCHED}")],
+             steps=red_from_one, empty=unknown, options=library.SMALL, alerts=("ServiceDown", "CauseDown", "NoticePage")),
         stat(both("로그인 불가", "Logins broken"),
              "로그인 점검이 실패하는 서비스의 수. 첫 화면이 열려도 로그인이 안 되면 중단이다.",
              "Services whose login probe fails. A front page that opens is not a service that works.",
-             [now(f'count(max by (service) (probe:down{{kind="login",{CHOSEN},site=~"$site"}}) == 1)'
-                  " or vector(0)")],
-             steps=red_from_one, alerts=("LoginBroken",)),
+             [now(f'(count(max by (service) (probe:down{{kind="login",{CHOSEN},site=~"$site"}}) == 1)'
+                  f" or vector(0)) {library.WATCHED}")],
+             steps=red_from_one, empty=unknown, options=library.SMALL, alerts=("LoginBroken",)),
         stat(both("공통 원인", "Common causes"),
              "여러 서비스를 함께 멈춘 것으로 보이는 구성 요소. 이것부터 본다.",
              "Components that seem to hold several services down. Look at these first.",
              [now("(count by (cause) (service:root_cause) > 1)"
                   f" and on (cause) service:root_cause{{{CHOSEN}}}", "{{cause}}", BROKEN)],
              steps=red_from_one, empty="없음 · none", alerts=("CauseDown",),
-             options={"textMode": "value_and_name"}),
+             options={"textMode": "value_and_name", **library.SMALL}),
         stat(both("중단된 기관", "Sites down"),
              "중단된 기관의 수와 점검하는 기관의 수.",
              "Sites that are down, and sites that are watched.",
              [now(f"sum(service:sites:down{{{CHOSEN}}})", "중단 · down"),
               now(f"sum(service:sites:total{{{CHOSEN}}})", "전체 · all")],
-             steps=[(None, GREEN), (library.first_above("SitesDown"), YELLOW)],
+             steps=[(None, GREY), (0, GREEN), (library.first_above("SitesDown"), YELLOW)],
              overrides=[library.plain("전체 · all")], empty="기관 없음 · no sites",
              alerts=("SitesDown",), options={"textMode": "value_and_name"}),
         library.vantages(),
@@ -56,8 +57,10 @@ def counters():
              "Windows that are open now. They excuse only what was up when they began.",
              [now(f"max by (service, name) (bongsu_maintenance_active{{{CHOSEN}}}) == 1",
                   "{{service}} {{name}}")],
-             steps=[(None, BLUE)], empty="없음 · none", alerts=("MaintenanceActive",),
-             options={"textMode": "name"}),
+             steps=[(None, GREY), (1, BLUE)], empty="없음 · none", alerts=("MaintenanceActive",),
+             defaults={"mappings": [words({1: ("점검 중 · OPEN", BLUE)})]},
+             options={"textMode": "value_and_name",
+                      "text": {"titleSize": 16, "valueSize": 22}}),
     ]
 
 
@@ -73,7 +76,7 @@ def tiles():
              "{{title}} {{step}} {{reason}}")],
         defaults={"mappings": [state_mapping()], "links": [to_service()]},
         alerts=("ServiceUnwatched",), empty="감시 안 됨 · NOT WATCHED",
-        options={"textMode": "value_and_name", "text": {"titleSize": 17, "valueSize": 21}},
+        options={"textMode": "value_and_name", "text": {"titleSize": 21, "valueSize": 25}},
     )
 
 
@@ -103,7 +106,7 @@ def outages():
             ("Value #A", Column(STATE, width=210, mapping=state_mapping(), cell="color-background")),
             ("step", Column(STEP, width=120)),
             ("reason", Column(REASON, width=260, mapping=reason_mapping())),
-            ("cause", Column(both("원인 추정", "Likely cause"), width=160)),
+            ("cause", Column(both("원인 추정", "Likely cause"), width=190)),
             ("Value #E", Column(both("경과", "Since"), unit="dthms", width=120)),
             ("Value #F", Column(both("처리 시한", "Limit used"), unit="percentunit", width=180,
                                 cell="gauge", steps=used, limits=(0, 1), decimals=0)),
@@ -111,7 +114,6 @@ def outages():
             ("Value #H", Column(both("이번 달 남은 분", "Min left"), width=170, decimals=1,
                                 cell="color-text", steps=library.MINUTES_LEFT)),
             ("alternative", Column(both("대체 창구", "Alternative"))),
-            ("service", Column("ID", width=130)),
         ],
         sort=(STATE, "desc"), empty="이상 없음 · Nothing is wrong",
     )

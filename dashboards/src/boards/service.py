@@ -36,9 +36,9 @@ def clock():
         " others). A short recovery does not stop it.",
         [now(f"time() - {since}", "경과 · since", BROKEN),
          now(f"service:outage:limit_seconds{{{ONE}}}", "시한 · limit")],
-        unit="dthms", steps=[(None, GREEN), (3600, ORANGE), (7200, RED)],
+        unit="dthms", steps=[(None, GREY), (0, GREEN), (3600, ORANGE), (7200, RED)],
         overrides=[library.plain("시한 · limit")], empty="장애 아님 · no outage",
-        options={"textMode": "value_and_name"},
+        options={"textMode": "value_and_name", "text": {"titleSize": 16, "valueSize": 30}},
     )
 
 
@@ -50,7 +50,7 @@ def availability():
         " and 99.90 % in the others.",
         [now(f"service:availability:ratio_{window}{{{ONE}}}", label) for window, label in
          (("1h", "1시간 · 1h"), ("1d", "1일 · 1d"), ("30d", "30일 · 30d"))],
-        unit="percentunit", steps=[(None, RED), (0.999, ORANGE), (0.9992, GREEN)],
+        unit="percentunit", steps=[(None, GREY), (0, RED), (0.999, ORANGE), (0.9992, GREEN)],
         defaults={"decimals": 2}, related=("ErrorBudgetBurnFast",),
         options={"textMode": "value_and_name"},
     )
@@ -74,7 +74,7 @@ def sites():
         "Sites that are down, and all. From 2 sites and 5 % up, the service is down.",
         [now(f"service:sites:down{{{ONE}}}", "중단 · down"),
          now(f"service:sites:total{{{ONE}}}", "전체 · all")],
-        steps=[(None, GREEN), (library.first_above("SitesDown"), RED)],
+        steps=[(None, GREY), (0, GREEN), (library.first_above("SitesDown"), RED)],
         overrides=[library.plain("전체 · all")], empty="기관 없음 · no sites",
         alerts=("SitesDown",), options={"textMode": "value_and_name"},
     )
@@ -91,7 +91,7 @@ def grid():
             "url": "/d/bongsu-service?${__url_time_range}&${service:queryparam}"
                    "&${grade:queryparam}&${vantage:queryparam}&var-site=${__field.labels.site}"}]},
         empty="기관 없음 · no sites", alerts=("SitesDown",),
-        options={"textMode": "name", "text": {"titleSize": 14}},
+        options={"textMode": "name", "text": {"titleSize": 16, "valueSize": 16}},
     )
 
 
@@ -215,7 +215,7 @@ def segments():
         f"{thresholds.of('LargePacketBlind'):g}바이트보다 작으면 큰 패킷 유실을 볼 수 없다.",
         f"Below {thresholds.of('LargePacketBlind'):g} bytes the loss of large packets cannot be seen.",
         [now(f"min by (vantage) (bongsu_tcp_snd_mss_bytes{{{PLACE}}})", "{{vantage}}")],
-        unit="bytes", steps=[(None, ORANGE), (thresholds.of("LargePacketBlind"), GREEN)],
+        unit="bytes", steps=[(None, GREY), (0, ORANGE), (thresholds.of("LargePacketBlind"), GREEN)],
         empty="크기를 키운 점검 없음 · no padded probe", alerts=("LargePacketBlind",),
     )
 

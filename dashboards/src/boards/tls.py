@@ -25,8 +25,8 @@ SHOWN_MAX = 100
 
 def counts():
     def one(korean, english, explanation, meaning, query, alert, colour):
-        return stat(both(korean, english), explanation, meaning, [now(f"count({query}) or vector(0)")],
-                    steps=[(None, GREEN), (1, colour)], alerts=(alert,))
+        return stat(both(korean, english), explanation, meaning, [now(f"count({query}) or 0 * count({LEFT})")],
+                    steps=[(None, GREY), (0, GREEN), (1, colour)], alerts=(alert,))
 
     return [
         one("만료", "Expired", "유효기간이 끝난 인증서.", "Certificates that have ended.",
