@@ -1,5 +1,5 @@
 # The recipes are the steps of CI: .ci/run calls nothing but these.
-.PHONY: fmt fmt-check lint doc install-test-tools test unit ci mutants timelines release \
+.PHONY: fmt fmt-check lint doc install-test-tools test unit ci mutants mutants-code timelines release \
         kubernetes lint-kubernetes lint-deploy dashboards pictures e2e image-test \
         bench-load bench-exposition bench-https bench-login bench-blackhole
 
@@ -78,6 +78,11 @@ pictures:
 # Breaks each alert rule in every small way and sees that its scenarios notice. Hours, not minutes.
 mutants:
 	python3 config/prometheus/mutants.py
+
+# Breaks the program on purpose, a promise at a time, and sees that its tests notice (tests/mutants).
+# A build for each: hours on a busy machine, at low priority.
+mutants-code:
+	python3 tests/mutants/run.py
 
 # A thousand random timelines for the alert rules; `make test` runs two hundred.
 timelines:

@@ -149,4 +149,13 @@ mod tests {
         assert!(text(&xml, None, None).contains('한'));
         assert_eq!(text("한".as_bytes(), None, None), "한");
     }
+
+    #[test]
+    fn korean_bytes_that_nobody_declares_are_read_as_korean() {
+        let (bytes, _, _) = EUC_KR.encode("시스템 점검 중입니다");
+        assert_eq!(text(&bytes, Some("text/html"), None), "시스템 점검 중입니다");
+        assert_eq!(encoding(&bytes, None, None), EUC_KR);
+        // Neither one nor the other: UTF-8, with what cannot be read marked.
+        assert_eq!(text(b"ok \xff\xff", None, None), "ok \u{fffd}\u{fffd}");
+    }
 }
