@@ -20,12 +20,16 @@ the file once, when it does not compile, or when a test is not there: also a fai
 shows nothing any more. All tests are run once without any change before: what fails by itself
 proves nothing.
 
-    run.py [--check] [--only TEXT]... [--from NAME]
+    run.py [--check] [--only TEXT]... [--from NAME] [--together]
 
-`--check` compiles nothing and only looks whether each text is there once.
+`--check` compiles nothing and only looks whether each text is there once. `--together` applies all
+chosen mutants in one build and prints what each test said: a test that passes there has noticed
+nothing, one that fails may have failed for another mutant, which its words show. Choose mutants
+that do not meet.
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
 import re
@@ -91,23 +95,63 @@ def test(names):
         wanted = [name.split(" ", 1)[1] for name in names if name.startswith(target + " ")]
         if not wanted:
             continue
-        command = ["nice", "-n", "19", "cargo", "test", "--locked", "-j", "2", *arguments, "--",
-                   "--exact", *wanted]
-        environment = dict(os.environ, CARGO_TARGET_DIR=str(WORK / "build"))
-        run = subprocess.Popen(command, cwd=TREE, env=environment, text=True, errors="replace",
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               start_new_session=True)
-        try:
-            output, _ = run.communicate(timeout=PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            os.killpg(run.pid, 9)
-            output, _ = run.communicate()
-        for passed, result, hangs in RESULT.findall(output):
+        command = ["nice", "-n", "19", "cargo", "test", "--locked", "-j", "2", *arguments]
+        # Building takes what it takes; only the tests may hang.
+        built = cargo([*command, "--no-run"], None)
+        if "error: could not compile" in built:
+            return results, built
+        said = cargo([*command, "--", "--exact", *wanted], PATIENCE_S)
+        output += said
+        for passed, result, hangs in RESULT.findall(said):
             name = f"{target} {passed or hangs}"
             results[name] = result == "ok" or (result == "" and results.get(name, False))
-        if "error: could not compile" in output:
-            return results, output
     return results, output
+
+
+def cargo(command, patience):
+    environment = dict(os.environ, CARGO_TARGET_DIR=str(WORK / "build"))
+    run = subprocess.Popen(command, cwd=TREE, env=environment, text=True, errors="replace",
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        return run.communicate(timeout=patience)[0]
+    except subprocess.TimeoutExpired:
+        os.killpg(run.pid, 9)
+        return run.communicate()[0]
+
+
+@contextlib.contextmanager
+def broken(edits):
+    paths = [TREE / edit["file"] for edit in edits]
+    whole = {path: path.read_bytes() for path in paths}
+    try:
+        for path, edit in zip(paths, edits):
+            path.write_text(path.read_text().replace(edit["old"], edit["new"]))
+        yield
+    finally:
+        for path, content in whole.items():
+            path.write_bytes(content)
+
+
+def together(chosen):
+    """All at once; what each test said, for a person to judge."""
+    names = [test for mutant in chosen for test in mutant["fails"]]
+    with broken([edit for mutant in chosen for edit in mutant["edits"]]):
+        results, output = test(names)
+    if "error: could not compile" in output:
+        print("\n".join(output.splitlines()[-60:]))
+        return 1
+    survived = 0
+    for mutant in chosen:
+        for name in mutant["fails"]:
+            passed = results.get(name)
+            survived += passed is not False
+            state = {True: "SURVIVED", False: "noticed", None: "not run"}[passed]
+            print(f"{state:9} {mutant['name']}: {name}")
+            words = re.search(rf"^---- {re.escape(name.split(' ', 1)[1])} stdout ----\n\s*(.*?)^\n",
+                              output, re.M | re.S)
+            if words:
+                print("\n".join("    " + line for line in words[1].splitlines()[:6]))
+    return 1 if survived else 0
 
 
 def judge(mutant):
@@ -115,15 +159,8 @@ def judge(mutant):
     why = stale(mutant)
     if why:
         return f"stale: {why}"
-    paths = [TREE / edit["file"] for edit in mutant["edits"]]
-    whole = {path: path.read_bytes() for path in paths}
-    try:
-        for path, edit in zip(paths, mutant["edits"]):
-            path.write_text(path.read_text().replace(edit["old"], edit["new"]))
+    with broken(mutant["edits"]):
         results, output = test(mutant["fails"])
-    finally:
-        for path, content in whole.items():
-            path.write_bytes(content)
     if "error: could not compile" in output:
         return "stale: it does not compile\n" + "\n".join(output.splitlines()[-40:])
     passed = [name for name in mutant["fails"] if results.get(name) is True]
@@ -138,6 +175,7 @@ def main():
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--only", action="append", metavar="TEXT")
     parser.add_argument("--from", dest="start", metavar="NAME")
+    parser.add_argument("--together", action="store_true")
     arguments = parser.parse_args()
     chosen = list(mutants())
     if arguments.start:
@@ -152,12 +190,14 @@ def main():
         print(f"{len(chosen)} mutants, {len(bad)} stale")
         return 1 if bad else 0
     copy()
+    if arguments.together:
+        return together([mutant for mutant in chosen if mutant["name"] not in bad])
     names = sorted({test for mutant in chosen for test in mutant["fails"]})
     results, output = test(names)
-    broken = [name for name in names if not results.get(name)]
-    if broken:
+    failing = [name for name in names if not results.get(name)]
+    if failing:
         print("\n".join(output.splitlines()[-60:]))
-        print("without any change these fail or are not there: " + ", ".join(broken))
+        print("without any change these fail or are not there: " + ", ".join(failing))
         return 1
     print(f"{len(names)} tests pass without a change", flush=True)
     for mutant in chosen:
