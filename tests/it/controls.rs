@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use bongsu::config::Control;
 use bongsu::controls::wire::{self, Names, public_roots};
-use bongsu::controls::{Contact, Reading};
-use bongsu::outcome::{Failure, Reason};
+use bongsu::controls::{Contact, Controls, Reading};
+use bongsu::outcome::{Failure, Reason, Verdict};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -16,6 +16,9 @@ use rustls::RootCertStore;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+
+use crate::support::site::{Site, page};
+use crate::support::visit::{Visit, detail, reason};
 
 /// Enough for loopback on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -151,6 +154,25 @@ async fn nobody_answers_means_offline() {
     let contact = contact(&controls, public_roots());
     assert_eq!(contact.everyone(PATIENCE).await, Reading { online: false, skew: None });
     assert!(!contact.anyone().await);
+}
+
+/// Real controls that nobody answers for, and a real run that reaches nobody.
+#[tokio::test]
+async fn what_a_vantage_without_a_connection_cannot_reach_is_vantage_offline() {
+    let controls = Controls::none();
+    let dead = format!("tcp://{}", refusing().await);
+    controls.replace(Some(contact(&[&dead], public_roots())));
+    let mut outcome = Visit::to(format!("http://{}/", refusing().await)).run().await;
+    assert_eq!(reason(&outcome), Reason::ConnectRefused);
+    controls.judge(&mut outcome).await;
+    assert_eq!(reason(&outcome), Reason::VantageOffline);
+    assert_eq!(outcome.verdict(), Verdict::Unknown);
+    assert!(detail(&outcome).ends_with("connect_refused: the host refused the connection"));
+    // What a server answered is its own doing, whatever the controls say.
+    let site = Site::answering(page("503 No", "", "")).await;
+    let mut outcome = Visit::to(site.url("/")).run().await;
+    controls.judge(&mut outcome).await;
+    assert_eq!(reason(&outcome), Reason::HttpStatus);
 }
 
 #[tokio::test]

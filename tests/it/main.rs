@@ -28,6 +28,7 @@ mod metrics_golden;
 mod metrics_hostile;
 mod metrics_prometheus;
 mod metrics_semantics;
+mod produced;
 mod reasons;
 mod reload;
 mod rules;
