@@ -1,12 +1,10 @@
 //! Flows that are refused. Each message says where and which step, and what to write instead.
 
-use std::fs;
-
 use super::flow::Flow;
 
 /// Asserts that a flow is refused with these complaints and no others, in the file's order.
 #[track_caller]
-fn refused(login: &str, expected: &[&str]) {
+pub(super) fn refused(login: &str, expected: &[&str]) {
     let error = Flow::refused(login);
     let lines: Vec<&str> = error.lines().skip(1).map(str::trim).collect();
     let complaints: Vec<String> = lines
@@ -203,109 +201,5 @@ fn a_name_is_used_once_and_what_means_nothing_is_refused() {
             "steps[2].form: means nothing beside submit, which sends the form of the page before; \
              remove it (probe login, step three)",
         ],
-    );
-}
-
-/// The certificate example of the specification, with its `sign` step: the one complaint is clear.
-#[test]
-fn signing_says_that_it_is_not_there_yet() {
-    let directory = tempfile::tempdir().unwrap();
-    let key = rcgen::KeyPair::generate().unwrap();
-    let cert = rcgen::CertificateParams::new(vec!["officer".into()]).unwrap();
-    let cert = cert.self_signed(&key).unwrap();
-    let place = |name: &str| directory.path().join(name).display().to_string();
-    fs::write(place("signCert.der"), cert.der()).unwrap();
-    fs::write(place("signPri.key"), key.serialize_der()).unwrap();
-    fs::write(place("mtls.pem"), cert.pem()).unwrap();
-    fs::write(place("mtls.key"), key.serialize_pem()).unwrap();
-    let example = format!(
-        r#"identities:
-  officer: {{ cert: {}, key: {}, password: {{ file: {} }} }}
-  device:  {{ cert: {}, key: {} }}
-client_cert: device
-steps:
-  - name: challenge
-    component: gpki
-    post: https://auth.example.go.kr/gpki/challenge
-    json: {{ serial: '${{identity.officer.serial}}' }}
-    capture: {{ nonce: {{ json: $.challenge, secret: true }}, tx: {{ json: $.txId }} }}
-  - name: sign
-    component: bongsu
-    sign: {{ with: officer, data: '${{nonce | base64_decode}}', format: cms, detached: false, digest: sha256,
-            signed_attributes: false, encode: base64, as: signed }}
-  - name: verify
-    component: gpki
-    post: https://auth.example.go.kr/gpki/verify
-    form: {{ txId: '${{tx}}', signedData: '${{signed}}' }}
-    fail_if: [ {{ reason: cert_rejected, body: {{ matches: '폐기|revoked|유효기간' }} }},
-               {{ reason: pki_backend,   body: {{ matches: 'OCSP|CRL|LDAP|검증서버' }} }} ]
-    expect: {{ cookie: {{ SESSION: exists }} }}
-"#,
-        place("signCert.der"),
-        place("signPri.key"),
-        place("signPri.key"),
-        place("mtls.pem"),
-        place("mtls.key"),
-    );
-    refused(
-        &example,
-        &["steps[1].sign: signing with a certificate is not built into this version yet (probe \
-           login, step sign)"],
-    );
-    // The rest of the example is understood.
-    let from = example.find("  - name: sign\n").unwrap();
-    let to = example.find("  - name: verify\n").unwrap();
-    let without = format!("{}{}", &example[..from], example[to..].replace("${signed}", "${nonce}"));
-    Flow::new(&without);
-}
-
-/// The first two examples of the specification, as they are written there.
-#[test]
-fn the_examples_load() {
-    Flow::new(
-        r#"base: https://saeol.example.go.kr
-charset: euc-kr                   # fallback when the page does not say
-headers: { X-Synthetic-Probe: bongsu }
-account: user
-guard: { max_failures: 1, slow_to: 15m }
-steps:
-  - name: login_page
-    component: saeol
-    get: /login.do
-    expect: { status: 200, css: { 'form#loginForm': exists } }
-  - name: submit
-    component: gpki
-    submit:
-      form: form#loginForm
-      fields: { userId: '${secret.user}', userPw: '${secret.pass}' }
-    follow: { redirects: 5 }
-    fail_if:
-      - { reason: bad_credentials, body: { contains: 비밀번호가 일치하지 } }
-      - { reason: account_locked,  body: { contains: 잠긴 계정 } }
-      - { reason: captcha,         css: { 'img#captcha': exists } }
-    expect: { url: { path: /main.do }, cookie: { JSESSIONID: exists } }
-  - name: main
-    component: saeol
-    get: /main.do
-    expect: { css: { 'a[href*=logout]': exists } }
-    warn: { time: { lt: 2s } }
-finally:
-  - name: logout
-    if: submit.sent
-    get: /logout.do
-    expect: { status: [200, 302] }
-"#,
-    );
-    Flow::new(
-        r#"base: https://portal.example.go.kr
-allow_hosts: [portal.example.go.kr, sso.example.go.kr]
-steps:
-  - name: page
-    get: /login
-  - name: otp
-    submit: { form: form, fields: { otp: '${secret.otp | totp}' } }
-    follow: { redirects: 10, auto_submit: 'form[method=post][action*="/callback"]', max_hops: 15 }
-    expect: { url: { host: portal.example.go.kr, path: /main } }
-"#,
     );
 }

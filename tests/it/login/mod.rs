@@ -3,6 +3,7 @@
 mod basics;
 mod canary;
 mod config_errors;
+mod examples;
 mod flow;
 mod following;
 mod guarding;
