@@ -5,75 +5,14 @@
 //! the server sent, because servers echo requests and requests hold secrets.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
-use std::time::Duration;
 
-use encoding_rs::Encoding;
-use http::header::{CONTENT_TYPE, HeaderMap};
 use scraper::Selector;
-use url::Url;
 
 use crate::config::{Expect, FailIf, Matcher, UrlPart};
 use crate::outcome::{Failure, Reason};
-use crate::probe::charset;
-use crate::probe::jar::Jar;
 use crate::probe::markup;
 use crate::probe::matcher::{describe, holds, is_negative};
-
-/// A response as expectations see it.
-pub struct Page<'a> {
-    /// The final URL.
-    pub url: &'a Url,
-    /// Its status.
-    pub status: u16,
-    /// `1.0`, `1.1` or `2`.
-    pub version: &'static str,
-    /// All of them.
-    pub headers: &'a HeaderMap,
-    /// The cookies of the run so far.
-    pub cookies: &'a Jar,
-    /// Since the start of the run.
-    pub elapsed: Duration,
-    body: &'a [u8],
-    charset: Option<&'static Encoding>,
-    text: OnceCell<Cow<'a, str>>,
-}
-
-/// The parts of a page that are known before its body.
-pub struct Head<'a> {
-    /// The final URL.
-    pub url: &'a Url,
-    /// Its status.
-    pub status: u16,
-    /// `1.0`, `1.1` or `2`.
-    pub version: &'static str,
-    /// All of them.
-    pub headers: &'a HeaderMap,
-}
-
-impl<'a> Page<'a> {
-    /// A page whose body is decoded when the first rule asks for its text. `charset` is used when
-    /// neither the header nor the page names one.
-    pub fn new(
-        head: Head<'a>,
-        body: &'a [u8],
-        charset: Option<&'static Encoding>,
-        cookies: &'a Jar,
-    ) -> Page<'a> {
-        let Head { url, status, version, headers } = head;
-        let elapsed = Duration::ZERO;
-        let text = OnceCell::new();
-        Page { url, status, version, headers, cookies, elapsed, body, charset, text }
-    }
-
-    /// The decoded body.
-    pub fn text(&self) -> &str {
-        self.text.get_or_init(|| {
-            let content_type = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-            charset::text(self.body, content_type, self.charset)
-        })
-    }
-}
+use crate::probe::page::Page;
 
 /// An expectation that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -338,8 +277,13 @@ fn part_name(part: UrlPart) -> &'static str {
 mod tests {
     use super::*;
     use crate::config::{CssSelector, JsonPath, StatusSet, TimeLimit};
+    use crate::probe::jar::Jar;
+    use crate::probe::page::Head;
+    use http::HeaderMap;
     use regex::Regex;
     use std::sync::Arc;
+    use std::time::Duration;
+    use url::Url;
 
     /// Judges a page with status 200 and these headers and body; gives the first miss's reason.
     fn judged(expect: &Expect, headers: &[(&'static str, &str)], body: &[u8]) -> Option<Miss> {
@@ -353,7 +297,8 @@ mod tests {
         let mut jar = Jar::default();
         jar.store(&url, &headers);
         let head = Head { url: &url, status: 200, version: "1.1", headers: &headers };
-        let page = Page { elapsed: Duration::from_secs(2), ..Page::new(head, body, None, &jar) };
+        let mut page = Page::new(head, body, None, &jar);
+        page.elapsed = Duration::from_secs(2);
         first_miss(expect, &page)
     }
 

@@ -19,7 +19,8 @@ use crate::outcome::{Facts, Failure, HttpFacts, Reason};
 use crate::probe::client::{Connections, Setup};
 use crate::probe::clock::Counters;
 use crate::probe::exchange::{Answer, BodyRules, ContentCoding, Session, Unfollowed};
-use crate::probe::expect::{self, HasBody, Head, Miss, Page};
+use crate::probe::expect::{self, HasBody, Miss};
+use crate::probe::page::{Head, Page};
 use crate::probe::request::Outgoing;
 use crate::probe::{Deadline, Probe, decode, render};
 

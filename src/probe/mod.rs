@@ -16,6 +16,7 @@ pub mod jar;
 pub mod login;
 pub mod markup;
 pub mod matcher;
+pub mod page;
 pub mod render;
 pub mod request;
 pub mod tls;

@@ -280,6 +280,7 @@ async fn the_kernels_counters_are_there_also_when_no_answer_comes() {
 async fn phases_of_a_slow_chain_account_for_the_run() {
     let site = Site::scripted(|mut visitor| async move {
         let request = visitor.request().await;
+        // Both waits are the server's slowness, which the phases must show; nothing is waited for.
         tokio::time::sleep(Duration::from_millis(120)).await;
         if request.starts_with("GET / ") {
             visitor.send(redirect(302, "/slow").as_bytes()).await;

@@ -5,8 +5,8 @@ use scraper::Selector;
 
 use crate::config::login::{Absent, Capture, CaptureFrom, Pattern};
 use crate::outcome::{Failure, Reason};
-use crate::probe::expect::Page;
 use crate::probe::markup;
+use crate::probe::page::Page;
 use crate::secret::Secret;
 
 use super::template;
@@ -108,8 +108,8 @@ mod tests {
     use super::*;
     use crate::config::login::Decode;
     use crate::config::{CssSelector, JsonPath};
-    use crate::probe::expect::Head;
     use crate::probe::jar::Jar;
+    use crate::probe::page::Head;
     use http::header::{HeaderMap, SET_COOKIE};
     use std::sync::Arc;
     use url::Url;

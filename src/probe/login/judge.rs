@@ -3,7 +3,8 @@
 
 use crate::config::login::{LoginStep, rules};
 use crate::outcome::{Failure, Reason};
-use crate::probe::expect::{self, HasBody, Page};
+use crate::probe::expect::{self, HasBody};
+use crate::probe::page::Page;
 
 use super::ending::Named;
 use super::form;

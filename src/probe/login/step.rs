@@ -11,7 +11,8 @@ use crate::config::login::{Action, LoginStep};
 use crate::outcome::{Facts, Failure, Reason, Stage};
 use crate::probe::Deadline;
 use crate::probe::exchange::{Answer, BodyRules, ContentCoding, Unfollowed};
-use crate::probe::expect::{self, Head, Page};
+use crate::probe::expect;
+use crate::probe::page::{Head, Page};
 use crate::probe::request::{Outgoing, shown};
 
 use super::capture;

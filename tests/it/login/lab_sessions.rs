@@ -80,7 +80,8 @@ async fn after_a_thousand_runs_with_timeouts_and_stops_saeol_has_no_open_session
                         assert_ne!(reason, Reason::Internal);
                     }
                     1 => {
-                        // Each time a little later.
+                        // Each time a little later: where in the run the stop comes is what is
+                        // tried here, and nothing is waited for.
                         let stop = CancellationToken::new();
                         let stopping = async {
                             tokio::time::sleep(Duration::from_millis(4 * run as u64 / 10)).await;

@@ -209,6 +209,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
             Some(answer) => answer(&request),
             None => Reply::html("<h1>nothing here</h1>").with_status(404),
         };
+        // How slow the server is, as the test says; no test waits by it.
         tokio::time::sleep(reply.delay).await;
         if reply.silent {
             return None;
