@@ -315,6 +315,8 @@ impl World {
         error!(problems, "configuration refused");
     }
 
+    /// Works through every target at once, for which seconds may pass in a large configuration: on
+    /// the thread that waits for the whole daemon, which is none of those that run probes.
     fn take_effect(&self, config: &Config, contact: Asking, scheduler: &mut Scheduler) -> Changes {
         let targets = config.targets.iter().filter(|target| self.shard.owns(&target.id.service));
         let work: Vec<Work> = targets

@@ -29,9 +29,8 @@ fn has_run(daemon: &Daemon, result: &str) {
     let series = "bongsu_probe_runs_total{service=\"gov24\",probe=\"front\"";
     eventually(result, || {
         let text = daemon.metrics();
-        let counted = |line: &str| {
-            line.starts_with(series) && line.contains(result) && !line.ends_with(" 0")
-        };
+        let counted =
+            |line: &str| line.starts_with(series) && line.contains(result) && !line.ends_with(" 0");
         text.lines().any(counted).then_some(())
     });
 }

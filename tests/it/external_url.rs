@@ -80,7 +80,9 @@ fn the_health_check_works_with_it() {
 
 #[test]
 fn an_external_url_with_more_than_a_path_is_refused() {
-    let setup = Setup::new("");
+    let setup = Setup::new(CONFIG);
+    let check = |url: &str| setup.output(&[&format!("--web.external-url={url}"), "check"]);
+    assert_eq!(check("https://ops.example.go.kr/bongsu").status.code(), Some(0));
     for url in [
         "ops.example.go.kr/bongsu",
         "ftp://ops.example.go.kr/",
@@ -88,7 +90,9 @@ fn an_external_url_with_more_than_a_path_is_refused() {
         "https://user:pass@ops.example.go.kr/",
         "https://ops.example.go.kr//evil.example.kr",
     ] {
-        let output = setup.output(&[&format!("--web.external-url={url}"), "check"]);
+        let output = check(url);
         assert_eq!(output.status.code(), Some(2), "{url}");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains("--web.external-url"), "{url}: {text}");
     }
 }

@@ -1,9 +1,9 @@
 //! What is named as a file and is none: to open a FIFO waits for whoever writes to it, a device
 //! never ends. Each is a clear sentence at once, for every file that the program opens.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
-use std::time::Duration;
+use std::process::{Child, Stdio};
 
 use crate::support::daemon::{Setup, eventually};
 
@@ -21,24 +21,29 @@ fn irregular(directory: &Path) -> [PathBuf; 4] {
     [fifo, directory.to_owned(), "/dev/zero".into(), huge]
 }
 
-/// Runs to its end, which must come.
-fn output(setup: &Setup, arguments: &[&str]) -> Output {
+/// A child that a failed test does not leave behind, waiting for ever.
+struct Ours(Child);
+
+impl Drop for Ours {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs to its end, which must come: its code and what it said.
+fn output(setup: &Setup, arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = setup.command(arguments);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    eventually(&format!("the end of {arguments:?}"), || {
-        let ended = child.try_wait().unwrap();
-        if ended.is_none() {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        ended
-    });
-    child.wait_with_output().unwrap()
+    let mut child = Ours(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+    let status = eventually(&format!("the end of {arguments:?}"), || child.0.try_wait().unwrap());
+    let mut text = String::new();
+    child.0.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    (status.code(), text)
 }
 
 #[track_caller]
-fn is_refused(output: &Output, path: &Path) {
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(matches!(output.status.code(), Some(1 | 2)), "{}: {text}", path.display());
+fn is_refused((code, text): &(Option<i32>, String), path: &Path) {
+    assert!(matches!(code, Some(1 | 2)), "{}: {text}", path.display());
     let said = ["is a directory", "is no regular file", "is larger than"];
     assert!(said.iter().any(|part| text.contains(part)), "{}: {text}", path.display());
 }
