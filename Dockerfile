@@ -32,10 +32,10 @@ ARG BONGSU_REVISION=unknown
 # Copied files are older than what was made of their empty forerunners.
 RUN touch src/lib.rs src/main.rs \
     && cargo build --release --locked --bins --target "$(rustc --print host-tuple)" \
-    && mkdir -p /image/etc /image/state \
+    && mkdir -p /image/root/etc /image/root/var/lib /image/state \
     && cp "target/$(rustc --print host-tuple)/release/bongsu" /image/ \
-    && echo 'nonroot:x:65532:65532:nonroot:/var/lib/bongsu:/sbin/nologin' > /image/etc/passwd \
-    && echo 'nonroot:x:65532:' > /image/etc/group
+    && echo 'nonroot:x:65532:65532:nonroot:/var/lib/bongsu:/sbin/nologin' > /image/root/etc/passwd \
+    && echo 'nonroot:x:65532:' > /image/root/etc/group
 
 FROM scratch
 ARG BONGSU_REVISION=unknown
@@ -45,7 +45,7 @@ LABEL org.opencontainers.image.title="bongsu" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${BONGSU_VERSION}" \
       org.opencontainers.image.revision="${BONGSU_REVISION}"
-COPY --from=build /image/etc /etc
+COPY --from=build /image/root /
 COPY LICENSE /
 # For --state.dir: a named volume that is mounted here belongs to the user below.
 COPY --from=build --chown=65532:65532 /image/state /var/lib/bongsu
