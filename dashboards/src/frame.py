@@ -13,7 +13,7 @@ BOARDS = {
     "bongsu-service": "서비스 · Service",
     "bongsu-login": "로그인 · Login flows",
     "bongsu-tls": "인증서 · Certificates",
-    "bongsu-health": "봉수 자체 · Prober health",
+    "bongsu-health": "감시 상태 · Prober health",
     "bongsu-incident": "장애 되짚기 · Incident",
 }
 

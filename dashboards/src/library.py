@@ -60,7 +60,7 @@ def freshness():
         "believe the rest of this board.",
         [now("clamp_min(time() - max(bongsu_probe_last_run_timestamp_seconds), 0)")],
         unit="s", steps=[(None, GREY), (0, GREEN), (STALE_SECONDS, GREY)], empty="감시 안 됨 · NOT WATCHED",
-        defaults={"decimals": 0}, alerts=("Watchdog", "ServiceUnwatched"), options=SMALL,
+        defaults={"decimals": 0}, alerts=("Watchdog", "ServiceUnwatched"),
     )
 
 

@@ -119,6 +119,7 @@ def stat(title, korean, english, queries, **more):
         "textMode": "auto", "orientation": "auto", "wideLayout": False,
         **more.pop("options", {}),
     }
+    more.setdefault("steps", [(None, GREY)])
     return Panel("stat", title, korean, english, queries, options=options, **more)
 
 

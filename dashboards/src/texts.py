@@ -10,7 +10,7 @@ STATES = [
     (4, "orange", "회복 확인 중 · RECOVERING"),
     (3, "#6e7077", "판단 불가 · NO VERDICT"),
     (2, "#c8a200", "일부 이상 · PARTLY"),
-    (1, "blue", "점검 · MAINTENANCE"),
+    (1, "blue", "점검 · PLANNED"),
     (0, "#2f7d32", "정상 · UP"),
 ]
 

@@ -13,6 +13,7 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 IMAGES = HERE.parents[1] / "docs/img"
+BOARDS = HERE.parents[1] / "dashboards"
 # Nothing is asked of any network, and no profile is left behind.
 CHROMIUM = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
             "--no-first-run", "--disable-background-networking", "--disable-component-update",
@@ -22,7 +23,7 @@ ROW, GAP, HEAD = 30, 8, 44
 CAPTION = "미리보기 (Grafana 구성 요소로 그림) · a preview, not Grafana"
 PAGE = """<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="page.css">
 <body style="margin:0;background:#111217"><div id="root"></div>
-<script>window.preview = {data};</script><script src="page.js"></script>
+<script>window.preview = {data}; Date.now = () => window.preview.end * 1000;</script><script src="page.js"></script>
 """
 
 
@@ -32,6 +33,7 @@ def bundle(packages, folder):
         shutil.copy(source, packages)
     subprocess.run(
         [packages / "node_modules/.bin/esbuild", packages / "page.js", "--bundle",
+         f"--alias:react-custom-scrollbars-2={packages / 'scrollbars.js'}",
          f"--outfile={folder / 'page.js'}", "--format=iife", "--log-level=error", "--minify",
          *(f"--loader:.{kind}=dataurl" for kind in ("svg", "png", "woff", "woff2", "ttf")),
          '--define:process.env.NODE_ENV="production"', "--define:global=window"], check=True)
@@ -51,6 +53,9 @@ def height(board):
 def photograph(folder, source):
     data = json.loads(source.read_text())
     data["caption"] = CAPTION
+    # Answers as collected, looks as they are now.
+    name = data["board"]["uid"].removeprefix("bongsu-")
+    data["board"] = json.loads((BOARDS / f"{name}.json").read_text())
     page = folder / f"{source.stem}.html"
     # "</" would end the script.
     page.write_text(PAGE.replace("{data}", json.dumps(data, ensure_ascii=False).replace("</", "<\\/")))

@@ -20,7 +20,7 @@ def alive():
         [now(f"min by ({WHO}) (up{{{OURS}}})", NAME)],
         defaults={"mappings": [words({0: ("실패 · DOWN", RED), 1: ("정상 · UP", GREEN)})]},
         empty="프로버 없음 · no prober", alerts=("ProberDown", "ProberTargetMissing"),
-        options={"textMode": "value_and_name"},
+        options={"textMode": "value_and_name", "text": {"titleSize": 15, "valueSize": 24}},
     )
 
 
@@ -235,7 +235,7 @@ def delivery():
 
 def managers():
     return stat(
-        both("Alertmanager", "known to Prometheus"),
+        both("알림 서버", "Alertmanagers"),
         "Prometheus가 아는 Alertmanager의 수.",
         "Alertmanagers that Prometheus knows.",
         [now("max(prometheus_notifications_alertmanagers_discovered)", expected=PIPELINE)],

@@ -81,7 +81,8 @@ def order():
                  " and on (service, needs) label_replace(max_over_time(service:root_cause["
                  '$__range]), "needs", "$1", "cause", "(.+)")))'
                  f" and on (service) max by (service) ({FELL})", BROKEN),
-            rows(f"resets(service:stability:up{{{CHOSEN}}}[$__range])", ALWAYS),
+            rows(f"max by (service) (resets(service:stability:up{{{CHOSEN}}}[$__range]))"
+                 f" and on (service) max by (service) ({FELL})", BROKEN),
             rows(SPENT, BROKEN),
         ],
         [

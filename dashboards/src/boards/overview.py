@@ -22,13 +22,13 @@ def counters():
              "지금 중단된 것으로 확인된 서비스의 수.",
              "Services that are confirmed to be down now.",
              [now(f"(count(service:state{{{CHOSEN}}} == 5) or vector(0)) {library.WATCHED}")],
-             steps=red_from_one, empty=unknown, options=library.SMALL, alerts=("ServiceDown", "CauseDown", "NoticePage")),
+             steps=red_from_one, empty=unknown, alerts=("ServiceDown", "CauseDown", "NoticePage")),
         stat(both("로그인 불가", "Logins broken"),
              "로그인 점검이 실패하는 서비스의 수. 첫 화면이 열려도 로그인이 안 되면 중단이다.",
              "Services whose login probe fails. A front page that opens is not a service that works.",
              [now(f'(count(max by (service) (probe:down{{kind="login",{CHOSEN},site=~"$site"}}) == 1)'
                   f" or vector(0)) {library.WATCHED}")],
-             steps=red_from_one, empty=unknown, options=library.SMALL, alerts=("LoginBroken",)),
+             steps=red_from_one, empty=unknown, alerts=("LoginBroken",)),
         stat(both("공통 원인", "Common causes"),
              "여러 서비스를 함께 멈춘 것으로 보이는 구성 요소. 이것부터 본다.",
              "Components that seem to hold several services down. Look at these first.",
@@ -76,7 +76,7 @@ def tiles():
              "{{title}} {{step}} {{reason}}")],
         defaults={"mappings": [state_mapping()], "links": [to_service()]},
         alerts=("ServiceUnwatched",), empty="감시 안 됨 · NOT WATCHED",
-        options={"textMode": "value_and_name", "text": {"titleSize": 21, "valueSize": 25}},
+        options={"textMode": "value_and_name", "text": {"titleSize": 19, "valueSize": 25}},
     )
 
 

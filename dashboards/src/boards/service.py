@@ -36,7 +36,7 @@ def clock():
         " others). A short recovery does not stop it.",
         [now(f"time() - {since}", "경과 · since", BROKEN),
          now(f"service:outage:limit_seconds{{{ONE}}}", "시한 · limit")],
-        unit="dthms", steps=[(None, GREY), (0, GREEN), (3600, ORANGE), (7200, RED)],
+        unit="dthms", steps=[(None, GREY), (0, ORANGE), (7200, RED)],
         overrides=[library.plain("시한 · limit")], empty="장애 아님 · no outage",
         options={"textMode": "value_and_name", "text": {"titleSize": 16, "valueSize": 30}},
     )
@@ -91,7 +91,7 @@ def grid():
             "url": "/d/bongsu-service?${__url_time_range}&${service:queryparam}"
                    "&${grade:queryparam}&${vantage:queryparam}&var-site=${__field.labels.site}"}]},
         empty="기관 없음 · no sites", alerts=("SitesDown",),
-        options={"textMode": "name", "text": {"titleSize": 16, "valueSize": 16}},
+        options={"textMode": "name"},
     )
 
 
@@ -135,19 +135,18 @@ def failures():
 def reasons():
     return table(
         both("지금 실패하는 점검", "Probes that fail now"),
-        "점검과 기관별로 마지막 실행이 실패한 단계와 원인. 구성 요소는 실패의 책임이 있는 곳이다.",
-        "Where and why the last run of each probe failed. The component is what is to blame.",
-        [rows("count by (probe, site, step, reason, component, vantage)"
-              f" (bongsu_probe_failure_info{{{PLACE}}})", BROKEN)],
+        "마지막 실행이 실패한 단계와 원인, 그런 기관의 수. 구성 요소는 실패의 책임이 있는 곳이다.",
+        "Where and why last runs failed, and at how many sites. The component is what is to blame.",
+        [rows("count by (probe, step, reason, component) (count by (probe, site, step, reason, component)"
+              f" (bongsu_probe_failure_info{{{PLACE}}}))", BROKEN)],
         [
             ("probe", Column(both("점검", "Probe"), width=130)),
-            ("site", Column(both("기관", "Site"), width=130)),
-            ("step", Column(STEP, width=120)),
+            ("step", Column(STEP, width=130)),
             ("reason", Column(REASON, mapping=reason_mapping())),
-            ("component", Column(both("구성 요소", "Component"), width=150)),
-            ("vantage", Column(both("관측 지점", "Vantage"), width=130)),
+            ("component", Column(both("구성 요소", "Component"), width=190)),
+            ("Value", Column(both("곳", "Places"), width=120)),
         ],
-        sort=(both("점검", "Probe"), "asc"), cell="sm", empty="모두 성공 · all succeed",
+        sort=(both("곳", "Places"), "desc"), cell="sm", empty="모두 성공 · all succeed",
     )
 
 

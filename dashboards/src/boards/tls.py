@@ -21,6 +21,7 @@ DAY = 86400
 DAYS = "suffix: 일"
 # A table of more is not read; the worst are on top.
 SHOWN_MAX = 100
+WORST = f"bottomk({SHOWN_MAX}, max by ({KEY}) ({LEFT}))"
 
 
 def counts():
@@ -51,10 +52,10 @@ def every():
         "Judged by a share of their lifetime and not by fixed days: lifetimes are 200 days now and 47"
         " by 2029.",
         [
-            rows(f"bottomk({SHOWN_MAX}, max by ({KEY}) ({LEFT})) / {DAY}"),
-            rows(f"max by ({KEY}) ({TIER})"),
-            rows(f"max by ({KEY}) (cert:lifetime:seconds{{{CHOSEN}}}) / {DAY}"),
-            rows(f"max by ({KEY}) (clamp_min({LEFT} / cert:lifetime:seconds, 0))"),
+            rows(f"{WORST} / {DAY}"),
+            rows(f"max by ({KEY}) ({TIER}) and on ({KEY}) {WORST}"),
+            rows(f"max by ({KEY}) (cert:lifetime:seconds{{{CHOSEN}}}) / {DAY} and on ({KEY}) {WORST}"),
+            rows(f"max by ({KEY}) (clamp_min({LEFT} / cert:lifetime:seconds, 0)) and on ({KEY}) {WORST}"),
         ],
         [
             ("service", Column(SERVICE, width=190, links=[row_to_service()])),
@@ -102,7 +103,7 @@ def calendar():
         "앞으로 며칠 안에 끝나는 리프 인증서의 수.",
         "Leaf certificates by the number of days until they end.",
         [now(f'count({LEFT[:-1]},position="0"}} > {low} * {DAY} <= {high} * {DAY}) or vector(0)',
-             f"{low}~{high}일 · d") for low, high in zip(edges, edges[1:])],
+             f"{low}~{high}일") for low, high in zip(edges, edges[1:])],
         unit="short", steps=[(None, BLUE)], defaults={"min": 0, "decimals": 0},
     )
 
