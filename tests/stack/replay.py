@@ -211,7 +211,7 @@ class Judge:
     def dependents(self, held):
         """They were bad enough, and nobody was woken for them."""
         self.expect("saeol" in held, f"Saeol was never held back, only {held}")
-        for receiver in ("page", "deputy", "chat"):
+        for receiver in ("page", "deputy", "chat", "course"):
             loud = {(one["labels"]["alertname"], one["labels"]["service"])
                     for one in self.of(receiver) if one["labels"].get("service") in DEPENDENTS}
             self.expect(not loud, f"dependents are not quiet: {receiver} got {loud}")
@@ -219,13 +219,21 @@ class Judge:
     def relapse(self):
         self.between(self.of("deputy", ("PageUnacknowledged", "gpki"), "firing"),
                      "2023-11-17 01:52", "2023-11-17 01:57", "the deputy")
-        self.between(self.of("chat", ("ServiceRecovering", "gpki"), "firing"),
+        self.between(self.of("course", ("ServiceRecovering", "gpki"), "firing"),
                      "2023-11-17 12:20", "2023-11-17 12:40", "recovering, not recovered")
-        for one in self.between(self.of("chat", ("ServiceRelapsed", "gpki"), "firing"),
+        for one in self.between(self.of("course", ("ServiceRelapsed", "gpki"), "firing"),
                                 "2023-11-17 13:05", "2023-11-17 13:25", "the relapse"):
             falls = re.search(r"Falls within a day: (\d+)", one["annotations"]["description"])
             self.expect(falls and int(falls[1]) >= 2, "the relapse is not counted: "
                         + one["annotations"]["description"])
+
+    def no_good_news(self):
+        """From the false recovery to the true one nobody is told that anything is over."""
+        for receiver in ("page", "deputy", "chat", "course", "ticket"):
+            told = [f"{self.when(one):%d. %H:%M} {receiver} {one['labels']['alertname']}"
+                    for one in self.of(receiver, status="resolved")
+                    if moment("2023-11-17 12:20") <= self.when(one) < moment("2023-11-18 08:30")]
+            self.expect(not told, f"announced as over in the midst of it: {told}")
 
     def recovery(self):
         for name, start, end in [(CAUSE, "2023-11-18 09:30", "2023-11-18 09:45"),
@@ -274,6 +282,7 @@ def scenario():
         judge.dependents({labels["service"] for labels, _ in
                           prometheus.query("max_over_time(service:held[10m]) == 1")})
         judge.relapse()
+        judge.no_good_news()
         judge.recovery()
         judge.titles()
         judge.wrong += prometheus.rule_errors()

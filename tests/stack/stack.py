@@ -367,7 +367,8 @@ def shipped_alertmanager(webhook):
             ]
             # Slack cannot say which alert it is about in a way a test could read.
             receiver.setdefault("webhook_configs", [
-                {"url": f"{webhook.url}/webhook/{receiver['name']}", "send_resolved": True}])
+                {"url": f"{webhook.url}/webhook/{receiver['name']}",
+                 "send_resolved": receiver["slack_configs"][0]["send_resolved"]}])
     config["templates"] = [str(ROOT / "config/alertmanager/templates/*.tmpl")]
     return config
 
