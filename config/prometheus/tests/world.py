@@ -163,6 +163,11 @@ class World:
         self.expected.append({"expr": expression, "eval_time": f"{seconds}s", "exp_samples": rows})
         return self
 
+    def firing(self, minute, alert, *values, by="service"):
+        """What of this one alert fires: the values of a label."""
+        return self.query(minute, f'group by ({by}) (ALERTS{{alertname="{alert}",alertstate="firing"}})',
+                          [{"labels": f'{{{by}="{value}"}}', "value": 1} for value in sorted(values)])
+
     def text(self, minute, alert, labels, annotations):
         """The alert with all of its labels and annotations."""
         self.texts.append({"eval_time": f"{round(minute * 60)}s", "alertname": alert, "exp_alerts": [

@@ -1,0 +1,180 @@
+"""Scenarios at the edges: values just above and just below each threshold, and what each exception
+excepts. Mutants asked for them. Most judge one alert alone, because what is around it is decided by
+scenarios.py. Recorded series that have no source in a scenario are given as they would be recorded."""
+
+from registry import certificate, scenario, seconds, slow_scenario
+
+
+def place(service, vantage, probe="front"):
+    return {"service": service, "probe": probe, "kind": "http", "instance": "i", "vantage": vantage, "prober": "a"}
+
+
+def recovered_and_held(world, vantages=None):
+    """`back` is up again within its incident; `held` is down, but its cause pages for it."""
+    world.service("gpki").probe("gpki", "padded", (0, "up"), (20, "down"))
+    world.service("held", needs=["gpki"]).probe("held", "front", (0, "up"), (20, "down"))
+    world.service("back").probe("back", "front", (0, "up"), (5, "down"), (18, "up"))
+    return world
+
+
+# --- votes ------------------------------------------------------------------------------------
+w = scenario("two of five are no majority, and no tie", 14, "ServiceDown", "ServiceDegradedFromSomeVantages",
+             vantages=("seoul", "busan", "jeju", "daegu", "gwangju"))
+w.daemons().service("tax").probe("tax", "front", (0, "up"), (5, "down"), only=("jeju", "busan"))
+w.expect(6).expect(12)
+
+w = scenario("a vote that comes and goes is not believed", 22, "ServiceDown", vantages=("seoul",)).daemons()
+w.service("blip").probe("blip", "front", (0, "up"), (5, "down"), (6, "up"), (10, "down"), (11, "up"))
+w.service("gap").probe("gap", "front", (0, "up"), (5, "down"), (8, "up"), (8.5, "down"), (12, "up"))
+w.service("new").probe("new", "front", (0, None), (8, "down"), (11, "up"))
+w.firing(10.25, "ServiceDown").firing(12, "ServiceDown").firing(15, "ServiceDown")
+
+w = slow_scenario("some vantages fail, and there is a reason not to say so", 60, "ServiceDegradedFromSomeVantages",
+                  vantages=("seoul", "busan", "jeju"))
+w.daemons()
+recovered_and_held(w)
+for name in ("back", "excused", "bare"):
+    w.service(name).probe(name, "second", (0, "up"), (25, "down"), only=("jeju",))
+for vantage in w.vantages:
+    w.plain("bongsu_maintenance_active",
+            {"service": "excused", "name": "patch", "vantage": vantage, "prober": "a"}, (0, 0), (20, 1))
+w.firing(45, "ServiceDegradedFromSomeVantages", "bare")
+
+# --- graph ------------------------------------------------------------------------------------
+w = scenario("a grade that is taken away is forgotten at once", 14, "ServiceDown").daemons()
+w.service("tax").probe("tax", "front", (0, "up"), (10, "down"))
+for vantage in w.vantages:
+    w.plain("bongsu_service_grade", {"service": "tax", "vantage": vantage, "prober": "a"}, (0, 3), (8, None))
+w.firing(12, "ServiceDown", "always", by="hours")
+
+w = scenario("what only unurgent services need is not urgent", 12, "ServiceDown", "CauseDown").daemons()
+w.service("base", grade=4).service("forms", grade=3, needs=["base"]).probe("forms", "front")
+w.service("other", grade=1).probe("other", "front").probe("base", "front", (0, "up"), (5, "down"))
+w.firing(8, "CauseDown", "office", by="hours")
+
+w = scenario("a service with probes of its own is not inferred", 14, "CauseDown").daemons()
+w.service("gpki").probe("gpki", "padded")
+for i in range(6):
+    w.service(f"s{i}", needs=["gpki"]).probe(f"s{i}", "front", (0, "up"), (5, "down"))
+w.firing(10, "CauseDown")
+
+# --- symptoms ---------------------------------------------------------------------------------
+w = slow_scenario("slow: how much, how long, and not what is down", 110, "ServiceSlow", "ServiceOverLatencyObjective")
+w.daemons()
+recovered_and_held(w)
+for name, before, after, until in (("above", 0.2, 1.2, 60), ("below", 0.2, 0.8, 60), ("back", 1, 5, 110),
+                                   ("held", 1, 5, 110)):
+    if name not in ("back", "held"):
+        w.service(name).probe(name, "front")
+    for vantage in w.vantages:
+        w.plain("probe_duration_seconds", place(name, vantage), (0, before), (25, after), (until, before))
+        w.plain("bongsu_latency_objective_seconds", place(name, vantage), (0, 2))
+w.firing(58, "ServiceSlow", "above").firing(58, "ServiceOverLatencyObjective")
+# kept for ten minutes after the median has fallen
+w.firing(74, "ServiceSlow", "above").firing(85, "ServiceSlow")
+
+w = slow_scenario("slow is measured against the middle of the day", 150, "ServiceSlow").daemons()
+for name, last in (("above", 7), ("below", 5)):
+    w.service(name).probe(name, "front")
+    for vantage in w.vantages:
+        w.plain("probe_duration_seconds", place(name, vantage), (0, 6), (30, 2), (70, 1), (100, last))
+w.firing(99, "ServiceSlow").firing(145, "ServiceSlow", "above")
+
+w = slow_scenario("unstable: how much, how long, and only after an outage", 66, "ServiceRecoveryUnstable").daemons()
+for name, states, down in (
+        ("above", [(0, "up"), (10, "down"), (14, "up")], [(0, 0), (10, 1), (14, 0.12)]),
+        ("below", [(0, "up"), (10, "down"), (14, "up")], [(0, 0), (10, 1), (14, 0.08)]),
+        ("never", [(0, "up")], [(0, 0), (10, 0.5)]),
+        ("again", [(0, "up"), (10, "down"), (14, "up"), (45, "down")], [(0, 0), (10, 1), (14, 0.12)]),
+        ("fresh", [(0, "up"), (53, "down"), (57, "up")], [(0, 0), (53, 1), (57, 0)])):
+    w.service(name).probe(name, "front", *states)
+    seconds(w, name, *down)
+w.firing(62, "ServiceRecoveryUnstable", "above")
+
+w = scenario("a refused account of what is down anyway is no ticket", 26, "LoginProbeCredentialRejected").daemons()
+for name, down in (("tax", (10, "down")), ("bus", (10, "up")), ("back", (5, "down"))):
+    w.service(name).probe(name, "front", (0, "up"), down, *([(17, "up")] if name == "back" else []))
+    w.probe(name, "login", (0, "up"), (12, "unknown"), kind="login", reason="bad_credentials")
+w.firing(24, "LoginProbeCredentialRejected", "bus")
+
+# --- certificates -----------------------------------------------------------------------------
+w = slow_scenario("certificates of what is down, or was a moment ago, are no second page", 60,
+                  "TLSCertificateExpired", "TLSCertificateInvalid")
+w.daemons()
+recovered_and_held(w)
+w.service("tax").probe("tax", "front")
+for name in ("back", "held", "tax"):
+    # expires at minute 30
+    certificate(w, name, 90, -30 / 1440)
+    for vantage in w.vantages:
+        w.plain("bongsu_cert_invalid", {**place(name, vantage, "cert"), "kind": "tls", "reason": "weak"},
+                (0, None), (30, 1))
+        w.plain("bongsu_probe_interval_seconds", {**place(name, vantage, "cert"), "kind": "tls"}, (0, 30))
+w.firing(32, "TLSCertificateExpired").firing(34, "TLSCertificateExpired", "tax")
+w.firing(34, "TLSCertificateInvalid").firing(38, "TLSCertificateInvalid", "tax")
+w.firing(50, "TLSCertificateExpired", "tax").firing(50, "TLSCertificateInvalid", "tax")
+
+# --- objectives -------------------------------------------------------------------------------
+w = slow_scenario("availability is what the seconds say", 70, "ErrorBudgetBurnFast").daemons().service("tax")
+w.probe("tax", "front")
+seconds(w, "tax", (0, 0), (30, 0.25), slo=0.9)
+for name, value in (("service:availability:ratio_5m", 0.75), ("service:unavailability:ratio_5m", 0.25),
+                    ("service:error_budget:ratio", 0.1)):
+    w.query(60, f"round({name}, 0.001)", [{"labels": '{service="tax"}', "value": value}])
+# nothing was down for half of the hour, nor of all the time there is
+w.query(65, "service:availability:ratio_1h > bool 0.8 and service:availability:ratio_1h < bool 0.9",
+        [{"labels": '{service="tax"}', "value": 1}])
+for name, low, high in (("service:availability:ratio_1h", 0.8, 0.9), ("service:availability:ratio_1d", 0.8, 0.9),
+                        ("service:availability:ratio_30d", 0.8, 0.9),
+                        # over its tenth by a quarter and more
+                        ("service:error_budget_remaining:ratio_30d", -0.6, -0.1)):
+    w.query(65, f"{name} > {low} < bool {high}", [{"labels": '{service="tax"}', "value": 1}])
+
+
+def burning(world, service, consecutive, mean, **ratios):
+    """What is recorded of a service that burns its budget of one in a thousand."""
+    world.service(service)
+    world.plain("bongsu_slo_objective_ratio", {"service": service, "vantage": "seoul", "prober": "a"}, (0, 0.999))
+    world.plain("service:consecutive_failures:max", {"service": service}, (0, consecutive))
+    world.plain("service:down_seconds:mean30m", {"service": service}, (0, mean))
+    for window, changes in ratios.items():
+        world.plain(f"service:unavailability:ratio_{window}", {"service": service}, *changes)
+
+
+w = scenario("the budget burns fast: how much, and what has paged already", 400, "ErrorBudgetBurnFast", step=300)
+w.daemons()
+# the last hour only, so that six hours say nothing
+FAST = [(0, 0), (340, 0.018)]
+for name, consecutive, mean, recorded in (
+        ("fast", 2, 75, FAST), ("short5m", 2, 75, [(0, 0), (340, 0.019), (400, 0.011)]),
+        ("short1h", 2, 75, [(0, 0), (364, 0.018)]),
+        ("steady", 2, 75, [(0, 0.0075)]), ("short30m", 2, 75, [(0, 0.0078), (370, 0.0045)]),
+        ("short6h", 2, 75, [(0, 0), (185, 0.0075)]), ("seconds", 2, 45, FAST), ("single", 1, 75, FAST),
+        ("incident", 2, 75, FAST), ("moment", 2, 75, FAST), ("held", 2, 75, FAST)):
+    burning(w, name, consecutive, mean, **{"5m": recorded})
+for vantage in w.vantages:
+    at = {"vantage": vantage, "prober": "a"}
+    w.plain("bongsu_service_needs", {"service": "held", "needs": "cause", "distance": "1", **at}, (0, 1))
+    w.plain("bongsu_service_needs", {"service": "moment", "needs": "other", "distance": "1", **at}, (0, 1))
+w.service("cause").service("other")
+for name, start, end in (("cause", 355, 370), ("held", 355, 370), ("incident", 355, 370), ("moment", 400, 405)):
+    w.plain("service:down", {"service": name}, (0, 0), (start, 1), (end, 0))
+w.firing(400, "ErrorBudgetBurnFast", "fast", "steady")
+
+w = scenario("the budget burns slowly: how much, how long, and what has paged already", 800, "ErrorBudgetBurnSlow",
+             step=300)
+w.daemons()
+for name, consecutive, mean, early, late in (
+        ("slow", 2, 75, 0.0012, 0.0012), ("lately", 2, 75, 0, 0.0015), ("earlier", 2, 75, 0.003, 0.0005),
+        ("seconds", 2, 45, 0.0012, 0.0012), ("single", 1, 75, 0.0012, 0.0012),
+        ("incident", 2, 75, 0.0012, 0.0012), ("held", 2, 75, 0.0012, 0.0012)):
+    burning(w, name, consecutive, mean, **{"5m": [(0, early), (420, late)]})
+for vantage in w.vantages:
+    w.plain("bongsu_service_needs",
+            {"service": "held", "needs": "cause", "distance": "1", "vantage": vantage, "prober": "a"}, (0, 1))
+w.service("cause")
+for name in ("cause", "held"):
+    w.plain("service:down", {"service": name}, (0, 0), (760, 1))
+w.plain("service:down", {"service": "incident"}, (0, 0), (350, 1), (365, 0))
+w.firing(370, "ErrorBudgetBurnSlow").firing(380, "ErrorBudgetBurnSlow", "slow", "earlier", "held")
+w.firing(800, "ErrorBudgetBurnSlow", "slow")

@@ -1,0 +1,38 @@
+"""The list of scenarios, and what several of them are made of."""
+
+from world import World
+
+SCENARIOS = []
+
+
+def scenario(name, minutes, *alerts, **options):
+    world = World(name, minutes, alerts=alerts, **options)
+    SCENARIOS.append(world)
+    return world
+
+
+def slow_scenario(name, minutes, *alerts, **options):
+    """With a sample a minute, for what does not count samples."""
+    return scenario(name, minutes, *alerts, step=60, **options)
+
+
+def seconds(world, service, *down, probe="front", slo=0.999):
+    """Verdict seconds: `down` is (minute, share of the time that is down)."""
+    for vantage in world.vantages:
+        at = {"service": service, "probe": probe, "kind": "http", "instance": "i", "vantage": vantage, "prober": "a"}
+        world.counter("bongsu_probe_verdict_seconds_total", {**at, "verdict": "down"},
+                      *[(m, 60 * s) for m, s in down])
+        world.counter("bongsu_probe_verdict_seconds_total", {**at, "verdict": "up"},
+                      *[(m, 60 * (1 - s)) for m, s in down])
+    world.plain("bongsu_slo_objective_ratio", {"service": service, "vantage": "seoul", "prober": "a"}, (0, slo))
+
+
+def certificate(world, service, lifetime, remaining, *changes, in_path="1", serial="01"):
+    """`remaining` days at the end of the scenario."""
+    end = world.minutes * 60 + remaining * 86400
+    for vantage in world.vantages:
+        labels = {"service": service, "probe": "cert", "kind": "tls", "instance": "i", "position": "0",
+                  "subject": "CN", "serial": serial, "in_path": in_path, "vantage": vantage, "prober": "a"}
+        for metric, value in (("not_before", end - lifetime * 86400), ("not_after", end)):
+            world.plain(f"bongsu_cert_{metric}_timestamp_seconds", labels,
+                        *(changes and [(t, value if on else None) for t, on in changes] or [(0, value)]))

@@ -1,0 +1,169 @@
+"""A whole country's metrics without a country: what daemons at two vantages would say of hundreds
+of services that fail when the script says so.
+
+The names and labels are the daemon's: `same_words` compares them with the /metrics of a real one,
+so a daemon that changed would fail the storms and not pass them with yesterday's words.
+"""
+
+import http.server
+import re
+import threading
+import time
+
+from stack import Failed, free_port
+
+INTERVAL_SECONDS = 30
+# A failure is a fact from the second on (recheck); one that has lasted has more.
+FAILURES = 9
+# The daemon has four; without these two no rule would know a difference, and scrapes are shorter.
+VERDICTS = ("up", "down")
+
+
+def text(labels):
+    return ",".join(f'{key}="{value}"' for key, value in labels.items())
+
+
+class Probe:
+    """One probe of one service (and site), and since when it is down from each vantage."""
+
+    def __init__(self, service, probe, kind="http", site=None, component=None):
+        self.service, self.component = service, component or service
+        self.labels = {"service": service, "probe": probe, "kind": kind,
+                       "instance": f"http://{site or service}/",
+                       **({"site": site} if site else {})}
+        self.base = text(self.labels)
+        self.down_from, self.written = {}, {}
+        self.since = time.time()
+
+    def fail(self, at, *vantages):
+        for vantage in vantages:
+            self.down_from[vantage] = at
+
+    def mend(self, *vantages):
+        for vantage in vantages:
+            self.down_from.pop(vantage, None)
+
+    def down(self, vantage):
+        return vantage in self.down_from and time.time() >= self.down_from[vantage]
+
+    def lines(self, vantage, pace):
+        down, now = self.down(vantage), time.time()
+        lost = now - self.down_from[vantage] if down else 0
+        base = self.base
+        # What changes all the time; the rest is written once.
+        yield f'bongsu_probe_verdict_seconds_total{{{base},verdict="up"}} {(now - self.since - lost) * pace:.3f}'
+        yield f'bongsu_probe_verdict_seconds_total{{{base},verdict="down"}} {lost * pace:.3f}'
+        if down not in self.written:
+            self.written[down] = "\n".join(self.facts(down, pace))
+        yield self.written[down]
+
+    def facts(self, down, pace):
+        base = self.base
+        for verdict in VERDICTS:
+            value = int(verdict == ("down" if down else "up"))
+            yield f'bongsu_probe_verdict{{{base},verdict="{verdict}"}} {value}'
+        yield f"bongsu_probe_consecutive_failures{{{base}}} {FAILURES if down else 0}"
+        yield f"bongsu_probe_interval_seconds{{{base}}} {INTERVAL_SECONDS / pace}"
+        if down:
+            yield (f'bongsu_probe_failure_info{{{base},stage="http",reason="response_timeout",'
+                   f'component="{self.component}"}} 1')
+        host = self.labels["instance"].split("/")[2]
+        yield f'bongsu_probe_info{{{base},host="{host}",component="{self.component}",padded="0"}} 1'
+
+
+class Estate:
+    """Services, what they need, and their probes. `pace` is how much faster its clock runs."""
+
+    def __init__(self, pace=1):
+        self.pace, self.services, self.probes = pace, {}, []
+        self.online, self.written = {}, None
+
+    def service(self, name, *needs):
+        """`needs` is the closure."""
+        self.services[name] = needs
+        return self
+
+    def probe(self, service, probe, **labels):
+        self.probes.append(Probe(service, probe, **labels))
+        return self.probes[-1]
+
+    def of(self, *services):
+        return [probe for probe in self.probes if probe.service in services]
+
+    def metrics(self, vantage):
+        if self.written is None:
+            self.written = "\n".join(self.facts())
+        lines = [f"bongsu_vantage_online {int(self.online.get(vantage, True))}", self.written]
+        for probe in self.probes:
+            lines.extend(probe.lines(vantage, self.pace))
+        return "\n".join(lines) + "\n"
+
+    def facts(self):
+        for name, needs in self.services.items():
+            yield f'bongsu_service_info{{service="{name}",title="{name}",owner="",alternative=""}} 1'
+            yield f'bongsu_slo_objective_ratio{{service="{name}"}} 0.999'
+            for number, need in enumerate(needs):
+                yield f'bongsu_service_needs{{service="{name}",needs="{need}",distance="{number + 1}"}} 1'
+
+
+class Exporter:
+    """An estate as one vantage sees it, on a port; takes the place of a Daemon."""
+
+    def __init__(self, stack, estate, vantage, prober="a"):
+        self.vantage, self.prober, self.estate = vantage, prober, estate
+        self.port, self.server = free_port(), None
+        stack.closers.append(self.close)
+        self.open()
+
+    def open(self):
+        """Listens, always at the same address."""
+        metrics = self.estate.metrics
+
+        vantage = self.vantage
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = metrics(vantage).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                try:
+                    self.wfile.write(body)
+                except ConnectionError:
+                    pass  # a scrape that was given up
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        """Gone, as a machine without power is."""
+        if self.server:
+            self.server.shutdown()
+            self.server.server_close()
+            self.server = None
+
+
+def shapes(metrics):
+    """Which sets of label names each metric has."""
+    found = {}
+    for line in metrics.splitlines():
+        if line and not line.startswith("#"):
+            name, labels = re.match(r"([\w:]+)(?:\{(.*)\})? ", line).groups()
+            found.setdefault(name, set()).add(frozenset(re.findall(r'(\w+)="(?:[^"\\]|\\.)*"', labels or "")))
+    return found
+
+
+def same_words(estate, daemon):
+    """Fails if the estate says what no daemon would. Returns how many metrics agree."""
+    ours, theirs = shapes(estate.metrics("seoul")), shapes(daemon.metrics())
+    for name, labels in ours.items():
+        if name not in theirs:
+            raise Failed(f"a real daemon exports no {name}")
+        if odd := labels - theirs[name]:
+            raise Failed(f"{name} has the labels {[sorted(o) for o in odd]}, "
+                         f"a real daemon's {[sorted(o) for o in theirs[name]]}")
+    return len(ours)

@@ -1,0 +1,115 @@
+"""The daemon is killed in the middle of an outage, and then Prometheus is: what must not happen is
+that anything looks well because nobody is looking.
+
+Real daemons against the lab at two vantages, real Prometheus and Alertmanager as shipped, times
+divided by one factor (scale.py).
+
+1. gpki breaks: one page.
+2. Both daemons are killed (SIGKILL). The Watchdog stops and its heartbeats end, ServiceUnwatched is
+   raised for every service that has probes, nothing is resolved, and no service is shown as well.
+3. They come back while gpki is still broken, then Prometheus is killed and started again. The
+   incident is still open: no "resolved", no second page.
+"""
+
+import time
+
+import scale
+from stack import RULES, Alertmanager, Daemon, Lab, Prometheus, Stack, Webhook, check, main, until
+
+FACTOR = 10
+CAUSE = "gpki"
+# Heartbeats come every minute; three that stay away are a dead man.
+SILENCE_SECONDS = 3 * 60 / FACTOR
+# What would be sent again is sent after the group's interval of a minute; an alert that Prometheus
+# forgot is resolved by Alertmanager after four times its resend delay of a minute.
+RESEND_SECONDS = 5 * 60 / FACTOR
+# What a board calls well.
+WELL = "service:down == 0"
+
+
+def pages(webhook, status):
+    return [one for one in webhook.all("page")
+            if one["body"]["status"] == status and one["body"]["groupLabels"].get("service") == CAUSE]
+
+
+def firing(prometheus, alert):
+    return {labels.get("service", "") for labels, _ in
+            prometheus.query(f'ALERTS{{alertname="{alert}",alertstate="firing"}}')}
+
+
+def nothing_looks_well(prometheus, webhook, since, seconds):
+    """For so long: no service is shown as well, nothing is resolved, no heartbeat is sent."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        well = prometheus.query(WELL)
+        check(not well, f"shown as well though nobody looks: {well}")
+        check(not pages(webhook, "resolved"), "resolved though nobody looks")
+        time.sleep(0.2)
+    beats = [one for one in webhook.all("deadman") if one["time"] > since]
+    check(not beats, f"{len(beats)} heartbeats though nobody looks")
+
+
+def scenario():
+    with Stack("killed") as stack:
+        lab = Lab(stack)
+        daemons = [Daemon(stack, lab.config, vantage=vantage) for vantage in ("daejeon", "gwangju")]
+        webhook = Webhook(stack)
+        alertmanager = Alertmanager(stack, webhook, edit=lambda config: config.update(
+            scale.alertmanager(config, FACTOR)))
+        prometheus = Prometheus(
+            stack, daemons, [alertmanager],
+            rules=scale.rule_folder(RULES, stack.folder / "rules", FACTOR),
+            edit=lambda config: config.update(scale.prometheus(config, FACTOR)),
+            arguments=scale.flags(FACTOR))
+        until(lambda: prometheus.query("service:probed")
+              and not prometheus.query(f"service:probed unless on (service) ({WELL})")
+              and prometheus.query("min(probe:votes) == 2"), 90, "every service is well, by two votes")
+        until(lambda: webhook.all("deadman"), 30, "a heartbeat")
+
+        lab.set(CAUSE, "refuse")
+        page = until(lambda: pages(webhook, "firing"), 90, f"a page for {CAUSE}")[0]
+        print("page:", page["body"]["alerts"][0]["annotations"]["summary_ko"])
+        watched = {labels["service"] for labels, _ in prometheus.query("service:probed")}
+
+        for daemon in daemons:
+            daemon.kill()
+        killed = time.time()
+        until(lambda: not prometheus.query("service:down"), 30, "the verdicts are gone")
+        until(lambda: not firing(prometheus, "Watchdog"), 30, "the Watchdog stops")
+        until(lambda: firing(prometheus, "ServiceUnwatched") == watched, 60, f"{watched} are unwatched")
+        told = until(lambda: [one for one in webhook.all("page")
+                              if one["time"] > killed and one["body"]["groupLabels"]["alertname"]
+                              in ("ServiceUnwatched", "ProberQuorumLost")], 60, "a page that nobody watches")
+        print(f"killed: {time.time() - killed:.0f} s later {len(watched)} services are unwatched, paged as",
+              {one["body"]["groupLabels"]["alertname"] for one in told})
+        # a heartbeat that was under way may still arrive
+        quiet = time.time() + 1
+        nothing_looks_well(prometheus, webhook, quiet, SILENCE_SECONDS)
+        check(firing(prometheus, "CauseDown") == {CAUSE}, "the incident was forgotten")
+        print(f"no heartbeat for {SILENCE_SECONDS:.0f} s, nothing resolved, `{WELL}` is empty")
+
+        for daemon in daemons:
+            daemon.start()
+        for daemon in daemons:
+            daemon.wait()
+        until(lambda: prometheus.query(f'service:down{{service="{CAUSE}"}} == 1'), 90, f"{CAUSE} is seen down again")
+        prometheus.kill()
+        prometheus.start()
+        prometheus.wait()
+        restarted = time.time()
+        until(lambda: prometheus.query(f'service:incident:open{{service="{CAUSE}"}} == 1')
+              and firing(prometheus, "CauseDown") == {CAUSE}, 30, "the incident is open after the restart")
+        until(lambda: [one for one in webhook.all("deadman") if one["time"] > restarted], 60,
+              "heartbeats after the restart")
+        end = time.monotonic() + RESEND_SECONDS
+        while time.monotonic() < end:
+            check(not pages(webhook, "resolved"), "a restart of Prometheus resolved the incident")
+            time.sleep(0.2)
+        check(len(pages(webhook, "firing")) == 1,
+              f"{len(pages(webhook, 'firing'))} pages for one incident")
+        check(not prometheus.rule_errors(), str(prometheus.rule_errors()))
+        print("Prometheus killed and restarted: the incident is open, nothing resolved, still one page")
+
+
+if __name__ == "__main__":
+    main(scenario)
