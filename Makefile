@@ -1,6 +1,6 @@
 # The recipes are the steps of CI: .ci/run calls nothing but these.
 .PHONY: fmt fmt-check lint doc install-test-tools test unit ci mutants mutants-code timelines release \
-        kubernetes lint-kubernetes lint-deploy dashboards pictures e2e image-test \
+        kubernetes lint-kubernetes lint-deploy dashboards pictures e2e test-newer image-test \
         bench-load bench-exposition bench-https bench-login bench-blackhole
 
 fmt:
@@ -56,6 +56,10 @@ e2e: install-test-tools
 	target/tmp/rule-tools/bin/python tests/stack/scale.py --test
 	target/tmp/rule-tools/bin/python tests/stack/first_page.py
 	target/tmp/rule-tools/bin/python tests/stack/replay.py
+
+# The same rules and scenarios with Prometheus 3 and a newer Alertmanager, of Debian unstable.
+test-newer:
+	tests/rules/newer.sh
 
 # Builds the image with buildah and runs it as nobody. Needs root; takes an optimised build.
 image-test:

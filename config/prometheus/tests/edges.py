@@ -169,6 +169,9 @@ for name, consecutive, mean, early, late in (
         ("seconds", 2, 45, 0.0012, 0.0012), ("single", 1, 75, 0.0012, 0.0012),
         ("incident", 2, 75, 0.0012, 0.0012), ("held", 2, 75, 0.0012, 0.0012)):
     burning(w, name, consecutive, mean, **{"5m": [(0, early), (420, late)]})
+# twice the budget in the last two hours of a bad day, and a burst in a good one
+burning(w, "twice", 2, 75, **{"5m": [(0, 0.0065), (420, 0), (680, 0.002)]})
+burning(w, "burst", 2, 75, **{"5m": [(0, 0), (680, 0.0035)]})
 for vantage in w.vantages:
     w.plain("bongsu_service_needs",
             {"service": "held", "needs": "cause", "distance": "1", "vantage": vantage, "prober": "a"}, (0, 1))
@@ -176,5 +179,9 @@ w.service("cause")
 for name in ("cause", "held"):
     w.plain("service:down", {"service": name}, (0, 0), (760, 1))
 w.plain("service:down", {"service": "incident"}, (0, 0), (350, 1), (365, 0))
-w.firing(370, "ErrorBudgetBurnSlow").firing(380, "ErrorBudgetBurnSlow", "slow", "earlier", "held")
+w.firing(370, "ErrorBudgetBurnSlow").firing(380, "ErrorBudgetBurnSlow", "slow", "earlier", "held", "twice")
 w.firing(800, "ErrorBudgetBurnSlow", "slow")
+
+w = scenario("a burst after a bad day and two good ones", 44 * 60, "ErrorBudgetBurnSlow", step=900).daemons()
+burning(w, "tax", 2, 75, **{"5m": [(0, 0), (20 * 60, 0.0015), (42 * 60, 0.0035)]})
+w.firing(44 * 60, "ErrorBudgetBurnSlow")

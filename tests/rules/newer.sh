@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Prometheus 3 and the newest Alertmanager of Debian's unstable release, beside the stable ones: are
+# rules, scenarios and configuration good for them too? Unpacked into target/newer, not installed;
+# apt's own lists are left alone. Fails if they cannot be had: what was not tried is not known.
+#
+#   newer.sh              all scenario files
+#   newer.sh FILE...      only these of config/prometheus/tests
+#
+# Leaves target/newer/bin, so that other checks can run with them:
+#   PROMETHEUS=target/newer/bin/prometheus ALERTMANAGER=target/newer/bin/prometheus-alertmanager ...
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+to="$root/target/newer"
+mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+packages="prometheus promtool prometheus-alertmanager"
+
+if [ ! -x "$to/bin/promtool" ] || [ ! -x "$to/bin/amtool" ]; then
+  rm -rf "$to"
+  mkdir -p "$to"/apt/{state/lists/partial,cache/archives/partial} "$to/unpacked"
+  touch "$to/apt/state/status"
+  cat > "$to/apt/apt.conf" <<CONF
+Dir::State "$to/apt/state";
+Dir::State::status "$to/apt/state/status";
+Dir::Cache "$to/apt/cache";
+Dir::Etc::SourceList "$to/apt/sources.list";
+Dir::Etc::SourceParts "-";
+Acquire::Languages "none";
+Acquire::Retries "3";
+CONF
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror sid main" > "$to/apt/sources.list"
+  export APT_CONFIG="$to/apt/apt.conf"
+  apt-get --quiet update || { echo "newer.sh: no lists of Debian unstable from $mirror" >&2; exit 1; }
+  # shellcheck disable=SC2086
+  (cd "$to/apt" && apt-get --quiet download $packages) || { echo "newer.sh: cannot download $packages" >&2; exit 1; }
+  for package in "$to"/apt/*.deb; do
+    dpkg -x "$package" "$to/unpacked"
+  done
+  mkdir -p "$to/bin"
+  for tool in prometheus promtool prometheus-alertmanager amtool; do
+    [ -x "$to/unpacked/usr/bin/$tool" ] || { echo "newer.sh: the packages hold no $tool" >&2; exit 1; }
+    ln -sf "$to/unpacked/usr/bin/$tool" "$to/bin/$tool"
+    "$to/bin/$tool" --version > "$to/version" 2>&1 || { cat "$to/version" >&2; echo "newer.sh: $tool does not start here" >&2; exit 1; }
+  done
+fi
+
+PATH="$to/bin:$PATH"
+promtool --version 2>&1 | head -n 1
+amtool --version 2>&1 | head -n 1
+cd "$root/config/prometheus"
+promtool check config prometheus.yml
+cd tests
+files=("$@")
+[ ${#files[@]} -gt 0 ] || files=(every-*.yml)
+promtool test rules "${files[@]}"
+cd "$root/config/alertmanager"
+amtool check-config alertmanager.yml
