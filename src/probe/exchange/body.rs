@@ -1,0 +1,77 @@
+//! Reading the body of a response, within a limit, and undoing its coding.
+
+use http::header::CONTENT_ENCODING;
+use reqwest::Response;
+
+use crate::outcome::{Failure, Reason};
+use crate::probe::decode::{BodyDecoder, DecodeError};
+use crate::probe::{Deadline, Expired};
+
+/// What is done with bodies.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyRules {
+    /// Bytes after decoding.
+    pub limit: u64,
+    /// Whether `Content-Encoding` is undone. It is asked for by the request's headers.
+    pub coding: ContentCoding,
+    /// Whether the body of a redirect that is not followed is read. blackbox_exporter does not.
+    pub unfollowed: Unfollowed,
+}
+
+/// Whether `Content-Encoding` is undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContentCoding {
+    /// It is.
+    Decoded,
+    /// Bytes stay as they came.
+    AsIs,
+}
+
+/// What becomes of the body of a redirect that is not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfollowed {
+    /// It is read like any other.
+    Read,
+    /// It is dropped.
+    Dropped,
+}
+
+/// Why there is no body.
+pub(super) enum Unread {
+    /// Too large, or not what its coding promises.
+    Bad(Failure),
+    /// The connection failed.
+    Broken(reqwest::Error),
+    /// The deadline passed.
+    Late,
+}
+
+/// Reads to the end.
+pub(super) async fn read(
+    response: &mut Response,
+    rules: BodyRules,
+    deadline: &Deadline,
+) -> Result<Vec<u8>, Unread> {
+    let coding = match rules.coding {
+        ContentCoding::AsIs => None,
+        ContentCoding::Decoded => response.headers().get(CONTENT_ENCODING),
+    };
+    let coding = coding.map(|value| value.to_str().unwrap_or("?"));
+    let mut decoder = BodyDecoder::new(coding, rules.limit).map_err(undecoded)?;
+    loop {
+        match deadline.within(response.chunk()).await {
+            Ok(Ok(Some(piece))) => decoder.push(&piece).map_err(undecoded)?,
+            Ok(Ok(None)) => return decoder.finish().map_err(undecoded),
+            Ok(Err(error)) => return Err(Unread::Broken(error)),
+            Err(Expired) => return Err(Unread::Late),
+        }
+    }
+}
+
+fn undecoded(error: DecodeError) -> Unread {
+    let reason = match error {
+        DecodeError::TooLarge(_) => Reason::BodyTooLarge,
+        DecodeError::Corrupt(_) | DecodeError::Unknown => Reason::BodyDecode,
+    };
+    Unread::Bad(Failure::new(reason, format!("the body is {error}")))
+}

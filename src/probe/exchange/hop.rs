@@ -1,0 +1,85 @@
+//! What the head of a response says, and where its redirect leads.
+
+use http::Version;
+use http::header::{CONTENT_LENGTH, HeaderValue, LAST_MODIFIED, LOCATION};
+use reqwest::Response;
+use url::Url;
+
+use crate::outcome::{Failure, HttpFacts, Reason};
+use crate::probe::request::shown;
+
+/// As text and as the number of `probe_http_version`.
+pub(super) fn version(version: Version) -> (&'static str, f64) {
+    match version {
+        Version::HTTP_09 => ("0.9", 0.9),
+        Version::HTTP_10 => ("1.0", 1.0),
+        Version::HTTP_2 => ("2", 2.0),
+        Version::HTTP_3 => ("3", 3.0),
+        _ => ("1.1", 1.1),
+    }
+}
+
+/// Writes down what the head of a response says; the last response wins.
+pub(super) fn note(http: &mut HttpFacts, url: &Url, response: &Response) {
+    let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+    http.status = response.status().as_u16();
+    http.version = version(response.version()).1;
+    http.tls = url.scheme() == "https";
+    http.body_bytes = 0;
+    http.content_length = text(CONTENT_LENGTH)
+        .and_then(|length| length.parse().ok())
+        .or_else(|| response.content_length().and_then(|length| length.try_into().ok()))
+        .unwrap_or(-1);
+    http.last_modified = text(LAST_MODIFIED).and_then(unix_seconds);
+}
+
+/// An HTTP date is one of RFC 2822's forms (RFC 9110 section 5.6.7).
+fn unix_seconds(date: &str) -> Option<i64> {
+    let parser = jiff::fmt::rfc2822::DateTimeParser::new();
+    parser.parse_timestamp(date).ok().map(|time| time.as_second())
+}
+
+/// The `Location` of a response that asks to be followed. Without one it is an answer like any
+/// other.
+pub(super) fn redirect(response: &Response) -> Option<&HeaderValue> {
+    match response.status().as_u16() {
+        301 | 302 | 303 | 307 | 308 => response.headers().get(LOCATION),
+        _ => None,
+    }
+}
+
+/// Where a redirect leads.
+pub(super) fn target(from: &Url, location: &HeaderValue) -> Result<Url, Failure> {
+    // Raw UTF-8 is common and percent-encoded by the parser.
+    let text = String::from_utf8_lossy(location.as_bytes());
+    let broken = |what: &str| {
+        let detail = format!("the redirect from {} {what}", shown(from));
+        Failure::new(Reason::ProtocolError, detail)
+    };
+    let mut next = from.join(&text).map_err(|_| broken("does not lead to a URL"))?;
+    if !matches!(next.scheme(), "http" | "https") {
+        let detail = format!(
+            "the redirect from {} leads to {}:, no web address",
+            shown(from),
+            next.scheme()
+        );
+        return Err(Failure::new(Reason::RedirectUnexpectedHost, detail));
+    }
+    if next.fragment().is_none() {
+        next.set_fragment(from.fragment());
+    }
+    Ok(next)
+}
+
+/// Whether a redirect may be followed there.
+pub(super) fn allowed(next: &Url, own: &str, allow_hosts: &[String]) -> Result<(), Failure> {
+    let host = next.host_str().unwrap_or_default();
+    let fits = allow_hosts.is_empty()
+        || host == own
+        || allow_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host));
+    if fits {
+        return Ok(());
+    }
+    let detail = format!("redirected to {}, a host outside allow_hosts", shown(next));
+    Err(Failure::new(Reason::RedirectUnexpectedHost, detail))
+}
