@@ -1,14 +1,14 @@
 //! Chains that were seen before. A prober meets the same bytes every few seconds, so decoding
-//! them and checking their signatures each time would be most of the work of an HTTPS run.
+//! them and describing their path each time would be most of the work of an HTTPS run.
 //!
-//! Chains are known by the SHA-256 of their bytes. A verdict is kept for one set of anchors and
-//! one name, until the first moment at which time could change it and at most for
-//! [`VERDICT_FOR`]; the handshake's own signature is checked in every run.
+//! Chains are known by the SHA-256 of their bytes. What is kept is what bytes alone decide: the
+//! decoded certificates, and of a path that was accepted its description. Whether there is such a
+//! path, now and for this name, is verified in every run, signatures included.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -22,11 +22,12 @@ pub(crate) const MAX_CERTS: usize = 32;
 /// public-sector system of the country (17,000) at about 3 KiB each.
 const GENERATION: usize = 16_384;
 
-/// Longest time a verdict is believed, in seconds.
-const VERDICT_FOR: u64 = 60;
+/// Issuers of one name that are tried. A server may send a certificate and its cross-signs; a
+/// hostile one may send many, and the paths through them multiply.
+pub(crate) const MAX_SAME_SUBJECT: usize = 3;
 
-/// Verdicts kept of one chain: probes of one server under a few names and anchors.
-const MAX_VERDICTS: usize = 8;
+/// Paths kept of one chain: one for each set of anchors it is verified with.
+const MAX_PATHS: usize = 8;
 
 /// The chains seen lately.
 #[derive(Default)]
@@ -47,14 +48,24 @@ pub(crate) struct Known {
     pub(crate) chain: Arc<Chain>,
     /// Where these were in the message.
     pub(crate) places: Vec<usize>,
-    verdicts: Mutex<Vec<Remembered>>,
+    /// Where the issuers are that a path may be built from.
+    pub(crate) issuers: Vec<usize>,
+    described: Mutex<Vec<Described>>,
 }
 
-struct Remembered {
-    trust: u64,
-    name: String,
-    from: u64,
-    until: u64,
+/// A way through a chain that was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Path {
+    /// The set of anchors.
+    pub(crate) trust: u64,
+    /// Positions of its certificates, leaf first.
+    pub(crate) steps: Vec<usize>,
+    /// Where it ends among the anchors.
+    pub(crate) anchor: Option<usize>,
+}
+
+struct Described {
+    path: Path,
     judgement: Arc<Judgement>,
 }
 
@@ -93,54 +104,37 @@ impl Known {
     fn decode(message: &[CertificateDer<'_>]) -> Known {
         let mut certs = Vec::with_capacity(message.len().min(MAX_CERTS));
         let mut places = Vec::with_capacity(certs.capacity());
+        let mut issuers = Vec::new();
+        let mut subjects: Vec<&[u8]> = Vec::new();
         for (place, der) in message.iter().take(MAX_CERTS).enumerate() {
-            if let Ok((_, x509)) = X509Certificate::from_der(der) {
-                certs.push(Certificate::from_x509(der, &x509));
-                places.push(place);
+            let Ok((_, x509)) = X509Certificate::from_der(der) else { continue };
+            certs.push(Certificate::from_x509(der, &x509));
+            places.push(place);
+            let subject = x509.tbs_certificate.subject.as_raw();
+            if place > 0 && subjects.iter().filter(|s| **s == subject).count() < MAX_SAME_SUBJECT {
+                issuers.push(place);
             }
+            subjects.push(subject);
         }
-        Known { chain: Arc::new(Chain { certs }), places, verdicts: Mutex::default() }
+        let described = Mutex::default();
+        Known { chain: Arc::new(Chain { certs }), places, issuers, described }
     }
 
-    /// A verdict that still holds.
-    pub(crate) fn recall(&self, trust: u64, name: &str, now: UnixTime) -> Option<Arc<Judgement>> {
-        let now = now.as_secs();
-        let verdicts = lock(&self.verdicts);
-        let same = |r: &&Remembered| r.trust == trust && r.name == name;
-        let found = verdicts.iter().find(same)?;
-        (found.from <= now && now < found.until).then(|| Arc::clone(&found.judgement))
+    /// What was found of a chain without faults that has just been verified along this path.
+    pub(crate) fn recall(&self, path: &Path) -> Option<Arc<Judgement>> {
+        let described = lock(&self.described);
+        let found = described.iter().find(|described| described.path == *path)?;
+        Some(Arc::clone(&found.judgement))
     }
 
-    /// Keeps a verdict until time can change it.
-    pub(crate) fn remember(
-        &self,
-        (trust, name): (u64, &str),
-        now: UnixTime,
-        judgement: &Arc<Judgement>,
-    ) {
-        let from = now.as_secs();
-        let mut until = from + VERDICT_FOR;
-        for cert in &self.chain.certs {
-            // A certificate is still valid in the second of its `notAfter`.
-            for moment in [cert.not_before, cert.not_after.saturating_add(1)] {
-                match u64::try_from(moment) {
-                    Ok(moment) if moment > from => until = until.min(moment),
-                    _ => {}
-                }
-            }
+    /// Keeps what was found.
+    pub(crate) fn remember(&self, path: Path, judgement: &Arc<Judgement>) {
+        let mut described = lock(&self.described);
+        if described.len() >= MAX_PATHS {
+            described.remove(0);
         }
-        let mut verdicts = lock(&self.verdicts);
-        verdicts.retain(|r| until_is_ahead(r, from) && !(r.trust == trust && r.name == name));
-        if verdicts.len() >= MAX_VERDICTS {
-            verdicts.remove(0);
-        }
-        let judgement = Arc::clone(judgement);
-        verdicts.push(Remembered { trust, name: name.to_owned(), from, until, judgement });
+        described.push(Described { path, judgement: Arc::clone(judgement) });
     }
-}
-
-fn until_is_ahead(remembered: &Remembered, now: u64) -> bool {
-    now < remembered.until
 }
 
 fn digest(message: &[CertificateDer<'_>]) -> [u8; 32] {

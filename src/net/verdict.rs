@@ -3,10 +3,12 @@
 //! A refused chain often has several faults, and operators repair all of them at once, so every
 //! fault that can be found is listed; [`CertFault::ORDER`] says which one names the failure.
 
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use webpki::{EndEntityCert, KeyUsage};
+use std::sync::Arc;
 
-use super::chains::Known;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
+
+use super::chains::{Known, MAX_SAME_SUBJECT, Path};
 use super::fault::{
     breaks_a_rule, day, fault, invalid_detail, short_key, signature_fault, unknown_issuer_detail,
 };
@@ -15,10 +17,6 @@ use super::signature;
 use super::trust::Trust;
 use crate::cert::CertFault;
 use crate::outcome::Reason;
-
-/// Issuers of one name that are tried. A server may send a certificate and its cross-signs; a
-/// hostile one may send many, and the paths through them multiply.
-const MAX_SAME_SUBJECT: usize = 3;
 
 /// Moments at which a path with an expired certificate is looked at again for other faults.
 const MAX_MOMENTS: usize = 8;
@@ -60,8 +58,56 @@ pub(crate) struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// Judges the chain.
-    pub(crate) fn judge(&self) -> Judgement {
+    /// Verifies the chain and says what was found.
+    pub(crate) fn judge(&self) -> Arc<Judgement> {
+        let path = self.verify();
+        if let Some(described) = path.as_ref().and_then(|path| self.known.recall(path)) {
+            return described;
+        }
+        let judgement = Arc::new(self.describe());
+        match path {
+            Some(path) if judgement.faults.is_empty() && judgement.path == path.steps => {
+                self.known.remember(path, &judgement);
+            }
+            _ => {}
+        }
+        judgement
+    }
+
+    /// The path along which the chain is accepted.
+    fn verify(&self) -> Option<Path> {
+        let end_entity = EndEntityCert::try_from(self.message.first()?).ok()?;
+        end_entity.verify_is_valid_for_subject_name(self.name).ok()?;
+        let issuers = self.known.issuers.iter().filter_map(|&place| self.message.get(place));
+        let issuers: Vec<_> = issuers.map(|der| CertificateDer::from(der.as_ref())).collect();
+        let path = end_entity
+            .verify_for_usage(
+                signature::STRONG,
+                self.trust.anchors(),
+                &issuers,
+                self.now,
+                KeyUsage::server_auth(),
+                None,
+                None,
+            )
+            .ok()?;
+        let (steps, anchor) = self.places_of(&path);
+        Some(Path { trust: self.trust.id(), steps, anchor })
+    }
+
+    /// Positions of a path's certificates in the chain, and of its anchor.
+    fn places_of(&self, path: &VerifiedPath<'_>) -> (Vec<usize>, Option<usize>) {
+        let above = path.intermediate_certificates().filter_map(|on_path| {
+            let der = on_path.der();
+            let place = self.message.iter().position(|sent| sent == &der)?;
+            self.known.places.iter().position(|&decoded| decoded == place)
+        });
+        let anchors = self.trust.anchors();
+        let anchor = anchors.iter().position(|anchor| std::ptr::eq(anchor, path.anchor()));
+        (std::iter::once(0).chain(above).collect(), anchor)
+    }
+
+    fn describe(&self) -> Judgement {
         let mut judgement = self.judge_unsorted();
         judgement.faults.sort_by_key(CertFault::rank);
         judgement.faults.dedup_by(|a, b| a.reason == b.reason && a.detail == b.detail);
@@ -103,15 +149,7 @@ impl Case<'_> {
         );
         match verified {
             Ok(path) => {
-                let steps: Vec<usize> = std::iter::once(0)
-                    .chain(path.intermediate_certificates().filter_map(|on_path| {
-                        let der = on_path.der();
-                        let place = self.message.iter().position(|sent| sent == &der)?;
-                        self.known.places.iter().position(|&decoded| decoded == place)
-                    }))
-                    .collect();
-                let anchor =
-                    self.trust.anchors().iter().position(|a| std::ptr::eq(a, path.anchor()));
+                let (steps, anchor) = self.places_of(&path);
                 self.accepted(&links, &steps, anchor, faults)
             }
             Err(error) => self.explain(&links, faults, Some(error)),

@@ -157,11 +157,11 @@ impl Witness {
                 name: &presented.name,
                 now: UnixTime::now(),
             };
-            presented.judgement = Arc::new(case.judge());
+            presented.judgement = case.judge();
         }
     }
 
-    /// Judges a chain and remembers the result.
+    /// Judges a chain.
     pub(crate) fn look(
         &self,
         message: Vec<CertificateDer<'static>>,
@@ -170,21 +170,15 @@ impl Witness {
     ) {
         let name = self.expected(name);
         let known = self.shared.chains.know(&message);
-        let key = (self.trust.id(), name.to_str());
-        let judgement = known.recall(key.0, &key.1, now).unwrap_or_else(|| {
-            let case = Case {
-                message: &message,
-                known: &known,
-                trust: &self.trust,
-                fetched: &[],
-                name: &name,
-                now,
-            };
-            let judgement = Arc::new(case.judge());
-            known.remember((key.0, &key.1), now, &judgement);
-            judgement
-        });
-        drop(key);
+        let case = Case {
+            message: &message,
+            known: &known,
+            trust: &self.trust,
+            fetched: &[],
+            name: &name,
+            now,
+        };
+        let judgement = case.judge();
         let message = if judgement.faults.is_empty() { Vec::new() } else { message };
         self.seen().presented = Some(Presented { known, judgement, name, message });
     }
