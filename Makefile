@@ -1,7 +1,8 @@
 # The recipes are the steps of CI: .ci/run calls nothing but these.
 .PHONY: fmt fmt-check lint doc install-test-tools test unit ci mutants mutants-code timelines release \
         kubernetes lint-kubernetes lint-deploy dashboards pictures e2e test-newer image-test \
-        bench-load bench-exposition bench-https bench-login bench-blackhole
+        bench-load bench-exposition bench-https bench-compare bench-nation bench-start \
+        bench-login bench-blackhole install-bench-tools
 
 fmt:
 	cargo fmt
@@ -106,6 +107,21 @@ bench-exposition:
 # 1,000 HTTPS probes every 10 s: memory, processor time per run, skipped runs.
 bench-https: release
 	cargo bench --locked --bench daemon -- https
+
+# The same load on blackbox_exporter in the same minutes, and both at their limit: ratios.
+bench-compare: release install-bench-tools
+	cargo bench --locked --bench daemon -- compare
+
+install-bench-tools:
+	tests/install.sh prometheus-blackbox-exporter:prometheus-blackbox-exporter
+
+# 17,000 probes every 30 s: share of a core, memory, skipped and late runs.
+bench-nation: release
+	cargo bench --locked --bench daemon -- nation
+
+# From the start of the process to ready with 1,000 probes.
+bench-start: release
+	cargo bench --locked --bench daemon -- start
 
 # 500 logins over HTTPS: skipped runs, and the processor time of one beside that of a GET.
 bench-login: release

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need and is not there yet: real servers and tools from Debian, no
-# services started. Works as root, or with sudo.
+# services started. Works as root, or with sudo. Arguments are further needs, as in the list.
 set -euo pipefail
 
 # The tool that shows whether a package is there, and the package.
@@ -20,7 +20,7 @@ curl:curl
 
 PATH="$PATH:/usr/sbin:/sbin"
 packages=()
-for entry in $needed; do
+for entry in $needed "$@"; do
     tool=${entry%%:*} package=${entry#*:}
     # Debian names the binary of Alertmanager after its package.
     command -v "$tool" >/dev/null || command -v "$package" >/dev/null || packages+=("$package")
