@@ -88,6 +88,11 @@ pub fn pieces(value: &str) -> impl Iterator<Item = &str> {
     .chain(ellipsis)
 }
 
+/// Whether a label value is its own escaped form, as nearly all are.
+pub fn is_plain(value: &str) -> bool {
+    value.len() <= LABEL_VALUE_MAX_BYTES && value.bytes().all(|byte| escape(byte).is_none())
+}
+
 /// Only ASCII bytes have an escaped form, so a cut next to one is always at a char boundary.
 const fn escape(byte: u8) -> Option<&'static str> {
     match byte {

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 pub use self::histogram::{Bounds, Histogram, RUN_BOUNDS};
 pub use self::history::{Episode, FAILURE_EPISODES, History, RECENT_RUNS, RecentRun};
-pub use self::labels::{LABEL_VALUE_MAX_BYTES, Labels, is_padded, pieces, push};
+pub use self::labels::{LABEL_VALUE_MAX_BYTES, Labels, is_padded, is_plain, pieces, push};
 use crate::config::{Target, TargetId};
 use crate::outcome::Outcome;
 use crate::scheduler::{Cadence, Observer, Run};

@@ -39,26 +39,66 @@ impl ProbeFamily {
         ProbeFamily { family: Family::counter(name, help), write }
     }
 
-    fn write(&self, row: &Row, out: &mut Series<'_, '_, '_>) {
+    fn write(&self, line: &Line<'_>, out: &mut Series<'_, '_, '_>) {
         match self.write {
-            Write::Target(write) => write(row, out),
+            Write::Target(write) => write(line.row, out),
             Write::Run(write) => {
-                if let Some(outcome) = row.fresh() {
-                    write(&row.target, outcome, out);
+                if let Some(outcome) = line.run {
+                    write(&line.row.target, outcome, out);
                 }
             }
             Write::Http(write) => {
-                if let Some(http) = http(row) {
+                if let Some(http) = line.http {
                     write(http, out);
                 }
             }
             Write::Tls(write) => {
-                if let Some(tls) = row.fresh().and_then(|outcome| outcome.facts.tls.as_ref()) {
+                if let Some(tls) = line.tls {
                     write(tls, out);
                 }
             }
         }
     }
+}
+
+/// A row, looked through once: what every family asks of it lies side by side, because each of the
+/// sixty families passes over all rows and would otherwise wait for memory several times a sample.
+struct Line<'a> {
+    row: &'a Row,
+    labels: &'a str,
+    run: Option<&'a Outcome>,
+    http: Option<&'a HttpFacts>,
+    tls: Option<&'a TlsFacts>,
+}
+
+impl<'a> Line<'a> {
+    fn of(row: &'a Row, labels: &'a str) -> Line<'a> {
+        let run = row.fresh();
+        let tls = run.and_then(|outcome| outcome.facts.tls.as_ref());
+        Line { row, labels, run, http: http(row), tls }
+    }
+}
+
+/// The labels of all rows in one piece.
+fn all_labels(rows: &[Row]) -> (String, Vec<usize>) {
+    let length = rows.iter().map(|row| row.labels.base().len()).sum();
+    let mut text = String::with_capacity(length);
+    let ends = rows.iter().map(|row| {
+        text.push_str(row.labels.base());
+        text.len()
+    });
+    let ends = ends.collect();
+    (text, ends)
+}
+
+fn lines<'a>(rows: &'a [Row], (text, ends): &'a (String, Vec<usize>)) -> Vec<Line<'a>> {
+    let mut start = 0;
+    let line = |(row, &end): (&'a Row, &usize)| {
+        let line = Line::of(row, &text[start..end]);
+        start = end;
+        line
+    };
+    rows.iter().zip(ends).map(line).collect()
 }
 
 /// An HTTP run without a response has status 0, for which rules fire; but not a run that says
@@ -109,10 +149,12 @@ pub(super) fn flag(value: bool) -> f64 {
 
 /// Writes every per-target family, each in one piece as the format demands.
 pub(super) fn write(rows: &[Row], text: &mut Text<'_>) -> Result<(), Gone> {
+    let labels = all_labels(rows);
+    let lines = lines(rows, &labels);
     for family in blackbox::FAMILIES.iter().chain(own::FAMILIES) {
         let mut samples = text.family(&family.family);
-        for row in rows {
-            family.write(row, &mut Series { samples: &mut samples, labels: row.labels.base() });
+        for line in &lines {
+            family.write(line, &mut Series { samples: &mut samples, labels: line.labels });
         }
         text.check()?;
     }
@@ -122,8 +164,9 @@ pub(super) fn write(rows: &[Row], text: &mut Text<'_>) -> Result<(), Gone> {
 /// As [`write`] for one target, but only the families of blackbox_exporter, and as it writes them:
 /// the labels of the target are the scraper's to add.
 pub(super) fn write_blackbox(row: &Row, text: &mut Text<'_>) {
+    let line = Line::of(row, "");
     for family in blackbox::FAMILIES {
         let mut samples = text.family(&family.family);
-        family.write(row, &mut Series { samples: &mut samples, labels: "" });
+        family.write(&line, &mut Series { samples: &mut samples, labels: line.labels });
     }
 }

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use crate::board::pieces;
+use crate::board::{is_plain, pieces};
 
 /// Full chunks have about this size: large enough for cheap hand-over and compression, small
 /// beside everything else.
@@ -143,8 +143,10 @@ impl Samples<'_, '_> {
                 }
                 buffer.extend_from_slice(name.as_bytes());
                 buffer.extend_from_slice(b"=\"");
-                for piece in pieces(value) {
-                    buffer.extend_from_slice(piece.as_bytes());
+                if is_plain(value) {
+                    buffer.extend_from_slice(value.as_bytes());
+                } else {
+                    pieces(value).for_each(|piece| buffer.extend_from_slice(piece.as_bytes()));
                 }
                 buffer.push(b'"');
             }
