@@ -389,3 +389,52 @@ enum Source {
 fn faulty(reason: Reason, detail: &str) -> Judgement {
     Judgement { faults: vec![fault(reason, detail)], ..Judgement::default() }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+
+    use super::*;
+    use crate::config::{Roots, TrustOptions};
+    use crate::net::trust::Trusts;
+
+    #[test]
+    fn a_path_that_was_accepted_before_is_verified_again() {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let root = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let mut params = CertificateParams::new(vec!["a.test".to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(2040, 1, 1);
+        let leaf = params.signed_by(&KeyPair::generate().unwrap(), &root).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("root.pem");
+        std::fs::write(&file, root.pem()).unwrap();
+        let options = TrustOptions { roots: Roots::File(file), ..TrustOptions::default() };
+        let trust = Trusts::new().get(&options).unwrap();
+        let message = [leaf.der().clone()];
+        let known = crate::net::chains::Chains::default().know(&message);
+        let judge = |name: &'static str, year: u64| {
+            let now = UnixTime::since_unix_epoch(Duration::from_secs((year - 1970) * 31_557_600));
+            let name = ServerName::try_from(name).unwrap();
+            let case = Case {
+                message: &message,
+                known: &known,
+                trust: &trust,
+                fetched: &[],
+                name: &name,
+                now,
+            };
+            case.judge()
+        };
+
+        let accepted = judge("a.test", 2030);
+        assert!(accepted.faults.is_empty(), "{:?}", accepted.faults);
+        assert!(Arc::ptr_eq(&accepted, &judge("a.test", 2031)), "described once");
+        let reason = |judgement: &Judgement| judgement.faults.first().map(|fault| fault.reason);
+        assert_eq!(reason(&judge("a.test", 2041)), Some(Reason::TlsExpired));
+        assert_eq!(reason(&judge("b.test", 2031)), Some(Reason::TlsNameMismatch));
+        assert_eq!(reason(&judge("a.test", 2031)), None);
+    }
+}

@@ -164,7 +164,7 @@ impl Witness {
     /// Judges a chain.
     pub(crate) fn look(
         &self,
-        message: Vec<CertificateDer<'static>>,
+        message: Vec<CertificateDer<'_>>,
         name: &ServerName<'_>,
         now: UnixTime,
     ) {
@@ -179,7 +179,8 @@ impl Witness {
             now,
         };
         let judgement = case.judge();
-        let message = if judgement.faults.is_empty() { Vec::new() } else { message };
+        let kept = if judgement.faults.is_empty() { Vec::new() } else { message };
+        let message = kept.into_iter().map(CertificateDer::into_owned).collect();
         self.seen().presented = Some(Presented { known, judgement, name, message });
     }
 
@@ -223,7 +224,7 @@ impl ServerCertVerifier for Witness {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let message = std::iter::once(end_entity).chain(intermediates);
-        let message = message.map(|der| der.clone().into_owned()).collect();
+        let message = message.map(|der| CertificateDer::from(der.as_ref())).collect();
         self.look(message, server_name, now);
         Ok(ServerCertVerified::assertion())
     }

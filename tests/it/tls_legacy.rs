@@ -115,6 +115,6 @@ async fn tls_1_2_with_a_modern_suite_is_fine() {
     assert_eq!(reason(&outcome), None, "{:?}", outcome.result);
     let tls = outcome.facts.tls.unwrap();
     assert_eq!(tls.version, Some("TLS 1.2"));
-    assert_eq!(tls.cipher.as_deref(), Some("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"));
+    assert_eq!(tls.cipher.as_deref(), Some("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"));
     assert_eq!(tls.chain.unwrap().certs[0].key, "RSA 2048");
 }

@@ -42,7 +42,7 @@ async fn a_good_chain_is_up_and_tells_its_path() {
     assert_eq!(tls.path, [0, 1]);
     assert_eq!(tls.trusted_by, Some("file"));
     assert_eq!(tls.version, Some("TLS 1.3"));
-    assert_eq!(tls.cipher.as_deref(), Some("TLS_AES_256_GCM_SHA384"));
+    assert_eq!(tls.cipher.as_deref(), Some("TLS_AES_128_GCM_SHA256"));
     let chain = tls.chain.as_ref().unwrap();
     assert_eq!(tls.path_not_after, Some(chain.certs[0].not_after));
     assert_eq!(chain.certs[0].dns_names, ["probe.test"]);
