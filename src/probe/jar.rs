@@ -135,7 +135,7 @@ fn parse(text: &str, url: &Url) -> Option<(Cookie, Life)> {
 
 /// Whether everyone below may register names there: `kr`, `go.kr`, `co.kr`.
 fn is_public_suffix(domain: &str) -> bool {
-    psl::suffix_str(domain) == Some(domain)
+    public_suffix::DEFAULT_PROVIDER.is_effective_tld(domain)
 }
 
 /// Whether a date is over: RFC 2822 form, or Netscape's with hyphens.
