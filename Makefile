@@ -45,22 +45,19 @@ lint-deploy: install-test-tools
 	tests/rules/install.sh target/tmp/rule-tools
 	deploy/lint.sh target/tmp/rule-tools/bin
 
-# Real processes together, from a fault to the page. Needs root for network namespaces.
+# Real processes together, from a fault to the page. Needs root for network namespaces. Those that
+# mostly wait run beside each other; the replay needs a core for itself.
+together = compose dashboards first_page killed remote_site shards storm vantages
 e2e: install-test-tools
 	tests/rules/install.sh target/tmp/rule-tools
 	cargo build --locked
-	target/tmp/rule-tools/bin/python tests/stack/compose.py
-	target/tmp/rule-tools/bin/python tests/stack/dashboards.py
-	target/tmp/rule-tools/bin/python tests/stack/vantages.py
-	target/tmp/rule-tools/bin/python tests/stack/shards.py
-	target/tmp/rule-tools/bin/python tests/stack/remote_site.py
 	target/tmp/rule-tools/bin/python tests/stack/scale.py --test
-	target/tmp/rule-tools/bin/python tests/stack/first_page.py
-	target/tmp/rule-tools/bin/python tests/stack/replay.py
+	$(MAKE) --jobs=2 --output-sync=target $(together:%=e2e-%)
+	$(MAKE) e2e-replay
 
-# The same rules and scenarios with Prometheus 3 and a newer Alertmanager, of Debian unstable.
-test-newer:
-	tests/rules/newer.sh
+# One of them, such as `make e2e-storm`, after `make e2e` has installed what they need.
+e2e-%:
+	target/tmp/rule-tools/bin/python tests/stack/$*.py
 
 # Builds the image with buildah and runs it as nobody. Needs root; takes an optimised build.
 image-test:
