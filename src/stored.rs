@@ -34,7 +34,9 @@ pub fn read(path: &Path, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let draft = beside(path, "new");
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600).custom_flags(libc::O_NONBLOCK);
+    options.write(true).create(true).truncate(true).mode(0o600);
+    // A link in place of the draft is an error: what it leads to is not ours to overwrite.
+    options.custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW);
     let mut file = options.open(&draft)?;
     file.write_all(bytes)?;
     file.sync_data()?;

@@ -89,3 +89,19 @@ fn a_drill() {
         is_refused(&output(&setup, &["lab", "--replay", &path]), Path::new(&path));
     }
 }
+
+#[test]
+fn a_link_in_the_state_directory_is_not_written_through() {
+    let setup = Setup::new(CONFIG);
+    let directory = tempfile::tempdir().unwrap();
+    let elsewhere = directory.path().join("elsewhere");
+    std::fs::write(&elsewhere, "not ours").unwrap();
+    let state = directory.path().join("state");
+    std::fs::create_dir(&state).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, state.join("accounts.json.new")).unwrap();
+    let state = format!("--state.dir={}", state.display());
+    let (code, text) = output(&setup, &[&state, "--web.listen-address=127.0.0.1:0"]);
+    assert_eq!(std::fs::read_to_string(&elsewhere).unwrap(), "not ours");
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("--state.dir "), "{text}");
+}
