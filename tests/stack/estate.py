@@ -10,13 +10,14 @@ import re
 import threading
 import time
 
-from stack import Failed, free_port
+from stack import Failed
 
 INTERVAL_SECONDS = 30
 # A failure is a fact from the second on (recheck); one that has lasted has more.
 FAILURES = 9
-# The daemon has four; without these two no rule would know a difference, and scrapes are shorter.
-VERDICTS = ("up", "down")
+VERDICTS = ("up", "degraded", "down", "unknown")
+# What each but "up" is called; a vantage that is offline has no word on anybody (src/controls).
+REASONS = {"down": ("http", "response_timeout"), "unknown": ("probe", "vantage_offline")}
 
 
 def text(labels):
@@ -32,8 +33,7 @@ class Probe:
                        "instance": f"http://{site or service}/",
                        **({"site": site} if site else {})}
         self.base = text(self.labels)
-        self.down_from, self.written = {}, {}
-        self.since = time.time()
+        self.down_from, self.written, self.seconds = {}, {}, {}
 
     def fail(self, at, *vantages):
         for vantage in vantages:
@@ -43,29 +43,38 @@ class Probe:
         for vantage in vantages:
             self.down_from.pop(vantage, None)
 
-    def down(self, vantage):
-        return vantage in self.down_from and time.time() >= self.down_from[vantage]
+    def verdict(self, vantage, online):
+        if vantage not in self.down_from or time.time() < self.down_from[vantage]:
+            return "up"
+        return "down" if online else "unknown"
 
-    def lines(self, vantage, pace):
-        down, now = self.down(vantage), time.time()
-        lost = now - self.down_from[vantage] if down else 0
-        base = self.base
-        # What changes all the time; the rest is written once.
-        yield f'bongsu_probe_verdict_seconds_total{{{base},verdict="up"}} {(now - self.since - lost) * pace:.3f}'
-        yield f'bongsu_probe_verdict_seconds_total{{{base},verdict="down"}} {lost * pace:.3f}'
-        if down not in self.written:
-            self.written[down] = "\n".join(self.facts(down, pace))
-        yield self.written[down]
+    def lines(self, vantage, online, pace):
+        verdict = self.verdict(vantage, online)
+        # The seconds change all the time; the rest is written once.
+        yield from self.accrue(vantage, verdict, pace)
+        if verdict not in self.written:
+            self.written[verdict] = "\n".join(self.facts(verdict, pace))
+        yield self.written[verdict]
 
-    def facts(self, down, pace):
+    def accrue(self, vantage, verdict, pace):
+        """What passed since the last scrape goes to the verdict of now."""
+        now = time.time()
+        last, seconds = self.seconds.get(vantage, (now, dict.fromkeys(VERDICTS, 0)))
+        seconds[verdict] += (now - last) * pace
+        self.seconds[vantage] = now, seconds
+        for name in VERDICTS:
+            yield f'bongsu_probe_verdict_seconds_total{{{self.base},verdict="{name}"}} {seconds[name]:.3f}'
+
+    def facts(self, verdict, pace):
         base = self.base
-        for verdict in VERDICTS:
-            value = int(verdict == ("down" if down else "up"))
-            yield f'bongsu_probe_verdict{{{base},verdict="{verdict}"}} {value}'
-        yield f"bongsu_probe_consecutive_failures{{{base}}} {FAILURES if down else 0}"
+        for name in VERDICTS:
+            yield f'bongsu_probe_verdict{{{base},verdict="{name}"}} {int(name == verdict)}'
+        # Unknown runs leave it as it was.
+        yield f"bongsu_probe_consecutive_failures{{{base}}} {FAILURES if verdict == 'down' else 0}"
         yield f"bongsu_probe_interval_seconds{{{base}}} {INTERVAL_SECONDS / pace}"
-        if down:
-            yield (f'bongsu_probe_failure_info{{{base},stage="http",reason="response_timeout",'
+        if verdict in REASONS:
+            stage, reason = REASONS[verdict]
+            yield (f'bongsu_probe_failure_info{{{base},stage="{stage}",reason="{reason}",'
                    f'component="{self.component}"}} 1')
         host = self.labels["instance"].split("/")[2]
         yield f'bongsu_probe_info{{{base},host="{host}",component="{self.component}",padded="0"}} 1'
@@ -93,9 +102,10 @@ class Estate:
     def metrics(self, vantage):
         if self.written is None:
             self.written = "\n".join(self.facts())
-        lines = [f"bongsu_vantage_online {int(self.online.get(vantage, True))}", self.written]
+        online = self.online.get(vantage, True)
+        lines = [f"bongsu_vantage_online {int(online)}", self.written]
         for probe in self.probes:
-            lines.extend(probe.lines(vantage, self.pace))
+            lines.extend(probe.lines(vantage, online, self.pace))
         return "\n".join(lines) + "\n"
 
     def facts(self):
@@ -111,9 +121,10 @@ class Exporter:
 
     def __init__(self, stack, estate, vantage, prober="a"):
         self.vantage, self.prober, self.estate = vantage, prober, estate
-        self.port, self.server = free_port(), None
+        self.port, self.server = 0, None
         stack.closers.append(self.close)
         self.open()
+        self.target = f"127.0.0.1:{self.port}"
 
     def open(self):
         """Listens, always at the same address."""
@@ -137,6 +148,7 @@ class Exporter:
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self):

@@ -14,13 +14,15 @@ A page is a notification at the receiver `page`, whatever it is about.
 
 import collections
 import random
+import re
 import time
 
 import scale
 from estate import Estate, Exporter, same_words
-from stack import Alertmanager, Daemon, Prometheus, RULES, Stack, Webhook, check, main, until
+from stack import RULES, Alertmanager, Daemon, Prometheus, Stack, Webhook, call, check, main, until
 
-FACTOR = 4
+FACTOR = 8
+EVALUATION_SECONDS = 2
 SITES, SERVICES, SYSTEMS = 226, 30, 647
 # The data centre's systems that others of it need.
 CAUSES, BEHIND_EACH = 3, 30
@@ -84,10 +86,19 @@ def watch(seconds):
 
 
 def faster(config):
-    """All but the scrapes: a country is a megabyte, and what matters here is decided by rules."""
-    scraped = config["global"]["scrape_interval"]
+    """All but the scrapes and the global interval of rules: what a country costs, two cores cannot do
+    in an eighth of the time. Ranges and `for` are divided, so the storm is the same one, looked at
+    every 16 s instead of every 5 s."""
+    shipped = config["global"]["scrape_interval"]
     config.update(scale.prometheus(config, FACTOR))
-    config["global"]["scrape_interval"] = scraped
+    config["global"].update(scrape_interval=shipped, evaluation_interval=f"{EVALUATION_SECONDS}s")
+
+
+def slowest(prometheus):
+    """The groups that took longest, to see how far from its interval each is."""
+    groups = call(f"{prometheus.url}/api/v1/rules")["data"]["groups"]
+    groups.sort(key=lambda group: -group["evaluationTime"])
+    return {group["name"]: f"{group['evaluationTime']:.2f} of {group['interval']}" for group in groups[:3]}
 
 
 def compare_words(stack, estate):
@@ -98,6 +109,10 @@ def compare_words(stack, estate):
     gpki = estate.of("gpki")[0]
     gpki.fail(0, "seoul")
     agreed = until(lambda: same_words(estate, daemon), 1, "the estate speaks as the daemon does")
+    said = daemon.metrics()
+    check(len(re.findall(r'\nbongsu_probe_failure_info{.*reason="vantage_offline"', said)) == 3
+          and not re.search(r'\nbongsu_probe_verdict{.*verdict="down".*} 1', said),
+          "without its controls the real daemon has a word on others")
     gpki.mend("seoul")
     daemon.stop()
     print(f"{agreed} metrics have the real daemon's names and labels")
@@ -128,7 +143,7 @@ def storm(estate, prometheus, webhook):
         probe.fail(began + late, *VANTAGES)
     total = len(estate.services)
     until(lambda: prometheus.query(f"count(service:down == 1) == {total}"), 180, f"{total} services are down")
-    watch(max(0, began + STORM_SECONDS - time.time()))
+    watch(STORM_SECONDS)
     rang = pages(webhook, began)
     first = min(one["time"] for one in webhook.all("page") if one["time"] >= began) if rang else None
     check(rang, "nobody was paged")
@@ -173,11 +188,8 @@ def scenario():
         until(lambda: prometheus.query("count(probe:votes == 2) == %d" % len(estate.probes)), 60,
               "both vantages vote")
         storm(estate, prometheus, webhook)
-        missed = prometheus.query(
-            'sum(prometheus_rule_group_iterations_missed_total)')
         check(not prometheus.rule_errors(), str(prometheus.rule_errors()))
-        took = prometheus.query("max(prometheus_rule_group_last_duration_seconds)")
-        print(f"rules were evaluated without an error; missed evaluations {missed}, slowest group {took}")
+        print("rules were evaluated without an error; seconds of the last evaluation:", slowest(prometheus))
 
 
 if __name__ == "__main__":
