@@ -56,7 +56,11 @@ make_builder() {
 
 # What an interrupted build left behind.
 buildah rm --all >/dev/null
-buildah inspect --type image "$made" >/dev/null 2>&1 || make_builder
+# Its crates are those of one Cargo.lock.
+if ! buildah inspect --type image "$made" >/dev/null 2>&1 || ! cmp -s Cargo.lock "$folder/Cargo.lock"; then
+    make_builder
+    cp Cargo.lock "$folder/Cargo.lock"
+fi
 
 buildah bud --isolation chroot --format docker --pull-never --tag bongsu:test \
     --build-arg BONGSU_REVISION="$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)" .
