@@ -9,6 +9,7 @@ boards for blackbox_exporter are asked as well.
 
 import pathlib
 import re
+import subprocess
 import sys
 import time
 import types
@@ -23,7 +24,8 @@ import lint  # noqa: E402
 import thresholds  # noqa: E402
 from build import boards  # noqa: E402
 from evaluate import answer, choices, filled  # noqa: E402
-from stack import Daemon, Lab, Prometheus, RULES, Stack, check, main, until  # noqa: E402
+from stack import (  # noqa: E402
+    Alertmanager, Daemon, Lab, Prometheus, RULES, Stack, Webhook, check, main, tool, until)
 
 VANTAGES = ("sejong", "gwangju")
 STEP_SECONDS = 15
@@ -63,13 +65,33 @@ def quicker_rules(stack):
     return folder
 
 
+def half_an_hour_ago(stack):
+    """What one rule recorded before this Prometheus began: a limit looks back for half an hour."""
+    now = int(time.time())
+    series = 'probe:duration:median1d{service="gpki",probe="front"} 0.02 '
+    lines = [f"{series}{at}" for at in range(now - 50 * 60, now - 15 * 60, STEP_SECONDS)]
+    file = stack.folder / "earlier.txt"
+    file.write_text("\n".join([*lines, "# EOF", ""]))
+    subprocess.run([tool("PROMTOOL", "promtool"), "tsdb", "create-blocks-from", "openmetrics", "--quiet",
+                    str(file), str(stack.subfolder("prometheus") / "data")], check=True)
+
+
 def world(stack, change=None, rules=None, edit=None):
     """One daemon, scraped as two vantages: a page needs two that agree."""
+    half_an_hour_ago(stack)
     lab = Lab(stack)
+    alertmanager = Alertmanager(stack, Webhook(stack))
     daemon = Daemon(stack, configuration(lab, change), VANTAGES[0])
     places = [types.SimpleNamespace(target=daemon.target, vantage=name, prober="a")
               for name in VANTAGES]
-    prometheus = Prometheus(stack, places, rules=rules or RULES, edit=edit,
+
+    def scraping(config):
+        config["scrape_configs"].append({"job_name": "alertmanager", "static_configs": [
+            {"targets": [f"127.0.0.1:{alertmanager.port}"]}]})
+        if edit:
+            edit(config)
+
+    prometheus = Prometheus(stack, places, [alertmanager], rules=rules or RULES, edit=scraping,
                             scrapes_itself=True)
     return lab, daemon, prometheus
 

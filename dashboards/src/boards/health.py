@@ -226,7 +226,7 @@ def delivery():
         "The share of notifications that Alertmanager could not send.",
         [Query("sum by (integration) (rate(alertmanager_notifications_failed_total[$__rate_interval]))"
                " / (sum by (integration) (rate(alertmanager_notifications_total[$__rate_interval]))"
-               " > 0)", "{{integration}}", expected=frozenset())],
+               " > 0)", "{{integration}}", expected=BROKEN)],
         unit="percentunit", steps=[(None, TEXT), (thresholds.of("AlertmanagerFailedToSendAlerts"), RED)],
         defaults={"min": 0}, alerts=("AlertmanagerFailedToSendAlerts",),
         empty="보낸 알림 없음 · nothing was sent",

@@ -161,10 +161,9 @@ def latency():
          Query(f'max by (probe) (probe:duration:median1d{{{ONE},site=~"$site"}})',
                "{{probe}} 하루 중앙값 · daily median"),
          Query(f"max by (probe) ({limit} and on (service, probe, site)"
-               f" bongsu_probe_interval_seconds{{{PLACE}}})", "{{probe}} 경보 한도 · alert limit",
-               expected=frozenset()),
+               f" bongsu_probe_interval_seconds{{{PLACE}}})", "{{probe}} 경보 한도 · alert limit"),
          Query(f"min by (probe) (bongsu_latency_objective_seconds{{{PLACE}}})",
-               "{{probe}} 목표 · objective", expected=frozenset())],
+               "{{probe}} 목표 · objective")],
         unit="s", defaults={"min": 0}, alerts=("ServiceSlow", "ServiceOverLatencyObjective"),
         overrides=[{"matcher": {"id": "byRegexp", "options": ".*(median|limit|objective)$"},
                     "properties": [{"id": "custom.lineStyle",
