@@ -1,5 +1,5 @@
 //! What a probe sends and to whom it speaks: the validated options of the kinds, without those of a
-//! login, which are in [`login`](super::login).
+//! login, which are in [`login`].
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -161,7 +161,7 @@ pub(super) fn write(rows: &[Row], text: &mut Text<'_>) -> Result<(), Gone> {
     Ok(())
 }
 
-/// As [`write`] for one target, but only the families of blackbox_exporter, and as it writes them:
+/// As [`write()`] for one target, but only the families of blackbox_exporter, and as it writes them:
 /// the labels of the target are the scraper's to add.
 pub(super) fn write_blackbox(row: &Row, text: &mut Text<'_>) {
     let line = Line::of(row, "");
