@@ -93,37 +93,40 @@ timelines:
 release:
 	cargo build --release --locked
 
+# Measured is the program that is shipped; what measures it is built beside it, and quicker.
+bench = BONGSU_BINARY=$(CURDIR)/target/release/bongsu cargo bench --locked --target-dir target/bench --bench
+
 # How fast 17,000 probes are loaded from a file.
 bench-load:
-	cargo bench --locked --bench load
+	$(bench) load
 
 # How fast /metrics is written for 17,000 probes.
 bench-exposition:
-	cargo bench --locked --bench exposition
+	$(bench) exposition
 
 # 1,000 HTTPS probes every 10 s: memory, processor time per run, skipped runs.
 bench-https: release
-	cargo bench --locked --bench daemon -- https
+	$(bench) daemon -- https
 
 # The same load on blackbox_exporter in the same minutes, and both at their limit: ratios.
 bench-compare: release install-bench-tools
-	cargo bench --locked --bench daemon -- compare
+	$(bench) daemon -- compare
 
 install-bench-tools:
 	tests/install.sh prometheus-blackbox-exporter:prometheus-blackbox-exporter
 
 # 17,000 probes every 30 s: share of a core, memory, skipped and late runs.
 bench-nation: release
-	cargo bench --locked --bench daemon -- nation
+	$(bench) daemon -- nation
 
 # From the start of the process to ready with 1,000 probes.
 bench-start: release
-	cargo bench --locked --bench daemon -- start
+	$(bench) daemon -- start
 
 # 500 logins over HTTPS: skipped runs, and the processor time of one beside that of a GET.
 bench-login: release
-	cargo bench --locked --bench daemon -- login
+	$(bench) daemon -- login
 
 # 10,000 probes into a black hole beside 100 healthy ones. Needs root for a network namespace.
 bench-blackhole: release
-	cargo bench --locked --bench daemon -- blackhole
+	$(bench) daemon -- blackhole
