@@ -74,7 +74,8 @@ def scenario():
               and prometheus.query("min(probe:votes) == 2"), 90, "every service is well, by two votes")
         until(lambda: webhook.all("deadman"), 30, "a heartbeat")
 
-        lab.set(CAUSE, "refuse")
+        # A refused port could be taken by another lab that starts meanwhile.
+        lab.set(CAUSE, "stall_large")
         page = until(lambda: pages(webhook, "firing"), 90, f"a page for {CAUSE}")[0]
         print("page:", page["body"]["alerts"][0]["annotations"]["summary_ko"])
         watched = {labels["service"] for labels, _ in prometheus.query("service:probed")}
