@@ -26,7 +26,7 @@ test: unit e2e
 unit: install-test-tools
 	cargo test --locked
 
-ci: fmt-check lint lint-deploy unit doc lint-kubernetes e2e
+ci: fmt-check lint lint-deploy doc lint-kubernetes test
 
 # Writes what deploy/kubernetes repeats of the repository: alert rules, dashboards, configuration.
 kubernetes:
