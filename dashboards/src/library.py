@@ -3,7 +3,7 @@
 import thresholds
 from frame import row_to_service, runbook, to_service
 from panels import (ALWAYS, BROKEN, Column, GREEN, GREY, ORANGE, RED, TEXT, YELLOW, bars, graph, now,
-                    Query, rows, stat, table, timeline)
+                    Query, rows, stacked, stat, table, timeline)
 from texts import (REASON, SERVICE, STATE, STEP, both, reason_mapping, severity_mapping,
                    state_mapping)
 
@@ -91,6 +91,18 @@ def last_login():
         unit="s", steps=[(None, GREY), (0, GREEN), (600, ORANGE), (1800, RED)],
         defaults={"decimals": 0, "min": 0, "max": 3600, "links": [to_service("bongsu-login")]},
         empty="로그인 점검 없음 · no login probe", alerts=("LoginBroken",),
+    )
+
+
+def failures(title, texts, labels, where=PLACE):
+    """Failed runs as bars, counted by `labels`; `texts` are the description in both languages."""
+    return stacked(
+        title, *texts,
+        [Query(f"sum by ({', '.join(labels)}) (increase(bongsu_probe_failures_total{{"
+               f"{where}}}[$__rate_interval]))", " ".join(f"{{{{{label}}}}}" for label in labels),
+               expected=BROKEN)],
+        unit="short", style={"drawStyle": "bars"}, defaults={"min": 0},
+        empty="실패 없음 · no failure",
     )
 
 

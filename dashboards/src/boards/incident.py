@@ -137,14 +137,11 @@ def sites():
 
 
 def reasons():
-    return stacked(
+    return library.failures(
         both("원인의 변화", "Reasons over time"),
-        "실패한 점검의 수, 원인별. 원인이 바뀌면 장애의 성격이 바뀐 것이다.",
-        "Failed runs by reason. When the reasons change, so did the fault.",
-        [Query("sum by (reason) (increase(bongsu_probe_failures_total{"
-               f"{library.PLACE}}}[$__rate_interval]))", "{{reason}}", expected=BROKEN)],
-        unit="short", style={"drawStyle": "bars"}, defaults={"min": 0},
-        empty="실패 없음 · no failure",
+        ("실패한 점검의 수, 원인별. 원인이 바뀌면 장애의 성격이 바뀐 것이다.",
+         "Failed runs by reason. When the reasons change, so did the fault."),
+        ["reason"],
     )
 
 

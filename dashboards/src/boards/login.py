@@ -4,7 +4,7 @@ import library
 import thresholds
 from frame import Board, row_to_service, to_service
 from panels import (BLUE, BROKEN, Column, GREEN, GREY, ORANGE, RED, TEXT, YELLOW, Query, bars, graph,
-                    now, rows, stacked, stat, table, timeline)
+                    now, rows, stat, table, timeline)
 from texts import REASON, SERVICE, STEP, both, reason_mapping, words
 
 PLACE = library.PLACE
@@ -54,14 +54,10 @@ def waterfall():
 
 
 def where():
-    return stacked(
+    return library.failures(
         both("실패한 단계와 원인", "Where and why it fails"),
-        "실패한 로그인의 수, 단계와 원인별.",
-        "Failed logins, by step and reason.",
-        [Query("sum by (service, step, reason) (increase(bongsu_probe_failures_total{"
-               f"{LOGIN}}}[$__rate_interval]))", "{{service}} {{step}} {{reason}}", expected=BROKEN)],
-        unit="short", style={"drawStyle": "bars"}, defaults={"min": 0},
-        empty="실패 없음 · no failure",
+        ("실패한 로그인의 수, 단계와 원인별.", "Failed logins, by step and reason."),
+        ["service", "step", "reason"], LOGIN,
     )
 
 

@@ -121,14 +121,10 @@ def burn():
 
 
 def failures():
-    return stacked(
+    return library.failures(
         both("원인별 실패", "Failures by reason"),
-        "실패한 점검의 수, 단계와 원인별.",
-        "Failed runs, by step and reason.",
-        [Query(f"sum by (step, reason) (increase(bongsu_probe_failures_total{{"
-               f"{PLACE}}}[$__rate_interval]))", "{{step}} {{reason}}", expected=BROKEN)],
-        unit="short", style={"drawStyle": "bars"}, defaults={"min": 0},
-        empty="실패 없음 · no failure",
+        ("실패한 점검의 수, 단계와 원인별.", "Failed runs, by step and reason."),
+        ["step", "reason"],
     )
 
 
