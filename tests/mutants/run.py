@@ -147,27 +147,32 @@ def together(chosen):
             survived += passed is not False
             state = {True: "SURVIVED", False: "noticed", None: "not run"}[passed]
             print(f"{state:9} {mutant['name']}: {name}")
-            words = re.search(rf"^---- {re.escape(name.split(' ', 1)[1])} stdout ----\n\s*(.*?)^\n",
-                              output, re.M | re.S)
-            if words:
-                print("\n".join("    " + line for line in words[1].splitlines()[:6]))
+            print(words(output, name))
     return 1 if survived else 0
 
 
+def words(output, name):
+    """What a failing test said first; a test that was stopped because it hung said nothing."""
+    said = re.search(rf"^---- {re.escape(name.split(' ', 1)[1])} stdout ----\n\s*(.*?)^\n",
+                     output, re.M | re.S)
+    return "\n".join("    " + line for line in (said[1] if said else "no words").splitlines()[:6])
+
+
 def judge(mutant):
-    """`None` when every test noticed, else what is wrong."""
+    """`None` when every test noticed, else what is wrong; and what the tests said."""
     why = stale(mutant)
     if why:
-        return f"stale: {why}"
+        return f"stale: {why}", ""
     with broken(mutant["edits"]):
         results, output = test(mutant["fails"])
     if "error: could not compile" in output:
-        return "stale: it does not compile\n" + "\n".join(output.splitlines()[-40:])
+        return "stale: it does not compile\n" + "\n".join(output.splitlines()[-40:]), ""
     passed = [name for name in mutant["fails"] if results.get(name) is True]
     absent = [name for name in mutant["fails"] if name not in results]
     if absent:
-        return "stale: not run: " + ", ".join(absent)
-    return "SURVIVED: " + ", ".join(passed) if passed else None
+        return "stale: not run: " + ", ".join(absent), ""
+    said = "\n".join(words(output, name) for name in mutant["fails"] if name not in passed)
+    return ("SURVIVED: " + ", ".join(passed) if passed else None), said
 
 
 def main():
@@ -204,10 +209,10 @@ def main():
         if mutant["name"] in bad:
             continue
         start = time.monotonic()
-        why = judge(mutant)
+        why, said = judge(mutant)
         took = time.monotonic() - start
         print(f"{'noticed' if why is None else 'FAILED':9} {mutant['name']} ({took:.0f} s)"
-              + (f": {why}" if why else ""), flush=True)
+              + (f": {why}" if why else "") + (f"\n{said}" if said else ""), flush=True)
         if why:
             bad[mutant["name"]] = why
     print(f"{len(chosen)} mutants, {len(chosen) - len(bad)} noticed")
