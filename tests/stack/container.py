@@ -1,14 +1,14 @@
 """Processes as a container engine runs them, where there is none: an address and a root of their
 own, process 1, the given user, no capabilities, nothing writable but what is mounted so.
 
-    in_own_network()                                # needs root; leaves nothing behind
+    bridge()                                        # needs root; leaves nothing behind
     addresses = Addresses(["web"])
     with Stack("name") as stack:
         one = Container(stack, addresses, "web", rootfs, ["/bongsu"], user=(65532, 65532))
         one.inside(["/bongsu", "healthcheck"])
 
-The script runs in a network of its own (see `in_own_network`), so addresses are the same each time
-and end with the script. Names are in each container's /etc/hosts.
+The script runs in a network of its own (own_network.py), so addresses are the same each time and
+end with the script. Names are in each container's /etc/hosts.
 """
 
 import ctypes
@@ -21,9 +21,9 @@ import subprocess
 import sys
 import threading
 
-import network
+import own_network
 from network import ip
-from stack import PR_SET_PDEATHSIG, Failed, Process, until
+from stack import PATIENCE, PR_SET_PDEATHSIG, Failed, Process, until
 
 NETWORK = "10.89.0"
 PR_SET_NO_NEW_PRIVS = 38
@@ -31,11 +31,10 @@ PR_CAPBSET_DROP = 24
 DEVICES = ("null", "zero", "full", "random", "urandom")
 
 
-def in_own_network():
-    """Starts this script again in a network of its own, with a bridge."""
-    if os.geteuid() != 0:
+def bridge():
+    """Gives the script's own network the bridge that containers are plugged into."""
+    if not own_network.is_root():
         raise Failed("a container's root and user need root")
-    network.alone()
     ip("link", "add", "bridge", "type", "bridge")
     ip("address", "add", f"{NETWORK}.1/24", "dev", "bridge")
     ip("link", "set", "bridge", "up")
@@ -81,7 +80,7 @@ class Container(Process):
 
     def _connect(self):
         children = f"/proc/{self.child.pid}/task/{self.child.pid}/children"
-        self.pid = int(until(lambda: open(children).read().split(), 10, f"{self.name} forks")[0])
+        self.pid = int(until(lambda: open(children).read().split(), PATIENCE, f"{self.name} forks")[0])
         cable = f"to-{self.address.rsplit('.', 1)[1]}"
         ip("link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", self.pid)
         ip("link", "set", cable, "master", "bridge", "up")

@@ -10,7 +10,7 @@ import re
 import threading
 import time
 
-from stack import Failed
+from stack import Failed, Server
 
 INTERVAL_SECONDS = 30
 # A failure is a fact from the second on (recheck); one that has lasted has more.
@@ -147,7 +147,7 @@ class Exporter:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self.server = Server(("127.0.0.1", self.port), Handler)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 

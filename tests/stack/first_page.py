@@ -17,7 +17,9 @@ import time
 
 import yaml
 
-from stack import ROOT, Alertmanager, Daemon, Lab, Prometheus, Stack, Webhook, check, main, until
+from stack import (
+    PATIENCE, ROOT, Alertmanager, Daemon, Lab, Prometheus, Stack, Webhook, check, main, until,
+)
 
 WITHIN_SECONDS = 45
 CAUSE = "gpki"
@@ -61,7 +63,7 @@ class FirstFailures:
                     key = (daemon.vantage, f"{labels['service']}/{labels['probe']}{site}")
                     probes.setdefault(key, {})[found[1]] = float(found[3])
             for key, facts in probes.items():
-                if key not in self.began and facts["bongsu_probe_consecutive_failures"] == 1:
+                if key not in self.began and facts.get("bongsu_probe_consecutive_failures") == 1:
                     self.began[key] = (facts["bongsu_probe_last_run_timestamp_seconds"]
                                        - facts["probe_duration_seconds"])
 
@@ -91,12 +93,12 @@ def measure(number):
               and not prometheus.query("bongsu_probe_interval_seconds unless on (service, probe, site, vantage)"
                                        " bongsu_probe_verdict")
               and len(prometheus.query("count by (vantage) (bongsu_probe_verdict)")) == 2,
-              90, "all probes have run, and their verdicts are known to the rules")
+              2 * PATIENCE, "all probes have run, and their verdicts are known to the rules")
         time.sleep(random.uniform(0, INTERVAL_SECONDS))
         lab.set(CAUSE, "stall_large")
         broken = time.time()
         failures = FirstFailures(daemons)
-        page = until(lambda: failures.look() or webhook.alerts("page"), 150, "a page")[0]
+        page = until(lambda: failures.look() or webhook.alerts("page"), PATIENCE, "a page")[0]
         began, vantage, probe = failures.first()
         text = page["annotations"]["summary"]
         stages = [

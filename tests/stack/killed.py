@@ -15,7 +15,9 @@ divided by one factor (scale.py).
 import time
 
 import scale
-from stack import RULES, Alertmanager, Daemon, Lab, Prometheus, Stack, Webhook, check, main, until
+from stack import (
+    PATIENCE, RULES, Alertmanager, Daemon, Lab, Prometheus, Stack, Webhook, check, main, until,
+)
 
 FACTOR = 10
 CAUSE = "gpki"
@@ -23,9 +25,9 @@ CAUSE = "gpki"
 SILENCE_SECONDS = 3 * 60 / FACTOR
 # Prometheus is gone for a minute; a restart of nearly no time would prove nothing.
 AWAY_SECONDS = 60 / FACTOR
-# A short incident closes after five minutes of stability; our clock may be a poll late.
+# A short incident closes after five minutes of stability, which are counted by evaluations.
 STABLE_SECONDS = 5 * 60 / FACTOR
-LATE_SECONDS = 1
+EVALUATION_SECONDS = 5 / FACTOR
 # What a board calls well.
 WELL = "service:down == 0"
 
@@ -43,6 +45,13 @@ def firing(prometheus, alert):
 def fresh(prometheus, selector, since):
     """The values of what was evaluated since then."""
     return [values[-1][1] for _, values in prometheus.samples(selector, "1m") if values[-1][0] > since]
+
+
+def became(prometheus, selector, wanted):
+    """Since when a series has this value, as Prometheus stored it."""
+    [(_, values)] = prometheus.samples(selector, "1m")
+    others = [at for at, value in values if value != wanted]
+    return min(at for at, _ in values if not others or at > max(others))
 
 
 def nothing_looks_well(prometheus, webhook, since, seconds):
@@ -71,24 +80,23 @@ def scenario():
             arguments=scale.flags(FACTOR))
         until(lambda: prometheus.query("service:probed")
               and not prometheus.query(f"service:probed unless on (service) ({WELL})")
-              and prometheus.query("min(probe:votes) == 2"), 90, "every service is well, by two votes")
-        until(lambda: webhook.all("deadman"), 30, "a heartbeat")
+              and prometheus.query("min(probe:votes) == 2"), PATIENCE, "every service is well, by two votes")
+        until(lambda: webhook.all("deadman"), PATIENCE, "a heartbeat")
 
-        # A refused port could be taken by another lab that starts meanwhile.
         lab.set(CAUSE, "stall_large")
-        page = until(lambda: pages(webhook, "firing"), 90, f"a page for {CAUSE}")[0]
+        page = until(lambda: pages(webhook, "firing"), PATIENCE, f"a page for {CAUSE}")[0]
         print("page:", page["body"]["alerts"][0]["annotations"]["summary_ko"])
         watched = {labels["service"] for labels, _ in prometheus.query("service:probed")}
 
         for daemon in daemons:
             daemon.kill()
         killed = time.time()
-        until(lambda: not prometheus.query("service:down"), 30, "the verdicts are gone")
-        until(lambda: not firing(prometheus, "Watchdog"), 30, "the Watchdog stops")
-        until(lambda: firing(prometheus, "ServiceUnwatched") == watched, 60, f"{watched} are unwatched")
+        until(lambda: not prometheus.query("service:down"), PATIENCE, "the verdicts are gone")
+        until(lambda: not firing(prometheus, "Watchdog"), PATIENCE, "the Watchdog stops")
+        until(lambda: firing(prometheus, "ServiceUnwatched") == watched, PATIENCE, f"{watched} are unwatched")
         told = until(lambda: [one for one in webhook.all("page")
                               if one["time"] > killed and one["body"]["groupLabels"]["alertname"]
-                              in ("ServiceUnwatched", "ProberQuorumLost")], 60, "a page that nobody watches")
+                              in ("ServiceUnwatched", "ProberQuorumLost")], PATIENCE, "a page that nobody watches")
         print(f"killed: {time.time() - killed:.0f} s later {len(watched)} services are unwatched, paged as",
               {one["body"]["groupLabels"]["alertname"] for one in told})
         # a heartbeat that was under way may still arrive
@@ -101,10 +109,10 @@ def scenario():
             daemon.start()
         for daemon in daemons:
             daemon.wait()
-        until(lambda: prometheus.query(f'service:down{{service="{CAUSE}"}} == 1'), 90, f"{CAUSE} is seen down again")
+        until(lambda: prometheus.query(f'service:down{{service="{CAUSE}"}} == 1'), PATIENCE, f"{CAUSE} is seen down again")
         lab.clear(CAUSE)
-        until(lambda: prometheus.query(f'service:down{{service="{CAUSE}"}} == 0'), 90, f"{CAUSE} answers again")
-        well = time.time()
+        until(lambda: prometheus.query(f'service:down{{service="{CAUSE}"}} == 0'), PATIENCE, f"{CAUSE} answers again")
+        well = became(prometheus, f'service:down{{service="{CAUSE}"}}', 0)
         prometheus.kill()
         time.sleep(AWAY_SECONDS)
         prometheus.start()
@@ -112,13 +120,13 @@ def scenario():
         restarted = time.time()
         # By new evaluations, and not what the database remembers.
         until(lambda: fresh(prometheus, f'service:down{{service="{CAUSE}"}}', restarted) == [0]
-              and fresh(prometheus, f'service:incident:open{{service="{CAUSE}"}}', restarted) == [1], 30,
+              and fresh(prometheus, f'service:incident:open{{service="{CAUSE}"}}', restarted) == [1], PATIENCE,
               "the incident is open after the restart")
-        until(lambda: [one for one in webhook.all("deadman") if one["time"] > restarted], 60,
+        until(lambda: [one for one in webhook.all("deadman") if one["time"] > restarted], PATIENCE,
               "heartbeats after the restart")
-        resolved = until(lambda: pages(webhook, "resolved"), 180, "the incident is resolved")
+        resolved = until(lambda: pages(webhook, "resolved"), PATIENCE, "the incident is resolved")
         open_for = resolved[0]["time"] - well
-        check(open_for > STABLE_SECONDS - LATE_SECONDS,
+        check(open_for > STABLE_SECONDS - EVALUATION_SECONDS,
               f"resolved {open_for:.0f} s after {CAUSE} answered, and stable is {STABLE_SECONDS:.0f} s")
         check(len(resolved) == 1 and len(pages(webhook, "firing")) == 1,
               f"{len(pages(webhook, 'firing'))} pages and {len(resolved)} resolved for one incident")

@@ -1,8 +1,5 @@
-"""Vantages with networks of their own, so that one can be cut off from what it watches.
-
-    if __name__ == "__main__":
-        network.alone()             # the whole script in a namespace: it touches no network here
-        main(scenario)
+"""Vantages with networks of their own, so that one can be cut off from what it watches. The script's
+own namespace (own_network.py) is the world between them: none of this touches the machine's network.
 
     place = Place(stack, "gwangju", 3)
     Daemon(stack, config, "gwangju", place=place)
@@ -10,33 +7,13 @@
 
 A place has two links to the script's own namespace, as machines in data centres do: one to the
 services (10.77.N.0/30), and one for management (10.78.N.0/30), over which Prometheus scrapes. What is
-watched has addresses in 10.77.0.0/24, given by `serve`. Needs iproute2 and util-linux, and root or
-unprivileged user namespaces.
+watched has addresses in 10.77.0.0/24, given by `serve`.
 """
 
 import os
-import shutil
 import subprocess
-import sys
 
-from stack import Failed, Process, until
-
-# Set in the script that already runs in its own namespace.
-INSIDE = "BONGSU_STACK_NAMESPACE"
-
-
-def alone():
-    """Runs this script again in a network namespace that goes with it."""
-    os.environ["PATH"] += ":/usr/sbin:/sbin"
-    for needed in ("ip", "nsenter", "unshare"):
-        if not shutil.which(needed):
-            print(f"FAILED: {needed} is not installed: tests/install.sh installs it")
-            sys.exit(1)
-    if INSIDE not in os.environ:
-        os.environ[INSIDE] = "1"
-        user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-        os.execvp("unshare", ["unshare", *user, "--net", sys.executable, *sys.argv])
-    ip("link", "set", "lo", "up")
+from stack import PATIENCE, Failed, Process, until
 
 
 def ip(*arguments, inside=()):
@@ -58,7 +35,7 @@ class Place(Process):
     def __init__(self, stack, name, number):
         super().__init__(stack, f"place-{name}", ["unshare", "--net", "sleep", "infinity"])
         own = os.readlink("/proc/self/ns/net")
-        until(lambda: os.readlink(f"/proc/{self.child.pid}/ns/net") != own, 10, f"{name} is a place")
+        until(lambda: os.readlink(f"/proc/{self.child.pid}/ns/net") != own, PATIENCE, f"{name} is a place")
         # A command in front of another runs that one here.
         self.inside = ["nsenter", f"--net=/proc/{self.child.pid}/ns/net"]
         self.services = f"services{number}"

@@ -5,7 +5,7 @@ import site_server
 import yaml
 from kubernetes import relabelled
 from stack import (
-    RULES, Alertmanager, Daemon, Prometheus, Stack, Webhook, check, free_port, main, until,
+    PATIENCE, RULES, Alertmanager, Daemon, Prometheus, Stack, Webhook, check, free_port, main, until,
 )
 
 SHARDS = 3
@@ -89,7 +89,7 @@ def scenario():
             edit=relabelled(lambda vantage, prober: {
                 "vantage": vantage, "apps.kubernetes.io/pod-index": prober}))
 
-        until(lambda: watched(prometheus).keys() >= wanted, 40, "every probe has a verdict")
+        until(lambda: watched(prometheus).keys() >= wanted, PATIENCE, "every probe has a verdict")
         exactly = {probe: [str(shard(probe[0]))] for probe in wanted}
         check(watched(prometheus) == exactly, f"who runs what: {watched(prometheus)}")
         sizes = [sum(owner == [str(index)] for owner in exactly.values()) for index in range(SHARDS)]
@@ -98,18 +98,21 @@ def scenario():
         listed = prometheus.query("count by (service) (bongsu_service_info)")
         check({labels["service"]: count for labels, count in listed}
               == {service["name"]: SHARDS for service in config["services"]}, f"listed: {listed}")
-        until(lambda: len(prometheus.query("service:probed")) == SERVICES, 40, "it is remembered")
-        check(not prometheus.query("ALERTS{severity='page'}"), "an alert though all is well")
+        until(lambda: len(prometheus.query("service:probed")) == SERVICES, PATIENCE, "it is remembered")
+        # What was scraped before its first run is about to be unwatched, until the next evaluation.
+        until(lambda: not unwatched(prometheus, "pending"), PATIENCE, "nothing is about to be unwatched")
+        check(not prometheus.query("ALERTS{severity='page'}") and not webhook.all("page"),
+              "a page though all is well")
 
         lost = daemons[1]
         lost.kill()
         owned = sorted({service for service, _, _ in wanted if shard(service) == 1})
         check(0 < len(owned) < SERVICES, f"owned by one shard: {owned}")
-        until(lambda: unwatched(prometheus, "firing"), 60, "somebody is unwatched")
-        until(lambda: not unwatched(prometheus, "pending"), 30, "all of them have waited")
+        until(lambda: unwatched(prometheus, "firing"), PATIENCE, "somebody is unwatched")
+        until(lambda: not unwatched(prometheus, "pending"), PATIENCE, "all of them have waited")
         check(unwatched(prometheus, "firing") == owned,
               f"unwatched: {unwatched(prometheus, 'firing')}, not {owned}")
-        until(lambda: webhook.alerts("page", "firing"), 30, "the page")
+        until(lambda: webhook.alerts("page", "firing"), PATIENCE, "the page")
         messages = webhook.all("page")
         check(len(messages) == 1, f"{len(messages)} pages for one shard")
         said = sorted(alert["labels"]["service"] for alert in messages[0]["body"]["alerts"])
@@ -120,8 +123,8 @@ def scenario():
 
         lost.start()
         lost.wait()
-        until(lambda: watched(prometheus) == exactly, 40, "every probe runs once again")
-        until(lambda: not prometheus.query("ALERTS{alertname='ServiceUnwatched'}"), 30, "no alert")
+        until(lambda: watched(prometheus) == exactly, PATIENCE, "every probe runs once again")
+        until(lambda: not prometheus.query("ALERTS{alertname='ServiceUnwatched'}"), PATIENCE, "no alert")
         check(not prometheus.rule_errors(), f"rules: {prometheus.rule_errors()}")
         print("shard 1 is back: everything is watched once")
 

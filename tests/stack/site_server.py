@@ -3,6 +3,8 @@
 import http.server
 import threading
 
+from stack import Server
+
 
 class _Answer(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -17,7 +19,7 @@ class _Answer(http.server.BaseHTTPRequestHandler):
 
 def serve(stack, address, port):
     """Answers any GET with 200 until the stack ends."""
-    server = http.server.ThreadingHTTPServer((address, port), _Answer)
+    server = Server((address, port), _Answer)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     stack.closers.append(server.shutdown)
     return f"http://{address}:{port}"
