@@ -25,14 +25,13 @@ import thresholds  # noqa: E402
 from build import boards  # noqa: E402
 from evaluate import answer, choices, filled  # noqa: E402
 from stack import (  # noqa: E402
-    Alertmanager, Daemon, Lab, Prometheus, RULES, Stack, Webhook, check, main, tool, until)
+    Alertmanager, Daemon, Lab, PATIENCE, Prometheus, RULES, Stack, Webhook, check, main, settles, tool,
+    until)
 
 VANTAGES = ("sejong", "gwangju")
 STEP_SECONDS = 15
 # These have everything a service can have, so they are tried first.
 RICH = ("saeol", "gpki", "document-exchange")
-# From the start of Prometheus, or from the fault, until every query has its data.
-PATIENCE_SECONDS = 100
 
 
 def configuration(lab, change=None):
@@ -97,10 +96,15 @@ def world(stack, change=None, rules=None, edit=None):
 
 
 class Moment:
-    """The boards, asked at one moment."""
+    """The boards while all is well, or while it is not. Each look at them is at one moment: two
+    queries of which one came after the next evaluation need not agree."""
 
     def __init__(self, name, prometheus, began):
         self.name, self.prometheus, self.began = name, prometheus, began
+        self.look()
+
+    def look(self):
+        self.now = time.time()
 
     def fillings(self, board):
         """All of everything, and each single service at one site and one vantage."""
@@ -119,8 +123,7 @@ class Moment:
         return ([] if board.one_service else [everything]), single
 
     def span(self):
-        now = time.time()
-        return self.began, now, STEP_SECONDS
+        return self.began, self.now, STEP_SECONDS
 
     def due(self):
         """What must have data now: (where it stands, target, how variables may be filled). One
@@ -164,25 +167,40 @@ class Moment:
 
 def filled_within(moment, what):
     """Asks again only what found nothing, since a rule that runs once a minute takes its time."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    missing = list(moment.due())
-    while missing := [one for one in missing if moment.is_empty(one)]:
-        if time.monotonic() > deadline:
-            places = "\n".join(where for where, _, _ in missing)
-            check(False, f"{what}: {len(missing)} queries find nothing\n{places}")
-        time.sleep(1)
+    missing = settles(lambda: list(moment.due()))
+
+    def ask():
+        moment.look()
+        missing[:] = [one for one in missing if moment.is_empty(one)]
+        places = "\n".join(where for where, _, _ in missing)
+        check(not missing, f"{what}: {len(missing)} queries find nothing\n{places}")
+
+    settles(ask)
 
 
 class Sheet:
-    """Assertions, counted and printed one by one."""
+    """Assertions, printed one by one when all of them hold. Services, sites, logins and certificates
+    fail by runs of their own, and groups of rules notice it at moments of their own."""
 
     def __init__(self):
-        self.count = 0
+        self.lines = []
 
     def says(self, what, truth, seen):
         check(truth, f"{what}: {seen}")
-        self.count += 1
-        print(f"  ok  {what}: {seen}")
+        self.lines.append(f"  ok  {what}: {seen}")
+
+    def read(self, moment, board):
+        """All that `board(moment, self)` asserts, of one moment."""
+        before = self.lines
+
+        def once():
+            self.lines = []
+            moment.look()
+            board(moment, self)
+
+        settles(once)
+        print("\n".join(self.lines))
+        self.lines = before + self.lines
 
     def equal(self, what, seen, wanted):
         self.says(what, seen == wanted, seen)
@@ -221,7 +239,7 @@ def healthy(moment, sheet):
 
 def broken(moment, sheet, since):
     overview, incident = "bongsu-overview", "bongsu-incident"
-    elapsed = time.time() - since
+    elapsed = moment.now - since
     tiles = moment.value(overview, "Services, worst first")
     state = {labels["service"]: value for labels, value in tiles}
     reason = {labels["service"]: labels.get("reason") for labels, value in tiles}
@@ -257,7 +275,7 @@ def broken(moment, sheet, since):
     # All three fell by one blow; which probe came first is chance, and rules look every 15 s.
     sheet.says("fell first", len(fell) == 1 and fell.keys() <= {"gpki", "saeol", "document-exchange"},
                fell)
-    sheet.says("and when", since - 15 <= min(fell.values()) / 1000 <= time.time(),
+    sheet.says("and when", since - 15 <= min(fell.values()) / 1000 <= moment.now,
                round(min(fell.values()) / 1000 - since))
     spread = moment.by("distance", incident, "Spread along needs")
     sheet.equal("one need away", spread, {"1": 1})
@@ -298,28 +316,28 @@ def scenario():
         sheet = Sheet()
 
         moment = Moment("healthy", prometheus, began)
-        until(lambda: prometheus.query("service:card"), PATIENCE_SECONDS, "services are known")
-        until(lambda: len(prometheus.query("service:state <= 1")) == 9, PATIENCE_SECONDS, "all is well")
+        until(lambda: prometheus.query("service:card"), PATIENCE, "services are known")
+        until(lambda: len(prometheus.query("service:state <= 1")) == 9, PATIENCE, "all is well")
         filled_within(moment, "while all is well")
         print(f"{time.time() - began:.0f} s: all is well; {moment.asked()} queries in {len(boards())} boards")
-        healthy(moment, sheet)
+        sheet.read(moment, healthy)
         names = exported(daemon)
 
         broke = time.time()
         lab.set("gpki", "stall_large")
         lab.set("document-exchange", "expired_certificate")
-        until(lambda: len(prometheus.query("service:state == 5")) == 3, PATIENCE_SECONDS,
+        until(lambda: len(prometheus.query("service:state == 5")) == 3, PATIENCE,
               "three services are down")
-        until(lambda: len(prometheus.query("site:state == 5")) == 3, PATIENCE_SECONDS,
+        until(lambda: len(prometheus.query("site:state == 5")) == 3, PATIENCE,
               "all sites are down")
         moment = Moment("broken", prometheus, began)
         filled_within(moment, "after the fault")
         print(f"{time.time() - began:.0f} s: gpki stalls, a certificate has expired")
-        broken(moment, sheet, broke)
+        sheet.read(moment, lambda moment, sheet: broken(moment, sheet, broke))
         named_and_exported(names | exported(daemon))
-        community.check_boards(prometheus)
+        settles(lambda: community.check_boards(prometheus))
         check(not prometheus.rule_errors(), str(prometheus.rule_errors()))
-        print(f"{sheet.count} passed, 0 failed ({time.time() - began:.0f} s)")
+        print(f"{len(sheet.lines)} passed, 0 failed ({time.time() - began:.0f} s)")
 
 
 if __name__ == "__main__":
