@@ -45,15 +45,13 @@ lint-deploy: install-test-tools
 	tests/rules/install.sh target/tmp/rule-tools
 	deploy/lint.sh target/tmp/rule-tools/bin
 
-# Real processes together, from a fault to the page. Needs root for network namespaces. Those that
-# mostly wait run beside each other; the replay needs a core for itself.
-together = compose dashboards first_page killed remote_site shards storm vantages
+# Real processes together, from a fault to the page. Needs root for network namespaces. Which they
+# are, and which run beside each other, is in tests/stack/run.py.
 e2e: install-test-tools
 	tests/rules/install.sh target/tmp/rule-tools
 	cargo build --locked
 	target/tmp/rule-tools/bin/python tests/stack/scale.py --test
-	$(MAKE) --jobs=2 --output-sync=target $(together:%=e2e-%)
-	$(MAKE) e2e-replay
+	target/tmp/rule-tools/bin/python tests/stack/run.py
 
 # One of them, such as `make e2e-storm`, after `make e2e` has installed what they need.
 e2e-%:
