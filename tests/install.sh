@@ -14,6 +14,8 @@ openssl:openssl
 nft:nftables
 ip:iproute2
 python3:python3-venv
+node:nodejs
+npm:npm
 systemd-analyze:systemd
 curl:curl
 "
@@ -25,6 +27,8 @@ for entry in $needed "$@"; do
     # Debian names the binary of Alertmanager after its package.
     command -v "$tool" >/dev/null || command -v "$package" >/dev/null || packages+=("$package")
 done
+# Debian has python3 in one package and what makes environments in another.
+python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 if [ ${#packages[@]} -eq 0 ]; then
     exit 0
 fi
@@ -46,6 +50,8 @@ if [ ! -e "$policy" ]; then
     trap '"${as_root[@]}" rm -f "$policy"' EXIT
 fi
 
-"${as_root[@]}" apt-get update -qq
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -qq --no-install-recommends "${packages[@]}"
+# Somebody else may be installing, and a mirror may not answer at once.
+apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive
+    apt-get -qq -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300)
+"${apt[@]}" update
+"${apt[@]}" install -y --no-install-recommends "${packages[@]}"
