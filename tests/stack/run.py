@@ -26,6 +26,7 @@ LIMIT_SECONDS = 20 * 60
 END_SECONDS = 60
 # What the end of the log repeats of each that failed.
 REASON_LINES = 20
+LINE_CHARACTERS = 600
 
 _printing = threading.Lock()
 
@@ -53,10 +54,12 @@ def run(name):
 
 
 def reason(said):
-    """Why a check failed: from its word on, or else its last lines."""
+    """Why a check failed: what was seen and its last word, or else its last lines."""
     lines = said.splitlines()
     starts = [number for number, line in enumerate(lines) if line.startswith("FAILED: ")]
-    return lines[starts[-1]:][:REASON_LINES] if starts else lines[-REASON_LINES:]
+    if not starts:
+        return lines[-REASON_LINES:]
+    return [line for line in lines if line.startswith("seen: ")] + lines[starts[-1]:][:REASON_LINES]
 
 
 def main(names):
@@ -70,7 +73,7 @@ def main(names):
         print(f"{name:12} {'ok' if status == 0 else 'FAILED':6} {seconds:5.0f} s")
     for name, status, _, said in failed:
         print(f"\n{name} failed (exit status {status}), `make e2e-{name}` runs it alone:")
-        print("\n".join(f"  {line[:300]}" for line in reason(said)))
+        print("\n".join(f"  {line[:LINE_CHARACTERS]}" for line in reason(said)))
     sys.stdout.flush()
     sys.exit(1 if failed else 0)
 

@@ -53,6 +53,10 @@ REQUEST_SECONDS = 30
 # From SIGTERM to SIGKILL, at the end of a script.
 END_SECONDS = 5
 POLL_SECONDS = 0.05
+# What Prometheus is asked about a scenario that failed, and how much of each answer is told.
+STATE = ("up", "count_values('votes', probe:votes)", "probe:votes_down > 0", "service:down == 1",
+         "count by (alertname, alertstate, service) (ALERTS)")
+STATE_CHARACTERS = 600
 # Alerts that come by the calendar and not for what a scenario does.
 CALENDAR = {"TestPage", "HolidayTableExpiring"}
 
@@ -193,6 +197,9 @@ class Stack:
         # Also when it was told to end: it hung.
         if isinstance(error, (Exception, SystemExit)):
             print(self.tails(), flush=True)
+            for process in self.processes:
+                for line in process.seen():
+                    print(f"seen: {line}", flush=True)
         self.close()
 
     def close(self):
@@ -269,6 +276,10 @@ class Process:
         if self.child is not None:
             self.child.wait()
             self.child = None
+
+    def seen(self):
+        """What somebody who was not there would ask this process, in lines."""
+        return []
 
     def tail(self):
         lines = self.log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
@@ -519,6 +530,15 @@ class Prometheus(Process):
 
     def alerts(self):
         return call(f"{self.url}/api/v1/alerts")["data"]["alerts"]
+
+    def seen(self):
+        for expression in STATE:
+            try:
+                found = [" ".join([*(f"{key}={one}" for key, one in labels.items() if key != "__name__"),
+                                   f"{value:g}"]) for labels, value in self.query(expression)]
+            except (Failed, OSError) as error:
+                found = [str(error)]
+            yield f"{self.name}: {expression}: {', '.join(found) or 'nothing'}"[:STATE_CHARACTERS]
 
     def rule_errors(self):
         """What rules could not be evaluated, with Prometheus's own words."""
