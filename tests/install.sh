@@ -13,9 +13,6 @@ nginx:nginx-light
 openssl:openssl
 nft:nftables
 ip:iproute2
-python3:python3-venv
-node:nodejs
-npm:npm
 systemd-analyze:systemd
 curl:curl
 "

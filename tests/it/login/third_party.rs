@@ -33,7 +33,7 @@ fn installed() -> &'static Path {
         let output = install.output().unwrap();
         assert!(
             output.status.success(),
-            "tests/third_party/install.sh failed; it needs python3 with venv, nodejs and npm:\n{}",
+            "tests/third_party/install.sh failed; it needs python3 with venv:\n{}",
             String::from_utf8_lossy(&output.stderr)
         );
         place
@@ -228,7 +228,7 @@ async fn a_certified_openid_provider_over_two_hosts() {
     let pki = Pki::new();
     let place = installed();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/third_party/oidc/serve.mjs");
-    let mut command = Command::new("node");
+    let mut command = Command::new(place.join("oidc/bin/node"));
     command.arg(script).arg("--modules").arg(place.join("oidc"));
     command.env("NODE_EXTRA_CA_CERTS", pki.file("root.pem"));
     command.args(["--cert", &pki.file("server.pem"), "--key", &pki.file("server.key")]);
