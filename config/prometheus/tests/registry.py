@@ -16,15 +16,30 @@ def slow_scenario(name, minutes, *alerts, **options):
     return scenario(name, minutes, *alerts, step=60, **options)
 
 
-def seconds(world, service, *down, probe="front", slo=0.999):
-    """Verdict seconds: `down` is (minute, share of the time that is down)."""
+def outage(world, service, *changes, only=None, probe="front", slo=0.999, **options):
+    """A probe over time, with the seconds of its verdicts."""
+    world.probe(service, probe, *changes, only=only, **options)
+    down = [(minute, int(state == "down")) for minute, state in changes]
+    seconds(world, service, *down, probe=probe, slo=slo, only=only)
+
+
+def seconds(world, service, *down, probe="front", slo=0.999, only=None):
+    """Verdict seconds: `down` is (minute, share of the time that is down), 0 where it is not `only`."""
     for vantage in world.vantages:
-        at = {"service": service, "probe": probe, "kind": "http", "instance": "i", "vantage": vantage, "prober": "a"}
-        world.counter("bongsu_probe_verdict_seconds_total", {**at, "verdict": "down"},
-                      *[(m, 60 * s) for m, s in down])
-        world.counter("bongsu_probe_verdict_seconds_total", {**at, "verdict": "up"},
-                      *[(m, 60 * (1 - s)) for m, s in down])
-    world.plain("bongsu_slo_objective_ratio", {"service": service, "vantage": "seoul", "prober": "a"}, (0, slo))
+        if only and vantage not in only:
+            seconds_at(world, service, probe, vantage, (0, 0))
+        else:
+            seconds_at(world, service, probe, vantage, *down)
+    if slo:  # once a service
+        world.plain("bongsu_slo_objective_ratio", {"service": service, "vantage": "seoul", "prober": "a"}, (0, slo))
+
+
+def seconds_at(world, service, probe, vantage, *down, until=None):
+    """The same of one vantage; after `until` it counts nothing."""
+    at = {"service": service, "probe": probe, "kind": "http", "instance": "i", "vantage": vantage, "prober": "a"}
+    for verdict, share in (("down", lambda s: s), ("up", lambda s: 1 - s)):
+        world.counter("bongsu_probe_verdict_seconds_total", {**at, "verdict": verdict},
+                      *[(minute, 60 * share(s)) for minute, s in down], *([(until, 0)] if until else []))
 
 
 def certificate(world, service, lifetime, remaining, *changes, in_path="1", serial="01"):

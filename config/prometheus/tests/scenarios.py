@@ -2,7 +2,7 @@
 the complete set of what fires, so an alert too many fails as well as one too few."""
 
 import edges  # noqa: F401 - the other half of the list
-from registry import SCENARIOS, certificate, scenario, seconds, slow_scenario
+from registry import SCENARIOS, certificate, outage, scenario, seconds, seconds_at, slow_scenario
 from world import samples
 
 
@@ -338,17 +338,35 @@ w.plain("bongsu_probe_consecutive_failures", at, (0, 0), (2, 9), (6, None), (6.5
 w.plain("bongsu_probe_transitions_total", at, (0, 0), (2, 1), (6, None), (6.5, 0))
 w.expect(4, "ServiceDown tax").expect(11, "ServiceDown tax")
 
+
+
+def silent(world, vantage, minute):
+    """Nobody scrapes it from here, so nothing says 0: its series end."""
+    world.input = [s for s in world.input if not s["series"].startswith(f'up{{job="bongsu",instance="{vantage}')]
+    world.series("up", {"job": "bongsu", "instance": f"{vantage}:1", "vantage": vantage, "prober": "a"},
+                 samples([(0, 1), (minute, None)], world.minutes, world.step))
+
+
 w = scenario("a remote site that fell silent is a ticket", 12, "ProberDown")
 w.daemons(busan=[(5, 99)]).service("tax").probe("tax", "front")
-# Nobody scrapes it from here, so nothing says 0: its series end.
-w.input = [s for s in w.input if not s["series"].startswith('up{job="bongsu",instance="busan')]
-w.series("up", {"job": "bongsu", "instance": "busan:1", "vantage": "busan", "prober": "a"},
-         samples([(0, 1), (5, None)], w.minutes, w.step))
+silent(w, "busan", 5)
 w.expect(7.75).expect(8.25, "ProberDown").expect(12, "ProberDown")
 
 w = scenario("two of three probers lost page once", 12, "ProberQuorumLost", "ProberDown",
              vantages=("seoul", "busan", "jeju"))
 w.daemons(busan=[(5, 99)], jeju=[(5, 99)]).service("tax").probe("tax", "front")
+w.expect(7.75).expect(8.25, "ProberDown", "ProberQuorumLost")
+
+w = scenario("one of three probers is dead and one offline: no quorum", 12, "ProberQuorumLost", "AllVantagesOffline",
+             vantages=("seoul", "busan", "jeju"))
+w.offline = {"busan": [(0, 1), (5, 0)]}
+w.daemons(jeju=[(5, 99)]).service("tax").probe("tax", "front")
+w.expect(7.75).expect(8.25, "ProberDown", "ProberQuorumLost")
+
+w = scenario("two of three remote sites fell silent", 12, "ProberQuorumLost", vantages=("seoul", "busan", "jeju"))
+w.daemons(busan=[(5, 99)], jeju=[(5, 99)]).service("tax").probe("tax", "front")
+for vantage in ("busan", "jeju"):
+    silent(w, vantage, 5)
 w.expect(7.75).expect(8.25, "ProberDown", "ProberQuorumLost")
 
 w = scenario("a shard that is gone leaves its services unwatched", 12, "ServiceUnwatched", "ProberDown")
@@ -442,8 +460,92 @@ w.probe("bus", "front").probe("blip", "front", (0, "up"), (60, "down"), (61, "up
 seconds(w, "tax", (0, 0), (60, 0.4), (75, 0))
 seconds(w, "bus", (0, 0))
 seconds(w, "blip", (0, 0), (60, 0.7), (61, 0))
-w.expect(59).expect(61).firing(63, "ErrorBudgetBurnFast").firing(65, "ErrorBudgetBurnFast", "tax")
+w.expect(59).expect(61).expect(63, "ErrorBudgetBurnFast tax").firing(65, "ErrorBudgetBurnFast", "tax")
 w.expect(71, "ErrorBudgetBurnFast tax")
+
+
+def flaps(start, end, down, up):
+    """Changes of what is down and up in turn, for so many minutes each."""
+    line, minute = [(0, "up")], start
+    while minute < end:
+        line += [(minute, "down"), (minute + down, "up")]
+        minute += down + up
+    return line
+
+
+def never(world, minute, alert, service=".*"):
+    """The alert has not fired so far."""
+    return world.query(minute, f'last_over_time(ALERTS{{alertname="{alert}",alertstate="firing",service=~"{service}"}}[2h])', [])
+
+
+w = scenario("one vantage: what may be an outage is decided before it burns, and is one page", 45,
+             "ErrorBudgetBurnFast", "ServiceDown", "CauseDown", "NoticePage", vantages=("seoul",)).daemons()
+w.service("tax").service("gpki").service("gov24")
+for name in ("saeol", "resident", "partly"):
+    w.service(name, needs=["gpki"])
+for name, start, reason in (("tax", 5, "http_status"), ("gpki", 6, "pki_backend"), ("saeol", 5, "pki_backend"),
+                            ("resident", 7, "pki_backend"), ("gov24", 5, "notice_page")):
+    outage(w, name, (0, "up"), (start, "down"), reason=reason)
+outage(w, "partly", *flaps(6, 45, 1.5, 1))
+w.expect(9.75).expect(10.5, "ServiceDown tax", "NoticePage gov24")
+pages = ["ServiceDown tax", "NoticePage gov24", "CauseDown gpki"]
+w.expect(13, *pages, "ServiceHeldBack saeol", "ServiceHeldBack resident")
+w.expect(19, *pages, "ServiceHeldBack saeol", "ServiceHeldBack resident")
+never(w, 45, "ErrorBudgetBurnFast").firing(45, "ServiceDown", "tax")
+
+w = scenario("one vantage: what never becomes an outage burns", 40, "ErrorBudgetBurnFast", "ServiceDown",
+             vantages=("seoul",)).daemons()
+for name, changes in (("flaps", flaps(5, 40, 2, 1)), ("mostly", flaps(5, 40, 4.5, 0.75)),
+                      ("short", [(0, "up"), (5, "down"), (9, "up")])):
+    w.service(name)
+    outage(w, name, *changes)
+# One probe after the other, so that something is undecided all the time.
+w.service("relay")
+outage(w, "relay", *flaps(5, 40, 4, 3))
+w.probe("relay", "second", *flaps(8.5, 40, 4, 3))
+w.expect(6.75).expect(8.75, "ErrorBudgetBurnFast flaps").expect(10.5, *[f"ErrorBudgetBurnFast {s}" for s in ("flaps", "mostly", "short")])
+never(w, 10, "ErrorBudgetBurnFast", "relay")
+w.firing(18, "ErrorBudgetBurnFast", "flaps", "mostly", "relay", "short")
+w.firing(40, "ErrorBudgetBurnFast", "flaps", "mostly", "relay", "short")
+never(w, 40, "ServiceDown")
+
+w = slow_scenario("a vantage without a way to the services, and with its controls, pages for none of them", 100,
+                  "VantageDisagrees", "ServiceDegradedFromSomeVantages", "ErrorBudgetBurnFast", "ServiceDown",
+                  vantages=("seoul", "busan", "jeju")).daemons()
+for i in range(5):
+    w.service(f"s{i}")
+    outage(w, f"s{i}", (0, "up"), (10, "down"), (70, "up"), only=("jeju",))
+for i in range(4):
+    w.service(f"b{i}")
+    outage(w, f"b{i}", (0, "up"), (10, "down"), (70, "up"), only=("busan",))
+some = [f"ServiceDegradedFromSomeVantages b{i}" for i in range(4)]
+w.expect(19.5).expect(21, "VantageDisagrees", *some).expect(69, "VantageDisagrees", *some)
+w.firing(69, "VantageDisagrees", "jeju", by="vantage")
+never(w, 69, "ErrorBudgetBurnFast").firing(78, "VantageDisagrees", "jeju", by="vantage").expect(85)
+w.text(30, "VantageDisagrees", {"vantage": "jeju", "severity": "chat"}, {
+    "summary": "jeju sees 5 services down that work from more vantages",
+    "summary_ko": "관측 지점 jeju에서만 5개 서비스 실패: 그 지점의 망을 확인",
+    "description": "Its controls answer, so its votes count, and the others overrule them. "
+                   "Likely its way to: s0 s1 s2 s3 s4 ",
+    "runbook_url": "https://ops.example.go.kr/bongsu/runbooks/VantageDisagrees",
+    "dashboard": "/d/bongsu-health"})
+
+w = slow_scenario("half of the vantages must see it burn", 60, "ErrorBudgetBurnFast",
+                  vantages=("seoul", "busan", "jeju", "daegu", "gwangju")).daemons()
+for name, seen_by in (("three", w.vantages[:3]), ("two", w.vantages[:2])):
+    w.service(name)
+    # each another probe, so that it is never down
+    for i, vantage in enumerate(seen_by):
+        outage(w, name, (0, "up"), (10, "down"), only=(vantage,), probe=f"p{i}", slo=None if i else 0.999)
+w.firing(11, "ErrorBudgetBurnFast").firing(20, "ErrorBudgetBurnFast", "three").firing(60, "ErrorBudgetBurnFast", "three")
+
+w = slow_scenario("what a vantage said before it knew that it was offline does not burn", 60, "ErrorBudgetBurnFast")
+w.offline = {"busan": [(0, 1), (34, 0)]}
+w.daemons().service("tax").probe("tax", "front", (0, "up"), (31, "down"), (34, "unknown"), only=("busan",))
+for vantage, *down in (("seoul", (0, 0)), ("busan", (0, 0), (31, 1), (34, 0))):
+    seconds_at(w, "tax", "front", vantage, *down, until=34 if vantage == "busan" else None)
+w.plain("bongsu_slo_objective_ratio", {"service": "tax", "vantage": "seoul", "prober": "a"}, (0, 0.997))
+never(w, 60, "ErrorBudgetBurnFast")
 
 w = scenario("the budget burns slowly", 600, "ErrorBudgetBurnSlow", step=120)
 w.daemons().service("tax").service("bus").probe("bus", "front")
@@ -473,6 +575,31 @@ for name in ("saeol", "tax"):
 w.expect(38, "CauseDown gpki", "PageUnacknowledged gpki", "ServiceRecovering gpki", "ServiceFlapping tax",
          "ServiceRecoveryUnstable tax")
 w.query(38, 'ALERTS{alertname="ServiceRecoveryUnstable",alertstate="firing",service="saeol"}', [])
+
+# --- what people read -------------------------------------------------------------------------
+w = scenario("a cause that nobody sees any more is not inferred", 12, "CauseDown")
+w.daemons(seoul=[(8, 99)], busan=[(8, 99)]).service("gpki").service("saeol", needs=["gpki"], title="새올")
+w.probe("gpki", "padded", (0, "up"), (5, "down")).probe("saeol", "front", (0, "up"), (5, "down"))
+for minute, summary, summary_ko in (
+        (7, "gpki: response_timeout - affected: saeol, 1 services", "gpki: 응답 없음 - 영향: 새올, 총 1개 서비스"),
+        (10, "gpki: nobody sees it any more, it was down before - affected: unknown",
+         "gpki: 감시 결과 없음, 직전까지 중단 - 영향: 알 수 없음")):
+    w.text(minute, "CauseDown", {"service": "gpki", "severity": "page", "hours": "always"}, {
+        "summary": summary, "summary_ko": summary_ko,
+        "description": "gpki is down and others need it; their own pages are held back while it is. Falls within a day, "
+                       f"this one included: {'1' if minute < 8 else 'not known'}. The incident closes after an hour of stability, after five "
+                       "minutes if it was short.",
+        "runbook_url": "https://ops.example.go.kr/bongsu/runbooks/CauseDown",
+        "dashboard": "/d/bongsu-service?var-service=gpki"})
+
+w = slow_scenario("what cannot be said, probe by probe", 22, "ProbeUnknown").daemons().service("tax")
+for name, reason in (("login", "captcha"), ("issuing", "bad_credentials")):
+    w.probe("tax", name, (0, "unknown"), kind="login", reason=reason)
+w.text(20, "ProbeUnknown", {"service": "tax", "severity": "ticket"}, {
+    "summary": "2 probes of tax cannot say whether it works", "summary_ko": "tax 점검 2건이 판단 불가 상태",
+    "description": "No vantage has a verdict: issuing (bad_credentials), login (captcha), at most three are named.",
+    "runbook_url": "https://ops.example.go.kr/bongsu/runbooks/ProbeUnknown",
+    "dashboard": "/d/bongsu-service?var-service=tax"})
 
 # --- certificates -----------------------------------------------------------------------------
 # Lifetimes and what is left of them after ten hours, in days.

@@ -26,10 +26,11 @@ def alive():
 
 def quorum():
     return stat(
-        both("살아 있는 비율", "Share alive"),
-        "수집되는 프로버의 비율. 절반 아래로 내려가면 호출한다.",
-        "The share of probers that can be scraped. Below half, it pages.",
-        [now(f"avg(up{{{OURS}}})")], unit="percentunit",
+        both("판정에 참여하는 비율", "Share that can vote"),
+        "수집되고 네트워크도 살아 있는 프로버의 비율. 절반 아래로 내려가면 호출한다.",
+        "The share of probers that can be scraped and are online. Below half, it pages.",
+        [now("avg((prober:up unless on (vantage, prober) bongsu_vantage_online == 0) or 0 * prober:up)")],
+        unit="percentunit",
         steps=[(None, GREY), (0, RED), (thresholds.of("ProberQuorumLost"), GREEN)],
         alerts=("ProberQuorumLost",),
     )
