@@ -6,6 +6,7 @@ A page is what Alertmanager groups: one per alert and service.
 
 import sys
 
+from registry import outage
 from timelines import judge
 from world import World
 
@@ -61,9 +62,24 @@ def vantage_lost():
     return world
 
 
+def way_lost():
+    world = World("one vantage of three sees 30 services down for an hour, and its controls: no page, one message",
+                  75, vantages=("seoul", "busan", "jeju"), step=60)
+    world.lean = True
+    world.daemons()
+    for i in range(30):
+        world.service(f"s{i:02}")
+        outage(world, f"s{i:02}", (0, "up"), (10, "down"), (70, "up"), only=("jeju",))
+    for minute in range(12, 75, 3):
+        world.query(minute, 'count(ALERTS{alertstate="firing",severity=~"page|escalation"})', [])
+    world.query(65, 'count by (alertname) (ALERTS{alertstate="firing",severity!="none"})',
+                [{"labels": '{alertname="VantageDisagrees"}', "value": 1}])
+    return world
+
+
 def main():
     failed = False
-    for world in (verification(), fire(), vantage_lost()):
+    for world in (verification(), fire(), vantage_lost(), way_lost()):
         wrong = judge(world, "*")
         failed |= bool(wrong)
         print("FAILED" if wrong else "ok", world.name, *wrong, sep="\n  " if wrong else " ")
