@@ -114,6 +114,7 @@ def scenario():
         until(lambda: prometheus.query(f'service:down{{service="{CAUSE}"}} == 0'), PATIENCE, f"{CAUSE} answers again")
         well = became(prometheus, f'service:down{{service="{CAUSE}"}}', 0)
         prometheus.kill()
+        gone = time.time()
         time.sleep(AWAY_SECONDS)
         prometheus.start()
         prometheus.wait()
@@ -131,7 +132,7 @@ def scenario():
         check(len(resolved) == 1 and len(pages(webhook, "firing")) == 1,
               f"{len(pages(webhook, 'firing'))} pages and {len(resolved)} resolved for one incident")
         check(not prometheus.rule_errors(), str(prometheus.rule_errors()))
-        print(f"Prometheus killed and restarted: one page, resolved {open_for:.0f} s after {CAUSE} answered")
+        print(f"Prometheus killed, gone for {restarted - gone:.1f} s: one page, resolved {open_for:.0f} s after {CAUSE} answered")
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ class Story:
     """What is played of the drill, and how its clock and ours belong together."""
 
     PLAYED = [
-        ("2023-11-17 01:30", "2023-11-17 01:57"),  # it breaks; nobody acknowledges
+        ("2023-11-17 01:24", "2023-11-17 01:57"),  # it breaks; nobody acknowledges
         ("2023-11-17 12:15", "2023-11-17 13:25"),  # the false recovery and the relapse
         ("2023-11-17 13:52", "2023-11-17 14:02"),  # Government24 is stopped
         ("2023-11-18 08:28", "2023-11-18 10:06"),  # the real recovery, and its hour of proof
