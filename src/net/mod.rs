@@ -10,6 +10,7 @@ pub mod dial;
 mod fault;
 mod fetch;
 mod legacy;
+pub mod paced;
 mod path;
 mod pointers;
 pub mod resolve;

@@ -84,7 +84,7 @@ impl Trusts {
             anchors: Mutex::default(),
             identities: Mutex::default(),
         };
-        let fetcher = Arc::new(Fetcher::new(template.clone()));
+        let fetcher = Arc::new(Fetcher::new());
         Trusts {
             shared: Arc::new(shared),
             template,

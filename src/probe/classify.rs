@@ -8,6 +8,7 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 
 use crate::net::dial;
+use crate::net::paced::Endless;
 use crate::net::resolve::out_of_descriptors;
 use crate::net::trust::Witness;
 use crate::outcome::{Failure, Reason};
@@ -46,6 +47,9 @@ pub fn failed(
     {
         return failure;
     }
+    if find::<Endless>(error).is_some() {
+        return endless(phase);
+    }
     match (phase, route) {
         (Phase::Connect | Phase::Resolve, Route::Proxied) => by_proxy(error),
         (Phase::Connect | Phase::Resolve, Route::Direct) => connecting(error),
@@ -77,6 +81,21 @@ pub fn expired(phase: Phase, route: Route) -> Failure {
         Phase::Transfer => (Reason::BodyTimeout, "the response body did not end in time"),
     };
     Failure::new(reason, detail)
+}
+
+/// The failure of an exchange that was left because the server sent without end.
+pub fn endless(phase: Phase) -> Failure {
+    let detail = match phase {
+        Phase::Transfer => {
+            "the server sent far more than the body itself: chunk extensions, trailers or control \
+             frames without end"
+        }
+        _ => {
+            "the server sent more than 1 MiB before a final response: interim responses, empty \
+             lines or control frames without end"
+        }
+    };
+    Failure::new(Reason::ProtocolError, detail)
 }
 
 fn connecting(error: &(dyn Error + 'static)) -> Failure {

@@ -1,4 +1,4 @@
-//! Makes the reqwest client of a run: which hooks, limits and names it gets.
+//! Makes the reqwest client of a run, which connects: which hooks and names it gets.
 //!
 //! A client lives for one run at most, so that connections, sessions and cookies never leak into
 //! the next one; what costs time to make (anchors, resolvers) is shared underneath. Everything
@@ -18,12 +18,8 @@ use crate::config::{HttpVersions, TlsClientOptions};
 use crate::net::Net;
 use crate::net::trust::Witness;
 use crate::outcome::{Failure, Reason};
+use crate::probe::carrier::{Handover, Protocol};
 use crate::probe::clock::{Alpn, Clock, ConnectHook, Counters, HelloHook};
-
-/// Header lines of a response. Browsers take more than hyper's 100; nobody needs this many.
-const MAX_HEADERS: usize = 256;
-/// Bytes of an HTTP/2 header list. About what hyper's buffer allows an HTTP/1.1 head.
-const MAX_HEADER_LIST: u32 = 256 * 1024;
 
 /// Whether connections outlive a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,12 +80,14 @@ pub struct Wish {
     pub http2: bool,
 }
 
-/// A client and its witness.
+/// A client, of which only the connector is used, and what it leaves behind.
 pub struct Ready {
     /// What it was made for.
     pub wish: Wish,
-    /// Follows nothing, decodes nothing.
+    /// Connects and hands over.
     pub client: Client,
+    /// Where it leaves its connections.
+    pub handover: Arc<Handover>,
     /// Present where there is TLS.
     pub witness: Option<Arc<Witness>>,
 }
@@ -166,11 +164,12 @@ pub fn make(
     } else {
         (no_tls()?, None)
     };
-    let idle = match setup.connections {
-        Connections::Fresh => 0,
-        Connections::Kept => 1,
-    };
     let counters = setup.counters;
+    let protocol = match setup.versions {
+        HttpVersions::Http2 => Protocol::Http2,
+        HttpVersions::Any | HttpVersions::Http1 => Protocol::Http1,
+    };
+    let handover = Arc::new(Handover::default());
     let must_be_http2 = setup.versions == HttpVersions::Http2 && wish.secure;
     let alpn = if must_be_http2 { Alpn::Http2 } else { Alpn::Any };
     let mut builder = Client::builder()
@@ -180,11 +179,15 @@ pub fn make(
         .referer(false)
         .tcp_keepalive(None)
         .tcp_user_timeout(None)
-        .pool_max_idle_per_host(idle)
-        .http1_max_headers(MAX_HEADERS)
-        .http2_max_header_list_size(MAX_HEADER_LIST)
+        .pool_max_idle_per_host(0)
         .dns_resolver(Arc::new(Pinned(Arc::clone(names))))
-        .connector_layer(ConnectHook { clock: Arc::clone(clock), alpn, counters })
+        .connector_layer(ConnectHook {
+            clock: Arc::clone(clock),
+            alpn,
+            counters,
+            unless_negotiated: protocol,
+            handover: Arc::clone(&handover),
+        })
         .tls_backend_preconfigured(config);
     builder = match setup.versions {
         HttpVersions::Any => builder,
@@ -197,12 +200,12 @@ pub fn make(
         builder = builder.proxy(proxy);
     }
     let client = builder.build().map_err(|_| unmade("reqwest refused the options"))?;
-    Ok(Ready { wish, client, witness })
+    Ok(Ready { wish, client, handover, witness })
 }
 
 /// A configuration for clients that never speak TLS: without one reqwest would read the platform's
 /// certificates for each of them.
-fn no_tls() -> Result<ClientConfig, Failure> {
+pub(crate) fn no_tls() -> Result<ClientConfig, Failure> {
     static CONFIG: OnceLock<Option<ClientConfig>> = OnceLock::new();
     let config = CONFIG.get_or_init(|| {
         let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -1,7 +1,7 @@
 //! Where the time of an exchange goes.
 //!
 //! reqwest hides its connection, but lets three hooks in: a layer around the connector (called
-//! when a connection is wanted and when it is ready), a session store of rustls (asked for a key
+//! when a connection is wanted and when it is ready, and takes it over), a session store of rustls (asked for a key
 //! exchange hint when the ClientHello is made, so TCP is done) and the resolver. Each of them
 //! switches one shared [`Clock`], which is always in at most one phase: so the phases account for
 //! the run, and when time runs out the clock knows where.
@@ -24,6 +24,7 @@ use tower::{Layer, Service};
 use crate::net::tcp_info;
 use crate::net::trust::Witness;
 use crate::outcome::{Phases, TcpFacts};
+use crate::probe::carrier::{Handover, Hearer, Opened, Protocol, Stream};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -197,7 +198,7 @@ pub enum Counters {
 }
 
 /// The layer around the connector.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ConnectHook {
     /// Told when a connection is wanted and when it is ready.
     pub clock: Arc<Clock>,
@@ -205,6 +206,10 @@ pub struct ConnectHook {
     pub alpn: Alpn,
     /// Read when it is ready.
     pub counters: Counters,
+    /// What is spoken where TLS has not settled it.
+    pub unless_negotiated: Protocol,
+    /// Where a ready connection goes.
+    pub handover: Arc<Handover>,
 }
 
 impl<S> Layer<S> for ConnectHook {
@@ -216,7 +221,7 @@ impl<S> Layer<S> for ConnectHook {
 }
 
 /// A connector with the hook around it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Hooked<S> {
     inner: S,
     hook: ConnectHook,
@@ -225,7 +230,7 @@ pub struct Hooked<S> {
 impl<S, R> Service<R> for Hooked<S>
 where
     S: Service<R, Error = BoxError>,
-    S::Response: Connection,
+    S::Response: Connection + Stream + 'static,
     S::Future: Send + 'static,
 {
     type Response = S::Response;
@@ -237,7 +242,7 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        let ConnectHook { clock, alpn, counters } = self.hook.clone();
+        let ConnectHook { clock, alpn, counters, unless_negotiated, handover } = self.hook.clone();
         clock.enter(Phase::Connect);
         let connecting = self.inner.call(request);
         Box::pin(async move {
@@ -261,7 +266,13 @@ where
                 state.opened_with = opened_with;
             }
             clock.enter(Phase::Processing);
-            Ok(connection)
+            let protocol = match connected.is_negotiated_h2() {
+                true => Protocol::Http2,
+                false => unless_negotiated,
+            };
+            let hearer = if connected.is_proxied() { Hearer::Proxy } else { Hearer::Server };
+            let opened = Opened { stream: Box::new(connection), protocol, hearer };
+            Err(handover.leave(opened).into())
         })
     }
 }

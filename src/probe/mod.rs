@@ -4,6 +4,7 @@
 //! [`run`] is the only place that sets a deadline and reads the clock around an attempt. The
 //! `match` in [`build`] is the one place that knows every kind.
 
+pub mod carrier;
 pub mod charset;
 pub mod classify;
 pub mod client;

@@ -12,6 +12,7 @@ mod config;
 mod controls;
 mod dashboards;
 mod dns;
+mod endless;
 mod endpoints;
 mod evidence;
 mod external_url;

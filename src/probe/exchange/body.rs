@@ -1,7 +1,9 @@
 //! Reading the body of a response, within a limit, and undoing its coding.
 
+use http::Response;
 use http::header::CONTENT_ENCODING;
-use reqwest::Response;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 
 use crate::outcome::{Failure, Reason};
 use crate::probe::decode::{BodyDecoder, DecodeError};
@@ -41,14 +43,14 @@ pub(super) enum Unread {
     /// Too large, or not what its coding promises.
     Bad(Failure),
     /// The connection failed.
-    Broken(reqwest::Error),
+    Broken(hyper::Error),
     /// The deadline passed.
     Late,
 }
 
 /// Reads to the end.
 pub(super) async fn read(
-    response: &mut Response,
+    response: &mut Response<Incoming>,
     rules: BodyRules,
     deadline: &Deadline,
 ) -> Result<Vec<u8>, Unread> {
@@ -59,10 +61,15 @@ pub(super) async fn read(
     let coding = coding.map(|value| value.to_str().unwrap_or("?"));
     let mut decoder = BodyDecoder::new(coding, rules.limit).map_err(undecoded)?;
     loop {
-        match deadline.within(response.chunk()).await {
-            Ok(Ok(Some(piece))) => decoder.push(&piece).map_err(undecoded)?,
-            Ok(Ok(None)) => return decoder.finish().map_err(undecoded),
-            Ok(Err(error)) => return Err(Unread::Broken(error)),
+        match deadline.within(response.body_mut().frame()).await {
+            Ok(Some(Ok(frame))) => {
+                // Anything else is a trailer.
+                if let Some(piece) = frame.data_ref() {
+                    decoder.push(piece).map_err(undecoded)?;
+                }
+            }
+            Ok(None) => return decoder.finish().map_err(undecoded),
+            Ok(Some(Err(error))) => return Err(Unread::Broken(error)),
             Err(Expired) => return Err(Unread::Late),
         }
     }

@@ -1,8 +1,8 @@
 //! What the head of a response says, and where its redirect leads.
 
-use http::Version;
 use http::header::{CONTENT_LENGTH, HeaderValue, LAST_MODIFIED, LOCATION};
-use reqwest::Response;
+use http::{Response, Version};
+use hyper::body::{Body, Incoming};
 use url::Url;
 
 use crate::outcome::{Failure, HttpFacts, Reason};
@@ -20,7 +20,7 @@ pub(super) fn version(version: Version) -> (&'static str, f64) {
 }
 
 /// Writes down what the head of a response says; the last response wins.
-pub(super) fn note(http: &mut HttpFacts, url: &Url, response: &Response) {
+pub(super) fn note(http: &mut HttpFacts, url: &Url, response: &Response<Incoming>) {
     let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
     http.status = response.status().as_u16();
     http.version = version(response.version()).1;
@@ -28,7 +28,7 @@ pub(super) fn note(http: &mut HttpFacts, url: &Url, response: &Response) {
     http.body_bytes = 0;
     http.content_length = text(CONTENT_LENGTH)
         .and_then(|length| length.parse().ok())
-        .or_else(|| response.content_length().and_then(|length| length.try_into().ok()))
+        .or_else(|| response.body().size_hint().exact().and_then(|length| length.try_into().ok()))
         .unwrap_or(-1);
     http.last_modified = text(LAST_MODIFIED).and_then(unix_seconds);
 }
@@ -41,7 +41,7 @@ fn unix_seconds(date: &str) -> Option<i64> {
 
 /// The `Location` of a response that asks to be followed. Without one it is an answer like any
 /// other.
-pub(super) fn redirect(response: &Response) -> Option<&HeaderValue> {
+pub(super) fn redirect(response: &Response<Incoming>) -> Option<&HeaderValue> {
     match response.status().as_u16() {
         301 | 302 | 303 | 307 | 308 => response.headers().get(LOCATION),
         _ => None,

@@ -10,9 +10,9 @@ mod reach;
 
 use std::sync::Arc;
 
-use http::StatusCode;
 use http::header::HeaderMap;
-use reqwest::Response;
+use http::{Response, StatusCode};
+use hyper::body::Incoming;
 use tokio::time::Instant;
 use url::Url;
 
@@ -22,6 +22,7 @@ use crate::config::{DialOptions, Follow};
 use crate::net::{Net, tcp_info};
 use crate::outcome::{Facts, Failure, Hop, Phases, Reason};
 use crate::probe::Deadline;
+use crate::probe::carrier::Carrier;
 use crate::probe::classify::{self, Route};
 use crate::probe::client::{self, Names, Ready, Setup, Wish};
 use crate::probe::clock::{Clock, Counters, Phase};
@@ -51,6 +52,7 @@ pub struct Session<'a> {
     names: Arc<Names>,
     jar: Jar,
     ready: Option<Ready>,
+    carrier: Carrier,
     answered: bool,
 }
 
@@ -58,8 +60,9 @@ impl<'a> Session<'a> {
     /// Nothing is connected yet.
     pub fn new(net: &'a Net, dial: &'a DialOptions, setup: Setup<'a>) -> Session<'a> {
         let (clock, names) = (Arc::default(), Arc::default());
+        let carrier = Carrier::new(setup.connections);
         let (jar, ready, answered) = (Jar::default(), None, false);
-        Session { net, dial, setup, clock, names, jar, ready, answered }
+        Session { net, dial, setup, clock, names, jar, ready, carrier, answered }
     }
 
     /// The cookies of the run.
@@ -139,6 +142,8 @@ impl<'a> Session<'a> {
 
     fn make_ready(&mut self, wish: Wish) -> Result<(), Failure> {
         if self.ready.as_ref().is_none_or(|ready| ready.wish != wish) {
+            // Connections of another client were made by other rules.
+            self.carrier.clear();
             let hooks = (&self.clock, &self.names);
             self.ready = Some(client::make(self.net, &self.setup, wish, hooks)?);
         }
@@ -188,14 +193,18 @@ impl<'a> Session<'a> {
     async fn answer(
         &mut self,
         url: Url,
-        mut response: Response,
+        mut response: Response<Incoming>,
         rules: BodyRules,
         (facts, deadline): (&mut Facts, &Deadline),
     ) -> Answer {
         self.clock.enter(Phase::Transfer);
+        self.carrier.expect_body(rules.limit);
         let body = match body::read(&mut response, rules, deadline).await {
             Ok(bytes) => Ok(bytes),
             Err(Unread::Bad(failure)) => Err(failure),
+            Err(Unread::Broken(_)) if self.carrier.was_endless() => {
+                Err(classify::endless(Phase::Transfer))
+            }
             Err(Unread::Broken(error)) => {
                 let witness = self.ready.as_ref().and_then(|ready| ready.witness.as_deref());
                 Err(classify::failed(&error, Phase::Transfer, self.route(), witness))
@@ -213,7 +222,7 @@ impl<'a> Session<'a> {
     }
 }
 
-fn answer_of(url: Url, response: &Response, body: Result<Vec<u8>, Failure>) -> Answer {
+fn answer_of(url: Url, response: &Response<Incoming>, body: Result<Vec<u8>, Failure>) -> Answer {
     let (version, _) = hop::version(response.version());
     Answer { url, status: response.status(), version, headers: response.headers().clone(), body }
 }

@@ -4,14 +4,16 @@
 //! instead of hiding it. Only what failed before there was a connection is tried elsewhere: a
 //! request that was sent may have been acted on.
 
+use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use http::StatusCode;
 use http::header::{COOKIE, HOST, HeaderValue};
-use reqwest::Response;
+use http::{Response, StatusCode};
+use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
@@ -20,6 +22,7 @@ use crate::config::IpChoice;
 use crate::net::aftermath::Peer;
 use crate::net::dial::informs;
 use crate::outcome::{Facts, Failure, Reason};
+use crate::probe::carrier::{Carrier, CarryError, Message, authority};
 use crate::probe::classify::{self, Route};
 use crate::probe::client::{Via, Wish};
 use crate::probe::clock::Phase;
@@ -37,7 +40,7 @@ impl Session<'_> {
         request: &Outgoing,
         facts: &mut Facts,
         deadline: &Deadline,
-    ) -> Result<Response, Failure> {
+    ) -> Result<Response<Incoming>, Failure> {
         facts.tls = None;
         facts.tcp = None;
         self.clock.forget_endpoints();
@@ -91,9 +94,12 @@ impl Session<'_> {
                 let name = dialled.host_str().unwrap_or_default();
                 self.names.pin(name, vec![ip]);
             }
-            let mut message = reqwest::Request::new(request.method().clone(), dialled.clone());
-            *message.headers_mut() = headers.clone();
-            *message.body_mut() = request.body().map(Into::into);
+            let message = Message {
+                method: request.method().clone(),
+                url: &dialled,
+                headers: headers.clone(),
+                body: request.body().unwrap_or_default(),
+            };
             let call = Call { host, address, sni: sni.as_deref().unwrap_or(host), url };
             let rest = (&mut addresses, tried, &mut other_family);
             match self.attempt(message, call, rest, (facts, deadline)).await {
@@ -124,15 +130,16 @@ impl Session<'_> {
     /// Sends on one address. Whether to try the next one is told by the failure's kind.
     async fn attempt(
         &mut self,
-        message: reqwest::Request,
+        message: Message<'_>,
         call: Call<'_>,
         (addresses, tried, other_family): (&mut Vec<Option<IpAddr>>, usize, &mut OtherFamily),
         (facts, deadline): (&mut Facts, &Deadline),
-    ) -> Result<Response, Stopped> {
+    ) -> Result<Response<Incoming>, Stopped> {
         let Some(ready) = &self.ready else {
             return Err(Stopped::Failed(Failure::new(Reason::Internal, "no HTTP client")));
         };
-        let (client, witness) = (ready.client.clone(), ready.witness.clone());
+        let (client, handover) = (ready.client.clone(), Arc::clone(&ready.handover));
+        let witness = ready.witness.clone();
         let witness = witness.as_deref();
         let route = self.route();
         let last = |addresses: &[Option<IpAddr>]| tried == addresses.len();
@@ -141,7 +148,12 @@ impl Session<'_> {
             Instant::now() + deadline.remaining() / left
         };
         self.clock.enter(Phase::Processing);
-        let mut sending = pin!(client.execute(message));
+        // Its connections come back with a response; those of a failure are closed.
+        let mut carrier = mem::replace(&mut self.carrier, Carrier::new(self.setup.connections));
+        let mut sending = pin!(async move {
+            let response = carrier.send((&client, &handover), message).await?;
+            Ok::<_, CarryError>((carrier, response))
+        });
         let mut limit = if last(addresses) && *other_family == OtherFamily::Unasked {
             deadline.at().min(Instant::now() + OTHER_FAMILY_AFTER)
         } else {
@@ -179,6 +191,10 @@ impl Session<'_> {
             }
         };
         self.learn(call.url, facts);
+        let result = result.map(|(carrier, response)| {
+            self.carrier = carrier;
+            response
+        });
         let error = match result {
             Ok(response)
                 if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
@@ -197,15 +213,15 @@ impl Session<'_> {
                 .address
                 .filter(|_| route == Route::Direct)
                 .map(|ip| Peer { address: SocketAddr::new(ip, port), name: call.sni });
-            if let Some(failure) = classify::refused_version(&error) {
+            if let Some(failure) = classify::refused_version(&*error) {
                 return Err(Stopped::Failed(failure));
             }
-            let broken = witness.broken(classify::root(&error));
+            let broken = witness.broken(classify::root(&*error));
             let failure = self.net.trust.explain(witness, broken, peer, deadline).await;
             facts.tls = witness.facts();
             return Err(Stopped::Failed(failure));
         }
-        let failure = classify::failed(&error, phase, route, witness);
+        let failure = classify::failed(&*error, phase, route, witness);
         Err(match phase {
             Phase::Connect => Stopped::Unreached(failure),
             _ => Stopped::Failed(failure),
@@ -296,14 +312,5 @@ impl OtherFamily {
             IpChoice::PreferV4 | IpChoice::PreferV6 => OtherFamily::Unasked,
             IpChoice::OnlyV4 | IpChoice::OnlyV6 => OtherFamily::Asked,
         }
-    }
-}
-
-/// `host` or `host:port`, as `Host` and `:authority` have it.
-fn authority(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
     }
 }
