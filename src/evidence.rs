@@ -6,6 +6,7 @@
 //! at the end. How often a failure went on since then is lost when the daemon is killed.
 
 use std::cmp::Reverse;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -74,9 +75,11 @@ struct StoredHop {
 }
 
 impl Evidence {
-    /// Gives the board what is in the directory. The error is for a directory that cannot be used;
+    /// Gives the board what is in the directory. The error is for a directory that cannot be read;
     /// a file that cannot be understood is set aside and reported in the log.
     pub fn open(directory: &Path, board: Arc<Board>) -> io::Result<Evidence> {
+        // Also tells a missing directory from a missing file.
+        fs::read_dir(directory)?;
         let path = directory.join(FILE);
         let found = stored::read(&path, FILE_BYTES_MAX as u64).map(|bytes| match bytes {
             None => Ok(Vec::new()),
@@ -84,24 +87,19 @@ impl Evidence {
         });
         let episodes = match found {
             Ok(Ok(episodes)) => episodes,
-            Ok(Err(why)) => damaged(&path, &why)?,
+            Ok(Err(why)) => damaged(&path, &why),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                damaged(&path, &error.to_string())?
+                damaged(&path, &error.to_string())
             }
             Err(error) => return Err(error),
         };
         let text = render(&episodes);
         board.restore(episodes);
         let mut evidence = Evidence { path, board, written: 0, unwritten: None };
-        // A directory that cannot be written is found out now. A full disk is no reason not to
-        // watch anything.
-        match stored::replace(&evidence.path, &text) {
-            Err(error) if !is_full(&error) => Err(error),
-            written => {
-                evidence.report(written);
-                Ok(evidence)
-            }
-        }
+        // What cannot be written is found out now, and is no reason not to watch anything.
+        let written = stored::replace(&evidence.path, &text);
+        evidence.report(written);
+        Ok(evidence)
     }
 
     /// Writes what is new until told to stop, and then once more.
@@ -141,17 +139,14 @@ impl Evidence {
     }
 }
 
-fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-}
-
-fn damaged(path: &Path, why: &str) -> io::Result<Vec<(TargetId, Episode)>> {
-    let aside = stored::set_aside(path)?;
+fn damaged(path: &Path, why: &str) -> Vec<(TargetId, Episode)> {
+    let aside = stored::set_aside(path);
+    let kept_as = aside.as_deref().unwrap_or(path);
     tracing::error!(
-        file = %path.display(), kept_as = %aside.display(), error = why,
+        file = %path.display(), kept_as = %kept_as.display(), error = why,
         "the evidence of earlier failures is damaged and is not shown"
     );
-    Ok(Vec::new())
+    Vec::new()
 }
 
 /// The newest that fit.
@@ -343,9 +338,10 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_cannot_be_used_is_an_error() {
+    fn a_directory_that_is_not_there_is_an_error_and_one_that_cannot_be_written_is_none() {
         let board = Arc::new(Board::new());
         assert!(Evidence::open(Path::new("/nonexistent/bongsu"), board.clone()).is_err());
-        assert!(Evidence::open(Path::new("/proc"), board).is_err());
+        let evidence = Evidence::open(Path::new("/proc"), board).unwrap();
+        assert!(evidence.unwritten.is_some());
     }
 }

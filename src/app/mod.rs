@@ -10,9 +10,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::future::join;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -41,12 +42,16 @@ use crate::server::web::Web;
 use crate::server::web_config::WebConfigError;
 use crate::server::{self, AnyTarget, Parts, listen, reload};
 use crate::signals::{Signal, Signals};
+use crate::stored::Claim;
 
 /// For answers that are being written when everything else has stopped.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// For the state directory when everything has stopped: a disk that hangs must not keep us.
 const LAST_WRITE: Duration = Duration::from_secs(2);
+
+/// Accounts that could not be written are tried again this often, beside each change.
+const REWRITE_EVERY: Duration = Duration::from_secs(5);
 
 /// What the flags say about the daemon.
 #[derive(Debug, Clone)]
@@ -101,9 +106,21 @@ pub enum BuildError {
     /// The controls cannot be asked.
     #[error("controls: {0}")]
     Controls(#[from] WireError),
-    /// The state directory cannot be used.
+    /// The state directory is another process's.
     #[error(
-        "--state.dir {}: {source}; it must be a directory that the user who runs bongsu can write",
+        "--state.dir {}: another bongsu that runs keeps its state there; give each process a \
+         directory of its own",
+        directory.display()
+    )]
+    Claimed {
+        /// As given.
+        directory: PathBuf,
+    },
+    /// The state directory cannot be read.
+    #[error(
+        "--state.dir {}: {source}; without it nobody knows which accounts are held, and a login \
+         could lock them. It must be a directory that exists and that the user who runs bongsu can \
+         read and write; without --state.dir nothing is kept",
         directory.display()
     )]
     State {
@@ -125,6 +142,8 @@ pub struct App {
     scheduler: Scheduler,
     board: Arc<Board>,
     evidence: Option<Evidence>,
+    /// Of the state directory.
+    claim: Option<Claim>,
     world: World,
     contact: Asking,
 }
@@ -159,6 +178,7 @@ impl App {
         let observers = Fanout(vec![board.clone(), daemon.clone(), journal]);
         let scheduler = Scheduler::new(options.limits, controls.clone(), Arc::new(observers))
             .on(WallClock::read());
+        let claim = claim(&options)?;
         let net = Arc::new(Net::new(&config).with_accounts(accounts(&options)?));
         net.clock_skew_from({
             let controls = Arc::clone(&controls);
@@ -173,7 +193,7 @@ impl App {
         let config = watch::Sender::new(Arc::new(config));
         let refused = watch::Sender::new(None);
         let world = World { shard: options.shard, net, controls, daemon, config, refused };
-        Ok(App { options, listener, web, scheduler, board, evidence, world, contact })
+        Ok(App { options, listener, web, scheduler, board, evidence, claim, world, contact })
     }
 
     /// Where it listens; the port is the real one.
@@ -189,7 +209,9 @@ impl App {
         let (readiness, latch) = Readiness::new();
         let (asks, mut asked) = reload::queue();
         let parts = self.parts(readiness.clone(), asks);
-        let App { options, listener, web, mut scheduler, board, evidence, world, contact } = self;
+        let App { options, listener, web, mut scheduler, board, .. } = self;
+        let (evidence, claim, world, contact) =
+            (self.evidence, self.claim, self.world, self.contact);
         let draining = CancellationToken::new();
         let router = server::router(parts, Arc::clone(&web));
         let mut serving = tokio::spawn(listen::serve(listener, web, router, draining.clone()));
@@ -203,10 +225,12 @@ impl App {
         info!(probes = changes.started, hash = first.hash, "scheduled");
         let ended = CancellationToken::new();
         let mut keeping = tokio::spawn({
-            let ended = ended.clone();
+            let (ended, net) = (ended.clone(), Arc::clone(&world.net));
             async move {
                 match evidence {
-                    Some(evidence) => evidence.keep(ended).await,
+                    Some(evidence) => {
+                        join(evidence.keep(ended.clone()), rewrite(&net, ended)).await;
+                    }
                     None => ended.cancelled().await,
                 }
             }
@@ -261,7 +285,7 @@ impl App {
                 warn!("connections were cut off");
             }
         };
-        tokio::select! {
+        let exit = tokio::select! {
             () = stopping => {
                 info!("stopped");
                 exit
@@ -270,7 +294,9 @@ impl App {
                 warn!("told to stop a second time, stopped at once");
                 Exit::Failed
             }
-        }
+        };
+        drop(claim);
+        exit
     }
 
     fn parts(&self, readiness: Readiness, asks: reload::Asks) -> Parts {
@@ -341,6 +367,15 @@ impl World {
     }
 }
 
+fn claim(options: &Options) -> Result<Option<Claim>, BuildError> {
+    let Some(directory) = options.state_dir.clone() else { return Ok(None) };
+    match Claim::take(&directory) {
+        Ok(Some(claim)) => Ok(Some(claim)),
+        Ok(None) => Err(BuildError::Claimed { directory }),
+        Err(source) => Err(BuildError::State { directory, source }),
+    }
+}
+
 fn accounts(options: &Options) -> Result<Accounts, BuildError> {
     let Some(directory) = &options.state_dir else { return Ok(Accounts::default()) };
     Accounts::open(directory)
@@ -356,6 +391,14 @@ fn evidence(options: &Options, board: &Arc<Board>) -> Result<Option<Evidence>, B
 fn contact(config: &Config, net: &Arc<Net>) -> Result<Asking, WireError> {
     let names = Arc::clone(net) as Arc<dyn wire::Names>;
     wire::contact(&config.controls, &names, &wire::public_roots())
+}
+
+async fn rewrite(net: &Net, ended: CancellationToken) {
+    while ended.run_until_cancelled(sleep(REWRITE_EVERY)).await.is_some() {
+        if net.accounts.rewrite() {
+            info!("held accounts are written again");
+        }
+    }
 }
 
 async fn terminated(signals: &mut Signals) {

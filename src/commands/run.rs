@@ -42,6 +42,7 @@ pub(super) fn run(flags: Flags) -> Exit {
                     BuildError::Web(_) => Exit::Usage,
                     BuildError::Listen { .. }
                     | BuildError::Controls(_)
+                    | BuildError::Claimed { .. }
                     | BuildError::State { .. }
                     | BuildError::Metrics(_) => Exit::Failed,
                 }

@@ -32,6 +32,18 @@ pub(super) fn banners(site: &Site, config: &Config, language: Language) -> Strin
             ),
         );
     }
+    if let Some(why) = site.net.accounts.unwritten() {
+        let text = match language {
+            Language::Korean => format!(
+                "상태 디렉터리(--state.dir)에 쓸 수 없어, 다시 시작하면 새로 보류된 계정을 잊습니다: {why}"
+            ),
+            Language::English => format!(
+                "The state directory (--state.dir) cannot be written: a restart would forget \
+                 accounts held since. {why}"
+            ),
+        };
+        push(&mut html, "refused", &text);
+    }
     if let Some(refused) = &*site.refused.borrow() {
         let since = kst_of(refused.since);
         let text = match language {

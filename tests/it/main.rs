@@ -35,6 +35,7 @@ mod reload;
 mod rules;
 mod scheduling;
 mod shutdown;
+mod state_directory;
 mod tls_client_cert;
 mod tls_handshake;
 mod tls_issuers;

@@ -68,30 +68,32 @@ impl Accounts {
         Accounts { shared: Mutex::new(shared), directory, clock: SystemTime::now }
     }
 
-    /// Remembers in this directory. The error is for a directory that cannot be used at all; a
-    /// damaged file is reported in the log and leaves every account held.
+    /// Remembers in this directory. The error is for a directory that cannot be read: nobody knows
+    /// then which accounts are held, and to try them could lock them. What cannot be written is no
+    /// reason not to watch anything: it is reported in the log, and tried again with each change. A
+    /// damaged file is reported too and leaves every account held.
     pub fn open(directory: &Path) -> io::Result<Accounts> {
+        // Also tells a missing directory from a missing file.
+        fs::read_dir(directory)?;
         let path = directory.join(FILE);
-        let Some(found) = look(&path)? else {
-            let accounts = Accounts::new(Some(directory.into()), Ledger::default(), None);
-            // An unwritable directory is found out now and not at the first refusal.
-            accounts.write(&accounts.shared())?;
-            return Ok(accounts);
-        };
-        match found {
-            Ok((ledger, salt)) => Ok(Accounts::new(Some(directory.into()), ledger, Some(salt))),
-            Err(why) => {
-                let aside = stored::set_aside(&path)?;
+        let (ledger, salt) = match look(&path)? {
+            None => (Ledger::default(), None),
+            Some(Ok((ledger, salt))) => (ledger, Some(salt)),
+            Some(Err(why)) => {
+                let aside = stored::set_aside(&path);
+                let kept_as = aside.as_deref().unwrap_or(&path);
                 tracing::error!(
-                    file = %path.display(), kept_as = %aside.display(), error = why,
+                    file = %path.display(), kept_as = %kept_as.display(), error = why,
                     "the record of held accounts is damaged; every account is held until \
                      POST /-/resume"
                 );
-                let accounts = Accounts::new(Some(directory.into()), Ledger::unsure(), None);
-                accounts.write(&accounts.shared())?;
-                Ok(accounts)
+                (Ledger::unsure(), None)
             }
-        }
+        };
+        let accounts = Accounts::new(Some(directory.into()), ledger, salt);
+        // What cannot be written is found out now and not at the first refusal.
+        accounts.keep(&mut accounts.shared());
+        Ok(accounts)
     }
 
     /// What another process has kept in this directory, without ever writing there: for a single
@@ -177,16 +179,39 @@ impl Accounts {
         let before = shared.ledger.revision();
         let answer = change(&mut shared.ledger);
         if shared.ledger.revision() != before {
-            let failed = self.write(&shared).err().map(|error| error.kind());
-            if failed.is_some() && failed != shared.unwritten {
-                tracing::error!(
-                    error = failed.map(|kind| kind.to_string()),
-                    "held accounts cannot be written to the state directory"
-                );
-            }
-            shared.unwritten = failed;
+            self.keep(&mut shared);
         }
         answer
+    }
+
+    /// Why what is known is lost with this process; none when it is not.
+    pub fn unwritten(&self) -> Option<io::ErrorKind> {
+        self.shared().unwritten
+    }
+
+    /// Writes again what could not be written. Whether it worked this time.
+    pub fn rewrite(&self) -> bool {
+        let mut shared = self.shared();
+        let was_unwritten = shared.unwritten.is_some();
+        if was_unwritten {
+            self.keep(&mut shared);
+        }
+        was_unwritten && shared.unwritten.is_none()
+    }
+
+    fn keep(&self, shared: &mut Shared) {
+        let written = self.write(shared).err();
+        let failed = written.as_ref().map(io::Error::kind);
+        if let (Some(error), Some(directory)) = (written, &self.directory)
+            && failed != shared.unwritten
+        {
+            tracing::error!(
+                directory = %directory.display(), %error,
+                "held accounts cannot be written to the state directory; a restart would forget \
+                 the newest"
+            );
+        }
+        shared.unwritten = failed;
     }
 
     fn write(&self, shared: &Shared) -> io::Result<()> {
@@ -298,8 +323,34 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_is_not_there_is_an_error_at_start() {
+    fn a_directory_that_cannot_be_read_is_an_error_at_start() {
         assert!(Accounts::open(Path::new("/nonexistent/bongsu")).is_err());
+    }
+
+    #[test]
+    fn what_was_held_is_held_where_nothing_can_be_written() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(refuse(&Accounts::open(dir.path()).unwrap(), "x"), Admission::Go);
+        // No draft can be made, by root neither.
+        let draft = dir.path().join("accounts.json.new");
+        fs::create_dir(&draft).unwrap();
+        let accounts = Accounts::open(dir.path()).unwrap();
+        assert!(accounts.unwritten().is_some());
+        assert!(matches!(refuse(&accounts, "x"), Admission::Held(_)));
+        assert_eq!(refuse(&accounts, "another"), Admission::Go);
+        assert!(matches!(refuse(&accounts, "another"), Admission::Held(_)));
+        assert!(!accounts.rewrite());
+        fs::remove_dir(&draft).unwrap();
+        assert!(accounts.rewrite() && !accounts.rewrite());
+        assert_eq!(accounts.unwritten(), None);
+        let accounts = Accounts::open(dir.path()).unwrap();
+        assert!(matches!(refuse(&accounts, "another"), Admission::Held(_)));
+        // Damage that cannot be put aside holds every account, too.
+        fs::write(dir.path().join(FILE), "{").unwrap();
+        fs::create_dir(&draft).unwrap();
+        fs::create_dir_all(dir.path().join("accounts.json.damaged/x")).unwrap();
+        let accounts = Accounts::open(dir.path()).unwrap();
+        assert!(matches!(refuse(&accounts, "x"), Admission::Held(_)));
     }
 
     #[tokio::test]

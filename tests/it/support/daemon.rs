@@ -33,12 +33,21 @@ pub(crate) struct Setup {
     directory: TempDir,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    disk: Disk,
+}
+
+/// Whether files can be written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Disk {
+    Free,
+    Full,
 }
 
 impl Setup {
     pub(crate) fn new(config: &str) -> Setup {
         let directory = tempfile::tempdir().unwrap();
-        let setup = Setup { directory, arguments: Vec::new(), environment: Vec::new() };
+        let (arguments, environment) = (Vec::new(), Vec::new());
+        let setup = Setup { directory, arguments, environment, disk: Disk::Free };
         setup.write("bongsu.yml", config);
         setup
     }
@@ -66,9 +75,23 @@ impl Setup {
         self
     }
 
+    /// Files can be opened but take not a single byte, for which no disk has to be filled.
+    pub(crate) fn on_a_full_disk(mut self) -> Setup {
+        self.disk = Disk::Full;
+        self
+    }
+
     /// The binary with only these arguments beside the configuration's place.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bongsu"));
+        let binary = env!("CARGO_BIN_EXE_bongsu");
+        let mut command = Command::new(match self.disk {
+            Disk::Free => binary,
+            Disk::Full => "sh",
+        });
+        if self.disk == Disk::Full {
+            // The limit of a file's size, whose signal is ignored.
+            command.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"", binary]);
+        }
         let own = std::env::vars().filter(|(name, _)| name.starts_with("BONGSU_"));
         own.for_each(|(name, _)| {
             command.env_remove(name);
