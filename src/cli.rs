@@ -151,10 +151,11 @@ pub struct Flags {
     pub web_config_file: Option<PathBuf>,
 
     /// Where people reach this daemon, when behind a proxy. Links begin with its path, below which
-    /// requests are answered as without it.
+    /// requests are answered as without it. Empty is the same as not given.
     #[arg(long = "web.external-url", env = "BONGSU_WEB_EXTERNAL_URL", global = true)]
     #[arg(value_name = "URL", value_parser = external_url)]
-    pub external_url: Option<Url>,
+    #[arg(default_value = "", hide_default_value = true)]
+    pub external_url: ExternalUrl,
 
     /// Allow POST /-/reload.
     #[arg(long = "web.enable-lifecycle", env = "BONGSU_WEB_ENABLE_LIFECYCLE", global = true)]
@@ -192,6 +193,10 @@ pub struct Flags {
     #[arg(default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=SHARDS_MAX as i64))]
     pub shard_count: u32,
 }
+
+/// `--web.external-url`. Whoever sets its variable for every host may leave it empty on some.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExternalUrl(pub Option<Url>);
 
 /// `--log.level`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -280,8 +285,13 @@ fn grace(text: &str) -> Result<Duration, String> {
     Ok(grace)
 }
 
-fn external_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| error.to_string())?;
+fn external_url(text: &str) -> Result<ExternalUrl, String> {
+    if text.is_empty() {
+        return Ok(ExternalUrl(None));
+    }
+    let url = Url::parse(text).map_err(
+        |_| "it is no URL; write scheme, host and path: https://ops.example.go.kr/bongsu",
+    )?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("{}:// is not http:// or https://", url.scheme()));
     }
@@ -293,7 +303,7 @@ fn external_url(text: &str) -> Result<Url, String> {
     if !is_plain || url.path().starts_with("//") {
         return Err("write only scheme, host and path: https://ops.example.go.kr/bongsu".into());
     }
-    Ok(url)
+    Ok(ExternalUrl(Some(url)))
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ pub(super) fn healthcheck(flags: &Flags) -> Exit {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
-    let path = External::new(flags.external_url.clone()).link("/-/healthy");
+    let path = External::new(flags.external_url.0.clone()).link("/-/healthy");
     let asked =
         runtime.block_on(async { timeout(PATIENCE, ask(&flags.listen_address, tls, &path)).await });
     match asked {

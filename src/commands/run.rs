@@ -61,7 +61,7 @@ fn options(flags: Flags) -> Options {
         shard: shard(&flags),
         config_file: flags.config_file,
         listen: flags.listen_address,
-        external: External::new(flags.external_url),
+        external: External::new(flags.external_url.0),
         web_config_file: flags.web_config_file,
         lifecycle,
         any_target,

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::Site;
 use super::probe::{as_url, exposition, kind_of, refused};
 use crate::board::Board;
-use crate::config::{self, Nothing, Target};
+use crate::config::{self, ConfigError, Nothing, Target};
 use crate::probe;
 use crate::scheduler::{Cadence, Observer, Run};
 
@@ -84,14 +84,17 @@ fn target_of(
     (target, module): (&str, Option<&str>),
     timeout: Duration,
 ) -> Result<Arc<Target>, String> {
-    let url = as_url(target).ok_or_else(|| format!("{target:?} is no http or https address"))?;
-    let host = url.host_str().unwrap_or_default();
     let options = match module.map_or(Some("http"), kind_of) {
-        Some("http") => format!("http: {{ url: {} }}", quoted(url.as_str())),
+        Some("http") => {
+            let url = as_url(target)
+                .ok_or_else(|| format!("{target:?} is no http or https address to probe"))?;
+            format!("http: {{ url: {} }}", quoted(url.as_str()))
+        }
         Some("tls") => {
-            let says_port = target.contains("://") || url.port().is_some();
-            let port = url.port_or_known_default().filter(|_| says_port).unwrap_or(443);
-            format!("tls: {{ address: {} }}", quoted(&format!("{host}:{port}")))
+            let address = tls_address(target).ok_or_else(|| {
+                format!("{target:?} is no host and port for TLS; write www.gov.kr:443")
+            })?;
+            format!("tls: {{ address: {} }}", quoted(&address))
         }
         _ => return Err("module is http or tls for a target that is not configured".to_owned()),
     };
@@ -103,8 +106,24 @@ fn target_of(
         ms + 60_000
     );
     let config = config::parse(&text, Path::new("target"), &Nothing)
-        .map_err(|error| error.report("nothing was probed"))?;
+        .map_err(|error| unprobed(target, &error))?;
     config.targets.into_iter().next().ok_or_else(|| "nothing to probe".to_owned())
+}
+
+/// `host:port`; 443 where neither a port nor a scheme is written.
+fn tls_address(target: &str) -> Option<String> {
+    let url = as_url(target)?;
+    let says_port = target.contains("://") || url.port().is_some();
+    let port = url.port_or_known_default().filter(|_| says_port).unwrap_or(443);
+    Some(format!("{}:{port}", url.host_str()?))
+}
+
+/// What the configuration's reader has against a target, without the places in a file that nobody
+/// wrote.
+fn unprobed(target: &str, error: &ConfigError) -> String {
+    let problems = error.files.iter().flat_map(|file| &file.problems);
+    let said: Vec<&str> = problems.map(|problem| problem.message.as_str()).collect();
+    format!("{target:?} cannot be probed: {}", said.join("; "))
 }
 
 /// As a YAML scalar that is taken literally.

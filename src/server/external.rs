@@ -39,6 +39,11 @@ impl External {
         self.url.as_ref().is_some_and(|url| url.origin() == origin.origin())
     }
 
+    /// Whether a host of this name is ours.
+    pub(super) fn is_host(&self, name: &str) -> bool {
+        self.url.as_ref().is_some_and(|url| url.host_str() == Some(name))
+    }
+
     /// The same endpoints below the prefix, too.
     pub(super) fn around(&self, router: Router) -> Router {
         if self.prefix().is_empty() {

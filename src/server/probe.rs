@@ -9,16 +9,16 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
-use serde::Deserialize;
 use tokio::time::Instant;
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use super::Site;
 use super::any_target;
+use super::origin;
 use crate::board::Row;
 use crate::config::{Kind, Target};
 use crate::metrics;
@@ -26,25 +26,24 @@ use crate::metrics;
 /// Probes named in an answer that asks which one is meant.
 const NAMED_MAX: usize = 10;
 
-/// What the address may say.
-#[derive(Deserialize)]
-pub(super) struct Wishes {
-    target: Option<String>,
-    module: Option<String>,
-}
-
 pub(super) async fn probe(
     State(site): State<Arc<Site>>,
-    Query(wishes): Query<Wishes>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let Some(target) = wishes.target.filter(|target| !target.is_empty()) else {
-        return refused("target is missing; /sd lists those there are");
+    let query = query.unwrap_or_default();
+    let (target, module) = match (parameter(&query, "target"), parameter(&query, "module")) {
+        (Ok(Some(target)), Ok(module)) => (target, module),
+        (Ok(None), Ok(_)) => return refused("target is missing; /sd lists those there are"),
+        (Err(problem), _) | (_, Err(problem)) => return refused(&problem),
     };
-    let module = wishes.module.as_deref().filter(|module| !module.is_empty());
+    let module = module.as_deref();
     let targets = site.sources.board.find(|candidate| is_named(candidate, &target));
     if targets.is_empty() {
         return match &site.any_target {
+            Some(_) if origin::is_from_elsewhere(&headers, &site.external) => {
+                (StatusCode::FORBIDDEN, origin::REFUSED).into_response()
+            }
             Some(places) => any_target::probe(&site, places, (&target, module), &headers).await,
             None => refused(&format!(
                 "{target:?} is not configured; /sd lists what is, and --web.probe-any-target \
@@ -80,6 +79,18 @@ pub(super) fn exposition(row: &Row) -> Response {
 
 pub(super) fn refused(problem: &str) -> Response {
     (StatusCode::BAD_REQUEST, format!("{problem}\n")).into_response()
+}
+
+/// The value of a parameter of the query, its percent signs undone once, as blackbox_exporter
+/// does. An empty one is none. Given twice, one of them would be ignored.
+fn parameter(query: &str, name: &str) -> Result<Option<String>, String> {
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    let mut values = pairs.filter(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    let value = values.next().filter(|value| !value.is_empty());
+    match values.next() {
+        None => Ok(value),
+        Some(_) => Err(format!("{name} is given more than once; ask for one at a time")),
+    }
 }
 
 /// Whether somebody who writes `wanted` means this target.

@@ -185,9 +185,58 @@ fn any_target_is_probed_when_that_is_switched_on() {
     let plain = other.url();
     let answer = probe(&daemon, &plain.replace("http://", "https://"), "tls");
     assert!(answer.text().contains("\nprobe_success 0\n"), "{}", answer.text());
-    for (wanted, module) in [("file:///etc/passwd", ""), ("http://a.kr/", "login")] {
-        assert_eq!(probe(&daemon, wanted, module).status, 400, "{wanted}");
+    for (wanted, module, said) in [
+        ("file:///etc/passwd", "", "\"file:///etc/passwd\" is no http or https address to probe"),
+        ("http://a.kr/", "login", "module is http or tls for a target that is not configured"),
+        ("a.kr:99999", "tls", "\"a.kr:99999\" is no host and port for TLS; write www.gov.kr:443"),
+        ("a.kr:0", "tls", "\"a.kr:0\" cannot be probed: "),
+    ] {
+        let answer = probe(&daemon, wanted, module);
+        assert_eq!(answer.status, 400, "{wanted}");
+        let text = answer.text();
+        assert!(text.starts_with(said) && text.lines().count() == 1, "{wanted}: {text}");
     }
+    for twice in ["target=http://a.kr/&target=http://b.kr/", "target=x&module=tls&module=http"] {
+        let answer = daemon.get(&format!("/probe?{twice}"));
+        assert_eq!(answer.status, 400, "{twice}");
+        assert!(answer.text().contains(" is given more than once; ask for one at a time"));
+    }
+}
+
+#[test]
+fn the_address_of_any_target_is_decoded_once() {
+    let target = Target::answering("봉수");
+    let other = Target::answering("다른 곳");
+    let daemon = running(&target, &["--web.probe-any-target"]);
+    for path in ["/a%2520b", "/a%2Fb?c=d%26e&f=g+h", "/%ED%95%9C?q=%25", "/$%7Bsecret.x%7D"] {
+        let answer = probe(&daemon, &format!("{}{}", other.url(), &path[1..]), "");
+        assert!(answer.text().contains("\nprobe_success 1\n"), "{path}: {}", answer.text());
+        assert_eq!(other.asked(), path);
+    }
+}
+
+/// Neither by a request of its own nor under a name that its owner lets point here.
+#[test]
+fn another_sites_page_cannot_let_any_target_be_probed() {
+    let target = Target::answering("봉수");
+    let other = Target::answering("다른 곳");
+    let daemon = running(&target, &["--web.probe-any-target"]);
+    let path = format!("/probe?target={}", other.url());
+    let rebound = "evil.example.kr:10915";
+    for headers in [
+        [("Sec-Fetch-Site", "cross-site"), ("Accept", "image/*")],
+        [("Origin", "http://evil.example.kr"), ("Accept", "*/*")],
+        [("Origin", "http://evil.example.kr:10915"), ("Host", rebound)],
+        [("Sec-Fetch-Site", "same-origin"), ("Host", rebound)],
+    ] {
+        let request = headers
+            .iter()
+            .fold(Request::get(&path), |request, (name, value)| request.header(name, value));
+        assert_eq!(request.send(daemon.address).status, 403, "{headers:?}");
+    }
+    assert_eq!(other.requests(), 0);
+    let typed = Request::get(&path).header("Sec-Fetch-Site", "none").send(daemon.address);
+    assert_eq!((typed.status, other.requests()), (200, 1));
 }
 
 #[test]

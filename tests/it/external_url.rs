@@ -96,3 +96,14 @@ fn an_external_url_with_more_than_a_path_is_refused() {
         assert!(text.contains("--web.external-url"), "{url}: {text}");
     }
 }
+
+#[test]
+fn an_empty_external_url_is_none() {
+    let setup = Setup::new(CONFIG).env("BONGSU_WEB_EXTERNAL_URL", "");
+    assert!(setup.output(&["check"]).status.success());
+    let daemon = setup.flag("--web.external-url=").start();
+    assert!(daemon.get("/").text().contains("href=\"/"), "links begin at the root");
+    let output = Setup::new(CONFIG).output(&["--web.external-url=ops.go.kr", "check"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("write scheme, host and path"), "{said}");
+}

@@ -120,6 +120,11 @@ fn another_sites_page_cannot_ask_for_a_reload() {
             assert_eq!(answer.status, wanted, "{path} with {name}: {value}");
         }
     }
+    // A name that somebody lets point here for a moment.
+    let rebound = Request::new("POST", "/-/reload")
+        .header("Host", "evil.example.kr:10915")
+        .header("Origin", "http://evil.example.kr:10915");
+    assert_eq!(rebound.send(daemon.address).status, 403);
     // The support's requests go to localhost, as a page there would.
     let answer = Request::new("POST", "/-/reload").header("Origin", &own).send(daemon.address);
     assert_eq!(answer.status, 403, "127.0.0.1 is not localhost");

@@ -10,6 +10,7 @@ pub(crate) struct Target {
     address: SocketAddr,
     status: Arc<AtomicU16>,
     requests: Arc<AtomicUsize>,
+    asked: Arc<Mutex<String>>,
 }
 
 impl Target {
@@ -36,15 +37,18 @@ impl Target {
             address: listener.local_addr().unwrap(),
             status: Arc::new(AtomicU16::new(200)),
             requests: Arc::new(AtomicUsize::new(0)),
+            asked: Arc::default(),
         };
+        let asked = Arc::clone(&target.asked);
         let (status, requests) = (Arc::clone(&target.status), Arc::clone(&target.requests));
         let answer = Arc::new(answer);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (status, requests) = (Arc::clone(&status), Arc::clone(&requests));
-                let answer = Arc::clone(&answer);
+                let (answer, asked) = (Arc::clone(&answer), Arc::clone(&asked));
                 std::thread::spawn(move || {
-                    if read_head(&stream) {
+                    if let Some(path) = read_head(&stream) {
+                        *asked.lock().unwrap() = path;
                         requests.fetch_add(1, Ordering::SeqCst);
                         answer(stream, status.load(Ordering::SeqCst));
                     }
@@ -60,6 +64,11 @@ impl Target {
 
     pub(crate) fn answer_with(&self, status: u16) {
         self.status.store(status, Ordering::SeqCst);
+    }
+
+    /// Path and query of the last request, as they were sent.
+    pub(crate) fn asked(&self) -> String {
+        self.asked.lock().unwrap().clone()
     }
 
     pub(crate) fn requests(&self) -> usize {
@@ -82,8 +91,11 @@ fn wait(released: &Mutex<Receiver<()>>) -> Option<()> {
     released.lock().unwrap().recv().ok()
 }
 
-fn read_head(stream: &TcpStream) -> bool {
-    BufReader::new(stream).lines().map_while(Result::ok).any(|line| line.is_empty())
+/// Path and query of a complete head.
+fn read_head(stream: &TcpStream) -> Option<String> {
+    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+    let path = lines.next()?.split(' ').nth(1)?.to_owned();
+    lines.any(|line| line.is_empty()).then_some(path)
 }
 
 fn respond(mut stream: TcpStream, status: u16, body: &str) {
