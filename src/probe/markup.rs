@@ -6,6 +6,8 @@
 //! would lay out either are not parsed.
 
 use scraper::Html;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 
 /// Elements open at a time. Browsers stop nesting at 512 themselves.
 const OPEN_MAX: usize = 512;
@@ -13,16 +15,27 @@ const OPEN_MAX: usize = 512;
 /// Attributes of one tag. Pages have a few dozen at most.
 const ATTRIBUTES_MAX: usize = 512;
 
+/// Open elements that all tags of a page look through together. A megabyte of `<li>` below 500
+/// elements is 125 million and took ten seconds; the longest real pages stay below two million.
+const LOOKS_MAX: usize = 8_000_000;
+
+/// Bytes of a page that is parsed while others wait: a few milliseconds. To parse a larger one, the
+/// worker hands its other tasks to another thread.
+const IN_PASSING_MAX: usize = 16 << 10;
+
 /// The page is nested too deeply, or a tag has too many attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the page is nested deeper than {OPEN_MAX} elements or has a tag of more than {ATTRIBUTES_MAX} attributes; it was not read"
+    "the page is nested deeper than {OPEN_MAX} elements, or so deeply that its tags take too long to read, or has a tag of more than {ATTRIBUTES_MAX} attributes; it was not read"
 )]
 pub struct Tangled;
 
 /// Parses a page, unless that would take too long.
 pub fn parse(text: &str) -> Result<Html, Tangled> {
-    if is_tangled(text) { Err(Tangled) } else { Ok(Html::parse_document(text)) }
+    let parse = || if is_tangled(text) { Err(Tangled) } else { Ok(Html::parse_document(text)) };
+    let is_shared = Handle::try_current()
+        .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if text.len() > IN_PASSING_MAX && is_shared { block_in_place(parse) } else { parse() }
 }
 
 /// Elements that hold nothing, or that the next of their kind closes: pages leave them open by the
@@ -46,6 +59,7 @@ const SHAPES: [&str; 12] = [
 /// parser has open: an end tag counts only right after what it ends.
 fn is_tangled(text: &str) -> bool {
     let mut open: Vec<&str> = Vec::new();
+    let mut looks = 0_usize;
     let mut drawing = false;
     let mut rest = text;
     while let Some(at) = rest.find('<') {
@@ -56,6 +70,10 @@ fn is_tangled(text: &str) -> bool {
         let (name, after) = tag.split_at(length);
         if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
             continue;
+        }
+        looks += open.len();
+        if looks > LOOKS_MAX {
+            return true;
         }
         let is = |other: &&str| name.eq_ignore_ascii_case(other);
         if ends {
@@ -146,6 +164,10 @@ mod tests {
             format!("<svg><div></div>{}", "<path/>".repeat(10_000)),
             "<b><i><a>".repeat(10_000),
             format!("<a>{}{}", "<div>".repeat(10_000), "</a>".repeat(10_000)),
+            "<div>".repeat(500) + &"<li>".repeat(250_000),
+            "<div>".repeat(500) + &"</p>".repeat(250_000),
+            "<div>".repeat(500) + &"<form></form>".repeat(80_000),
+            (0..400).map(|n| format!("<b a{n}>")).collect::<String>() + &"<p>x</p>".repeat(100_000),
             format!("<p{attributes}>"),
             format!("<p {slashes}>"),
             unclosed,
@@ -164,6 +186,7 @@ mod tests {
             "<script>if (a<b) document.write('<div>')</script>".repeat(10_000),
             "a < b and <3 ".repeat(10_000),
             "<input value='x' disabled>".repeat(10_000),
+            "<div>".repeat(50) + &"<tr><td>1</td></tr>".repeat(30_000),
         ] {
             assert!(parse(&page).is_ok(), "{}", &page[..40]);
         }
