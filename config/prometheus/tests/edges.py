@@ -2,7 +2,7 @@
 excepts. Mutants asked for them. Most judge one alert alone, because what is around it is decided by
 scenarios.py. Recorded series that have no source in a scenario are given as they would be recorded."""
 
-from registry import certificate, scenario, seconds, slow_scenario
+from registry import certificate, scenario, seconds, seconds_at, slow_scenario
 
 
 def place(service, vantage, probe="front"):
@@ -110,7 +110,7 @@ for name in ("back", "held", "tax"):
         w.plain("bongsu_cert_invalid", {**place(name, vantage, "cert"), "kind": "tls", "reason": "weak"},
                 (0, None), (30, 1))
         w.plain("bongsu_probe_interval_seconds", {**place(name, vantage, "cert"), "kind": "tls"}, (0, 30))
-w.firing(32, "TLSCertificateExpired").firing(34, "TLSCertificateExpired", "held", "tax")
+w.firing(38, "TLSCertificateExpired").firing(42, "TLSCertificateExpired", "held", "tax")
 w.firing(34, "TLSCertificateInvalid").firing(38, "TLSCertificateInvalid", "tax")
 w.firing(50, "TLSCertificateExpired", "held", "tax").firing(50, "TLSCertificateInvalid", "tax")
 
@@ -130,6 +130,22 @@ for name, low, high in (("service:availability:ratio_1h", 0.8, 0.9), ("service:a
                         ("service:error_budget_remaining:ratio_30d", -0.6, -0.1)):
     w.query(65, f"{name} > {low} < bool {high}", [{"labels": '{service="tax"}', "value": 1}])
 
+
+w = slow_scenario("availability leaves out what is excused and what nobody saw", 40, "ErrorBudgetBurnFast",
+                  "ErrorBudgetBurnSlow", "ServiceRecoveryUnstable").daemons()
+for name in ("seen", "unseen", "excused"):
+    w.service(name).probe(name, "front")
+    seconds(w, name, (0, 0.25), slo=None)
+for vantage in w.vantages:
+    w.plain("bongsu_maintenance_active",
+            {"service": "excused", "name": "patch", "vantage": vantage, "prober": "a"}, (0, 0), (10, 1), (30, 0))
+w.input = [s for s in w.input if not ("verdict_seconds" in s["series"] and 'service="unseen"' in s["series"])]
+for vantage in w.vantages:
+    seconds_at(w, "unseen", "front", vantage, (0, 0.25), until=10)
+for name in ("unavailability", "burn"):
+    for minute, services in ((8, ("excused", "seen", "unseen")), (20, ("seen",)), (38, ("excused", "seen"))):
+        w.query(minute, f"round(service:{name}:ratio_5m, 0.01)",
+                [{"labels": f'{{service="{s}"}}', "value": 0.25} for s in services])
 
 TWO = [(0, 2)]
 

@@ -315,12 +315,13 @@ for name, mss, padded in (("gpki", 1398, "1"), ("tax", 1448, "1"), ("small", 139
 w.expect(9.5).expect(10.5, "LargePacketBlind gpki")
 
 # --- the probers ------------------------------------------------------------------------------
-w = scenario("a vantage without a network has no vote", 20, "VantageOffline", "AllVantagesOffline")
+w = scenario("a vantage without a network has no vote", 20, "VantageOffline", "AllVantagesOffline",
+             "ProberQuorumLost")
 w.offline = {"busan": [(0, 1), (5, 0)]}
 w.daemons().service("tax").probe("tax", "front", (0, "up"), (5, "down"), only=("busan",))
 w.expect(9.5).expect(10.5, "VantageOffline").expect(20, "VantageOffline")
 
-w = scenario("no vantage has a network", 20, "AllVantagesOffline", "VantageOffline")
+w = scenario("no vantage has a network", 20, "AllVantagesOffline", "VantageOffline", "ProberQuorumLost")
 w.offline = {v: [(0, 1), (5, 0)] for v in w.vantages}
 w.daemons().service("tax").probe("tax", "front", (0, "up"), (5, "down"))
 w.expect(6.5).expect(7.5, "AllVantagesOffline").expect(11, "AllVantagesOffline", "VantageOffline")
@@ -509,6 +510,14 @@ w.firing(18, "ErrorBudgetBurnFast", "flaps", "mostly", "relay", "short")
 w.firing(40, "ErrorBudgetBurnFast", "flaps", "mostly", "relay", "short")
 never(w, 40, "ServiceDown")
 
+w = scenario("one vantage: a site that has long been down hides no decision about the others", 20, "ErrorBudgetBurnFast",
+             "ServiceDown", vantages=("seoul",)).daemons().service("saeol")
+for i in range(4):
+    w.probe("saeol", "front", (0, "down" if i == 0 else "up"), (12, "down"), site=f"s{i}")
+seconds(w, "saeol", (0, 0.25), (12, 1), slo=0.95)
+w.firing(16.75, "ServiceDown").firing(17.5, "ServiceDown", "saeol")
+never(w, 20, "ErrorBudgetBurnFast")
+
 w = slow_scenario("a vantage without a way to the services, and with its controls, pages for none of them", 100,
                   "VantageDisagrees", "ServiceDegradedFromSomeVantages", "ErrorBudgetBurnFast", "ServiceDown",
                   vantages=("seoul", "busan", "jeju")).daemons()
@@ -667,6 +676,12 @@ for vantage in w.vantages:
     w.plain("bongsu_cert_invalid", {"service": "tax", "probe": "front", "kind": "http", "instance": "i",
                                     "vantage": vantage, "prober": "a", "reason": "weak"}, (0, None), (5, 1))
 w.expect(10, "ServiceDown tax").expect(11, "ServiceDown tax")
+
+w = scenario("an expired certificate is one page with one vantage, too", 20, "TLSCertificateExpired", "ServiceDown", vantages=("seoul",))
+w.daemons().service("base").probe("base", "front").service("tax", needs=["base"])
+w.probe("tax", "front", (0, "up"), (5.5, "down"), reason="tls_expired")
+certificate(w, "tax", 90, -15 / 1440)
+w.expect(12).expect(13, "ServiceDown tax").expect(20, "ServiceDown tax")
 
 # --- the calendar -----------------------------------------------------------------------------
 # Time begins on Thursday, 1 January 1970, 09:00 in Korea.
