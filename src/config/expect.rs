@@ -84,7 +84,10 @@ fn reason(text: &str) -> Result<Reason, String> {
         )),
         None => {
             let labels = Reason::ALL.iter().filter(|reason| allowed(reason));
-            let hint = suggest::hint(text, labels.map(|reason| reason.as_str()));
+            let hint = match suggest::hint(text, labels.map(|reason| reason.as_str())) {
+                none if none.is_empty() => "; docs/reasons.md has them all".to_owned(),
+                hint => hint,
+            };
             Err(format!("no reason is called \"{text}\"{hint}"))
         }
     }

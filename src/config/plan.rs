@@ -27,15 +27,15 @@ fn write_plan(config: &Config, permits: usize, text: &mut String) -> std::fmt::R
         |rate: f64, target: &Arc<Target>| rate + 1.0 / target.schedule.interval().as_secs_f64();
     let rate = config.targets.iter().fold(0.0, rate);
     writeln!(text, "  runs         {rate:.2} per second")?;
-    writeln!(text, "  permits      {permits} runs in flight at once")?;
+    writeln!(text, "  permits      {} in flight at once", counted(permits, "run"))?;
     if !config.disabled.is_empty() {
-        writeln!(text, "  disabled     {} probes", config.disabled.len())?;
+        writeln!(text, "  disabled     {}", counted(config.disabled.len(), "probe"))?;
     }
     let recurring = |time: &WindowTime| matches!(time, WindowTime::Weekly { .. });
     if !config.maintenance.is_empty() {
         let weekly = config.maintenance.iter().filter(|window| recurring(&window.when)).count();
-        let windows = config.maintenance.len();
-        writeln!(text, "  maintenance  {windows} windows, {weekly} of them every week")?;
+        let windows = counted(config.maintenance.len(), "window");
+        writeln!(text, "  maintenance  {windows}, {weekly} of them every week")?;
     }
     writeln!(text, "  controls     {}", config.controls.len())?;
     writeln!(text, "  hash         {}", config.hash)?;
@@ -80,9 +80,15 @@ fn write_accounts(config: &Config, text: &mut String) -> std::fmt::Result {
         )?;
     }
     if rates.len() > TABLE_MAX {
-        writeln!(text, "  and {} more accounts", rates.len() - TABLE_MAX)?;
+        writeln!(text, "  and {}", counted(rates.len() - TABLE_MAX, "more account"))?;
     }
     writeln!(text, "  each vantage adds as many: give every vantage an account of its own")
+}
+
+/// `1 probe`, `2 probes`.
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 /// `12 (8 http, 4 tls)`.

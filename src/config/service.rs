@@ -165,7 +165,15 @@ fn probes(
     defaults: &Defaults<'_>,
     found: &mut dyn FnMut(probe::Probe),
 ) -> Vec<Arc<str>> {
-    let list = fields.take("probes").and_then(|at| at.items()).unwrap_or_default();
+    let list = fields.take("probes");
+    let items = list.as_ref().and_then(|at| at.items());
+    if let (Some(at), Some([])) = (&list, items.as_deref()) {
+        at.load.advise(format!(
+            "{} is an empty list: nothing watches {service}; leave the key out if that is meant",
+            at.path()
+        ));
+    }
+    let list = items.unwrap_or_default();
     let mut names: HashMap<Arc<str>, String> = HashMap::new();
     let mut named = Vec::new();
     for at in list {

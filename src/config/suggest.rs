@@ -3,27 +3,43 @@
 /// Longer lists are not printed as advice.
 const LISTED_MAX: usize = 12;
 
-/// The candidate that a slip of the finger turns into `word`.
+/// Shorter words are part of too many others.
+const PART_MIN_CHARS: usize = 4;
+
+/// The candidate that a slip of the finger turns into `word`, else the only one of which it is a
+/// part: `notice` of `notice_page`.
 pub(super) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let lower = word.to_lowercase();
+    let lower = word.to_lowercase().replace('-', "_");
+    let candidates: Vec<&str> = candidates.into_iter().collect();
     let length = word.chars().count();
     // Of words of one or two letters every other is near.
     let allowed = (length / 3).min(3);
-    candidates
-        .into_iter()
+    let slip = candidates
+        .iter()
+        .copied()
         .filter(|candidate| candidate.chars().count().abs_diff(length) <= allowed)
         .map(|candidate| {
-            let known = candidate.to_lowercase();
+            let known = candidate.to_lowercase().replace('-', "_");
             // Fingers slip in the middle of a word and seldom at its first letter.
             let begins_otherwise = known.chars().next() != lower.chars().next();
             (strsim::osa_distance(&lower, &known), begins_otherwise, candidate)
         })
         .filter(|(distance, ..)| *distance <= allowed)
         .min()
-        .map(|(.., candidate)| candidate)
+        .map(|(.., candidate)| candidate);
+    slip.or_else(|| the_whole_of(&lower, &candidates))
+}
+
+fn the_whole_of<'a>(part: &str, candidates: &[&'a str]) -> Option<&'a str> {
+    let is_part = |candidate: &&&str| {
+        candidate.to_lowercase().split(['_', '-', '.']).any(|piece| piece == part)
+    };
+    let mut wholes = candidates.iter().filter(is_part);
+    let first = wholes.next().filter(|_| part.chars().count() >= PART_MIN_CHARS)?;
+    wholes.next().is_none().then_some(*first)
 }
 
 /// `; did you mean "x"?`, or nothing.
@@ -52,5 +68,12 @@ mod tests {
         assert_eq!(nearest("redirect", ["status", "body"]), None);
         assert_eq!(nearest("sonday", ["monday", "sunday"]), Some("sunday"));
         assert_eq!(nearest("nonday", ["sunday", "monday"]), Some("monday"));
+    }
+
+    #[test]
+    fn a_part_of_one_name_alone_stands_for_it() {
+        assert_eq!(nearest("notice", ["notice_page", "http_status"]), Some("notice_page"));
+        assert_eq!(nearest("timeout", ["body_timeout", "dns_timeout"]), None);
+        assert_eq!(nearest("url", ["url_mismatch"]), None, "too short to mean one");
     }
 }

@@ -90,6 +90,43 @@ fn a_good_configuration_is_described_and_exits_with_0() {
 }
 
 #[test]
+fn a_check_counts_one_as_one_and_says_that_a_list_of_probes_is_empty() {
+    let text = "defaults: { interval: 30s, timeout: 5s }\nservices:\n  - name: gpki\n    probes:\n      \
+                - { name: a, http: { url: 'http://127.0.0.1:9/' } }\n      - { name: b, enabled: false, \
+                http: { url: 'http://127.0.0.1:9/' } }\n  - name: dc\n    probes: []\nmaintenance:\n  - { \
+                name: w, targets: [gpki], every: sunday 02:00-04:00, timezone: Asia/Seoul }\n";
+    let output = Setup::new(text).output(&["check"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let said = stdout(&output);
+    assert!(said.contains("maintenance  1 window, 1 of them every week\n"), "{said}");
+    assert!(said.contains("disabled     1 probe\n"), "{said}");
+    let advice = said.split("\nadvice\n").nth(1).unwrap_or_else(|| panic!("no advice in {said}"));
+    assert!(advice.contains("services[1].probes is an empty list"), "{said}");
+}
+
+#[test]
+fn a_part_of_a_reasons_name_is_answered_with_the_whole() {
+    for (word, wanted) in
+        [("notice", "notice_page"), ("Notice-Page", "notice_page"), ("password", "")]
+    {
+        let text = format!(
+            "defaults: {{ interval: 30s, timeout: 5s }}\nservices:\n  - name: gpki\n    probes:\n      - \
+             name: a\n        http: {{ url: 'http://127.0.0.1:9/', fail_if: [ {{ reason: {word}, body: \
+             {{ contains: x }} }} ] }}\n"
+        );
+        let output = Setup::new(&text).output(&["check"]);
+        let said = stderr(&output);
+        assert_eq!(code(&output), 2, "{said}");
+        assert!(said.contains(&format!("no reason is called \"{word}\"")), "{said}");
+        let hint = format!("did you mean \"{wanted}\"?");
+        assert_eq!(said.contains(&hint), !wanted.is_empty(), "{said}");
+        if wanted.is_empty() {
+            assert!(said.contains("docs/reasons.md"), "{said}");
+        }
+    }
+}
+
+#[test]
 fn a_bad_configuration_exits_with_2_and_starts_nothing() {
     let setup = Setup::new(BAD);
     for arguments in [&["check"][..], &["run"], &[], &["probe", "gpki/portal"]] {
