@@ -13,7 +13,7 @@ use url::Url;
 use crate::config::Target;
 use crate::config::login::{Condition, Excerpt, LoginOptions, LoginStep};
 use crate::net::Net;
-use crate::outcome::{Facts, Failure, Reason, StepFacts};
+use crate::outcome::{Facts, Failure, Reason, Step, StepFacts};
 use crate::probe::Deadline;
 use crate::probe::client::{Connections, Setup};
 use crate::probe::clock::Counters;
@@ -50,6 +50,8 @@ pub(super) struct Run<'a> {
     pub(super) met: BTreeSet<String>,
     pub(super) login: Login<'a>,
     component: &'a Arc<str>,
+    /// The host that the probe is about.
+    host: &'a str,
 }
 
 /// What the run has done with credentials.
@@ -126,6 +128,7 @@ impl<'a> Run<'a> {
             met: BTreeSet::new(),
             login: Login::default(),
             component: &target.component,
+            host: target.host(),
         }
     }
 
@@ -283,6 +286,14 @@ impl<'a> Run<'a> {
             mask(&mut failure);
             failure
         })
+    }
+
+    /// A step as the probe's own service is tested by it, where `url` is on the probe's own host: a
+    /// step's component names what is asked through that host, and it is not to blame for what the
+    /// host says of itself.
+    pub(super) fn own_step(&self, step: &LoginStep, url: &Url) -> Option<Step> {
+        let own = || Step { name: step.step.name.clone(), component: self.component.clone() };
+        (url.host_str() == Some(self.host)).then(own)
     }
 
     /// The service that a step without a component tests.

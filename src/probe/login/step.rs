@@ -145,6 +145,7 @@ impl Run<'_> {
         let harmless = matches!(*request.method(), Method::GET | Method::HEAD)
             && !self.options.is_credential(step);
         let again = (met && harmless).then(|| request.clone());
+        let own = self.own_step(step, request.url());
         // From here on a session may be open, whatever becomes of the answer.
         let before = hops(facts);
         let progress = self.done.get(&step.step.name).copied();
@@ -161,6 +162,8 @@ impl Run<'_> {
             && hops(facts) == before
         {
             self.reached(step, progress.unwrap_or(Progress::Begun));
+            // Nobody behind this host was asked.
+            return result.map_err(|failure| Failure { step: own, ..failure });
         }
         result
     }
@@ -191,7 +194,13 @@ impl Run<'_> {
         let bytes = body.as_deref().unwrap_or_default();
         let mut page = Page::new(head, bytes, self.options.charset, self.session.jar());
         page.elapsed = start.elapsed();
-        judge(step, &page, body.as_ref().err(), &mut self.login)?;
+        let own = self.own_step(step, url);
+        judge(step, &page, body.as_ref().err(), &mut self.login).map_err(|mut stumble| {
+            if stumble.failure.reason == Reason::NoticePage {
+                stumble.failure.step = own;
+            }
+            stumble
+        })?;
         let mut taken = Vec::new();
         for capture in &step.captures {
             let value = capture::take(capture, &page)?;

@@ -1,6 +1,7 @@
 //! Login flows, on sites that each test makes and on software that no one here wrote.
 
 mod basics;
+mod blame;
 mod canary;
 mod config_errors;
 mod examples;
