@@ -282,7 +282,7 @@ reasons! {
     "마지막으로 도착한 주소가 기대와 다릅니다."
     ["오류 화면이나 로그인 화면으로 보내졌는지",
      "Whether it was sent to an error page or a login page"],
-    /// A notice instead of the service: status 200, nothing works (2023-11-17 13:55).
+    /// A notice instead of the service: it answers, and nothing works.
     NoticePage Content "notice_page"
     "서비스 대신 안내(점검·장애) 화면이 나옵니다."
     ["예고된 작업인지: 아니면 이용자에게는 장애입니다",
@@ -342,7 +342,7 @@ reasons! {
     "서비스가 점검용 인증서를 거부했습니다. 서비스 장애가 아닙니다."
     ["점검용 인증서의 만료·폐지와 사용자 등록",
      "Expiry or revocation of the probe's certificate, and its registration"],
-    /// The service's certificate verification server failed (the cause of 2023-11-17).
+    /// The certificate verification server behind the service failed.
     PkiBackend Login "pki_backend"
     "서비스 뒤의 인증서 검증 서버가 실패했습니다."
     ["행정전자서명(GPKI) 검증 서버와 그 사이의 통신망 장비",

@@ -85,3 +85,15 @@ fn every_reason_is_explained_in_both_languages() {
         assert!(reason.meaning().korean.ends_with('.'), "{}", reason.meaning().korean);
     }
 }
+
+/// What happened once belongs to the incident's own page: advice that is read at night names no
+/// date.
+#[test]
+fn no_advice_carries_a_date() {
+    for reason in Reason::ALL {
+        let (meaning, look) = (reason.meaning(), reason.first_look());
+        for text in [meaning.korean, meaning.english, look.korean, look.english] {
+            assert!(!text.contains("20"), "{}: {text}", reason.as_str());
+        }
+    }
+}
