@@ -90,6 +90,14 @@ def check_hardened(name, service):
         check(entry.startswith("127.0.0.1:"), f"{name} publishes {entry} beyond loopback")
 
 
+def check_state(name, service):
+    """A new container of a vantage still knows which accounts are held."""
+    directory = service["environment"].get("BONGSU_STATE_DIR")
+    kept = [entry.split(":")[1] for entry in service["volumes"]
+            if not entry.startswith(".") and not entry.endswith(":ro")]
+    check(directory in kept, f"{name}: its state in {directory} is in none of its volumes {kept}")
+
+
 def start(stack, addresses, name, service):
     program = entrypoint(service["image"])
     user = tuple(int(part) for part in service["user"].split(":"))
@@ -164,6 +172,8 @@ def scenario():
     services = yaml.safe_load(interpolated((ROOT / "compose.yaml").read_text()))["services"]
     for name, service in services.items():
         check_hardened(name, service)
+        if "BONGSU_VANTAGE" in service.get("environment", {}):
+            check_state(name, service)
     check_grafana(services.pop("grafana"))
     addresses = Addresses(services)
     with Stack("compose") as stack:
@@ -190,6 +200,9 @@ def scenario():
         check(not missing, f"the page does not name {missing}, which is affected")
         # Saeol is down as well, and has no page of its own.
         until(lambda: query('service:down{service="saeol"} == 1'), PATIENCE, "Saeol is down")
+        for vantage in ("daejeon", "gwangju"):
+            folder = stack.folder / f"volume-{vantage}"
+            until(lambda: any(folder.iterdir()), PATIENCE, f"{vantage} keeps its state")
         about = {one["body"]["commonLabels"]["service"] for one in pages()}
         check(about == {"gpki"}, f"pages about {about}")
 
