@@ -168,6 +168,10 @@ pub struct Flags {
     #[arg(action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub probe_any_target: bool,
 
+    /// What systemd said to this process: nobody gives these by hand.
+    #[command(flatten)]
+    pub systemd: SystemdVariables,
+
     /// The least severe events to log.
     #[arg(long = "log.level", env = "BONGSU_LOG_LEVEL", value_name = "LEVEL", global = true)]
     #[arg(value_enum, default_value_t = LogLevel::Info)]
@@ -197,6 +201,20 @@ pub struct Flags {
 /// `--web.external-url`. Whoever sets its variable for every host may leave it empty on some.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExternalUrl(pub Option<Url>);
+
+/// Variables that systemd sets, see `sd_notify(3)`. Wrong ones are not worth refusing to start.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SystemdVariables {
+    /// `NOTIFY_SOCKET`.
+    #[arg(long = "systemd.notify-socket", env = "NOTIFY_SOCKET", hide = true, global = true)]
+    pub notify_socket: Option<String>,
+    /// `WATCHDOG_USEC`.
+    #[arg(long = "systemd.watchdog-usec", env = "WATCHDOG_USEC", hide = true, global = true)]
+    pub watchdog_usec: Option<String>,
+    /// `WATCHDOG_PID`.
+    #[arg(long = "systemd.watchdog-pid", env = "WATCHDOG_PID", hide = true, global = true)]
+    pub watchdog_pid: Option<String>,
+}
 
 /// `--log.level`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -35,3 +35,4 @@ pub mod cli;
 pub mod commands;
 pub mod log;
 pub mod signals;
+pub mod systemd;

@@ -2,7 +2,9 @@
 //! which is one select loop: shutdown, reload, a task died.
 
 mod fanout;
+mod pulse;
 mod reloading;
+mod watchdog;
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,7 +20,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use self::fanout::Fanout;
+use self::pulse::Pulse;
 use self::reloading::Reloading;
+use self::watchdog::Watchdog;
 use crate::board::Board;
 use crate::cli::{Exit, ListenAddress};
 use crate::config::Config;
@@ -43,6 +47,7 @@ use crate::server::web_config::WebConfigError;
 use crate::server::{self, AnyTarget, Parts, listen, reload};
 use crate::signals::{Signal, Signals};
 use crate::stored::Claim;
+use crate::systemd::{Said, Systemd};
 
 /// For answers that are being written when everything else has stopped.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -68,6 +73,8 @@ pub struct Options {
     pub lifecycle: Lifecycle,
     /// What `/probe` does with targets that are not configured.
     pub any_target: AnyTarget,
+    /// What systemd wants to be told.
+    pub systemd: Said,
     /// The place's name, for pages and logs.
     pub vantage: Option<String>,
     /// Where held accounts, used one-time codes and the last failures are kept.
@@ -157,6 +164,7 @@ struct World {
     net: Arc<Net>,
     controls: Arc<Controls>,
     daemon: Arc<Daemon>,
+    pulse: Arc<Pulse>,
     config: watch::Sender<Arc<Config>>,
     /// What was refused since.
     refused: watch::Sender<Option<Refused>>,
@@ -175,7 +183,8 @@ impl App {
         let daemon = Arc::new(daemon);
         let board = Arc::new(Board::new());
         let journal = Arc::new(Journal::new(options.vantage.clone()));
-        let observers = Fanout(vec![board.clone(), daemon.clone(), journal]);
+        let pulse = Arc::new(Pulse::new());
+        let observers = Fanout(vec![board.clone(), daemon.clone(), journal, pulse.clone()]);
         let scheduler = Scheduler::new(options.limits, controls.clone(), Arc::new(observers))
             .on(WallClock::read());
         let claim = claim(&options)?;
@@ -192,7 +201,7 @@ impl App {
         let contact = contact(&config, &net)?;
         let config = watch::Sender::new(Arc::new(config));
         let refused = watch::Sender::new(None);
-        let world = World { shard: options.shard, net, controls, daemon, config, refused };
+        let world = World { shard: options.shard, net, controls, daemon, pulse, config, refused };
         Ok(App { options, listener, web, scheduler, board, evidence, claim, world, contact })
     }
 
@@ -236,6 +245,9 @@ impl App {
             }
         });
         drop(latch);
+        let systemd = Systemd::new(&options.systemd);
+        systemd.ready(changes.started);
+        let mut watchdog = Watchdog::new(&systemd, &world.pulse);
         let mut reloading = Reloading::new(options.config_file);
         let exit = loop {
             tokio::select! {
@@ -251,6 +263,7 @@ impl App {
                     }
                     reloading.answer(result);
                 }
+                () = watchdog.feed() => {}
                 failure = scheduler.failed() => {
                     error!(%failure, "a part of the daemon died");
                     break Exit::Failed;
@@ -270,6 +283,7 @@ impl App {
             }
         };
         readiness.stop();
+        systemd.stopping();
         drop(asked);
         info!(grace = ?options.grace, "stopping");
         let stopping = async {
@@ -353,6 +367,7 @@ impl World {
             .collect();
         self.daemon.config_loaded(config, work.len(), SystemTime::now());
         self.controls.replace(contact);
+        self.pulse.expect(work.iter().map(|work| &work.target));
         let changes = scheduler.apply(work);
         let capacity = scheduler.capacity();
         if !capacity.is_enough() {

@@ -11,6 +11,7 @@ use crate::scheduler::permits::Limits;
 use crate::server::AnyTarget;
 use crate::server::external::External;
 use crate::signals::Signals;
+use crate::systemd::Said;
 
 pub(super) fn run(flags: Flags) -> Exit {
     let config = match load(&flags) {
@@ -65,6 +66,11 @@ fn options(flags: Flags) -> Options {
         web_config_file: flags.web_config_file,
         lifecycle,
         any_target,
+        systemd: Said {
+            notify_socket: flags.systemd.notify_socket,
+            watchdog_usec: flags.systemd.watchdog_usec,
+            watchdog_pid: flags.systemd.watchdog_pid,
+        },
         vantage: flags.vantage,
         state_dir: flags.state_dir,
         grace: flags.shutdown_grace,

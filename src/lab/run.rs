@@ -23,6 +23,7 @@ use crate::scheduler::shard::Shard;
 use crate::server::AnyTarget;
 use crate::server::external::External;
 use crate::signals::{Signal, Signals};
+use crate::systemd::Said;
 
 /// The daemon's documented port.
 const DAEMON_PORT: u16 = 10_915;
@@ -157,6 +158,7 @@ impl Daemon {
             lifecycle: Lifecycle::Enabled,
             any_target: AnyTarget::Refused,
             state_dir: None,
+            systemd: Said::default(),
             vantage: Some("lab".to_owned()),
             grace: PROBE_GRACE,
             shard: Shard::WHOLE,

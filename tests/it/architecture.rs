@@ -20,7 +20,7 @@ const LAYERS: &[&[&str]] = &[
         "metrics",
         "journal",
     ],
-    &["server", "log", "signals"],
+    &["server", "log", "signals", "systemd"],
     &["app"],
     &["lab"],
     &["commands"],

@@ -36,6 +36,7 @@ mod rules;
 mod scheduling;
 mod shutdown;
 mod state_directory;
+mod systemd;
 mod tls_client_cert;
 mod tls_handshake;
 mod tls_issuers;

@@ -1,0 +1,67 @@
+//! Whether the scheduler lives: runs begin and end. A scheduler that hangs is silent, and silence
+//! is what a quiet night looks like; whoever watches this process asks here.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::config::{Target, TargetId};
+use crate::scheduler::{Cadence, Observer, Run};
+
+/// The last sign of life.
+pub(super) struct Pulse {
+    state: Mutex<State>,
+}
+
+struct State {
+    last: Instant,
+    /// Longer silence is none of a scheduler that lives; `None` where nothing is scheduled.
+    longest: Option<Duration>,
+}
+
+impl Pulse {
+    pub(super) fn new() -> Pulse {
+        Pulse { state: Mutex::new(State { last: Instant::now(), longest: None }) }
+    }
+
+    /// From now on, these are scheduled. The one that is due most often must have run within the
+    /// time for which a result is believed: even when every permit is waited for, runs end by their
+    /// timeouts.
+    pub(super) fn expect<'t>(&self, targets: impl Iterator<Item = &'t Arc<Target>>) {
+        let longest = targets.map(|target| target.schedule.freshness()).min();
+        *self.lock() = State { last: Instant::now(), longest };
+    }
+
+    /// How long nothing has happened, when that is too long.
+    pub(super) fn silence(&self) -> Option<Duration> {
+        let state = self.lock();
+        let silence = state.last.elapsed();
+        state.longest.is_some_and(|longest| silence > longest).then_some(silence)
+    }
+
+    fn beat(&self) {
+        self.lock().last = Instant::now();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for Pulse {
+    fn adopt(&self, _target: &Arc<Target>, _now: Instant) {}
+
+    fn started(&self, _target: &Arc<Target>) {
+        self.beat();
+    }
+
+    fn observe(&self, _target: &Arc<Target>, _run: &Run) {
+        self.beat();
+    }
+
+    /// A run that could not begin is no sign of life: nothing else may be left of it.
+    fn skipped(&self, _target: &Arc<Target>, _cadence: Cadence, _runs: u64) {}
+
+    fn forget(&self, _id: &TargetId) {}
+}
