@@ -168,6 +168,11 @@ pub struct Flags {
     #[arg(action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub probe_any_target: bool,
 
+    /// The zone of the times on pages.
+    #[arg(long = "web.time-zone", env = "TZ", value_name = "ZONE", global = true)]
+    #[arg(help = "The zone of the times on pages; Asia/Seoul unless given")]
+    pub time_zone: Option<String>,
+
     /// What systemd said to this process: nobody gives these by hand.
     #[command(flatten)]
     pub systemd: SystemdVariables,

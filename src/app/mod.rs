@@ -42,6 +42,7 @@ use crate::server::external::External;
 use crate::server::metrics::Sources;
 use crate::server::ready::Readiness;
 use crate::server::reload::Refused;
+use crate::server::times::LocalTime;
 use crate::server::web::Web;
 use crate::server::web_config::WebConfigError;
 use crate::server::{self, AnyTarget, Parts, listen, reload};
@@ -73,6 +74,8 @@ pub struct Options {
     pub lifecycle: Lifecycle,
     /// What `/probe` does with targets that are not configured.
     pub any_target: AnyTarget,
+    /// The zone of the times on pages.
+    pub local_time: LocalTime,
     /// What systemd wants to be told.
     pub systemd: Said,
     /// The place's name, for pages and logs.
@@ -323,6 +326,7 @@ impl App {
             readiness,
             reloads: (self.options.lifecycle == Lifecycle::Enabled).then_some(asks),
             net: Arc::clone(&self.world.net),
+            local_time: self.options.local_time.clone(),
             vantage: self.options.vantage.clone(),
             external: self.options.external.clone(),
             controls: Arc::clone(&self.world.controls),

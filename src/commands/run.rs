@@ -10,6 +10,7 @@ use crate::limits::raise_descriptors;
 use crate::scheduler::permits::Limits;
 use crate::server::AnyTarget;
 use crate::server::external::External;
+use crate::server::times::LocalTime;
 use crate::signals::Signals;
 use crate::systemd::Said;
 
@@ -66,6 +67,7 @@ fn options(flags: Flags) -> Options {
         web_config_file: flags.web_config_file,
         lifecycle,
         any_target,
+        local_time: LocalTime::named(flags.time_zone.as_deref()),
         systemd: Said {
             notify_socket: flags.systemd.notify_socket,
             watchdog_usec: flags.systemd.watchdog_usec,

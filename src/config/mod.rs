@@ -49,6 +49,8 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::outcome::{Failure, Stage};
+
 pub use expectation::{
     CssSelector, Expect, FailIf, JsonPath, Matcher, StatusSet, TimeLimit, UrlPart,
 };
@@ -146,7 +148,19 @@ pub struct Target {
     pub kind: Kind,
 }
 
+/// The component of faults of our own.
+pub const OURSELVES: &str = "bongsu";
+
 impl Target {
+    /// The service to blame for a failure of this target: one answer for metrics, page and JSON.
+    pub fn blamed<'a>(&'a self, failure: &'a Failure) -> &'a str {
+        match &failure.step {
+            _ if failure.reason.stage() == Stage::Probe => OURSELVES,
+            Some(step) => &step.component,
+            None => &self.component,
+        }
+    }
+
     /// The endpoint's host, as the info series names it.
     pub fn host(&self) -> &str {
         match &self.kind {

@@ -22,6 +22,7 @@ use crate::scheduler::permits::Limits;
 use crate::scheduler::shard::Shard;
 use crate::server::AnyTarget;
 use crate::server::external::External;
+use crate::server::times::LocalTime;
 use crate::signals::{Signal, Signals};
 use crate::systemd::Said;
 
@@ -158,6 +159,7 @@ impl Daemon {
             lifecycle: Lifecycle::Enabled,
             any_target: AnyTarget::Refused,
             state_dir: None,
+            local_time: LocalTime::named(None),
             systemd: Said::default(),
             vantage: Some("lab".to_owned()),
             grace: PROBE_GRACE,

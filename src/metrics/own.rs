@@ -11,11 +11,8 @@ use super::probe::{ProbeFamily, Series, flag};
 use crate::board::{Row, is_padded};
 use crate::cert::Certificate;
 use crate::config::{self, Kind};
-use crate::outcome::{Failure, Outcome, Stage, Step, TcpFacts, Verdict};
+use crate::outcome::{Outcome, Step, TcpFacts, Verdict};
 use crate::tally::Counts;
-
-/// The component of faults of our own.
-const OURSELVES: &str = "bongsu";
 
 /// Certificates shown of one chain. Honest chains have up to five; one of a hundred is an attack.
 const CHAIN_SHOWN_MAX: usize = 10;
@@ -193,19 +190,10 @@ fn failure_info(target: &config::Target, outcome: &Outcome, out: &mut Series<'_,
     let Err(failure) = &outcome.result else { return };
     let stage = ("stage", failure.reason.stage().as_str());
     let reason = ("reason", failure.reason.as_str());
-    let component = ("component", component(target, failure));
+    let component = ("component", target.blamed(failure));
     match &failure.step {
         None => out.with(&[stage, reason, component], 1.0),
         Some(step) => out.with(&[stage, reason, ("step", &step.name), component], 1.0),
-    }
-}
-
-/// The service to blame.
-fn component<'a>(target: &'a config::Target, failure: &'a Failure) -> &'a str {
-    match &failure.step {
-        _ if failure.reason.stage() == Stage::Probe => OURSELVES,
-        Some(step) => &step.component,
-        None => &target.component,
     }
 }
 

@@ -3,21 +3,16 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
-use std::time::SystemTime;
 
 use jiff::Timestamp;
-use jiff::tz::{Offset, TimeZone};
 
 use super::Site;
-use super::html::{Language, Text};
+use super::html::{English, Language, Text};
 use super::shown::{Running, running};
 use crate::config::{Config, WindowTarget};
 
 /// Services named in one banner; a window over 226 municipalities must not push the list away.
 const NAMED_MAX: usize = 8;
-
-/// Announcements are made in Korean time, and have no other since 1988.
-const KST: Offset = Offset::constant(9);
 
 /// All that apply now, the gravest first.
 pub(super) fn banners(site: &Site, config: &Config, language: Language) -> String {
@@ -45,23 +40,22 @@ pub(super) fn banners(site: &Site, config: &Config, language: Language) -> Strin
         push(&mut html, "refused", &text);
     }
     if let Some(refused) = &*site.refused.borrow() {
-        let since = kst_of(refused.since);
+        let since = site.local_time.second(refused.since);
         let text = match language {
-            Language::Korean => format!(
-                "새 설정이 거부되어 이전 설정으로 점검하고 있습니다({since}부터). {}",
-                refused.problem
-            ),
-            Language::English => format!(
-                "A new configuration was refused and the old one is kept, since {since}. {}",
-                refused.problem
-            ),
+            Language::Korean => {
+                format!("새 설정이 거부되어 이전 설정으로 점검하고 있습니다({since} 부터).")
+            }
+            Language::English => {
+                format!("A new configuration was refused and the old one is kept, since {since}.")
+            }
         };
-        push(&mut html, "refused", &text);
+        push_html(&mut html, "refused", &format!("{} {}", Text(&text), English(&refused.problem)));
     }
     let titles: HashMap<&str, Option<&str>> =
         config.services.iter().map(|service| (&*service.name, service.title.as_deref())).collect();
     for window in running(config, Timestamp::now()) {
-        push(&mut html, "maintenance", &maintenance(&window, &titles, language));
+        let until = site.local_time.minute(window.until);
+        push(&mut html, "maintenance", &maintenance(&window, &titles, (&until, language)));
     }
     html
 }
@@ -69,7 +63,7 @@ pub(super) fn banners(site: &Site, config: &Config, language: Language) -> Strin
 fn maintenance(
     running: &Running<'_>,
     titles: &HashMap<&str, Option<&str>>,
-    language: Language,
+    (until, language): (&str, Language),
 ) -> String {
     let name = |target: &WindowTarget| {
         let title = titles.get(&*target.service).copied().flatten().unwrap_or(&target.service);
@@ -83,35 +77,19 @@ fn maintenance(
     if let Some(more) = targets.len().checked_sub(NAMED_MAX).filter(|&more| more > 0) {
         names.push(format!("+{more}"));
     }
-    let (names, until) = (names.join(", "), kst(running.until));
+    let names = names.join(", ");
     let reason = running.window.reason.as_deref().unwrap_or(&running.window.name);
     match language {
-        Language::Korean => format!("점검 작업 중: {names} ({until}까지) {reason}"),
+        Language::Korean => format!("점검 작업 중: {names} ({until} 까지) {reason}"),
         Language::English => format!("Maintenance: {names} (until {until}) {reason}"),
     }
 }
 
 fn push(html: &mut String, class: &str, text: &str) {
+    push_html(html, class, &Text(text).to_string());
+}
+
+fn push_html(html: &mut String, class: &str, inner: &str) {
     // Writing to a String cannot fail.
-    let _ = write!(html, "<p class=\"b {class}\" role=\"status\">{}</p>", Text(text));
-}
-
-/// Korean time to the minute.
-fn kst(time: Timestamp) -> String {
-    time.to_zoned(TimeZone::fixed(KST)).strftime("%Y-%m-%d %H:%M KST").to_string()
-}
-
-fn kst_of(time: SystemTime) -> String {
-    Timestamp::try_from(time).map(kst).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_korean_wherever_the_machine_is() {
-        let time: Timestamp = "2026-12-05T17:00:00Z".parse().unwrap();
-        assert_eq!(kst(time), "2026-12-06 02:00 KST");
-    }
+    let _ = write!(html, "<p class=\"b {class}\" role=\"status\">{inner}</p>");
 }

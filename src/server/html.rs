@@ -51,6 +51,24 @@ impl fmt::Display for Text<'_> {
     }
 }
 
+/// A name of the configuration or of the metrics, which is the same in every language.
+pub(super) struct Code<'a>(pub(super) &'a str);
+
+impl fmt::Display for Code<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<code>{}</code>", Text(self.0))
+    }
+}
+
+/// A sentence of the program's own that exists in English only, marked as such.
+pub(super) struct English<'a>(pub(super) &'a str);
+
+impl fmt::Display for English<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<span class=\"q\" lang=\"en\">{}</span>", Text(self.0))
+    }
+}
+
 /// The language of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Language {
@@ -137,15 +155,9 @@ pub(super) fn ago(time: SystemTime, language: Language) -> String {
     }
 }
 
-/// Local time with its offset, to the second.
-pub(super) fn local(time: SystemTime) -> String {
-    match jiff::Timestamp::try_from(time) {
-        Ok(time) => {
-            let zone = jiff::tz::TimeZone::system();
-            time.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
-        }
-        Err(_) => String::new(),
-    }
+/// How long something took, to the millisecond.
+pub(super) fn took(time: Duration, language: Language) -> String {
+    format!("{:.3}{}", time.as_secs_f64(), language.pick("초", " s"))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod origin;
 pub mod ready;
 pub mod reload;
 mod resume;
+pub mod times;
 pub mod web;
 pub mod web_config;
 
@@ -17,11 +18,13 @@ mod any_target;
 mod auth;
 mod banner;
 mod html;
+mod missing;
 mod page;
 mod probe;
 mod probe_page;
 mod sd;
 mod shown;
+mod standing;
 mod status;
 mod stream;
 pub(crate) mod tls;
@@ -46,6 +49,7 @@ use self::metrics::Sources;
 use self::ready::Readiness;
 use self::reload::Refused;
 use self::stream::Writers;
+use self::times::LocalTime;
 use self::web::Web;
 use crate::controls::Controls;
 use crate::net::Net;
@@ -56,7 +60,7 @@ const BODY_MAX_BYTES: usize = 4096;
 /// What is offered, for whoever asks for something else.
 const PATHS: &str = "not found; there are:
 /                          services and probes, worst first
-/probes/{service}/{probe}  the last runs of one
+/probes/{service}/{probe}  the last runs of one; {probe}@{site} where there are sites
 /metrics                   for Prometheus
 /api/v1/status             as JSON
 /sd                        every probe, as targets for Prometheus (HTTP SD)
@@ -74,6 +78,7 @@ struct Site {
     reloads: Option<reload::Asks>,
     net: Arc<Net>,
     vantage: Option<String>,
+    local_time: LocalTime,
     external: External,
     controls: Arc<Controls>,
     refused: watch::Receiver<Option<Refused>>,
@@ -94,6 +99,8 @@ pub struct Parts {
     pub net: Arc<Net>,
     /// The place's name, for pages.
     pub vantage: Option<String>,
+    /// The zone of the times on pages.
+    pub local_time: LocalTime,
     /// Where people reach us, for links.
     pub external: External,
     /// Whether this vantage is online.
@@ -122,6 +129,7 @@ pub fn router(parts: Parts, web: Arc<Web>) -> Router {
         reloads: parts.reloads,
         net: parts.net,
         vantage: parts.vantage,
+        local_time: parts.local_time,
         external: parts.external,
         controls: parts.controls,
         refused: parts.refused,
@@ -139,7 +147,7 @@ pub fn router(parts: Parts, web: Arc<Web>) -> Router {
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload::reload).put(reload::reload))
         .route("/-/resume", post(resume::resume).put(resume::resume))
-        .fallback(async || (StatusCode::NOT_FOUND, PATHS))
+        .fallback(missing::no_such_path)
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
         .layer(middleware::from_fn_with_state((web, external.clone()), guard))
         .with_state(site);

@@ -1,22 +1,23 @@
 //! `/`: services and probes, worst first, in one table that works without scripts.
 
-use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
 use axum::response::{Html, IntoResponse, Response};
 use http::HeaderMap;
+use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::Site;
 use super::banner::banners;
-use super::external::External;
-use super::html::{Language, Text, ago, local, page};
-use super::shown::{self, Shown};
+use super::html::{Code, English, Language, Text, ago, page};
+use super::shown::{self, Running, Shown};
+use super::standing::Services;
 use crate::board::Row;
 use crate::config::{Config, Service};
+use crate::outcome::Failure;
 
 /// Nobody reads more, and the worst come first. The JSON answer has all of them.
 const ROWS_MAX: usize = 1000;
@@ -36,8 +37,8 @@ pub(super) async fn page_of_all(
     // Seventeen thousand rows are sorted: not on a thread of the probes.
     let listing = tokio::task::spawn_blocking(move || {
         let mut rows = site.sources.board.snapshot(Instant::now()).rows;
-        shown::sort(&mut rows);
         let config = Arc::clone(&site.sources.config.borrow());
+        shown::sort(&mut rows, &config);
         Html(page(language, &title(&site, language), &listing(&site, &config, &rows, language)))
     });
     match listing.await {
@@ -55,29 +56,23 @@ fn title(site: &Site, language: Language) -> String {
 }
 
 fn listing(site: &Site, config: &Config, rows: &[Row], language: Language) -> String {
-    let services: HashMap<&str, &Service> =
-        config.services.iter().map(|service| (&*service.name, &**service)).collect();
+    let running = shown::running(config, Timestamp::now());
+    let view = View { site, services: Services::of(config, rows), running, language };
     let mut html = String::new();
-    let other = language.other();
     let _ = write!(
         html,
-        "<nav><a href=\"?lang={}\">{}</a></nav><h1>{}</h1><p>",
-        other.code(),
-        other.name(),
-        Text(&title(site, language))
+        "<nav>{}</nav><h1>{}</h1>{}<p>",
+        other_language("?", language),
+        Text(&title(site, language)),
+        banners(site, config, language),
     );
-    html.insert_str(html.len() - "<p>".len(), &banners(site, config, language));
     for (state, count) in shown::counts(rows) {
-        let _ = write!(
-            html,
-            "<span class=\"s {}\">{} {count}</span> ",
-            state.as_str(),
-            word(state, language)
-        );
+        let (class, word) = (state.as_str(), word(state, language));
+        let _ = write!(html, "<span class=\"s {class}\">{word} {count}</span> ");
     }
     let _ = write!(
         html,
-        "</p><table><thead><tr><th>{}</th><th>{}</th><th>{}</th><th>{}</th><th>{}</th><th>{}</th>\
+        "</p><table class=\"l\"><thead><tr><th>{}</th><th>{}</th><th>{}</th><th>{}</th><th>{}</th><th>{}</th>\
          </tr></thead><tbody>",
         language.pick("상태", "State"),
         language.pick("서비스", "Service"),
@@ -87,8 +82,7 @@ fn listing(site: &Site, config: &Config, rows: &[Row], language: Language) -> St
         language.pick("마지막 점검", "Last run"),
     );
     for row in rows.iter().take(ROWS_MAX) {
-        let service = services.get(&*row.target.id.service).copied();
-        line(&mut html, row, service, (&site.external, language));
+        view.line(&mut html, row);
     }
     html.push_str("</tbody></table>");
     if rows.is_empty() {
@@ -99,62 +93,150 @@ fn listing(site: &Site, config: &Config, rows: &[Row], language: Language) -> St
         );
     }
     if let Some(hidden) = rows.len().checked_sub(ROWS_MAX).filter(|&hidden| hidden > 0) {
-        let _ = write!(
-            html,
-            "<p class=\"q\">+ {hidden} <a href=\"{}\">/api/v1/status</a></p>",
-            Text(&site.external.link("/api/v1/status"))
-        );
+        let path = "/api/v1/status";
+        let (link, path) = (site.external.link(path), Code(path));
+        let _ = match language {
+            Language::Korean => write!(html, "<p class=\"q\">외 {hidden}개: "),
+            Language::English => write!(html, "<p class=\"q\">and {hidden} more: "),
+        };
+        let _ = write!(html, "<a href=\"{}\">{path}</a></p>", Text(&link));
     }
     html
 }
 
-fn line(
-    html: &mut String,
-    row: &Row,
-    service: Option<&Service>,
-    (external, language): (&External, Language),
-) {
-    let state = Shown::of(row);
-    let id = &row.target.id;
-    let title = service.and_then(|service| service.title.as_deref()).unwrap_or(&id.service);
-    let _ = write!(
-        html,
-        "<tr{}><td><span class=\"s {}\">{}</span></td><td>{}<br><span class=\"q\">{}</span>",
-        if state == Shown::Unobserved { " class=\"stale\"" } else { "" },
-        state.as_str(),
-        word(state, language),
-        Text(title),
-        Text(&id.service),
-    );
-    let alternative = service.and_then(|service| service.alternative.as_deref());
-    if let (Some(alternative), true) = (alternative, state != Shown::Up) {
-        let label = language.pick("대체 창구", "Alternative");
-        let _ = write!(html, "<br>{label}: {}", Text(alternative));
-    }
-    let link = external.link(&probe_path(row, language));
-    let _ = write!(html, "</td><td><a href=\"{}\">{}</a>", Text(&link), Text(&id.probe));
-    if let Some(site) = &id.site {
-        let _ = write!(html, " @{}", Text(site));
-    }
-    let _ = write!(html, "<br><span class=\"q\">{}</span></td><td>", Text(&row.target.instance));
-    if let Some(cause) = shown::cause(row) {
-        let _ = write!(html, "<b>{}</b>", cause.reason.as_str());
-        if let Some(step) = &cause.step {
-            let _ = write!(html, " ({})", Text(&step.name));
+/// A link to the same page in the other language; `to` ends where `lang=` belongs.
+pub(super) fn other_language(to: &str, language: Language) -> String {
+    let (other, to) = (language.other(), Text(to));
+    let (code, name) = (other.code(), other.name());
+    format!("<a href=\"{to}lang={code}\" lang=\"{code}\" hreflang=\"{code}\">{name}</a>")
+}
+
+/// What rows are written with.
+pub(super) struct View<'a> {
+    pub(super) site: &'a Site,
+    pub(super) services: Services<'a>,
+    pub(super) running: Vec<Running<'a>>,
+    pub(super) language: Language,
+}
+
+impl View<'_> {
+    fn line(&self, html: &mut String, row: &Row) {
+        let language = self.language;
+        let state = Shown::of(row);
+        let id = &row.target.id;
+        let stale = if state == Shown::Unobserved { " class=\"stale\"" } else { "" };
+        let marks = self.marks(row, "<br>");
+        let _ = write!(html, "<tr{stale}><td>{}{marks}</td><td>", chip(state, language));
+        self.service(html, row, state);
+        let link = self.site.external.link(&probe_path(row, language));
+        let _ = write!(html, "</td><td><a href=\"{}\">{}</a>", Text(&link), Code(&id.probe));
+        if let Some(site) = &id.site {
+            let _ = write!(html, " {}", Code(&format!("@{site}")));
         }
-        let meaning = language.of_both(cause.reason.meaning());
-        let _ = write!(html, "<br>{meaning}<br><span class=\"q\">{}</span>", Text(&cause.detail));
-    }
-    html.push_str("</td><td class=\"n\">");
-    if let Some(since) = row.tally.since() {
         let _ =
-            write!(html, "{}<br><span class=\"q\">{}</span>", local(since), ago(since, language));
+            write!(html, "<br><span class=\"q\">{}</span></td><td>", Code(&row.target.instance));
+        if let Some(cause) = shown::cause(row) {
+            self.cause(html, row, cause);
+        }
+        html.push_str("</td><td class=\"n\">");
+        if let Some(since) = row.tally.since() {
+            let (at, ago) = (self.site.local_time.second(since), ago(since, language));
+            let _ = write!(html, "{at}<br><span class=\"q\">{ago}</span>");
+        }
+        html.push_str("</td><td class=\"n\">");
+        if let Some(last) = row.tally.last_run_at() {
+            html.push_str(&ago(last, language));
+        }
+        html.push_str("</td></tr>");
     }
-    html.push_str("</td><td class=\"n\">");
-    if let Some(last) = row.tally.last_run_at() {
-        html.push_str(&ago(last, language));
+
+    /// Whose it is and what it needs, where something is wrong.
+    fn service(&self, html: &mut String, row: &Row, state: Shown) {
+        let language = self.language;
+        let name = &*row.target.id.service;
+        html.push_str(&self.services.called(name, language));
+        let Some(standing) = self.services.get(name) else { return };
+        let service = standing.service;
+        if let Some(grade) = service.grade {
+            let _ = write!(html, " · {}", grade_in(grade, language));
+        }
+        if state == Shown::Up {
+            return;
+        }
+        for (label, text) in self.about(service) {
+            let _ = write!(html, "<br>{label}: {text}");
+        }
     }
-    html.push_str("</td></tr>");
+
+    /// Owner, needs and alternative, as far as they are known.
+    pub(super) fn about(&self, service: &Service) -> Vec<(&'static str, String)> {
+        let language = self.language;
+        let escaped = |text: &Option<String>| text.as_ref().map(|text| Text(text).to_string());
+        let needs = (!service.needs.is_empty()).then(|| self.services.needs(service, language));
+        let about = [
+            (language.pick("담당", "Owner"), escaped(&service.owner)),
+            (language.pick("필요", "Needs"), needs),
+            (language.pick("대체 창구", "Alternative"), escaped(&service.alternative)),
+        ];
+        about.into_iter().filter_map(|(label, text)| Some((label, text?))).collect()
+    }
+
+    /// Why: the reason, in which step, whose failure that is, and who is to be called.
+    fn cause(&self, html: &mut String, row: &Row, cause: &Failure) {
+        let language = self.language;
+        let _ = write!(html, "<b>{}</b>", Code(cause.reason.as_str()));
+        if let Some(step) = &cause.step {
+            let label = language.pick("단계", "Step");
+            let _ = write!(html, " · {label} {}", Code(&step.name));
+        }
+        let _ = write!(
+            html,
+            "<br>{}<br>{}<br>{}",
+            language.of_both(cause.reason.meaning()),
+            self.blamed(row, cause),
+            English(&cause.detail)
+        );
+    }
+
+    /// The service to blame, and its owner where that is another than the row's own.
+    pub(super) fn blamed(&self, row: &Row, cause: &Failure) -> String {
+        let language = self.language;
+        let blamed = row.target.blamed(cause);
+        let label = language.pick("원인 서비스", "Cause");
+        let mut html = format!("{label}: {}", self.services.called(blamed, language));
+        let owner = self.services.get(blamed).and_then(|known| known.service.owner.as_deref());
+        if let Some(owner) = owner.filter(|_| blamed != &*row.target.id.service) {
+            let label = language.pick("담당", "Owner");
+            let _ = write!(html, ", {label}: {}", Text(owner));
+        }
+        html
+    }
+
+    /// Maintenance, and whether the outage is older than it; each after `before`.
+    pub(super) fn marks(&self, row: &Row, before: &str) -> String {
+        let Some(excused) = shown::excused(row, &self.running) else { return String::new() };
+        let mark =
+            |class: &str, text: &str| format!("{before}<span class=\"m {class}\">{text}</span>");
+        let mut html = mark("", self.language.pick("작업 중", "maintenance"));
+        if excused.was_down {
+            let text = self.language.pick("작업 전부터 장애", "down before maintenance");
+            html.push_str(&mark("before", text));
+        }
+        html
+    }
+}
+
+/// A state as a coloured word.
+pub(super) fn chip(state: Shown, language: Language) -> String {
+    format!("<span class=\"s {}\">{}</span>", state.as_str(), word(state, language))
+}
+
+/// A grade for people.
+pub(super) fn grade_in(grade: u8, language: Language) -> String {
+    match language {
+        Language::Korean => format!("{grade}등급"),
+        Language::English => format!("grade {grade}"),
+    }
 }
 
 /// The state for people.
@@ -168,13 +250,10 @@ pub(super) fn word(state: Shown, language: Language) -> &'static str {
     }
 }
 
-/// Where a probe's own page is, in this language. Names are `[a-z0-9_.-]`, and sites are encoded.
+/// Where a probe's own page is, in this language: `service/probe@site` is what the log prints. Names
+/// of services, probes and sites are `[a-z0-9_.-]`, so nothing is encoded.
 pub(super) fn probe_path(row: &Row, language: Language) -> String {
     let id = &row.target.id;
-    let mut path = format!("/probes/{}/{}?lang={}", id.service, id.probe, language.code());
-    if let Some(site) = &id.site {
-        let encoded: String = url::form_urlencoded::byte_serialize(site.as_bytes()).collect();
-        path.push_str(&format!("&site={encoded}"));
-    }
-    path
+    let site = id.site.as_ref().map(|site| format!("@{site}")).unwrap_or_default();
+    format!("/probes/{}/{}{site}?lang={}", id.service, id.probe, language.code())
 }

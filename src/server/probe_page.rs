@@ -1,4 +1,6 @@
-//! `/probes/{service}/{probe}`: the last runs of one probe and its last failures in full.
+//! `/probes/{service}/{probe}`: what is known of one probe, its last failures in full, and its last
+//! runs. With a site it is `/probes/{service}/{probe}@{site}`, as the log prints it; `?site=` says the
+//! same.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -6,15 +8,17 @@ use std::sync::Arc;
 use axum::extract::{Path, Query, State};
 use axum::response::{Html, IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::Site;
 use super::banner::banners;
-use super::external::External;
-use super::html::{Language, Text, ago, local, page};
-use super::page::{probe_path, word};
+use super::html::{Code, English, Language, Text, ago, page, took};
+use super::missing::no_such_probe;
+use super::page::{View, chip, grade_in, other_language, probe_path};
 use super::shown::{self, Shown};
+use super::standing::Services;
 use crate::board::{Episode, History, Row};
 use crate::config::TargetId;
 
@@ -32,89 +36,169 @@ pub(super) async fn page_of_one(
     headers: HeaderMap,
 ) -> Response {
     let language = Language::of(wishes.lang.as_deref(), &headers);
-    let id =
-        TargetId { service: service.into(), probe: probe.into(), site: wishes.site.map(Arc::from) };
-    match (site.sources.board.row(&id, Instant::now()), site.sources.board.history(&id)) {
-        (Some(row), Some(history)) => {
-            let config = Arc::clone(&site.sources.config.borrow());
-            let mut body = banners(&site, &config, language);
-            body.push_str(&detail(&site.external, &row, &history, language));
-            Html(page(language, &format!("{id} — Bongsu"), &body)).into_response()
-        }
-        _ => (StatusCode::NOT_FOUND, format!("no probe {id}\n")).into_response(),
-    }
+    let id = match probe.split_once('@') {
+        Some((probe, of)) => (probe.into(), Some(of.into())),
+        None => (probe.as_str().into(), wishes.site.map(Arc::from)),
+    };
+    let id = TargetId { service: service.into(), probe: id.0, site: id.1 };
+    // What is needed is looked up among all rows: not on a thread of the probes.
+    let answer = tokio::task::spawn_blocking(move || answer(&site, &id, language));
+    answer.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
-fn detail(external: &External, row: &Row, history: &History, language: Language) -> String {
-    let state = Shown::of(row);
-    let mut html = String::new();
-    let _ = write!(
-        html,
-        "<nav><a href=\"{}\">{}</a> · <a href=\"{}\">{}</a></nav>\
-         <h1>{} <span class=\"s {}\">{}</span></h1><p class=\"q\">{} · {}</p>",
-        Text(&external.link(&format!("/?lang={}", language.code()))),
-        language.pick("전체", "All"),
-        Text(&external.link(&probe_path(row, language.other()))),
-        language.other().name(),
-        Text(&row.target.id.to_string()),
-        state.as_str(),
-        word(state, language),
-        row.target.kind.as_str(),
-        Text(&row.target.instance),
-    );
-    if let Some(cert) = shown::first_to_expire(row)
-        && let Ok(end) = jiff::Timestamp::from_second(cert.not_after)
-    {
-        let label = language.pick("인증서 만료", "Certificate ends");
-        let _ = write!(html, "<p>{label}: {end} ({})</p>", Text(&cert.subject));
-    }
-    let _ = write!(html, "<h2>{}</h2>", language.pick("최근 실패", "Last failures"));
-    for episode in history.episodes().rev() {
-        failure(&mut html, episode, language);
-    }
-    let _ = write!(html, "<h2>{}</h2><table><tbody>", language.pick("최근 점검", "Last runs"));
-    for run in history.recent().rev() {
+fn answer(site: &Site, id: &TargetId, language: Language) -> Response {
+    let rows = site.sources.board.snapshot(Instant::now()).rows;
+    let row = rows.iter().find(|row| row.target.id == *id);
+    let (Some(row), Some(history)) = (row, site.sources.board.history(id)) else {
+        return no_such_probe(site, language, &id.to_string());
+    };
+    let config = Arc::clone(&site.sources.config.borrow());
+    let services = Services::of(&config, &rows);
+    let running = shown::running(&config, Timestamp::now());
+    let view = View { site, services, running, language };
+    let mut body = banners(site, &config, language);
+    view.head(&mut body, row);
+    view.facts(&mut body, row);
+    view.failures(&mut body, row, &history);
+    view.runs(&mut body, &history);
+    let title = format!("{id} — {}", language.pick("봉수", "Bongsu"));
+    Html(page(language, &title, &body)).into_response()
+}
+
+impl View<'_> {
+    fn head(&self, html: &mut String, row: &Row) {
+        let language = self.language;
+        let own = self.site.external.link(&probe_path(row, language));
+        let all = self.site.external.link(&format!("/?lang={}", language.code()));
         let _ = write!(
             html,
-            "<tr><td class=\"n\">{}</td><td>{}</td><td>{} ms</td><td>{}</td></tr>",
-            local(run.started_at()),
-            run.verdict.as_str(),
-            run.elapsed().as_millis(),
-            run.reason.map_or("", |reason| reason.as_str()),
+            "<nav><a href=\"{}\">{}</a> · {}</nav><h1>{} {}{}</h1><p class=\"q\">{} · {}</p>",
+            Text(&all),
+            language.pick("전체", "All"),
+            other_language(own.trim_end_matches(&format!("lang={}", language.code())), language),
+            Code(&row.target.id.to_string()),
+            chip(Shown::of(row), language),
+            self.marks(row, " "),
+            Code(row.target.kind.as_str()),
+            Code(&row.target.instance),
         );
     }
-    html.push_str("</tbody></table>");
-    html
-}
 
-fn failure(html: &mut String, episode: &Episode, language: Language) {
-    let Some(cause) = episode.first.cause() else { return };
-    let _ = write!(
-        html,
-        "<p><b>{}</b> {} ({}, ×{})<br>{}<br><span class=\"q\">{}: {}</span><br>{}</p>",
-        cause.reason.as_str(),
-        local(episode.first.started_at),
-        ago(episode.last_started_at, language),
-        episode.runs,
-        language.of_both(cause.reason.meaning()),
-        language.pick("먼저 볼 것", "Look first"),
-        language.of_both(cause.reason.first_look()),
-        Text(&cause.detail),
-    );
-    if let Some(http) = &episode.first.facts.http {
-        html.push_str("<ul>");
-        for hop in &http.hops {
+    /// What one wants to know before one reads on.
+    fn facts(&self, html: &mut String, row: &Row) {
+        let language = self.language;
+        let name = &*row.target.id.service;
+        let times = &self.site.local_time;
+        let mut facts =
+            vec![(language.pick("서비스", "Service"), self.services.called(name, language))];
+        if let Some(standing) = self.services.get(name) {
+            if let Some(grade) = standing.service.grade {
+                facts.push((language.pick("등급", "Grade"), grade_in(grade, language)));
+            }
+            facts.extend(self.about(standing.service));
+        }
+        if let Some(since) = row.tally.since() {
+            let text = format!("{} ({})", times.second(since), ago(since, language));
+            facts.push((language.pick("시작", "Since"), text));
+        }
+        if let Some(last) = row.tally.last_run_at() {
+            let text = format!("{} ({})", times.second(last), ago(last, language));
+            facts.push((language.pick("마지막 점검", "Last run"), text));
+        }
+        if let Some(last) = row.tally.last_success_at() {
+            let text = format!("{} ({})", times.second(last), ago(last, language));
+            facts.push((language.pick("마지막 성공", "Last success"), text));
+        }
+        if let Some(cert) = shown::first_to_expire(row)
+            && let Ok(end) = Timestamp::from_second(cert.not_after)
+        {
+            let text = format!("{} · {}", times.minute(end), Code(&cert.subject));
+            facts.push((language.pick("인증서 만료", "Certificate ends"), text));
+        }
+        html.push_str("<table class=\"f\"><tbody>");
+        for (label, text) in facts {
+            let _ = write!(html, "<tr><th>{label}</th><td>{text}</td></tr>");
+        }
+        html.push_str("</tbody></table>");
+    }
+
+    fn failures(&self, html: &mut String, row: &Row, history: &History) {
+        let language = self.language;
+        let _ = write!(html, "<h2>{}</h2>", language.pick("최근 실패", "Last failures"));
+        if history.episodes().next().is_none() {
+            let none = language.pick("기록된 실패가 없습니다.", "None is remembered.");
+            let _ = write!(html, "<p class=\"q\">{none}</p>");
+        }
+        for episode in history.episodes().rev() {
+            self.failure(html, row, episode);
+        }
+    }
+
+    fn failure(&self, html: &mut String, row: &Row, episode: &Episode) {
+        let language = self.language;
+        let Some(cause) = episode.first.cause() else { return };
+        let first = self.site.local_time.second(episode.first.started_at);
+        let (last, runs) = (ago(episode.last_started_at, language), episode.runs);
+        let times = match language {
+            Language::Korean => format!("{runs}회, 마지막은 {last}"),
+            Language::English if runs == 1 => format!("once, {last}"),
+            Language::English => format!("{runs} times, the last one {last}"),
+        };
+        let _ = write!(html, "<p><b>{}</b>", Code(cause.reason.as_str()));
+        if let Some(step) = &cause.step {
+            let _ = write!(html, " · {} {}", language.pick("단계", "Step"), Code(&step.name));
+        }
+        let _ = write!(
+            html,
+            " · {first} ({times})<br>{}<br>{}<br><span class=\"q\">{}: {}</span><br>{}</p>",
+            language.of_both(cause.reason.meaning()),
+            self.blamed(row, cause),
+            language.pick("먼저 볼 것", "Look first"),
+            Text(language.of_both(cause.reason.first_look())),
+            English(&cause.detail),
+        );
+        if let Some(http) = &episode.first.facts.http {
+            html.push_str("<ul>");
+            for hop in &http.hops {
+                let (url, took) = (Code(&hop.url), took(hop.elapsed, language));
+                let _ = write!(html, "<li>{url} → {} ({took})</li>", hop.status);
+            }
+            html.push_str("</ul>");
+        }
+        if let Some(excerpt) = &episode.first.facts.excerpt {
+            let _ = write!(html, "<pre>{}</pre>", Text(excerpt));
+        }
+    }
+
+    fn runs(&self, html: &mut String, history: &History) {
+        let language = self.language;
+        let _ = write!(html, "<h2>{}</h2>", language.pick("최근 점검", "Last runs"));
+        if history.recent().next().is_none() {
+            let none = language.pick("아직 점검하지 않았습니다.", "It has not run yet.");
+            let _ = write!(html, "<p class=\"q\">{none}</p>");
+            return;
+        }
+        let _ = write!(
+            html,
+            "<table><thead><tr><th>{}</th><th>{}</th><th>{}</th><th>{}</th></tr></thead><tbody>",
+            language.pick("시각", "Time"),
+            language.pick("상태", "State"),
+            language.pick("걸린 시간", "Took"),
+            language.pick("원인", "Reason"),
+        );
+        for run in history.recent().rev() {
             let _ = write!(
                 html,
-                "<li>{} → {} ({} ms)</li>",
-                Text(&hop.url),
-                hop.status,
-                hop.elapsed.as_millis()
+                "<tr><td class=\"n\">{}</td><td>{}</td><td>{}</td><td>",
+                self.site.local_time.second(run.started_at()),
+                chip(run.verdict.into(), language),
+                took(run.elapsed(), language),
             );
+            if let Some(reason) = run.reason {
+                let _ = write!(html, "{}", Code(reason.as_str()));
+            }
+            html.push_str("</td></tr>");
         }
-        html.push_str("</ul>");
-    }
-    if let Some(excerpt) = &episode.first.facts.excerpt {
-        let _ = write!(html, "<pre>{}</pre>", Text(excerpt));
+        html.push_str("</tbody></table>");
     }
 }

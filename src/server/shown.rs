@@ -1,13 +1,14 @@
 //! What a target's state is called and in which order states are listed: shared by the page and
 //! the JSON answer, so that they cannot say different things.
 
-use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::time::SystemTime;
 
 use jiff::Timestamp;
 
 use crate::board::Row;
 use crate::cert::Certificate;
-use crate::config::{Config, Window};
+use crate::config::{Config, Target, Window};
 use crate::maintenance::occurrence;
 use crate::outcome::{Failure, Verdict};
 
@@ -27,13 +28,7 @@ impl Shown {
         [Shown::Down, Shown::Degraded, Shown::Unknown, Shown::Unobserved, Shown::Up];
 
     pub(super) fn of(row: &Row) -> Shown {
-        match row.fresh().map(|outcome| outcome.verdict()) {
-            Some(Verdict::Down) => Shown::Down,
-            Some(Verdict::Degraded) => Shown::Degraded,
-            Some(Verdict::Unknown) => Shown::Unknown,
-            Some(Verdict::Up) => Shown::Up,
-            None => Shown::Unobserved,
-        }
+        row.fresh().map_or(Shown::Unobserved, |outcome| outcome.verdict().into())
     }
 
     /// The word of metrics and JSON, also the page's class.
@@ -53,17 +48,53 @@ pub(super) fn cause(row: &Row) -> Option<&Failure> {
     row.last.as_deref().and_then(|outcome| outcome.cause())
 }
 
+impl From<Verdict> for Shown {
+    fn from(verdict: Verdict) -> Shown {
+        match verdict {
+            Verdict::Down => Shown::Down,
+            Verdict::Degraded => Shown::Degraded,
+            Verdict::Unknown => Shown::Unknown,
+            Verdict::Up => Shown::Up,
+        }
+    }
+}
+
 /// A maintenance window that is open.
 pub(super) struct Running<'c> {
     pub(super) window: &'c Window,
+    pub(super) since: Timestamp,
     pub(super) until: Timestamp,
+}
+
+impl Running<'_> {
+    fn covers(&self, target: &Target) -> bool {
+        let id = &target.id;
+        let mut targets = self.window.targets.iter();
+        targets.any(|of| of.service == id.service && (of.site.is_none() || of.site == id.site))
+    }
+}
+
+/// What an open window means for one row.
+pub(super) struct Excused<'r, 'c> {
+    pub(super) by: &'r Running<'c>,
+    /// A window does not excuse an outage that is older than it.
+    pub(super) was_down: bool,
+}
+
+/// Of the windows that cover a row, the one that opened first.
+pub(super) fn excused<'r, 'c>(row: &Row, running: &'r [Running<'c>]) -> Option<Excused<'r, 'c>> {
+    let covering = running.iter().filter(|window| window.covers(&row.target));
+    let by = covering.min_by_key(|window| window.since)?;
+    let opened = SystemTime::from(by.since);
+    let is_older = row.tally.since().is_some_and(|since| since < opened);
+    Some(Excused { by, was_down: Shown::of(row) == Shown::Down && is_older })
 }
 
 /// The windows that are open, in the file's order.
 pub(super) fn running(config: &Config, now: Timestamp) -> Vec<Running<'_>> {
     let open = config.maintenance.iter().filter_map(|window| {
         let occurrence = occurrence(&window.when, now).filter(|open| open.contains(now))?;
-        Some(Running { window, until: occurrence.end })
+        Some(Running { window, since: occurrence.start, until: occurrence.end })
     });
     open.collect()
 }
@@ -80,10 +111,20 @@ pub(super) fn first_to_expire(row: &Row) -> Option<&Certificate> {
     mattering.map(|(_, cert)| cert).min_by_key(|cert| cert.not_after)
 }
 
-/// Worst first; within a state, the longest outage first, then by id.
-pub(super) fn sort(rows: &mut [Row]) {
+/// A service without a grade is paged for day and night, as those of the first are.
+const GRADE_OF_NONE: u8 = 1;
+
+/// Worst first; within a state by grade, service, probe and site. Nothing that counts up has a part
+/// in it, so that a row stays where it was while its state does.
+pub(super) fn sort(rows: &mut [Row], config: &Config) {
+    let grades: HashMap<&str, u8> = config
+        .services
+        .iter()
+        .map(|service| (&*service.name, service.grade.unwrap_or(GRADE_OF_NONE)))
+        .collect();
     rows.sort_by_cached_key(|row| {
-        let failing = Reverse(row.tally.consecutive_failures());
-        (Shown::of(row), failing, row.target.id.clone())
+        let id = &row.target.id;
+        let grade = grades.get(&*id.service).copied().unwrap_or(GRADE_OF_NONE);
+        (Shown::of(row), grade, id.clone())
     });
 }

@@ -5,7 +5,7 @@
 //!   "version": "0.1.0", "vantage": "daejeon", "time": "2026-11-22T02:00:00Z",
 //!   "ready": true, "online": true,
 //!   "config": {"hash": "0123456789abcdef", "refused": {"since": "...", "problem": "..."}},
-//!   "maintenance": [{"name": "patch", "reason": "보안 패치", "until": "...",
+//!   "maintenance": [{"name": "patch", "reason": "보안 패치", "from": "...", "until": "...",
 //!     "targets": ["saeol", "saeol/seocho"]}],
 //!   "summary": {"down": 1, "degraded": 0, "unknown": 0, "unobserved": 0, "up": 11},
 //!   "services": [{
@@ -13,8 +13,9 @@
 //!     "alternative": null, "needs": ["dc-daejeon"],
 //!     "probes": [{
 //!       "id": "gpki/portal", "probe": "portal", "site": null, "kind": "http",
-//!       "instance": "https://www.gpki.go.kr/", "component": "gpki",
+//!       "instance": "https://www.gpki.go.kr/", "tests": "gpki", "component": "gpki",
 //!       "state": "down", "stale": false,
+//!       "maintenance": null, "down_before_maintenance": false,
 //!       "stage": "tcp", "reason": "connect_timeout", "step": null, "detail": "...",
 //!       "since": "2026-11-22T01:46:00Z", "last_run": "...", "last_success": "...",
 //!       "consecutive_failures": 31, "interval_seconds": 30.0, "duration_seconds": 10.0,
@@ -27,8 +28,11 @@
 //! ```
 //!
 //! `state` is `unobserved` before the first run and once the last one is stale; `reason`, `step`
-//! and `detail` then still say what was last wrong. Times are RFC 3339 in UTC or null. New keys
-//! may be added; none is renamed or removed within `v1`.
+//! and `detail` then still say what was last wrong. `tests` is the service that the probe tests;
+//! `component` the one to blame for what is wrong, as in `bongsu_probe_failure_info`, and while
+//! nothing is, the same as `tests`. `maintenance` names the open window that covers the probe; an
+//! outage that is older than it has `down_before_maintenance`, and is not excused by it. Times are
+//! RFC 3339 in UTC or null. New keys may be added; none is renamed or removed within `v1`.
 
 use std::collections::HashMap;
 use std::io;
@@ -44,7 +48,7 @@ use serde::ser::{SerializeMap, Serializer};
 use tokio::time::Instant;
 
 use super::Site;
-use super::shown::{self, Running, Shown, running};
+use super::shown::{self, Running, Shown};
 use crate::board::Row;
 use crate::build_info::VERSION;
 use crate::config::{Config, WindowTarget};
@@ -89,6 +93,7 @@ struct RefusedStatus {
 struct MaintenanceStatus<'a> {
     name: &'a str,
     reason: Option<&'a str>,
+    from: String,
     until: String,
     targets: Vec<String>,
 }
@@ -111,9 +116,12 @@ struct ProbeStatus<'a> {
     site: Option<&'a str>,
     kind: &'static str,
     instance: &'a str,
+    tests: &'a str,
     component: &'a str,
     state: &'static str,
     stale: bool,
+    maintenance: Option<&'a str>,
+    down_before_maintenance: bool,
     stage: Option<&'static str>,
     reason: Option<&'static str>,
     step: Option<&'a str>,
@@ -146,9 +154,13 @@ struct CertificateStatus<'a> {
 
 impl<'a> Status<'a> {
     fn of(site: &'a Site, config: &'a Config, rows: &'a [Row]) -> Status<'a> {
+        let running = shown::running(config, Timestamp::now());
         let mut by_service: HashMap<&str, Vec<ProbeStatus<'a>>> = HashMap::new();
         for row in rows {
-            by_service.entry(&row.target.id.service).or_default().push(ProbeStatus::of(row));
+            by_service
+                .entry(&row.target.id.service)
+                .or_default()
+                .push(ProbeStatus::of(row, &running));
         }
         let services = config.services.iter().map(|service| ServiceStatus {
             name: &service.name,
@@ -166,10 +178,7 @@ impl<'a> Status<'a> {
             ready: site.readiness.is_ready(),
             online: site.controls.reading().online,
             config: ConfigStatus { hash: &config.hash, refused: RefusedStatus::of(site) },
-            maintenance: running(config, Timestamp::now())
-                .iter()
-                .map(MaintenanceStatus::of)
-                .collect(),
+            maintenance: running.iter().map(MaintenanceStatus::of).collect(),
             summary: shown::counts(rows),
             services: services.collect(),
         }
@@ -193,6 +202,7 @@ impl<'a> MaintenanceStatus<'a> {
         MaintenanceStatus {
             name: &running.window.name,
             reason: running.window.reason.as_deref(),
+            from: running.since.to_string(),
             until: running.until.to_string(),
             targets: running.window.targets.iter().map(target).collect(),
         }
@@ -200,7 +210,8 @@ impl<'a> MaintenanceStatus<'a> {
 }
 
 impl<'a> ProbeStatus<'a> {
-    fn of(row: &'a Row) -> ProbeStatus<'a> {
+    fn of(row: &'a Row, running: &[Running<'a>]) -> ProbeStatus<'a> {
+        let excused = shown::excused(row, running);
         let cause = shown::cause(row);
         let last = row.last.as_deref();
         let steps = last.map(|outcome| outcome.facts.steps.as_slice()).unwrap_or_default();
@@ -210,9 +221,12 @@ impl<'a> ProbeStatus<'a> {
             site: row.target.id.site.as_deref(),
             kind: row.target.kind.as_str(),
             instance: &row.target.instance,
-            component: &row.target.component,
+            tests: &row.target.component,
+            component: cause.map_or(&row.target.component, |cause| row.target.blamed(cause)),
             state: Shown::of(row).as_str(),
             stale: last.is_some() && !row.is_fresh,
+            maintenance: excused.as_ref().map(|excused| &*excused.by.window.name),
+            down_before_maintenance: excused.as_ref().is_some_and(|excused| excused.was_down),
             stage: cause.map(|cause| cause.reason.stage().as_str()),
             reason: cause.map(|cause| cause.reason.as_str()),
             step: cause.and_then(|cause| cause.step.as_ref()).map(|step| &*step.name),

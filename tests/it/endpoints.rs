@@ -110,7 +110,10 @@ fn the_page_lists_the_worst_first_in_both_languages() {
     {
         assert!(korean.contains(part), "{part} is not in {korean}");
     }
-    assert!(korean.find("connect_refused") < korean.find("정부24"), "the worst is not first");
+    assert!(
+        korean.find("connect_refused") < korean.find("/probes/gov24/"),
+        "the worst is not first"
+    );
     let english = Request::get("/").header("Accept-Language", "en").send(daemon.address).text();
     for part in ["<html lang=\"en\">", "down 2", "up 1", "Alternative", "Bongsu — 대전"] {
         assert!(english.contains(part), "{part} is not in {english}");

@@ -37,7 +37,7 @@ fn has_run(daemon: &Daemon, result: &str) {
 
 /// Failures listed on the probe's page.
 fn failures(daemon: &Daemon, reason: &str) -> usize {
-    daemon.get(PAGE).text().matches(&format!("<p><b>{reason}</b>")).count()
+    daemon.get(PAGE).text().matches(&format!("<p><b><code>{reason}</code></b>")).count()
 }
 
 #[test]

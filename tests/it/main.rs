@@ -29,6 +29,7 @@ mod metrics_golden;
 mod metrics_hostile;
 mod metrics_prometheus;
 mod metrics_semantics;
+mod page;
 mod produced;
 mod reasons;
 mod reload;

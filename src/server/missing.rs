@@ -1,0 +1,55 @@
+//! What is not there: told to a browser as a page in its reader's language, with the way back, and to
+//! programs as text.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::response::{Html, IntoResponse, Response};
+use http::header::ACCEPT;
+use http::{HeaderMap, StatusCode};
+
+use super::html::{Code, Language, Text, page};
+use super::page::Wishes;
+use super::{PATHS, Site};
+
+/// A path that nothing is at.
+pub(super) async fn no_such_path(
+    State(site): State<Arc<Site>>,
+    wishes: Result<Query<Wishes>, QueryRejection>,
+    headers: HeaderMap,
+) -> Response {
+    let accepted = headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
+    if !accepted.unwrap_or_default().contains("text/html") {
+        return (StatusCode::NOT_FOUND, PATHS).into_response();
+    }
+    let wish = wishes.ok().and_then(|Query(wishes)| wishes.lang);
+    let language = Language::of(wish.as_deref(), &headers);
+    let what = language.pick("그런 주소는 없습니다.", "There is nothing at this address.");
+    let paths = format!("<pre lang=\"en\">{}</pre>", Text(PATHS));
+    answer(&site, language, (what, &paths))
+}
+
+/// A probe that is not configured here.
+pub(super) fn no_such_probe(site: &Site, language: Language, id: &str) -> Response {
+    let what = language.pick("그런 점검은 없습니다", "There is no such probe");
+    let why = language.pick(
+        "설정에서 빠졌거나, 다른 샤드가 맡았거나, 이름이 다릅니다.",
+        "It was taken out of the configuration, another shard has it, or its name is another.",
+    );
+    answer(site, language, (what, &format!("<p>{}</p><p>{why}</p>", Code(id))))
+}
+
+fn answer(site: &Site, language: Language, (what, more): (&str, &str)) -> Response {
+    let mut body = String::new();
+    let back = site.external.link(&format!("/?lang={}", language.code()));
+    // Writing to a String cannot fail.
+    let _ = write!(
+        body,
+        "<h1>{what}</h1>{more}<p><a href=\"{}\">{}</a></p>",
+        Text(&back),
+        language.pick("전체 보기", "All probes")
+    );
+    (StatusCode::NOT_FOUND, Html(page(language, what, &body))).into_response()
+}

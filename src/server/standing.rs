@@ -1,0 +1,91 @@
+//! How services stand, by name: what a row says of the service it blames, of its owner, and of what
+//! the service needs.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use super::html::{Code, Language, Text};
+use super::page::chip;
+use super::shown::{Shown, cause};
+use crate::board::Row;
+use crate::config::{Config, OURSELVES, Service};
+
+/// Services by name, with what the board says of each.
+pub(super) struct Services<'c> {
+    known: HashMap<&'c str, Standing<'c>>,
+}
+
+/// One service as it stands.
+pub(super) struct Standing<'c> {
+    pub(super) service: &'c Service,
+    /// The worst of its own probes; none when it has no probe.
+    pub(super) state: Option<Shown>,
+    /// Failing probes of other services that name it as the cause: its own may be green all the
+    /// while, because they ask for less.
+    pub(super) blamed_by: usize,
+}
+
+impl<'c> Services<'c> {
+    pub(super) fn of(config: &'c Config, rows: &[Row]) -> Services<'c> {
+        let standing = |service: &'c Service| Standing { service, state: None, blamed_by: 0 };
+        let mut known: HashMap<&str, Standing<'_>> =
+            config.services.iter().map(|service| (&*service.name, standing(service))).collect();
+        for row in rows {
+            let (state, service) = (Shown::of(row), &*row.target.id.service);
+            if let Some(own) = known.get_mut(service) {
+                own.state = Some(own.state.map_or(state, |worst| worst.min(state)));
+            }
+            let blamed = cause(row).map(|cause| row.target.blamed(cause));
+            if let Some(blamed) = blamed.filter(|blamed| state == Shown::Down && *blamed != service)
+                && let Some(other) = known.get_mut(blamed)
+            {
+                other.blamed_by += 1;
+            }
+        }
+        Services { known }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Standing<'c>> {
+        self.known.get(name)
+    }
+
+    /// The service as people call it, with its name.
+    pub(super) fn called(&self, name: &str, language: Language) -> String {
+        let title = match self.get(name) {
+            _ if name == OURSELVES => Some(language.pick("점검 도구", "the prober itself")),
+            known => known.and_then(|known| known.service.title.as_deref()),
+        };
+        match title {
+            Some(title) => format!("{} {}", Text(title), Code(name)),
+            None => Code(name).to_string(),
+        }
+    }
+
+    /// What a service needs, each with its state: `행정전자서명 인증 gpki 정상`.
+    pub(super) fn needs(&self, service: &Service, language: Language) -> String {
+        let needs = service.needs.iter().map(|need| self.need(need, language));
+        needs.collect::<Vec<_>>().join(", ")
+    }
+
+    fn need(&self, name: &str, language: Language) -> String {
+        let mut html = self.called(name, language);
+        let Some(standing) = self.get(name) else { return html };
+        if let Some(state) = standing.state {
+            let _ = write!(html, " {}", chip(state, language));
+        }
+        if standing.blamed_by > 0 {
+            let count = standing.blamed_by;
+            let _ = match language {
+                Language::Korean => write!(html, " (다른 서비스의 점검 {count}개가 원인으로 지목)"),
+                Language::English => {
+                    write!(html, " (blamed by {count} {} of others)", plural(count))
+                }
+            };
+        }
+        html
+    }
+}
+
+const fn plural(probes: usize) -> &'static str {
+    if probes == 1 { "probe" } else { "probes" }
+}
