@@ -15,6 +15,7 @@ A page is a notification at the receiver `page`, whatever it is about.
 import collections
 import random
 import re
+import shutil
 import time
 
 import scale
@@ -23,12 +24,15 @@ from stack import (
     PATIENCE, RULES, Alertmanager, Daemon, Prometheus, Stack, Webhook, call, check, main, until,
 )
 
-FACTOR = 8
-EVALUATION_SECONDS = 2
+# More would be quicker, but what takes two cores seconds to evaluate takes them as long at any factor:
+# at 8, burning budgets were known before the services were down that they burn for.
+FACTOR = 4
+EVALUATION_SECONDS = 4
 SITES, SERVICES, SYSTEMS = 226, 30, 647
 # The data centre's systems that others of it need.
 CAUSES, BEHIND_EACH = 3, 30
 VANTAGES = ("seoul", "busan")
+BOARDS = "8-boards.yml"
 # Failures are confirmed within a run and its recheck.
 SPREAD_SECONDS = 40 / FACTOR
 # A tie is believed after 5 minutes; what is held back pages after 1 or 2 minutes; then
@@ -89,11 +93,18 @@ def watch(seconds):
 
 def faster(config):
     """All but the scrapes and the global interval of rules: what a country costs, two cores cannot do
-    in an eighth of the time. Ranges and `for` are divided, so the storm is the same one, looked at
+    in a fraction of the time. Ranges and `for` are divided, so the storm is the same one, looked at
     every 16 s instead of every 5 s."""
     shipped = config["global"]["scrape_interval"]
     config.update(scale.prometheus(config, FACTOR))
     config["global"].update(scrape_interval=shipped, evaluation_interval=f"{EVALUATION_SECONDS}s")
+
+
+def rules(stack):
+    """The shipped rules, faster; but for the boards, which page nobody."""
+    folder = scale.rule_folder(RULES, stack.folder / "rules", FACTOR)
+    shutil.copy(RULES / BOARDS, folder)
+    return folder
 
 
 def slowest(prometheus):
@@ -174,7 +185,7 @@ def scenario():
             scale.alertmanager(config, FACTOR)))
         prometheus = Prometheus(
             stack, exporters.values(), [alertmanager],
-            rules=scale.rule_folder(RULES, stack.folder / "rules", FACTOR),
+            rules=rules(stack),
             edit=faster,
             arguments=scale.flags(FACTOR))
         known = len(estate.services)
