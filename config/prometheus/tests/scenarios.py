@@ -187,6 +187,10 @@ w.daemons().service("tax", until=10).service("bus").probe("bus", "front")
 w.probe("tax", "front", (0, "up"), (5, "down"), until=10)
 w.expect(9, "ServiceDown tax").expect(13)
 
+w = scenario("nobody is asked to care six hours after the last daemon died", 480, "ServiceUnwatched", step=900)
+w.daemons(seoul=[(30, 999)], busan=[(30, 999)]).service("tax").probe("tax", "front")
+w.firing(360, "ServiceUnwatched", "tax").firing(420, "ServiceUnwatched")
+
 # --- sites ------------------------------------------------------------------------------------
 w = scenario("one site of forty is a ticket, two of forty are one page", 30, "SitesDown", "ServiceDown")
 w.daemons().service("saeol")
@@ -494,11 +498,18 @@ w.expect(13, *pages, "ServiceHeldBack saeol", "ServiceHeldBack resident")
 w.expect(19, *pages, "ServiceHeldBack saeol", "ServiceHeldBack resident")
 never(w, 45, "ErrorBudgetBurnFast").firing(45, "ServiceDown", "tax")
 
+w = scenario("one vantage: down since it was first seen", 10, "ErrorBudgetBurnFast", "ServiceDown", vantages=("seoul",))
+w.daemons().service("tax")
+outage(w, "tax", (0, "down"))
+w.expect(4.75).expect(5.25, "ServiceDown tax")
+never(w, 10, "ErrorBudgetBurnFast")
+
 w = scenario("one vantage: what never becomes an outage burns", 40, "ErrorBudgetBurnFast", "ServiceDown",
              vantages=("seoul",)).daemons()
+w.service("base").probe("base", "front")
 for name, changes in (("flaps", flaps(5, 40, 2, 1)), ("mostly", flaps(5, 40, 4.5, 0.75)),
                       ("short", [(0, "up"), (5, "down"), (9, "up")])):
-    w.service(name)
+    w.service(name, needs=["base"])
     outage(w, name, *changes)
 # One probe after the other, so that something is undecided all the time.
 w.service("relay")
@@ -538,6 +549,16 @@ w.text(30, "VantageDisagrees", {"vantage": "jeju", "severity": "chat"}, {
                    "Likely its way to: s0 s1 s2 s3 s4 ",
     "runbook_url": "https://ops.example.go.kr/bongsu/runbooks/VantageDisagrees",
     "dashboard": "/d/bongsu-health"})
+
+w = slow_scenario("what was down behind a cause in announced maintenance does not burn afterwards", 60,
+                  "ErrorBudgetBurnFast").daemons()
+w.service("gpki").probe("gpki", "padded", (0, "up"), (8, "down"), (20, "up")).service("saeol", needs=["gpki"])
+outage(w, "saeol", (0, "up"), (8, "down"), (20, "up"))
+for vantage in w.vantages:
+    w.plain("bongsu_maintenance_active",
+            {"service": "gpki", "name": "patch", "vantage": vantage, "prober": "a"}, (0, 0), (5, 1), (25, 0))
+w.expect(15, "MaintenanceActive gpki", "ServiceHeldBack saeol")
+never(w, 60, "ErrorBudgetBurnFast")
 
 w = slow_scenario("half of the vantages must see it burn", 60, "ErrorBudgetBurnFast",
                   vantages=("seoul", "busan", "jeju", "daegu", "gwangju")).daemons()
