@@ -15,6 +15,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::{HeaderValue, StatusCode, header};
+use url::Url;
 
 use super::estate::World;
 use super::faults::{Fault, Kind, Mistake};
@@ -44,7 +45,7 @@ pub fn router(world: Arc<World>) -> Router {
         .route("/-/healthy", get(async || "healthy\n"))
         .fallback(api::not_found)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(middleware::from_fn(own_pages_only))
+        .layer(middleware::from_fn_with_state(Arc::clone(&world), own_pages_only))
         .with_state(world)
 }
 
@@ -87,8 +88,9 @@ fn anchor(system: &str) -> String {
 }
 
 /// Another site's page in the operator's browser must not press our buttons, nor call the API.
-async fn own_pages_only(request: Request, next: Next) -> Response {
-    if origin::is_foreign(request.method(), request.headers(), &External::default()) {
+async fn own_pages_only(State(world): State<Arc<World>>, request: Request, next: Next) -> Response {
+    let external = External::new(Url::parse(&world.control_url).ok());
+    if origin::is_foreign(request.method(), request.headers(), &external) {
         return (StatusCode::FORBIDDEN, origin::REFUSED).into_response();
     }
     next.run(request).await

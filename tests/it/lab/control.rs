@@ -157,4 +157,13 @@ async fn other_hosts_get_one_name_for_every_system() {
     assert_eq!(estate.base(gpki), format!("https://estate.example:{port}"));
     let client = super::browser::client(&estate);
     assert_eq!(client.get(estate.base(gpki)).send().await.unwrap().status(), 200);
+    // Its control page is opened by that name, and by no other.
+    let control = estate.control_address();
+    for (name, wanted) in [("estate.example", 302), ("evil.example.kr", 403)] {
+        let host = format!("{name}:{}", control.port());
+        let request = client.post(format!("http://{control}/faults"));
+        let request = request.header("origin", format!("http://{host}")).header("host", host);
+        let answer = request.body("system=gpki&action=clear").send().await.unwrap();
+        assert_eq!(answer.status(), wanted, "{name}");
+    }
 }
