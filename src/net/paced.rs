@@ -125,3 +125,36 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
         Pin::new(&mut self.inner).poll_write_vectored(cx, pieces)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::poll;
+    use tokio::io::{AsyncReadExt, repeat};
+
+    use super::*;
+
+    /// Bytes until others may run, and whether the stream goes on.
+    async fn stretch(stream: &mut Paced<tokio::io::Repeat>) -> (usize, bool) {
+        let (mut bytes, mut buffer) = (0, [0; 4096]);
+        loop {
+            match poll!(std::pin::pin!(stream.read(&mut buffer))) {
+                Poll::Ready(Ok(read)) => bytes += read,
+                Poll::Ready(Err(_)) => return (bytes, false),
+                Poll::Pending => return (bytes, true),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn others_run_after_each_stretch_and_what_is_not_allowed_ends_the_stream() {
+        let allowance = Arc::new(Allowance::default());
+        allowance.set(3 * STRETCH as u64 + 5);
+        let mut stream = Paced::new(repeat(7), Arc::clone(&allowance));
+        for _ in 0..3 {
+            assert_eq!(stretch(&mut stream).await, (STRETCH, true));
+        }
+        assert!(!allowance.is_exceeded());
+        assert_eq!(stretch(&mut stream).await, (0, false));
+        assert!(allowance.is_exceeded());
+    }
+}

@@ -149,6 +149,9 @@ fn after_raw_text<'a>(text: &'a str, name: &str) -> &'a str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[test]
@@ -190,5 +193,21 @@ mod tests {
         ] {
             assert!(parse(&page).is_ok(), "{}", &page[..40]);
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn others_run_while_a_large_page_is_parsed() {
+        let page = "<div class=\"row\"><input name=x value='y'></div>\n".repeat(20_000);
+        let parsing = Arc::new(AtomicBool::new(false));
+        let during = Arc::clone(&parsing);
+        let parser = tokio::spawn(async move {
+            parsing.store(true, Ordering::SeqCst);
+            // It waits for the one worker, which is ours until the page is parsed.
+            let other = tokio::spawn(async move { during.load(Ordering::SeqCst) });
+            assert!(parse(&page).is_ok());
+            parsing.store(false, Ordering::SeqCst);
+            other.await.unwrap()
+        });
+        assert!(parser.await.unwrap(), "it ran only after the page");
     }
 }

@@ -1,11 +1,9 @@
 //! What is named as a file and is none: to open a FIFO waits for whoever writes to it, a device
 //! never ends. Each is a clear sentence at once, for every file that the program opens.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
 
-use crate::support::daemon::{Setup, eventually};
+use crate::support::daemon::Setup;
 
 const CONFIG: &str = "services: [{ name: dc-daejeon }]\n";
 const TLS: &str = "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n  \
@@ -19,26 +17,6 @@ fn irregular(directory: &Path) -> [PathBuf; 4] {
     let huge = directory.join("huge");
     std::fs::File::create(&huge).unwrap().set_len(1 << 40).unwrap();
     [fifo, directory.to_owned(), "/dev/zero".into(), huge]
-}
-
-/// A child that a failed test does not leave behind, waiting for ever.
-struct Ours(Child);
-
-impl Drop for Ours {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Runs to its end, which must come: its code and what it said.
-fn output(setup: &Setup, arguments: &[&str]) -> (Option<i32>, String) {
-    let mut command = setup.command(arguments);
-    let mut child = Ours(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
-    let status = eventually(&format!("the end of {arguments:?}"), || child.0.try_wait().unwrap());
-    let mut text = String::new();
-    child.0.stderr.take().unwrap().read_to_string(&mut text).unwrap();
-    (status.code(), text)
 }
 
 #[track_caller]
@@ -55,7 +33,7 @@ fn a_web_configuration() {
     for path in irregular(other.path()) {
         let flag = format!("--web.config.file={}", path.display());
         for command in ["check", "run", "healthcheck"] {
-            is_refused(&output(&setup, &[command, &flag]), &path);
+            is_refused(&setup.ended(&[command, &flag]), &path);
         }
     }
 }
@@ -72,9 +50,9 @@ fn certificate_key_and_authority_of_the_web_configuration() {
             setup.write("server.key", authority.signing_key.serialize_pem());
             setup.write("web.yml", TLS.replace(file, &path.display().to_string()));
             let flag = format!("--web.config.file={}", setup.path().join("web.yml").display());
-            is_refused(&output(&setup, &["check", &flag]), &path);
+            is_refused(&setup.ended(&["check", &flag]), &path);
             if file == "server.pem" {
-                is_refused(&output(&setup, &["healthcheck", &flag]), &path);
+                is_refused(&setup.ended(&["healthcheck", &flag]), &path);
             }
         }
     }
@@ -86,7 +64,7 @@ fn a_drill() {
     let other = tempfile::tempdir().unwrap();
     for path in irregular(other.path()) {
         let path = path.display().to_string();
-        is_refused(&output(&setup, &["lab", "--replay", &path]), Path::new(&path));
+        is_refused(&setup.ended(&["lab", "--replay", &path]), Path::new(&path));
     }
 }
 

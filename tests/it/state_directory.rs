@@ -59,9 +59,9 @@ fn two_daemons_do_not_share_a_directory() {
     let target = Target::answering("봉수");
     let state = tempfile::tempdir().unwrap();
     let mut first = setup(&target, state.path()).start();
-    let second = setup(&target, state.path()).output(&["--web.listen-address=127.0.0.1:0"]);
-    assert_eq!(second.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    let second = setup(&target, state.path());
+    let (code, said) = second.ended(&["--web.listen-address=127.0.0.1:0"]);
+    assert_eq!(code, Some(1), "{said}");
     let directory = state.path().display();
     let clear = format!("--state.dir {directory}: another bongsu that runs keeps its state there");
     assert!(said.contains(&clear), "{said}");

@@ -1,7 +1,7 @@
 //! The real binary, started with a configuration and stopped at the end of the test.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -109,6 +109,17 @@ impl Setup {
         self.command(arguments).output().unwrap()
     }
 
+    /// Runs to its end, which must come soon: its code and what it said.
+    pub(crate) fn ended(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let mut command = self.command(arguments);
+        let mut child = Ours(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+        let what = format!("the end of {arguments:?}");
+        let status = eventually(&what, || child.0.try_wait().unwrap());
+        let mut text = String::new();
+        child.0.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+        (status.code(), text)
+    }
+
     /// Starts the daemon on a port of the system's choice and waits until it listens.
     pub(crate) fn start(self) -> Daemon {
         let mut child = self
@@ -133,6 +144,16 @@ impl Setup {
             Some(SocketAddr::from(([127, 0, 0, 1], digits.parse().unwrap())))
         });
         daemon
+    }
+}
+
+/// A child that a failed test does not leave behind, running for ever.
+struct Ours(Child);
+
+impl Drop for Ours {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
