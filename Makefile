@@ -57,6 +57,10 @@ e2e: install-test-tools
 e2e-%:
 	target/tmp/rule-tools/bin/python tests/stack/$*.py
 
+# The same rules and scenarios with Prometheus 3 and a newer Alertmanager, of Debian unstable.
+test-newer:
+	tests/rules/newer.sh
+
 # Builds the image with buildah and runs it as nobody. Needs root; takes an optimised build.
 image-test:
 	tests/rules/install.sh target/tmp/rule-tools
