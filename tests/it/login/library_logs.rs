@@ -1,8 +1,9 @@
 //! What the libraries would say at trace level while a login runs over TLS and HTTP/2. The log
-//! keeps them at `warn`; this is about what a secret would meet if it did not.
+//! keeps them at `warn`; this is about what a secret would meet if it did not. This binary starts
+//! itself once more for that: which lines are wanted is decided once for a whole process, and by
+//! whoever comes first.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::process::Command;
 
 use tracing::level_filters::LevelFilter;
 
@@ -10,22 +11,11 @@ use super::canary::{PASS, USER, is_clean};
 use super::flow::Flow;
 use crate::support::nginx::Nginx;
 
-#[derive(Clone, Default)]
-struct Sink(Arc<Mutex<Vec<u8>>>);
+/// Set where the login is to happen.
+const INSIDE: &str = "BONGSU_TEST_LIBRARY_LOGS";
 
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-#[tokio::test]
-async fn the_libraries_under_a_login_do_not_log_secrets_even_at_trace_level() {
+/// Signs in and says everything about it on standard output.
+async fn sign_in() {
     let server = "
         error_page 405 =200 $uri;
         location = /login { return 200 '<form method=post action=/in><input name=p></form>'; }
@@ -43,19 +33,24 @@ async fn the_libraries_under_a_login_do_not_log_secrets_even_at_trace_level() {
     ));
     flow.write("user", USER);
     flow.write("pass", PASS);
-    let sink = Sink::default();
-    let writer = sink.clone();
-    let everything = tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let guard = tracing::subscriber::set_default(everything);
+    tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_ansi(false).init();
     let outcome = flow.run().await;
-    drop(guard);
     assert_eq!(outcome.facts.http.as_ref().unwrap().version, 2.0, "{outcome:?}");
     assert_eq!(outcome.facts.http.as_ref().unwrap().status, 403, "{outcome:?}");
-    let log = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_libraries_under_a_login_do_not_log_secrets_even_at_trace_level() {
+    if std::env::var_os(INSIDE).is_some() {
+        return sign_in().await;
+    }
+    let name = "login::library_logs::\
+                the_libraries_under_a_login_do_not_log_secrets_even_at_trace_level";
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    again.args(["--exact", name, "--nocapture"]).env(INSIDE, "1");
+    let output = tokio::task::block_in_place(|| again.output().unwrap());
+    let log = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{log}");
     for library in [" h2::", " hyper_util::", " bongsu::"] {
         assert!(log.contains(library), "nothing of{library} in\n{log}");
     }
