@@ -189,11 +189,6 @@ pub fn make(
             handover: Arc::clone(&handover),
         })
         .tls_backend_preconfigured(config);
-    builder = match setup.versions {
-        HttpVersions::Any => builder,
-        HttpVersions::Http1 => builder.http1_only(),
-        HttpVersions::Http2 => builder.http2_prior_knowledge(),
-    };
     if let Some(proxy) = setup.proxy {
         let proxy =
             Proxy::all(proxy.clone()).map_err(|_| unmade("the proxy's URL is not usable"))?;
