@@ -10,10 +10,11 @@ First each scenario is cut down to what the changed rule can reach, and the muta
 its runs (slices.py). What no slice notices is run whole. What survives that is printed, and so is
 the count.
 
-Every result is kept in target/mutants.jsonl and holds for as long as the rules and the scenario
-that it stands on do, so a run that was broken off, or a rule that was changed, costs only the rest.
+Every result is kept in mutants-judged.jsonl, with a digest of the rules and the scenario that it
+stands on, and holds for as long as they do: a run that was broken off, or a rule that was changed,
+costs only the rest. `--fresh` believes none of them.
 
-    mutants.py [--alert NAME]... [--jobs N]
+    mutants.py [--alert NAME]... [--jobs N] [--fresh]
 """
 
 import argparse
@@ -42,7 +43,7 @@ from scenarios import SCENARIOS  # noqa: E402
 EQUIVALENT = yaml.safe_load((HERE / "mutants-equivalent.yml").read_text())
 # Copies of the rules in one run; more are slower to load than they save.
 BATCH = 16
-RESULTS = HERE.parent.parent / "target" / "mutants.jsonl"
+RESULTS = HERE / "mutants-judged.jsonl"
 
 
 def rules():
@@ -169,11 +170,11 @@ def digest(*values):
 class Hunt:
     """Runs the mutants of one rule after the other, and knows what was found before."""
 
-    def __init__(self, documents, quick):
+    def __init__(self, documents, quick, fresh):
         self.quick, self.documents, self.graph = quick, documents, slices.Graph(documents)
         self.lock = threading.Lock()
         self.known = {}
-        if RESULTS.exists():
+        if RESULTS.exists() and not fresh:
             for line in RESULTS.read_text().splitlines():
                 entry = json.loads(line)
                 self.known[entry["mutant"]] = entry
@@ -237,10 +238,18 @@ class Hunt:
         entry = {"mutant": title(mutant), "caught_by": caught_by, "whole": whole}
         entry["digest"] = self.stands_on(mutant, entry)
         with self.lock:
-            RESULTS.parent.mkdir(exist_ok=True)
+            self.known[entry["mutant"]] = entry
             with RESULTS.open("a") as file:
-                file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+                file.write(line(entry))
         return caught_by
+
+    def tidy(self, titles):
+        """One line for each of these mutants, in their order."""
+        RESULTS.write_text("".join(line(self.known[t]) for t in titles if t in self.known))
+
+
+def line(entry):
+    return json.dumps(entry, ensure_ascii=False) + "\n"
 
 
 def title(mutant):
@@ -257,18 +266,20 @@ def main():
     parser.add_argument("--alert", action="append", default=[], help="an alert and what it stands on, or a recorded name")
     parser.add_argument("--alerts-only", action="store_true", help="not the recording rules")
     parser.add_argument("--quick", action="store_true", help="slices only: a survivor may yet be caught by the whole")
+    parser.add_argument("--fresh", action="store_true", help="judge again what was judged before")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
     documents = rules()
     found = [m for m in all_mutants(documents, set(options.alert))
              if not (options.alerts_only and ":" in m.name)]
-    if gone := EQUIVALENT.keys() - {title(m) for m in all_mutants(documents, set())}:
+    titles = [title(m) for m in all_mutants(documents, set())]
+    if gone := EQUIVALENT.keys() - set(titles):
         sys.exit("mutants-equivalent.yml names mutants that do not exist:\n" + "\n".join(sorted(gone)))
     by_rule = collections.defaultdict(list)
     for mutant in found:
         if title(mutant) not in EQUIVALENT:
             by_rule[mutant.name].append(mutant)
-    hunt = Hunt(documents, options.quick)
+    hunt = Hunt(documents, options.quick, options.fresh)
     # What boards alone show, no scenario asks for.
     unasked = [name for name in by_rule if ":" in name and not hunt.worlds(name) and not hunt.slices(name)]
     left_out = sum(len(by_rule.pop(name)) for name in unasked)
@@ -285,6 +296,7 @@ def main():
                     print("SURVIVED", title(mutant), flush=True)
             print(f"{runs[run]}: {sum(here.values())} mutants, {here['caught']} caught", flush=True)
             count += here
+    hunt.tidy(titles)
     print(f"{len(found)} mutants: {count['caught']} caught, {count['survived']} survived, "
           f"{len(found) - left_out - count.total()} equivalent, {count['refused']} that PromQL refuses, "
           f"{left_out} of what no alert stands on ({', '.join(unasked) or 'nothing'})")

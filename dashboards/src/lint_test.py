@@ -80,17 +80,17 @@ BREAKS = [
         description="설명.\n\nText.\n\n경보 · Alerts: ProberGone")),
     ("same_thresholds", lambda b: panel(b, "Clock skew")["fieldConfig"]["defaults"]["thresholds"]
         ["steps"][1].update(value=14)),
-    ("same_thresholds", lambda b: panel(b, "Share alive")["fieldConfig"]["defaults"]["thresholds"]
+    ("same_thresholds", lambda b: panel(b, "Share that can vote")["fieldConfig"]["defaults"]["thresholds"]
         ["steps"][-1].update(value=0.4)),
-    ("stale_is_not_green", lambda b: panel(b, "Share alive")["fieldConfig"]["defaults"]["thresholds"]
+    ("stale_is_not_green", lambda b: panel(b, "Share that can vote")["fieldConfig"]["defaults"]["thresholds"]
         ["steps"][0].update(color="#2f7d32")),
     ("links_carry", lambda b: b["panels"][0]["fieldConfig"]["defaults"].update(
         links=[{"title": "x", "url": "/d/bongsu-service?var-service=x"}])),
     ("rate_interval", lambda b: replace(b, "Runs per second", "$__rate_interval", "5m")),
     ("counters_in_rates", lone_counter),
-    ("no_fixed_place", lambda b: replace(b, "Share alive", '$job', "bongsu")),
-    ("parses", lambda b: replace(b, "Share alive", "avg(", "avg((")),
-    ("known_names", lambda b: replace(b, "Share alive", "up{", "service:nothing{")),
+    ("no_fixed_place", lambda b: replace(b, "Runs per second", '$job', "bongsu")),
+    ("parses", lambda b: replace(b, "Share that can vote", "avg(", "avg((")),
+    ("known_names", lambda b: replace(b, "Share that can vote", "prober:up unless", "prober:nothing unless")),
 ]
 
 

@@ -139,6 +139,14 @@ for i in range(9):
 held = [f"ServiceHeldBack s{i}" for i in range(7)]
 w.expect(5.75).expect(6.25, "CauseDown dc", *held[:6]).expect(14, "CauseDown dc", *held)
 
+w = scenario("a data centre is inferred from those of its services that are watched", 12, "CauseDown")
+w.daemons().service("dc")
+for i in range(12):
+    w.service(f"s{i}", needs=["dc"])
+for i in range(6):
+    w.probe(f"s{i}", "front", (0, "up"), *([(5, "down")] if i < 5 else []))
+w.firing(4, "CauseDown").firing(10, "CauseDown", "dc")
+
 w = scenario("four that fall together, or five over a long time, are no data centre", 32, "CauseDown",
              "ServiceDown")
 w.daemons().service("dc1").service("dc2")
@@ -245,6 +253,16 @@ for vantage in w.vantages:
             {"service": "saeol", "site": "s00", "name": "patch", "vantage": vantage, "prober": "a"},
             (0, 0), (10, 1))
 w.expect(15, "SitesDown saeol")
+
+w = scenario("logins do not accuse a cause in announced maintenance", 20, "CauseDown", "MaintenanceActive")
+w.daemons().service("gpki").probe("gpki", "portal")
+for name in ("saeol", "resident"):
+    w.service(name).probe(name, "login", (0, "up"), (5, "down"), kind="login", component="gpki", step="verify",
+                          reason="pki_backend")
+for vantage in w.vantages:
+    w.plain("bongsu_maintenance_active",
+            {"service": "gpki", "name": "patch", "vantage": vantage, "prober": "a"}, (0, 0), (3, 1))
+w.firing(12, "CauseDown")
 
 # --- unknown ----------------------------------------------------------------------------------
 w = slow_scenario("unknown is a ticket and no page", 40, "ProbeUnknown", "ServiceUnwatched", "LoginBroken")
@@ -357,6 +375,11 @@ w.daemons(busan=[(5, 99)]).service("tax").probe("tax", "front")
 silent(w, "busan", 5)
 w.expect(7.75).expect(8.25, "ProberDown").expect(12, "ProberDown")
 
+w = scenario("a remote site that fell silent is remembered for six hours", 380, "ProberDown", step=120)
+w.daemons(busan=[(6, 999)]).service("tax").probe("tax", "front")
+silent(w, "busan", 6)
+w.firing(360, "ProberDown", "busan", by="vantage").firing(375, "ProberDown", by="vantage")
+
 w = scenario("two of three probers lost page once", 12, "ProberQuorumLost", "ProberDown",
              vantages=("seoul", "busan", "jeju"))
 w.daemons(busan=[(5, 99)], jeju=[(5, 99)]).service("tax").probe("tax", "front")
@@ -379,6 +402,10 @@ w.daemons(busan=[(5, 99)]).service("tax").probe("tax", "front", until=5)
 w.input = [s for s in w.input if not (s["series"].startswith("bongsu_probe") and 'vantage="seoul"' in s["series"])]
 w.service("bus").probe("bus", "front")
 w.expect(6.75).expect(7.25, "ServiceUnwatched tax").expect(9, "ServiceUnwatched tax", "ProberDown")
+
+w = scenario("a service whose probes were taken out of the configuration is not unwatched", 20, "ServiceUnwatched")
+w.daemons().service("tax").probe("tax", "front").service("centre").probe("centre", "front", until=8)
+w.expect(7).expect(20)
 
 w = scenario("nothing to scrape", 8, "ProberTargetMissing", "Watchdog")
 w.plain("up", {"job": "other", "instance": "x"}, (0, 1))
