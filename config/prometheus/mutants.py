@@ -14,7 +14,9 @@ Every result is kept in mutants-judged.jsonl, with a digest of the rules and the
 stands on, and holds for as long as they do: a run that was broken off, or a rule that was changed,
 costs only the rest. `--fresh` believes none of them.
 
-    mutants.py [--alert NAME]... [--jobs N] [--fresh]
+    mutants.py [--alert NAME]... [--jobs N] [--fresh | --count]
+
+`--count` runs nothing: it says what the record holds.
 """
 
 import argparse
@@ -204,13 +206,17 @@ class Hunt:
                 return digest(slice_.rules(self.documents), mutant.change, slice_.world.test())
         return digest(self.documents, mutant.change, [w.test() for w in self.worlds(mutant.name)])
 
+    def judged(self, mutant):
+        """What was found before, if it still holds: the scenario that catches it, or "refused"."""
+        entry = self.known.get(title(mutant))
+        return entry["caught_by"] if entry and entry["digest"] == self.stands_on(mutant, entry) else None
+
     def hunt(self, mutants):
         """Mutants of one rule; yields each with the scenario that catches it, "refused", or None."""
         left = {}
         for number, mutant in enumerate(mutants, 1):
-            entry = self.known.get(title(mutant))
-            if entry and entry["digest"] == self.stands_on(mutant, entry):
-                yield mutant, entry["caught_by"]
+            if caught_by := self.judged(mutant):
+                yield mutant, caught_by
             else:
                 left[number] = mutant
         for slice_ in self.slices(mutants[0].name):
@@ -252,6 +258,17 @@ def line(entry):
     return json.dumps(entry, ensure_ascii=False) + "\n"
 
 
+def tell(hunt, by_rule, left_out, found):
+    """The record in numbers, and what it does not hold."""
+    unjudged = {name: sum(hunt.judged(m) is None for m in mutants) for name, mutants in by_rule.items()}
+    asked = sum(len(mutants) for mutants in by_rule.values())
+    print(f"{found} mutants: {asked - sum(unjudged.values())} judged, none of them survived, {sum(unjudged.values())} not judged, "
+          f"{found - left_out - asked} equivalent, {left_out} of what no alert stands on")
+    for name, number in unjudged.items():
+        if number:
+            print(f"not judged: {number} of {len(by_rule[name])} of {name}")
+
+
 def title(mutant):
     return f"{mutant.name}: {mutant.what}"
 
@@ -267,6 +284,7 @@ def main():
     parser.add_argument("--alerts-only", action="store_true", help="not the recording rules")
     parser.add_argument("--quick", action="store_true", help="slices only: a survivor may yet be caught by the whole")
     parser.add_argument("--fresh", action="store_true", help="judge again what was judged before")
+    parser.add_argument("--count", action="store_true", help="say what the record holds, and run nothing")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
     documents = rules()
@@ -283,6 +301,8 @@ def main():
     # What boards alone show, no scenario asks for.
     unasked = [name for name in by_rule if ":" in name and not hunt.worlds(name) and not hunt.slices(name)]
     left_out = sum(len(by_rule.pop(name)) for name in unasked)
+    if options.count:
+        return tell(hunt, by_rule, left_out, len(found))
     count = collections.Counter()
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         # the quick ones first, so that a run that is broken off has done many

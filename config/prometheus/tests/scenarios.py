@@ -16,6 +16,11 @@ w.daemons().service("tax").probe("tax", "front", (0, "up"), (5, "down"), (8, "up
 w.expect(4.75).expect(5, "ServiceDown tax").expect(7.75, "ServiceDown tax")
 w.expect(10, "ServiceDown tax", "ServiceRecovering tax").expect(14)
 
+w = scenario("a short incident after a long one closes like a short one", 130, "ServiceDown").daemons().service("tax")
+w.probe("tax", "front", (0, "up"), (5, "down"), (20, "up"), (115, "down"), (118, "up"))
+w.firing(75, "ServiceDown", "tax").firing(85, "ServiceDown")
+w.firing(117, "ServiceDown", "tax").firing(122, "ServiceDown", "tax").firing(127, "ServiceDown")
+
 w = scenario("a single failure is not confirmed", 20, "ServiceDown").daemons().service("tax")
 w.probe("tax", "front", (0, "up"), (5, "down"), failures=1).expect(15)
 
@@ -100,6 +105,14 @@ w.probe("gpki", "padded", (0, "up"), (5, "down")).probe("resident", "front")
 w.probe("gov24", "issuing", (0, "up"), (5, "down"))
 w.expect(9, "CauseDown gpki", "ServiceHeldBack gov24")
 
+w = scenario("a need that was taken out of the configuration holds nobody back", 20, "ServiceDown")
+w.daemons().service("gpki").service("tax")
+for vantage in w.vantages:
+    w.plain("bongsu_service_needs",
+            {"service": "tax", "needs": "gpki", "distance": "1", "vantage": vantage, "prober": "a"}, (0, 1), (5, None))
+w.probe("gpki", "portal", (0, "up"), (10, "down")).probe("tax", "front", (0, "up"), (12, "down"))
+w.expect(16, "ServiceDown gpki", "ServiceDown tax")
+
 w = scenario("login steps of two services name their component; its own probes are green", 20,
              "CauseDown", "ServiceHeldBack")
 w.daemons().service("gpki").service("saeol").service("resident").service("bank")
@@ -146,6 +159,12 @@ for i in range(12):
 for i in range(6):
     w.probe(f"s{i}", "front", (0, "up"), *([(5, "down")] if i < 5 else []))
 w.firing(4, "CauseDown").firing(10, "CauseDown", "dc")
+
+w = scenario("an inferred cause is over when what needs it answers again", 18, "CauseDown")
+w.daemons().service("dc")
+for i in range(6):
+    w.service(f"s{i}", needs=["dc"]).probe(f"s{i}", "front", (0, "up"), (4, "down"), (7, "up"))
+w.firing(6, "CauseDown", "dc").firing(17, "CauseDown")
 
 w = scenario("four that fall together, or five over a long time, are no data centre", 32, "CauseDown",
              "ServiceDown")
