@@ -125,6 +125,14 @@ w.probe("bank", "login", kind="login", component="gpki", step="verify", reason="
 w.expect(4.75).expect(5, "CauseDown gpki", "ServiceHeldBack saeol", "ServiceHeldBack resident")
 w.expect(10, "CauseDown gpki", "ServiceHeldBack saeol", "ServiceHeldBack resident")
 
+w = scenario("a service is no witness for itself, however many sites it has", 12, "CauseDown")
+w.daemons().service("saeol").service("petition").service("welfare")
+for i in range(8):
+    w.probe("saeol", "front", site=f"s{i}")
+for name in ("petition", "welfare"):
+    w.probe(name, "login", (0, "up"), (5, "down"), kind="login", component="saeol", step="sign_in")
+w.firing(4, "CauseDown").firing(10, "CauseDown", "saeol")
+
 w = scenario("one witness of three accuses nobody else", 20, "LoginBroken", "CauseDown")
 w.daemons().service("gpki").probe("gpki", "portal")
 for name in ("saeol", "resident", "bank"):
