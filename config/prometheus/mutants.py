@@ -262,11 +262,11 @@ def tell(hunt, by_rule, left_out, found):
     """The record in numbers, and what it does not hold."""
     unjudged = {name: sum(hunt.judged(m) is None for m in mutants) for name, mutants in by_rule.items()}
     asked = sum(len(mutants) for mutants in by_rule.values())
-    print(f"{found} mutants: {asked - sum(unjudged.values())} judged, none of them survived, {sum(unjudged.values())} not judged, "
+    print(f"{found} mutants: {asked - sum(unjudged.values())} caught or refused by PromQL, {sum(unjudged.values())} not (yet), "
           f"{found - left_out - asked} equivalent, {left_out} of what no alert stands on")
     for name, number in unjudged.items():
         if number:
-            print(f"not judged: {number} of {len(by_rule[name])} of {name}")
+            print(f"not (yet): {number} of {len(by_rule[name])} of {name}")
 
 
 def title(mutant):
