@@ -140,8 +140,7 @@ impl Evidence {
 }
 
 fn damaged(path: &Path, why: &str) -> Vec<(TargetId, Episode)> {
-    let aside = stored::set_aside(path);
-    let kept_as = aside.as_deref().unwrap_or(path);
+    let kept_as = stored::set_aside(path);
     tracing::error!(
         file = %path.display(), kept_as = %kept_as.display(), error = why,
         "the evidence of earlier failures is damaged and is not shown"

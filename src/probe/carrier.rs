@@ -15,7 +15,7 @@ use http::{Method, Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
-use hyper::rt::{Executor, Read, Write};
+use hyper::rt::{Read, Write};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -218,31 +218,19 @@ impl Open {
         let allowance = Arc::new(Allowance::default());
         let stream = Paced::new(TokioIo::new(stream), Arc::clone(&allowance));
         let stream = TokioIo::new(stream);
-        let executor = TokioExecutor::new();
-        let (ending, ended) = oneshot::channel();
         allowance.set(BEFORE_RESPONSE_MAX + u64::from(HTTP2_WINDOW));
-        let sender = match protocol {
+        let (sender, ended) = match protocol {
             Protocol::Http1 => {
                 let mut builder = http1::Builder::new();
                 builder.max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD as usize);
                 let (sender, connection) = builder.handshake(stream).await?;
-                executor.execute(async move {
-                    if let Err(error) = connection.await {
-                        let _ = ending.send(error);
-                    }
-                });
-                Sender::Http1(sender)
+                (Sender::Http1(sender), drive(connection))
             }
             Protocol::Http2 => {
-                let mut builder = http2::Builder::new(executor.clone());
+                let mut builder = http2::Builder::new(TokioExecutor::new());
                 builder.max_header_list_size(MAX_HEAD).initial_stream_window_size(HTTP2_WINDOW);
                 let (sender, connection) = builder.handshake(stream).await?;
-                executor.execute(async move {
-                    if let Err(error) = connection.await {
-                        let _ = ending.send(error);
-                    }
-                });
-                Sender::Http2(sender)
+                (Sender::Http2(sender), drive(connection))
             }
         };
         Ok(Open { origin, sender, hearer, allowance, ended })
@@ -310,6 +298,20 @@ impl Open {
         *request.headers_mut() = headers;
         Ok(request)
     }
+}
+
+/// Keeps a connection going for as long as its sender or a body is wanted, and tells what ended it.
+fn drive<C>(connection: C) -> oneshot::Receiver<hyper::Error>
+where
+    C: Future<Output = hyper::Result<()>> + Send + 'static,
+{
+    let (ending, ended) = oneshot::channel();
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            let _ = ending.send(error);
+        }
+    });
+    ended
 }
 
 /// `host` or `host:port`, as `Host` and `:authority` have it.

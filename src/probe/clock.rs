@@ -1,10 +1,10 @@
 //! Where the time of an exchange goes.
 //!
 //! reqwest hides its connection, but lets three hooks in: a layer around the connector (called
-//! when a connection is wanted and when it is ready, and takes it over), a session store of rustls (asked for a key
-//! exchange hint when the ClientHello is made, so TCP is done) and the resolver. Each of them
-//! switches one shared [`Clock`], which is always in at most one phase: so the phases account for
-//! the run, and when time runs out the clock knows where.
+//! when a connection is wanted, and when it is ready, which it then hands over to the carrier), a
+//! session store of rustls (asked for a key exchange hint when the ClientHello is made, so TCP is
+//! done) and the resolver. Each of them switches one shared [`Clock`], which is always in at most
+//! one phase: so the phases account for the run, and when time runs out the clock knows where.
 
 use std::fmt;
 use std::future::Future;

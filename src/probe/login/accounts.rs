@@ -80,8 +80,7 @@ impl Accounts {
             None => (Ledger::default(), None),
             Some(Ok((ledger, salt))) => (ledger, Some(salt)),
             Some(Err(why)) => {
-                let aside = stored::set_aside(&path);
-                let kept_as = aside.as_deref().unwrap_or(&path);
+                let kept_as = stored::set_aside(&path);
                 tracing::error!(
                     file = %path.display(), kept_as = %kept_as.display(), error = why,
                     "the record of held accounts is damaged; every account is held until \
