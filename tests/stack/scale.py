@@ -25,8 +25,7 @@ MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000
 
 # Seconds in expressions that are times of the chain.
 SCALED = {
-    "service:listed": ["6 * 3600"],
-    "prober:up": ["6 * 3600"],
+    "prober:service:seen_timestamp": ["6 * 3600"],
     "ErrorBudgetBurnFast": ["> 60"],
     "ErrorBudgetBurnSlow": ["> 60"],
     "service:outage:limit_seconds": ["7200", "10800"],
@@ -68,7 +67,6 @@ KEPT = {
     "HolidayTableExpiring": {"1830265200": "a date", "60": "days", "86400": "seconds of a day"},
     "AlertmanagerFailedToSendAlerts": {"0.01": "a share"},
     "service:state": dict.fromkeys("2345", "a colour of the boards"),
-    "service:reason": {"1000": "a weight"},
     "month:kst": {"9": "hours to Korea", "3600": "seconds of an hour"},
     "service:budget:minutes": dict.fromkeys(["30", "24", "60"], "a month, of which samples are minutes"),
     "site:state": dict.fromkeys("235", "a colour of the boards"),
@@ -246,7 +244,7 @@ def test():
     assert "is 900 a time" in refused(
         "groups: [{name: x, rules: [{record: y, expr: time() - z > 900}]}]")
     assert "is gone" in refused(
-        "groups: [{name: x, rules: [{record: 'service:listed', expr: z > 3}]}]")
+        "groups: [{name: x, rules: [{record: 'prober:service:seen_timestamp', expr: z > 3}]}]")
 
     total, constants = 0, 0
     seen = set()

@@ -17,6 +17,12 @@ def recovered_and_held(world, vantages=None):
     return world
 
 
+def pages(world, minute, *alerts):
+    """The complete set of what pages: "Name service"."""
+    rows = [{"labels": '{{alertname="{}", service="{}"}}'.format(*alert.split()), "value": 1} for alert in sorted(alerts)]
+    return world.query(minute, 'group by (alertname, service) (ALERTS{alertstate="firing",severity="page"})', rows)
+
+
 # --- votes ------------------------------------------------------------------------------------
 w = scenario("two of five are no majority, and no tie", 14, "ServiceDown", "ServiceDegradedFromSomeVantages",
              vantages=("seoul", "busan", "jeju", "daegu", "gwangju"))
@@ -52,11 +58,169 @@ w.service("base", grade=4).service("forms", grade=3, needs=["base"]).probe("form
 w.service("other", grade=1).probe("other", "front").probe("base", "front", (0, "up"), (5, "down"))
 w.firing(8, "CauseDown", "office", by="hours")
 
+w = scenario("what was taken out of the configuration does not come back when a daemon dies", 26, "ServiceUnwatched",
+             "ServiceDown")
+w.daemons(busan=[(14, 99)]).service("gone", until=8).probe("gone", "front", until=8)
+w.service("gpki").probe("gpki", "front", (0, "up"), (18, "down"))
+w.service("tax").probe("tax", "front", (0, "up"), (18, "down"))
+for vantage in w.vantages:
+    w.plain("bongsu_service_needs", {"service": "tax", "needs": "gpki", "distance": "1", "vantage": vantage, "prober": "a"},
+            (0, 1), (8, None))
+w.firing(13, "ServiceUnwatched").firing(25, "ServiceUnwatched").firing(25, "ServiceDown", "gpki", "tax")
+
+w = scenario("what a daemon said that has long been gone counts no more", 420, "ServiceDown", step=120)
+w.daemons(busan=[(4, 999)]).service("gpki").probe("gpki", "front", (0, "up"), (400, "down"))
+for name in ("tax", "bus"):
+    w.service(name).probe(name, "front", (0, "up"), (400, "down"))
+for vantage, until in (("busan", 4), ("seoul", 390)):
+    at = {"vantage": vantage, "prober": "a"}
+    w.plain("bongsu_service_needs", {"service": "tax", "needs": "gpki", "distance": "1", **at}, (0, 1), (until, None))
+    w.plain("bongsu_service_grade", {"service": "bus", **at}, (0, 3), (until, 1 if vantage == "seoul" else None))
+rows = [{"labels": f'{{service="{s}", hours="always"}}', "value": 1} for s in ("gpki", "tax", "bus")]
+w.query(416, 'group by (service, hours) (ALERTS{alertstate="firing",alertname="ServiceDown"})', rows)
+
+w = scenario("a grade that was raised is believed at once, also while a daemon is dead that knew another", 16, "ServiceDown")
+w.daemons(busan=[(4, 99)]).service("bus").probe("bus", "front", (0, "up"), (8, "down"))
+for vantage, line in (("busan", [(0, 3), (4, None)]), ("seoul", [(0, 3), (6, 1)])):
+    w.plain("bongsu_service_grade", {"service": "bus", "vantage": vantage, "prober": "a"}, *line)
+w.firing(14, "ServiceDown", "always", by="hours")
+
 w = scenario("a service with probes of its own is not inferred", 14, "CauseDown").daemons()
 w.service("gpki").probe("gpki", "padded")
 for i in range(6):
     w.service(f"s{i}", needs=["gpki"]).probe(f"s{i}", "front", (0, "up"), (5, "down"))
 w.firing(10, "CauseDown")
+
+# --- confirmation -----------------------------------------------------------------------------
+w = scenario("two failures in a row are confirmed", 8, "ServiceDown").daemons().service("tax")
+w.probe("tax", "front", (0, "up"), (5, "down"), failures=2)
+w.firing(4.75, "ServiceDown").firing(6, "ServiceDown", "tax")
+
+# --- accusing others --------------------------------------------------------------------------
+def accused(world, component, *logins, **options):
+    """`logins` is (service, changes): a login through the component, which has a portal."""
+    world.service(component).probe(component, "portal")
+    for name, changes in logins:
+        world.service(name)
+        world.probe(name, "login", *changes, kind="login", component=component, step="verify",
+                    **{"reason": "pki_backend", **options})
+    return world
+
+
+FAILS, WELL = [(0, "up"), (5, "down")], [(0, "up")]
+
+w = scenario("who accuses a component: two, half of them, and only who can say", 14, "CauseDown").daemons()
+accused(w, "one-of-two", ("a1", FAILS), ("a2", WELL))
+accused(w, "two-of-five", ("b1", FAILS), ("b2", FAILS), ("b3", WELL), ("b4", WELL), ("b5", WELL))
+accused(w, "two-who-know", ("c1", FAILS), ("c2", FAILS), *[(f"c{i}", [(0, "up"), (4, "unknown")]) for i in (3, 4, 5)])
+accused(w, "in-maintenance", ("d1", FAILS), ("d2", FAILS), ("d3", WELL))
+for name in ("d1", "d2"):
+    for vantage in w.vantages:
+        w.plain("bongsu_maintenance_active",
+                {"service": name, "name": "patch", "vantage": vantage, "prober": "a"}, (0, 0), (3, 1))
+w.firing(4, "CauseDown").firing(12, "CauseDown", "two-who-know")
+
+w = scenario("what one vantage of three sees accuses nobody", 12, "CauseDown", vantages=("seoul", "busan", "jeju"))
+accused(w.daemons(), "gpki", ("saeol", FAILS), ("resident", FAILS), only=("jeju",))
+w.firing(10, "CauseDown")
+
+w = scenario("a component without probes recovers when its witnesses do", 20, "CauseDown").daemons().service("gpki")
+for name in ("saeol", "resident"):
+    w.service(name).probe(name, "login", (0, "up"), (5, "down"), (8, "up"), kind="login", component="gpki",
+                          step="verify", reason="pki_backend")
+w.firing(4, "CauseDown").firing(7, "CauseDown", "gpki").firing(16, "CauseDown")
+
+
+def refused(world, component, *accounts):
+    """A probe for each (account, minute): refused from then on, and the account held."""
+    world.service(component).probe(component, "portal")
+    for i, (account, minute) in enumerate(accounts):
+        name = f"{component}{i}"
+        world.service(name, needs=[component]).probe(name, "front")
+        world.probe(name, "login", (0, "up"), (minute, "unknown"), kind="login", component=component,
+                    step="password", reason="bad_credentials")
+    for account, minute in {account: minute for account, minute in reversed(accounts)}.items():
+        world.plain("bongsu_account_held", {"account": account, "host": "h", "vantage": "seoul", "prober": "a"},
+                    (0, 0), (minute, 1))
+    return world
+
+
+w = scenario("three refused probes of two accounts are no empty directory", 10, "CauseDown").daemons()
+refused(w, "gpki", ("u0", 4), ("u1", 5), ("u1", 6)).firing(8, "CauseDown")
+
+w = scenario("two refused probes and an account held elsewhere are no empty directory", 10, "CauseDown").daemons()
+refused(refused(w, "gpki", ("u0", 4), ("u1", 5)), "sso", ("u2", 6)).firing(8, "CauseDown")
+
+w = scenario("three refusals within half an hour are no empty directory", 24, "CauseDown").daemons()
+refused(w, "gpki", ("u0", 4), ("u1", 5), ("u2", 17)).firing(12, "CauseDown").firing(18, "CauseDown").firing(23, "CauseDown")
+
+# --- inferred causes --------------------------------------------------------------------------
+def behind(world, centre, *changes):
+    """A centre without probes, and a service for each line of time behind it."""
+    world.service(centre)
+    for i, line in enumerate(changes):
+        name = f"{centre}-{i:02}"
+        world.service(name, needs=[centre]).probe(name, "front", *line)
+    return world
+
+
+w = scenario("a centre is inferred from half of what needs it, and five; and while that many are down", 16,
+             "CauseDown", "ServiceRecovering").daemons()
+LATER = [(0, "up"), (5, "down"), (8, "up")]
+behind(w, "over-half", *[LATER] * 2, *[FAILS] * 5, *[WELL] * 5)
+behind(w, "stays", *[LATER] * 2, *[FAILS] * 6, *[WELL] * 4)
+behind(w, "three-left", *[LATER] * 3, *[FAILS] * 3)
+behind(w, "four-fell", *[[(0, "down")]] * 2, *[FAILS] * 4)
+behind(w, "five-of-twelve-fell", *[[(0, "down")]] * 3, *[FAILS] * 5, *[WELL] * 4)
+w.firing(7, "CauseDown", "over-half", "stays", "three-left")
+w.firing(7.75, "ServiceRecovering")
+w.query(10, 'group by (service) (ALERTS{alertname="ServiceRecovering",alertstate="firing",service!~".*-[0-9]+"})',
+        [{"labels": f'{{service="{s}"}}', "value": 1} for s in ("over-half", "three-left")])
+
+# --- stopped on purpose -----------------------------------------------------------------------
+w = scenario("stopped on purpose: half of what is down says so, seen by more than one vantage of three", 10,
+             "NoticePage", "ServiceDown", "SitesDown", vantages=("seoul", "busan", "jeju")).daemons()
+for name, others in (("half", 1), ("third", 2), ("elsewhere", 1)):
+    w.service(name)
+    w.probe(name, "front", *FAILS, reason="notice_page", only=("jeju",) if name == "elsewhere" else None)
+    for i in range(others):
+        w.probe(name, f"other{i}", *FAILS)
+w.service("saeol")
+for i in range(40):
+    w.probe("saeol", "front", *(FAILS if i == 0 else WELL), site=f"s{i:02}", reason="notice_page")
+w.expect(8, "NoticePage half", "ServiceDown third", "ServiceDown elsewhere", "SitesDown saeol")
+
+# --- a head start for the cause ---------------------------------------------------------------
+w = scenario("what is seen for the first time, and is down, waits for its cause as well", 10, "CauseDown",
+             "ServiceDown", "LoginBroken").daemons()
+w.service("base").service("mid", needs=["base"]).service("leaf", needs=["mid", "base"]).service("desk", needs=["base"])
+for name in ("mid", "leaf"):
+    w.probe(name, "front", (0, None), (5, "down"))
+w.probe("desk", "front", (0, None), (5, "up")).probe("desk", "login", (0, None), (5, "down"), kind="login")
+w.probe("base", "front", (0, "up"), (5.75, "down"))
+pages(w, 5.5)
+for minute in (6, 9):
+    pages(w, minute, "CauseDown base")
+
+w = scenario("a cause that needs something itself is given a minute", 8, "CauseDown").daemons()
+w.service("base").probe("base", "front").service("mid", needs=["base"]).service("leaf", needs=["mid", "base"])
+w.probe("mid", "front", *FAILS).probe("leaf", "front")
+w.firing(5.75, "CauseDown").firing(6.5, "CauseDown", "mid")
+
+# --- the latch --------------------------------------------------------------------------------
+w = scenario("an incident that has closed is not found again", 30, "ServiceDown", "CauseDown").daemons()
+w.service("gpki").probe("gpki", "padded", (0, "up"), (18, "down"))
+w.service("saeol", needs=["gpki"]).probe("saeol", "front", (0, "up"), (4, "down"), (7, "up"), (18.5, "down"))
+w.firing(6.5, "ServiceDown", "saeol").firing(15, "ServiceDown")
+w.expect(20, "CauseDown gpki", "ServiceHeldBack saeol").expect(26, "CauseDown gpki", "ServiceHeldBack saeol")
+
+w = scenario("minutes that nobody watched are not stable", 120, "ServiceDown")
+w.daemons(seoul=[(9, 11.5), (40, 60)], busan=[(9, 11.5), (40, 60)])
+for name, end in (("short", 8), ("long", 20)):
+    w.service(name).probe(name, "front", (0, "up"), (5, "down"), (end, "up"))
+# five minutes of which half were seen, then an hour of which two thirds were
+w.firing(14, "ServiceDown", "long", "short").firing(18, "ServiceDown", "long")
+w.firing(100, "ServiceDown", "long").firing(118, "ServiceDown")
 
 # --- symptoms ---------------------------------------------------------------------------------
 w = slow_scenario("slow: how much, how long, and not what is down", 110, "ServiceSlow", "ServiceOverLatencyObjective")

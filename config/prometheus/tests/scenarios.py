@@ -1,7 +1,8 @@
 """Every alert with a moment at which it fires and one at which it does not. Each expectation is
 the complete set of what fires, so an alert too many fails as well as one too few."""
 
-import edges  # noqa: F401 - the other half of the list
+import boards  # noqa: F401 - more of the list
+import edges  # noqa: F401
 from registry import SCENARIOS, certificate, outage, scenario, seconds, seconds_at, slow_scenario
 from world import samples
 
