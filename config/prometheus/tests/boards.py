@@ -72,7 +72,11 @@ w.service("stopped", needs=["base"]).service("well", needs=["base"]).service("al
 for name in ("base", "mid", "leaf", "alone"):
     w.probe(name, "front", *FALLS)
 w.probe("stopped", "front", *FALLS, reason="notice_page").probe("well", "front").probe("net", "front")
-causes = {"base": "base", "mid": "base", "leaf": "base", "stopped": "stopped", "alone": "alone"}
+# tests mid, and mid's own need is not its own
+w.service("desk").probe("desk", "front").probe("desk", "login", *FALLS, kind="login", component="mid", step="verify")
+w.service("gone").probe("gone", "login", *FALLS, kind="login", component="mid", step="verify", reason="notice_page")
+causes = {"base": "base", "mid": "base", "leaf": "base", "stopped": "stopped", "alone": "alone", "desk": "mid",
+          "gone": "gone"}
 w.query(8, "service:root_cause", [{"labels": f'service:root_cause{{cause="{cause}", service="{s}"}}', "value": 1}
                                   for s, cause in sorted(causes.items())])
 

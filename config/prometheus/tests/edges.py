@@ -85,6 +85,23 @@ for vantage, line in (("busan", [(0, 3), (4, None)]), ("seoul", [(0, 3), (6, 1)]
     w.plain("bongsu_service_grade", {"service": "bus", "vantage": vantage, "prober": "a"}, *line)
 w.firing(14, "ServiceDown", "always", by="hours")
 
+w = scenario("two that log in through each other hold nobody back", 12, "ServiceDown", "LoginBroken", "CauseDown").daemons()
+for name, other in (("tax", "post"), ("post", "tax")):
+    w.service(name).probe(name, "front", (0, "up"), (5, "down"))
+    w.probe(name, "login", (0, "up"), (5, "down"), kind="login", component=other, step="verify")
+# three in a circle, and one that is behind it
+for name, other in (("a", "b"), ("b", "c"), ("c", "a"), ("behind", "a")):
+    w.service(name)
+    w.probe(name, "login", (0, "up"), (5, "down"), kind="login", component=other, step="verify")
+pages(w, 8, *[f"CauseDown {s}" for s in ("tax", "post", "a", "b", "c")], "LoginBroken behind")
+
+w = scenario("what tests a component is held back by what that needs", 12, "CauseDown", "ServiceHeldBack").daemons()
+w.service("base").service("mid", needs=["base"]).service("desk")
+w.probe("base", "front", (0, "up"), (5, "down")).probe("mid", "front", (0, "up"), (5, "down"))
+w.probe("desk", "login", (0, "up"), (5, "down"), kind="login", component="mid", step="verify")
+w.expect(10, "CauseDown base", "ServiceHeldBack mid", "ServiceHeldBack desk")
+
+
 w = scenario("a service with probes of its own is not inferred", 14, "CauseDown").daemons()
 w.service("gpki").probe("gpki", "padded")
 for i in range(6):
