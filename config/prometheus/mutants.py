@@ -124,8 +124,11 @@ def all_mutants(documents, only):
                         number, unit = re.match(r"(\d+)(\w+)", rule[key]).groups()
                         changes += [(f"no {key}", {key: "0s"}),
                                     (f"three times {key}", {key: f"{3 * int(number)}{unit}"})]
+                seen = collections.Counter()
                 for what, change in changes:
-                    yield Mutant(file, g, r, name, what, change)
+                    seen[what] += 1
+                    again = f" ({seen[what]})" if seen[what] > 1 else ""
+                    yield Mutant(file, g, r, name, what + again, change)
 
 
 def promtool(rules_text, tests_text):

@@ -68,7 +68,8 @@ w.query(8, "service:reason", [{"labels": f'service:reason{{reason="{reason}", se
 
 w = scenario("boards: what a service is down for", 10).daemons()
 w.service("base").service("net").service("mid", needs=["base"]).service("leaf", needs=["mid", "base", "net"])
-w.service("stopped", needs=["base"]).service("well", needs=["base"]).service("alone", needs=["net"])
+w.service("stopped", needs=["base"]).service("well", needs=["base", "mid"]).service("alone", needs=["net"])
+w.service("calm", needs=["mid"]).probe("calm", "front")
 for name in ("base", "mid", "leaf", "alone"):
     w.probe(name, "front", *FALLS)
 w.probe("stopped", "front", *FALLS, reason="notice_page").probe("well", "front").probe("net", "front")

@@ -219,10 +219,10 @@ pages(w, 5.5)
 for minute in (6, 9):
     pages(w, minute, "CauseDown base")
 
-w = scenario("a cause that needs something itself is given a minute", 8, "CauseDown").daemons()
+w = scenario("a cause that needs something itself is given a minute", 10, "CauseDown", "ServiceDown").daemons()
 w.service("base").probe("base", "front").service("mid", needs=["base"]).service("leaf", needs=["mid", "base"])
-w.probe("mid", "front", *FAILS).probe("leaf", "front")
-w.firing(5.75, "CauseDown").firing(6.5, "CauseDown", "mid")
+w.probe("mid", "front", *FAILS).probe("leaf", "front", (0, "up"), (5.5, "down"))
+w.firing(5.75, "CauseDown").firing(6.5, "CauseDown", "mid").firing(9.5, "ServiceDown")
 
 # --- the latch --------------------------------------------------------------------------------
 w = scenario("an incident that has closed is not found again", 30, "ServiceDown", "CauseDown").daemons()

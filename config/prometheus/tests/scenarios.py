@@ -113,6 +113,7 @@ for vantage in w.vantages:
             {"service": "tax", "needs": "gpki", "distance": "1", "vantage": vantage, "prober": "a"}, (0, 1), (5, None))
 w.probe("gpki", "portal", (0, "up"), (10, "down")).probe("tax", "front", (0, "up"), (12, "down"))
 w.expect(16, "ServiceDown gpki", "ServiceDown tax")
+w.query(16, 'prober:service:needs_timestamp{service="tax",needs="gpki"}', [])
 
 w = scenario("login steps of two services name their component; its own probes are green", 20,
              "CauseDown", "ServiceHeldBack")
@@ -434,6 +435,7 @@ w.expect(6.75).expect(7.25, "ServiceUnwatched tax").expect(9, "ServiceUnwatched 
 w = scenario("a service whose probes were taken out of the configuration is not unwatched", 20, "ServiceUnwatched")
 w.daemons().service("tax").probe("tax", "front").service("centre").probe("centre", "front", until=8)
 w.expect(7).expect(20)
+w.query(20, 'prober:service:probed_timestamp{service="centre"}', [])
 
 w = scenario("nothing to scrape", 8, "ProberTargetMissing", "Watchdog")
 w.plain("up", {"job": "other", "instance": "x"}, (0, 1))
