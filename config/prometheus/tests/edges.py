@@ -113,6 +113,15 @@ w = scenario("two failures in a row are confirmed", 8, "ServiceDown").daemons().
 w.probe("tax", "front", (0, "up"), (5, "down"), failures=2)
 w.firing(4.75, "ServiceDown").firing(6, "ServiceDown", "tax")
 
+w = scenario("daemons that have just started: what is well votes, and what failed twice", 8, "ServiceDown",
+             "ServiceUnwatched").daemons()
+for name, changes, failures, transitions in (("well", [(0, "up")], 0, 0), ("tax", [(0, "down")], 2, 0),
+                                             ("blip", [(0, "up"), (3, "down")], 1, 3)):
+    w.service(name).probe(name, "front", *changes, failures=failures)
+    for vantage in w.vantages:
+        w.plain("bongsu_probe_transitions_total", place(name, vantage), (0, transitions))
+w.expect(6, "ServiceDown tax")
+
 # --- accusing others --------------------------------------------------------------------------
 def accused(world, component, *logins, **options):
     """`logins` is (service, changes): a login through the component, which has a portal."""
@@ -141,11 +150,13 @@ w = scenario("what one vantage of three sees accuses nobody", 12, "CauseDown", v
 accused(w.daemons(), "gpki", ("saeol", FAILS), ("resident", FAILS), only=("jeju",))
 w.firing(10, "CauseDown")
 
-w = scenario("a component without probes recovers when its witnesses do", 20, "CauseDown").daemons().service("gpki")
-for name in ("saeol", "resident"):
-    w.service(name).probe(name, "login", (0, "up"), (5, "down"), (8, "up"), kind="login", component="gpki",
-                          step="verify", reason="pki_backend")
-w.firing(4, "CauseDown").firing(7, "CauseDown", "gpki").firing(16, "CauseDown")
+w = scenario("a component without a verdict of its own recovers when its witnesses do", 20, "CauseDown").daemons()
+w.service("gpki").service("sso").probe("sso", "portal", (0, "unknown"))
+for component, names in (("gpki", ("saeol", "resident")), ("sso", ("tax", "bus"))):
+    for name in names:
+        w.service(name).probe(name, "login", (0, "up"), (5, "down"), (8, "up"), kind="login", component=component,
+                              step="verify", reason="pki_backend")
+w.firing(4, "CauseDown").firing(7, "CauseDown", "gpki", "sso").firing(16, "CauseDown")
 
 
 def refused(world, component, *accounts):
@@ -161,6 +172,10 @@ def refused(world, component, *accounts):
                     (0, 0), (minute, 1))
     return world
 
+
+w = scenario("three accounts refused within minutes, after a while in which all was well", 22, "CauseDown").daemons()
+refused(w, "gpki", ("u0", 13), ("u1", 14), ("u2", 15)).firing(14.5, "CauseDown").firing(20, "CauseDown", "gpki")
+w.firing(20, "ServiceRecovering")
 
 w = scenario("three refused probes of two accounts are no empty directory", 10, "CauseDown").daemons()
 refused(w, "gpki", ("u0", 4), ("u1", 5), ("u1", 6)).firing(8, "CauseDown")

@@ -222,7 +222,7 @@ w = scenario("a service that is taken out of the configuration is forgotten", 20
              "ServiceDown")
 w.daemons().service("tax", until=10).service("bus").probe("bus", "front")
 w.probe("tax", "front", (0, "up"), (5, "down"), until=10)
-w.expect(9, "ServiceDown tax").expect(13)
+w.expect(9, "ServiceDown tax").query(10, 'service:listed{service="tax"}', []).expect(13)
 
 w = scenario("nobody is asked to care six hours after the last daemon died", 480, "ServiceUnwatched", step=900)
 w.daemons(seoul=[(30, 999)], busan=[(30, 999)]).service("tax").probe("tax", "front")
