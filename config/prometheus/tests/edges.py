@@ -115,12 +115,19 @@ w.firing(4.75, "ServiceDown").firing(6, "ServiceDown", "tax")
 
 w = scenario("daemons that have just started: what is well votes, and what failed twice", 8, "ServiceDown",
              "ServiceUnwatched").daemons()
-for name, changes, failures, transitions in (("well", [(0, "up")], 0, 0), ("tax", [(0, "down")], 2, 0),
-                                             ("blip", [(0, "up"), (3, "down")], 1, 3)):
-    w.service(name).probe(name, "front", *changes, failures=failures)
+for name, state in (("well", "up"), ("tax", "down")):
+    w.service(name).probe(name, "front", (0, state), failures=2)
     for vantage in w.vantages:
-        w.plain("bongsu_probe_transitions_total", place(name, vantage), (0, transitions))
+        w.plain("bongsu_probe_transitions_total", place(name, vantage), (0, 0))
 w.expect(6, "ServiceDown tax")
+
+w = scenario("a failure that is not confirmed is a vote, for up", 12, "ServiceDown", vantages=("seoul", "busan", "jeju"))
+w.daemons().service("tax").probe("tax", "front", (0, "up"), (3, "down"), only=("jeju",))
+once = place("tax", "busan")
+w.input = [s for s in w.input if not (s["series"].startswith("bongsu_probe_consecutive") and "busan" in s["series"])]
+w.plain("bongsu_probe_consecutive_failures", once, (0, 0), (3, 1))
+w.plain("bongsu_probe_transitions_total", once, (0, 1))
+w.firing(11, "ServiceDown")
 
 # --- accusing others --------------------------------------------------------------------------
 def accused(world, component, *logins, **options):

@@ -367,7 +367,7 @@ w.expect(9.5).expect(10.5, "LargePacketBlind gpki")
 
 # --- the probers ------------------------------------------------------------------------------
 w = scenario("a vantage without a network has no vote", 20, "VantageOffline", "AllVantagesOffline",
-             "ProberQuorumLost")
+             "ProberQuorumLost", "ServiceDown")
 w.offline = {"busan": [(0, 1), (5, 0)]}
 w.daemons().service("tax").probe("tax", "front", (0, "up"), (5, "down"), only=("busan",))
 w.expect(9.5).expect(10.5, "VantageOffline").expect(20, "VantageOffline")
