@@ -193,6 +193,16 @@ refused(refused(w, "gpki", ("u0", 4), ("u1", 5)), "sso", ("u2", 6)).firing(8, "C
 w = scenario("three refusals within half an hour are no empty directory", 24, "CauseDown").daemons()
 refused(w, "gpki", ("u0", 4), ("u1", 5), ("u2", 17)).firing(12, "CauseDown").firing(18, "CauseDown").firing(23, "CauseDown")
 
+# --- maintenance ------------------------------------------------------------------------------
+w = scenario("nobody saw whether it was up when the window began: it is not excused", 20, "ServiceDown")
+w.daemons(seoul=[(5, 8)], busan=[(5, 8)])
+for name, falls in (("unseen", 7), ("seen", 9)):
+    w.service(name).probe(name, "front", (0, "up"), (falls, "down"))
+    for vantage in w.vantages:
+        w.plain("bongsu_maintenance_active", {"service": name, "name": "patch", "vantage": vantage, "prober": "a"},
+                (0, 0), (5, None), (8, 1))
+w.firing(12, "ServiceDown", "unseen")
+
 # --- inferred causes --------------------------------------------------------------------------
 def behind(world, centre, *changes):
     """A centre without probes, and a service for each line of time behind it."""

@@ -46,10 +46,10 @@ def jitter(rng, start, end):
 
 
 def estate(world, rng, n):
-    """Adds one and returns its truth: {service: [(from, to)]} and what maintenance excuses."""
+    """Adds one and returns its truth: {service: (from, to)}; and its window: (from, when it falls)."""
     cause, a, b, free = (f"e{n}-{name}" for name in ("cause", "a", "b", "free"))
     world.service(cause).service(a, needs=[cause]).service(b, needs=[cause]).service(free)
-    truth = {}
+    truth, window = {}, None
     kind = rng.choice(["quiet", "cause", "cause", "cause", "free", "maintenance"])
     start = round(rng.uniform(8, 15), 2)
     end = round(start + rng.uniform(3, 20), 2)
@@ -69,8 +69,8 @@ def estate(world, rng, n):
             world.plain("bongsu_maintenance_active",
                         {"service": free, "name": "w", "vantage": vantage, "prober": "a"},
                         (0, 0), (start - 1, 1), (end + 2, 0))
-        truth = {}
-    return truth
+        truth, window = {}, (start - 1, start)
+    return truth, window
 
 
 def batch(seed):
@@ -88,11 +88,15 @@ def batch(seed):
     world.daemons(**dead)
     # While a vantage is away, a single vote takes five minutes to be believed.
     blind = {"none": (0, 0), "offline": (at - 1, at + 12)}.get(trouble, (at - 1, at + 10))
-    truths = [estate(world, rng, n) for n in range(ESTATES)]
+    estates = [estate(world, rng, n) for n in range(ESTATES)]
     checks = []
-    for n, truth in enumerate(truths):
+    for n, (truth, window) in enumerate(estates):
+        unseen = window and all(any(a <= window[0] and b > window[1] - 0.5 for a, b in dead[v]) for v in dead)
         for minute in range(4, MINUTES, 3):
             wanted = set()
+            # A window excuses what was up when it began. Nobody saw that: it pages, to be safe.
+            if unseen and minute >= window[0]:
+                continue
             # what begins while they are away is believed later, and no single moment is certain
             doubtful = blind[0] <= minute <= blind[1] and any(s + 3 >= blind[0] for s, _ in truth.values())
             for service, (start, end) in truth.items():
