@@ -15,6 +15,7 @@ import time
 import yaml
 
 import scale
+from pulse import Pulse
 from stack import (
     PATIENCE, ROOT, RULES, Alertmanager, Daemon, Failed, Lab, Prometheus, Stack, Webhook, check, main,
     until,
@@ -37,6 +38,12 @@ BACKEND_PATIENCE = "24s"
 LOOKED_AT_EVERY = "500ms"
 # The whole, from start to end.
 WITHIN_SECONDS = 360
+# Who is still for a second is still for 40 s of the story, as an outage of everything would be; of
+# evaluations the proof of stability allows a tenth to be missing. A machine that did worse has no say:
+# a run that went wrong on it is repeated.
+STANDSTILL_SECONDS = 1
+MISSED = 0.05
+ATTEMPTS = 2
 
 CAUSE = ("CauseDown", "gpki")
 STOPPED = ("NoticePage", "gov24")
@@ -237,7 +244,7 @@ class Judge:
                      "2023-11-17 12:20", "2023-11-17 12:40", "recovering, not recovered")
         for one in self.between(self.of("course", ("ServiceRelapsed", "gpki"), "firing"),
                                 "2023-11-17 13:05", "2023-11-17 13:25", "the relapse"):
-            falls = re.search(r"Falls within a day: (\d+)", one["annotations"]["description"])
+            falls = re.search(r"Falls within a day, this one included: (\d+)", one["annotations"]["description"])
             self.expect(falls and int(falls[1]) >= 2, "the relapse is not counted: "
                         + one["annotations"]["description"])
 
@@ -269,9 +276,13 @@ class Judge:
             self.expect(any(title.startswith(start) for title in titles), f"{start}: {titles}")
 
 
-def scenario():
+class Disturbed(Failed):
+    """It is not as it should be, and neither was the machine: this shows nothing of the rules."""
+
+
+def play():
     begun = time.monotonic()
-    with Stack("replay") as stack:
+    with Stack("replay") as stack, Pulse() as pulse:
         story = Story()
         drill = stack.folder / "drill.yml"
         drill.write_text(yaml.safe_dump(story.drill(), allow_unicode=True, sort_keys=False))
@@ -304,11 +315,27 @@ def scenario():
         judge.recovery()
         judge.titles()
         judge.wrong += prometheus.rule_errors()
+        missed = prometheus.evaluations_missed()
+        machine = (f"the machine stood still for {pulse.longest:.2f} s at most, and {missed:.1%} of the "
+                   "evaluations of rules were missed")
+        print(f"\n{machine}")
         if judge.wrong:
-            raise Failed("\n  ".join(["not as it should be:", *judge.wrong]))
+            kept_up = pulse.longest < STANDSTILL_SECONDS and missed < MISSED
+            raise (Failed if kept_up else Disturbed)(
+                "\n  ".join(["not as it should be:", *judge.wrong, machine]))
     seconds = time.monotonic() - begun
     check(seconds <= WITHIN_SECONDS, f"the replay took {seconds:.0f} s, not {WITHIN_SECONDS}")
     print(f"\nas it should be, in {seconds:.0f} s")
+
+
+def scenario():
+    """Where the machine was taken away from the run, the run is repeated, and judged the same."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return play()
+        except Disturbed as why:
+            print(f"{why}\nWhat was seen is what the machine did, not what the rules do: once more.\n", flush=True)
+    return play()
 
 
 if __name__ == "__main__":

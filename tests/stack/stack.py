@@ -26,6 +26,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -545,3 +546,13 @@ class Prometheus(Process):
         groups = call(f"{self.url}/api/v1/rules")["data"]["groups"]
         return [f"{group['name']}: {rule['name']}: {rule['lastError']}"
                 for group in groups for rule in group["rules"] if rule.get("lastError")]
+
+    def evaluations_missed(self):
+        """The share of evaluations that did not take place because the one before was not over, of the
+        group that missed most."""
+        counts = {"total": {}, "missed_total": {}}
+        for line in request(f"{self.url}/metrics")[1].splitlines():
+            found = re.match(r'prometheus_rule_group_iterations_(\w+){rule_group="(.+)"} (.+)', line)
+            if found:
+                counts[found[1]][found[2]] = float(found[3])
+        return max(counts["missed_total"][group] / total for group, total in counts["total"].items() if total)
