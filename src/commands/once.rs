@@ -4,8 +4,6 @@
 use std::io;
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
 use super::waterfall::waterfall;
 use super::{load, runtime, tell};
 use crate::cli::{Exit, Flags};
@@ -15,8 +13,8 @@ use crate::controls::{Controls, Reading};
 use crate::limits::raise_descriptors;
 use crate::net::Net;
 use crate::outcome::{Outcome, Verdict};
-use crate::probe;
 use crate::probe::login::accounts::Accounts;
+use crate::probe::{self, stop::Stop};
 
 /// Ids suggested when the wanted one does not exist.
 const SUGGESTED_MAX: usize = 5;
@@ -86,8 +84,7 @@ async fn run(
         move || controls.reading().skew
     });
     let probe = probe::build(target, net);
-    let stop = CancellationToken::new();
-    let mut outcome = probe::run(&*probe, target.schedule.timeout(), &stop).await;
+    let mut outcome = probe::run(&*probe, target.schedule.timeout(), &Stop::default()).await;
     controls.judge(&mut outcome).await;
     Ok((controls.reading(), outcome))
 }

@@ -20,6 +20,7 @@ pub mod matcher;
 pub mod page;
 pub mod render;
 pub mod request;
+pub mod stop;
 pub mod tls;
 
 use std::panic::AssertUnwindSafe;
@@ -29,11 +30,12 @@ use std::time::{Duration, SystemTime};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::config::{Kind, Target};
 use crate::net::Net;
 use crate::outcome::{Facts, Failure, Outcome, Reason};
+
+use self::stop::Stop;
 
 /// How long after its deadline an attempt that ignores it is dropped.
 const DROP_AFTER: Duration = Duration::from_secs(1);
@@ -53,17 +55,17 @@ pub trait Probe: Send + Sync + 'static {
 #[derive(Debug, Clone)]
 pub struct Deadline {
     at: Instant,
-    stop: CancellationToken,
+    stop: Stop,
 }
 
 impl Deadline {
     /// A deadline this far from now.
     pub fn after(timeout: Duration) -> Deadline {
-        Deadline { at: Instant::now() + timeout, stop: CancellationToken::new() }
+        Deadline { at: Instant::now() + timeout, stop: Stop::default() }
     }
 
     /// The same deadline for an attempt that may also be asked to come to an end.
-    pub fn stopped_by(self, stop: &CancellationToken) -> Deadline {
+    pub fn stopped_by(self, stop: &Stop) -> Deadline {
         Deadline { stop: stop.clone(), ..self }
     }
 
@@ -72,10 +74,16 @@ impl Deadline {
         Deadline { at: self.at.min(at), stop: self.stop.clone() }
     }
 
-    /// Cancelled when the daemon wants to end. A single exchange may ignore it; a login then does
-    /// no further step but its `finally`.
-    pub fn stop(&self) -> &CancellationToken {
+    /// The wish that the attempt end early.
+    pub fn stop(&self) -> &Stop {
         &self.stop
+    }
+
+    /// For what has to be done also when the attempt was asked to end: earlier if it was, and not
+    /// asked again.
+    pub fn last(&self) -> Deadline {
+        let at = self.stop.asked().map_or(self.at, |by| self.at.min(by));
+        Deadline { at, stop: Stop::default() }
     }
 
     /// The instant itself.
@@ -109,7 +117,7 @@ pub fn build(target: &Arc<Target>, net: &Arc<Net>) -> Arc<dyn Probe> {
 
 /// Runs one attempt to its end. A panic inside it is `internal`, never the daemon's end. `stop`
 /// asks the attempt to come to its end early, in order; it is never dropped for that.
-pub async fn run(probe: &dyn Probe, timeout: Duration, stop: &CancellationToken) -> Outcome {
+pub async fn run(probe: &dyn Probe, timeout: Duration, stop: &Stop) -> Outcome {
     let started_at = SystemTime::now();
     let start = Instant::now();
     let deadline = Deadline::after(timeout).stopped_by(stop);

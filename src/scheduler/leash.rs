@@ -5,42 +5,34 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::probe::Probe;
+use crate::probe::stop::Stop;
 
 /// The link between the scheduler and one task.
 pub(super) struct Leash {
     /// A std mutex: held for a few instructions, or for one call of an observer, never across an
     /// await.
     state: Mutex<State>,
-    /// Rung once when `state.life` leaves `Running`.
-    stopped: Notify,
+    /// No new run; the one under way is asked to end.
+    stop: Stop,
     /// Rung once when the task is gone.
     ended: Notify,
     has_ended: AtomicBool,
 }
 
 struct State {
-    life: Life,
+    /// Nobody hears of the run under way.
+    is_forgotten: bool,
     probe: Arc<dyn Probe>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Life {
-    /// Go on.
-    Running,
-    /// Shutdown: no new run; the one under way is reported.
-    Finishing,
-    /// No new run; the one under way ends in peace, so that a login can sign out, but nobody
-    /// hears of it.
-    Forgotten,
 }
 
 impl Leash {
     pub(super) fn new(probe: Arc<dyn Probe>) -> Arc<Leash> {
         Arc::new(Leash {
-            state: Mutex::new(State { life: Life::Running, probe }),
-            stopped: Notify::new(),
+            state: Mutex::new(State { is_forgotten: false, probe }),
+            stop: Stop::default(),
             ended: Notify::new(),
             has_ended: AtomicBool::new(false),
         })
@@ -61,38 +53,28 @@ impl Leash {
         Arc::clone(&self.state().probe)
     }
 
-    /// No new run; the one under way still counts.
-    pub(super) fn finish(&self) {
-        self.stop_as(Life::Finishing);
+    /// No new run; the one under way still counts, and is asked to be over by an instant.
+    pub(super) fn finish(&self, by: Instant) {
+        self.stop.ask(by);
     }
 
-    /// No new run; once this returns, nothing is reported any more.
-    pub(super) fn forget(&self) {
-        self.stop_as(Life::Forgotten);
+    /// No new run; the one under way is asked to be over by an instant, so that a login can sign
+    /// out. Once this returns, nothing is reported any more.
+    pub(super) fn forget(&self, by: Instant) {
+        self.state().is_forgotten = true;
+        self.stop.ask(by);
     }
 
-    fn stop_as(&self, life: Life) {
-        self.state().life = life;
-        self.stopped.notify_one();
-    }
-
-    /// Whether no new run may start.
-    pub(super) fn is_stopped(&self) -> bool {
-        self.state().life != Life::Running
-    }
-
-    /// Waits until no new run may start. Only for the task itself, and only once at a time.
-    pub(super) async fn stopped(&self) {
-        while !self.is_stopped() {
-            self.stopped.notified().await;
-        }
+    /// Asked for once no new run may start.
+    pub(super) fn stop(&self) -> &Stop {
+        &self.stop
     }
 
     /// Calls an observer, unless the target was forgotten. The lock is held meanwhile, so that
     /// [`Leash::forget`] and a report never cross.
     pub(super) fn report(&self, tell: impl FnOnce()) {
         let state = self.state();
-        if state.life != Life::Forgotten {
+        if !state.is_forgotten {
             tell();
         }
     }

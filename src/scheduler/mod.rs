@@ -39,6 +39,9 @@ use crate::probe::Probe;
 /// Names of tasks that were cut off are logged up to this many; more do not help anybody.
 const NAMED_MAX: usize = 20;
 
+/// For the run under way of a target that goes: what `--shutdown.grace` is by default.
+const LAST_RUN: Duration = Duration::from_secs(10);
+
 /// Why a run took place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cadence {
@@ -222,10 +225,12 @@ impl Scheduler {
 
     /// Starts no more runs, waits at most `grace` for those under way, and cuts off the rest.
     pub async fn stop(mut self, grace: Duration) -> Stopped {
-        for running in self.running.values() {
-            running.leash.finish();
-        }
         let deadline = Instant::now() + grace;
+        // A little earlier, so that what ends at the last moment is still heard.
+        let by = deadline - grace / 10;
+        for running in self.running.values() {
+            running.leash.finish(by);
+        }
         while let Ok(Some(_ended)) = timeout_at(deadline, self.tasks.join_next()).await {}
         while self.tasks.try_join_next().is_some() {}
         let left = self.tasks.len();
@@ -259,7 +264,7 @@ impl Scheduler {
     }
 
     fn dismiss(&mut self, running: Running) {
-        running.leash.forget();
+        running.leash.forget(Instant::now() + LAST_RUN);
         self.shared.observer.forget(&running.target.id);
         self.leaving.insert(running.target.id.clone(), Arc::downgrade(&running.leash));
     }

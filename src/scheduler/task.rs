@@ -7,7 +7,6 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use tokio::time::{Instant, Sleep, sleep_until};
-use tokio_util::sync::CancellationToken;
 
 use super::leash::{End, Leash};
 use super::permits::{Permit, Permits};
@@ -16,7 +15,7 @@ use super::recheck::Rechecks;
 use super::{Cadence, Observer, Run};
 use crate::config::Target;
 use crate::controls::Controls;
-use crate::outcome::{Outcome, Verdict};
+use crate::outcome::Verdict;
 use crate::probe;
 
 /// What all tasks share.
@@ -90,13 +89,13 @@ impl Task {
 
     /// Sleeps until an instant.
     async fn wait(&self, mut timer: Pin<&mut Sleep>, until: Instant) -> Result<(), Stopped> {
-        if self.leash.is_stopped() {
+        if self.leash.stop().asked().is_some() {
             return Err(Stopped);
         }
         timer.as_mut().reset(until);
         tokio::select! {
             biased;
-            () = self.leash.stopped() => Err(Stopped),
+            _ = self.leash.stop().wait() => Err(Stopped),
             () = timer => Ok(()),
         }
     }
@@ -119,7 +118,7 @@ impl Task {
             timer.as_mut().reset(self.grid.after(due));
             let permit = tokio::select! {
                 biased;
-                () = self.leash.stopped() => return Err(Stopped),
+                _ = self.leash.stop().wait() => return Err(Stopped),
                 permit = &mut turn => Some(permit),
                 () = timer.as_mut() => None,
             };
@@ -150,7 +149,9 @@ impl Task {
         let Shared { observer, controls, .. } = &*self.shared;
         let lag = start.due.elapsed();
         self.leash.report(|| observer.started(&self.target));
-        let mut outcome = self.attempt().await;
+        let probe = self.leash.probe();
+        let timeout = self.target.schedule.timeout();
+        let mut outcome = probe::run(&*probe, timeout, self.leash.stop()).await;
         let finished = Instant::now();
         drop(start.permit);
         controls.judge(&mut outcome).await;
@@ -158,19 +159,5 @@ impl Task {
         let run = Run { cadence: start.cadence, lag, finished, outcome: Arc::new(outcome) };
         self.leash.report(|| observer.observe(&self.target, &run));
         (verdict, finished)
-    }
-
-    /// The attempt itself; asked to come to an end when the leash says so, never dropped for it.
-    async fn attempt(&self) -> Outcome {
-        let probe = self.leash.probe();
-        let stop = CancellationToken::new();
-        let mut run = pin!(probe::run(&*probe, self.target.schedule.timeout(), &stop));
-        tokio::select! {
-            outcome = &mut run => outcome,
-            () = self.leash.stopped() => {
-                stop.cancel();
-                run.await
-            }
-        }
     }
 }

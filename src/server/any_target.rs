@@ -12,13 +12,12 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::Site;
 use super::probe::{as_url, exposition, kind_of, refused};
 use crate::board::Board;
 use crate::config::{self, ConfigError, Nothing, Target};
-use crate::probe;
+use crate::probe::{self, stop::Stop};
 use crate::scheduler::{Cadence, Observer, Run};
 
 /// At once, beside the configured probes.
@@ -54,8 +53,7 @@ pub(super) async fn probe(
         return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
     };
     let probe = probe::build(&target, &site.net);
-    let stop = CancellationToken::new();
-    let mut outcome = probe::run(&*probe, target.schedule.timeout(), &stop).await;
+    let mut outcome = probe::run(&*probe, target.schedule.timeout(), &Stop::default()).await;
     site.controls.judge(&mut outcome).await;
     let (board, now) = (Board::new(), Instant::now());
     board.adopt(&target, now);

@@ -6,7 +6,7 @@ use crate::support::target::Target;
 
 fn config(top: &str, url: &str) -> String {
     format!(
-        "{top}defaults: {{ interval: 1s, timeout: 500ms }}\nservices:\n  - name: gov24\n    title: \
+        "{top}defaults: {{ interval: 5s, timeout: 4s }}\nservices:\n  - name: gov24\n    title: \
          정부24\n    probes:\n      - name: front\n        http: {{ url: \"{url}\" }}\n"
     )
 }

@@ -270,8 +270,8 @@ fn both_formats_have_the_same_names_in_the_same_order() {
 #[test]
 fn state_changes_are_logged_once_and_single_results_only_at_debug() {
     let target = Target::answering("ok");
-    let config = one_probe(&target.url())
-        .replace("interval: 30s, timeout: 5s", "interval: 1s, timeout: 500ms");
+    let config =
+        one_probe(&target.url()).replace("interval: 30s, timeout: 5s", "interval: 5s, timeout: 4s");
     let daemon = Setup::new(&config).flag("--vantage=daejeon").start();
     daemon.sample("bongsu_probe_runs_total{service=\"gpki\"");
     target.answer_with(500);

@@ -50,7 +50,7 @@ async fn a_name_server_that_is_not_there_does_not_answer_in_time() {
     // believe at once, because anyone can send it.
     let gone = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let visit = Visit::to("http://www.probe.test/").asking(gone);
-    let outcome = visit.within(Duration::from_millis(700)).run().await;
+    let outcome = visit.within(Duration::from_secs(3)).run().await;
     assert_eq!(reason(&outcome), Reason::DnsTimeout, "{outcome:?}");
 }
 
@@ -58,9 +58,9 @@ async fn a_name_server_that_is_not_there_does_not_answer_in_time() {
 async fn a_silent_name_server_is_a_dns_timeout_and_the_time_is_in_resolve() {
     let dns = NameServer::with(&[("www.probe.test", Says::Silence)]).await;
     let visit = Visit::to("http://www.probe.test/").asking(dns.address);
-    let outcome = visit.within(Duration::from_millis(700)).run().await;
+    let outcome = visit.within(Duration::from_secs(3)).run().await;
     assert_eq!(reason(&outcome), Reason::DnsTimeout);
-    assert!(outcome.facts.phases.resolve.unwrap() > Duration::from_millis(600));
+    assert!(outcome.facts.phases.resolve.unwrap() > Duration::from_secs(2));
     assert_accounted(&outcome);
 }
 

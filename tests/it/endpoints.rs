@@ -16,7 +16,7 @@ use crate::support::target::Target;
 fn config(url: &str) -> String {
     format!(
         r#"
-defaults: {{ interval: 1s, timeout: 500ms }}
+defaults: {{ interval: 5s, timeout: 4s }}
 services:
   - name: gov24
     title: 정부24
@@ -172,8 +172,8 @@ fn a_probes_page_shows_its_last_failures() {
 #[test]
 fn a_stale_result_is_never_shown_as_up() {
     let (target, _held) = Target::holding();
-    let config = config(&target.url())
-        .replace("interval: 1s, timeout: 500ms", "interval: 60s, timeout: 59s");
+    let config =
+        config(&target.url()).replace("interval: 5s, timeout: 4s", "interval: 60s, timeout: 59s");
     let daemon = Setup::new(&config).start();
     daemon.wait_until_ready();
     let status = daemon.get("/api/v1/status").json();

@@ -16,7 +16,7 @@ const FILE: &str = "failures.json";
 fn start(target: &Target, state: &Path) -> Daemon {
     let url = target.url();
     let daemon = Setup::new(&format!(
-        "defaults: {{ interval: 1s, timeout: 500ms }}\nservices:\n  - name: gov24\n    probes:\n      \
+        "defaults: {{ interval: 5s, timeout: 4s }}\nservices:\n  - name: gov24\n    probes:\n      \
          - name: front\n        http: {{ url: \"{url}\" }}\n"
     ))
     .flag(format!("--state.dir={}", state.display()))

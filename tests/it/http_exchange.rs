@@ -271,7 +271,7 @@ async fn the_kernels_counters_are_there_also_when_no_answer_comes() {
         visitor.silence().await;
     });
     let visit = Visit::to(site.await.url("/")).with(|options| options.pad_request = Some(4096));
-    let outcome = visit.within(Duration::from_millis(500)).run().await;
+    let outcome = visit.within(Duration::from_secs(3)).run().await;
     assert_eq!(reason(&outcome), Reason::ResponseTimeout);
     assert!(outcome.facts.tcp.is_some());
 }

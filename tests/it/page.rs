@@ -11,7 +11,7 @@ use crate::support::target::Target;
 /// Saeol's login fails in a step that tests GPKI; GPKI itself answers.
 fn estate(url: &str) -> String {
     format!(
-        "defaults: {{ interval: 2s, timeout: 1s }}\nservices:\n  - name: gpki\n    title: \
+        "defaults: {{ interval: 5s, timeout: 4s }}\nservices:\n  - name: gpki\n    title: \
          행정전자서명 인증\n    grade: 1\n    owner: 국가정보자원관리원\n    probes:\n      - name: \
          front\n        http: {{ url: \"{url}\" }}\n  - name: saeol\n    title: 새올\n    grade: \
          1\n    owner: 각 지방자치단체\n    alternative: 주민센터\n    needs: [gpki]\n    probes:\n      - \

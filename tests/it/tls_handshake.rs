@@ -10,6 +10,9 @@ use crate::support::openssl::Server;
 use crate::support::pki::{Authority, Files, Leaf};
 use crate::support::tls::{Look, reason};
 
+/// Time for a run that is to run out of it, but not before the phase that hangs.
+const SHORT: Duration = Duration::from_secs(3);
+
 /// A server that does this with each connection.
 async fn server<F>(act: fn(TcpStream) -> F) -> u16
 where
@@ -38,12 +41,12 @@ async fn a_server_that_never_answers_the_hello() {
     })
     .await;
 
-    let outcome = Look::at(port).within(Duration::from_millis(300)).run().await;
+    let outcome = Look::at(port).within(SHORT).run().await;
 
     assert_eq!(reason(&outcome), Some(Reason::TlsTimeout));
     assert!(outcome.facts.tcp.is_some(), "the kernel's counters of a stalled handshake are kept");
     let phases = outcome.facts.phases;
-    assert!(phases.tls.unwrap() >= Duration::from_millis(200), "{phases:?}");
+    assert!(phases.tls.unwrap() > SHORT * 8 / 10, "{phases:?}");
 }
 
 #[tokio::test]
@@ -55,7 +58,7 @@ async fn a_server_that_stops_in_the_middle_of_a_message() {
     })
     .await;
 
-    let outcome = Look::at(port).within(Duration::from_millis(300)).run().await;
+    let outcome = Look::at(port).within(SHORT).run().await;
 
     assert_eq!(reason(&outcome), Some(Reason::TlsTimeout));
 }
@@ -162,12 +165,12 @@ async fn nobody_accepts() {
     let address = listener.local_addr().unwrap();
     let mut filling = Vec::new();
     while let Ok(Ok(stream)) =
-        tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(address)).await
+        tokio::time::timeout(Duration::from_secs(1), TcpStream::connect(address)).await
     {
         filling.push(stream);
     }
 
-    let outcome = Look::at(address.port()).within(Duration::from_millis(300)).run().await;
+    let outcome = Look::at(address.port()).within(SHORT).run().await;
 
     assert_eq!(reason(&outcome), Some(Reason::ConnectTimeout));
 }

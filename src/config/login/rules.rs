@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use url::Url;
 
 use super::{Action, LoginOptions, LoginStep, Sensitivity, Source};
@@ -22,6 +23,12 @@ impl LoginOptions {
             true => Duration::ZERO,
             false => (timeout / RESERVE_SHARE).min(RESERVE_MAX),
         }
+    }
+
+    /// When the steps must be over, so that `finally` is over by an instant.
+    pub fn end_of_steps(&self, by: Instant) -> Instant {
+        let reserve = self.reserve(by.saturating_duration_since(Instant::now()));
+        by.checked_sub(reserve).unwrap_or(by)
     }
 
     /// Whether a run sends credentials.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::OwnedMutexGuard;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 use tracing::trace;
 use url::Url;
 
@@ -25,10 +25,6 @@ use super::ending::{Ending, Named};
 use super::gate::Pass;
 use super::guard::{Key, Policy};
 use super::identity::Identities;
-
-/// When the daemon ends, the step under way may take this much longer: an answer that is about to
-/// come brings the cookie that the logout needs.
-const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Of a page that failed the run.
 const EXCERPT_BYTES: usize = 2048;
@@ -137,33 +133,28 @@ impl<'a> Run<'a> {
         facts: &mut Facts,
         deadline: &Deadline,
     ) -> Result<(), Failure> {
-        let reserve = self.options.reserve(deadline.remaining());
-        let until = deadline.at().checked_sub(reserve).unwrap_or(deadline.at());
-        let steps = self.steps(facts, &deadline.at_most(until)).await;
+        let until = deadline.at_most(self.options.end_of_steps(deadline.at()));
+        let steps = self.steps(facts, &until).await;
         self.conclude(&steps);
         let result = steps.map_err(|stumble| stumble.failure);
         if result.is_err() && self.options.excerpt == Excerpt::OnFailure {
             facts.excerpt = self.page.as_ref().map(LastPage::excerpt);
         }
-        let mut end = deadline.clone();
-        if deadline.stop().is_cancelled() {
-            end = deadline.at_most(Instant::now() + crate::config::login::rules::RESERVE_MAX);
-        }
-        self.finally(facts, &end).await;
+        self.finally(facts, &deadline.last()).await;
         self.mask(facts, result)
     }
 
     async fn steps(&mut self, facts: &mut Facts, deadline: &Deadline) -> Result<(), Stumble> {
         let options = self.options;
         for step in &options.steps {
-            if deadline.stop().is_cancelled() {
+            if deadline.stop().asked().is_some() {
                 return Err(self.stopped(step).into());
             }
             let start = Instant::now();
-            let stop = deadline.stop().clone();
+            // An answer that is about to come brings the cookie that the logout needs.
             let told = async {
-                stop.cancelled().await;
-                sleep(STOP_PATIENCE).await;
+                let by = deadline.stop().wait().await;
+                sleep_until(options.end_of_steps(by)).await;
             };
             let result = tokio::select! {
                 biased;
@@ -186,7 +177,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn stopped(&self, step: &LoginStep) -> Failure {
+    pub(super) fn stopped(&self, step: &LoginStep) -> Failure {
         let detail = "the daemon ends; the flow was not finished";
         Failure { step: Some(step.step.clone()), ..Failure::new(Reason::Internal, detail) }
     }

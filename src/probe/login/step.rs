@@ -37,7 +37,12 @@ impl Run<'_> {
         let host = draft.url().host_str().unwrap_or_default().to_owned();
         let asked = Instant::now();
         let codes = match self.options.is_credential(step) {
-            true => self.permit(step, &host, deadline).await?,
+            // Nothing was sent yet, so nothing is lost.
+            true => tokio::select! {
+                biased;
+                codes = self.permit(step, &host, deadline) => codes?,
+                _ = deadline.stop().wait() => return Err(self.stopped(step).into()),
+            },
             false => Default::default(),
         };
         let start = Instant::now();
@@ -61,9 +66,13 @@ impl Run<'_> {
             let detail = "the steps before took so long that no time is left to wait";
             return Err(Failure::new(Reason::TooSlow, detail).into());
         }
-        sleep(time).await;
-        self.reached(step, Progress::Ok);
-        Ok(())
+        tokio::select! {
+            () = sleep(time) => {
+                self.reached(step, Progress::Ok);
+                Ok(())
+            }
+            _ = deadline.stop().wait() => Err(self.stopped(step).into()),
+        }
     }
 
     /// A form may have been changed to lead elsewhere.

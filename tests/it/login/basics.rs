@@ -65,7 +65,7 @@ async fn an_outage_of_the_sign_in_is_down_whatever_its_form() {
     ] {
         let (site, state) = saeol::start().await;
         state.be(mood);
-        let flow = Flow::within(Duration::from_millis(1500), &saeol::flow(&site));
+        let flow = Flow::within(Duration::from_secs(4), &saeol::flow(&site));
         for run in 0..3 {
             let outcome = flow.run().await;
             assert_eq!(outcome.verdict(), Verdict::Down, "{mood:?}, run {run}");

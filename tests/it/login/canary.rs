@@ -118,7 +118,7 @@ fn config(site: &Site) -> String {
     };
     let marker = "expect: { css: { 'a[href*=logout]': exists } }";
     let mut text = String::from(
-        "defaults: { interval: 1s, timeout: 900ms }\nsecrets:\n  key: { file: key, hosts: \
+        "defaults: { interval: 5s, timeout: 4s }\nsecrets:\n  key: { file: key, hosts: \
          [127.0.0.1] }\n  pass: { file: pass }\n",
     );
     let steps = [

@@ -8,10 +8,9 @@ use std::time::Duration;
 use bongsu::config::{self, Target};
 use bongsu::net::Net;
 use bongsu::outcome::{Outcome, Reason};
-use bongsu::probe;
 use bongsu::probe::login::accounts::Accounts;
+use bongsu::probe::{self, stop::Stop};
 use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
 
 /// Who signs in, unless a test says otherwise.
 pub(crate) const USER: &str = "saeol-probe-user";
@@ -80,10 +79,10 @@ impl Flow {
     }
 
     pub(crate) async fn run(&self) -> Outcome {
-        self.run_until(&CancellationToken::new()).await
+        self.run_until(&Stop::default()).await
     }
 
-    pub(crate) async fn run_until(&self, stop: &CancellationToken) -> Outcome {
+    pub(crate) async fn run_until(&self, stop: &Stop) -> Outcome {
         let probe = probe::build(&self.target, &self.net);
         probe::run(&*probe, self.target.schedule.timeout(), stop).await
     }

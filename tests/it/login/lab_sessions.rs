@@ -1,15 +1,18 @@
 //! Nobody stays signed in at the lab's Saeol: after a thousand runs with timeouts and stops, and
 //! after the end of the real daemon in the middle of a login.
 
+use std::future::poll_fn;
 use std::path::Path;
+use std::pin::pin;
 use std::time::Duration;
 
 use bongsu::lab::estate::{Estate, Options};
 use bongsu::lab::faults::{Fault, Kind};
 use bongsu::lab::site::{PROBE_PASSWORD, PROBE_USER};
 use bongsu::lab::systems;
-use bongsu::outcome::Reason;
-use tokio_util::sync::CancellationToken;
+use bongsu::outcome::{Outcome, Reason};
+use bongsu::probe::stop::Stop;
+use tokio::time::Instant;
 
 use super::flow::Flow;
 use crate::support::daemon::{Setup, eventually};
@@ -63,6 +66,22 @@ fn flow(roots: &Path, timeout: Duration, yaml: &str) -> Flow {
     flow
 }
 
+/// A run that is asked to end at one of its steps forward: before its poll of that number, with
+/// time enough. How many there were.
+async fn stopped_at(flow: &Flow, number: usize) -> (Outcome, usize) {
+    let stop = Stop::default();
+    let mut run = pin!(flow.run_until(&stop));
+    let mut polls = 0;
+    let outcome = poll_fn(|context| {
+        if polls == number {
+            stop.ask(Instant::now() + PATIENCE);
+        }
+        polls += 1;
+        run.as_mut().poll(context)
+    });
+    (outcome.await, polls)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_thousand_runs_with_timeouts_and_stops_saeol_has_no_open_session() {
     // A machine that stands still for some seconds is no outage of GPKI.
@@ -78,9 +97,11 @@ async fn after_a_thousand_runs_with_timeouts_and_stops_saeol_has_no_open_session
         let good = flow(&roots, PATIENCE, &yaml(&estate, site, ""));
         let stuck = yaml(&estate, site, &late);
         let stuck = flow(&roots, LATE_AFTER, &stuck);
-        async move {
-            let mut stopped = 0;
-            for run in 0..RUNS.div_ceil(SITES.len()) {
+        // A task of its own, so that it is polled when it goes on and not when another site does.
+        tokio::spawn(async move {
+            let (mut stopped, mut polls) = (0, 0);
+            let runs = RUNS.div_ceil(SITES.len());
+            for run in 0..runs {
                 match (run % LATE_EVERY, run % STOPPED_EVERY) {
                     (0, _) => {
                         let (step, reason) = stuck.fail().await;
@@ -88,24 +109,23 @@ async fn after_a_thousand_runs_with_timeouts_and_stops_saeol_has_no_open_session
                         assert_ne!(reason, Reason::Internal);
                     }
                     (_, 1) => {
-                        // Each time a little later: where in the run the stop comes is what is
-                        // tried here, and nothing is waited for.
-                        let stop = CancellationToken::new();
-                        let stopping = async {
-                            tokio::time::sleep(Duration::from_millis(4 * run as u64 / 10)).await;
-                            stop.cancel();
-                        };
-                        let (outcome, ()) = tokio::join!(good.run_until(&stop), stopping);
+                        // From the first to the last poll of a run that nobody stops.
+                        if polls == 0 {
+                            polls = stopped_at(&good, usize::MAX).await.1;
+                        }
+                        let (outcome, _) = stopped_at(&good, polls * run / runs).await;
                         stopped += usize::from(outcome.result.is_err());
                     }
                     _ => drop(good.succeed().await),
                 }
             }
-            stopped
-        }
+            (stopped, polls)
+        })
     };
-    let ends = tokio::join!(at(SITES[0]), at(SITES[1]), at(SITES[2]));
-    assert!(ends.0 > 0 && ends.1 > 0 && ends.2 > 0, "of a site no run was stopped: {ends:?}");
+    for site in SITES.map(at) {
+        let (stopped, polls) = site.await.unwrap();
+        assert!(stopped > 0, "no run was stopped, of {polls} polls each");
+    }
     assert_eq!(open(&estate), 0);
 }
 

@@ -5,7 +5,7 @@ use crate::support::daemon::{Setup, eventually};
 
 fn config(site: &Site) -> String {
     format!(
-        "defaults: {{ interval: 1s, timeout: 900ms }}\nsecrets:\n  user: {{ file: user }}\n  pass: \
+        "defaults: {{ interval: 5s, timeout: 4s }}\nsecrets:\n  user: {{ file: user }}\n  pass: \
          {{ file: pass }}\nservices:\n  - name: saeol\n    probes:\n      - name: login\n        \
          login:\n          base: {}\n          steps:\n            - name: submit\n              \
          post: /in\n              json: {{ u: '${{secret.user}}', p: '${{secret.pass}}' }}\n              \

@@ -10,13 +10,13 @@ use bongsu::cli::{LogFormat, LogLevel};
 use bongsu::config::{Target, TargetId};
 use bongsu::controls::Controls;
 use bongsu::outcome::{Facts, Failure, Reason};
+use bongsu::probe::stop::Stop;
 use bongsu::probe::{self, Deadline, Probe};
 use bongsu::scheduler::permits::Limits;
 use bongsu::scheduler::{Cadence, Observer, Run, Scheduler};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::canary::{PASS, is_clean};
 use crate::support::scripted::{secs, spec, up};
@@ -55,7 +55,7 @@ impl Observer for Tells {
 async fn panic_everywhere() -> String {
     bongsu::log::start(LogLevel::Trace, LogFormat::Logfmt);
     bongsu::panics::install();
-    let outcome = probe::run(&Cuts, Duration::from_secs(1), &CancellationToken::new()).await;
+    let outcome = probe::run(&Cuts, Duration::from_secs(1), &Stop::default()).await;
     let said = format!("{outcome:?} {}\n", outcome.result.as_ref().unwrap_err());
     let controls = Arc::new(Controls::none());
     let mut scheduler = Scheduler::new(Limits::default(), controls, Arc::new(Tells));

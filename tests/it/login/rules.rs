@@ -256,7 +256,7 @@ async fn finally_is_done_after_a_failure_and_after_the_time_ran_out() {
             .serve()
             .await;
         let flow = Flow::within(
-            Duration::from_millis(1200),
+            Duration::from_secs(4),
             &format!(
                 "base: {}\nsteps:\n  - {{ name: one, get: {path} }}\nfinally:\n  - {{ name: ok, \
                  if: one.ok, get: /ok }}\n  - {{ name: sent, if: one.sent, get: /sent }}\n  - {{ \

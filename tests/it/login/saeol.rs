@@ -19,6 +19,8 @@ pub(crate) enum Mood {
     Well,
     /// 503 on the login.
     Broken,
+    /// The answer to the login takes some seconds.
+    Slow,
     /// The answer to the login comes too late.
     Stalled,
     /// The login page again, and no word why.
@@ -156,6 +158,7 @@ fn login(state: &State, asked: &Asked) -> Reply {
     let reply = Reply::redirect("/main.do")
         .header("Set-Cookie", format!("JSESSIONID={id}; Path=/; HttpOnly"));
     match mood {
+        Mood::Slow => reply.after(Duration::from_secs(4)),
         Mood::Stalled => {
             // Its cookie never reaches the client: no session that the client could end.
             state.sessions.lock().unwrap().remove(&id);

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use bongsu::outcome::Reason;
-use tokio_util::sync::CancellationToken;
+use bongsu::probe::stop::Stop;
+use tokio::time::Instant;
 
 use super::flow::Flow;
-use super::saeol::{self, Mood};
-use super::site::Reply;
+use super::saeol::{self, Mood, State};
+use super::site::{Reply, Site};
 
 /// Runs that go well, that fail behind the login, that run into their timeout, and that are
 /// stopped by the end of the daemon.
@@ -48,8 +49,8 @@ async fn after_a_thousand_runs_of_every_kind_no_session_is_open() {
                 assert_eq!(fails.fail().await.0, "main");
             }
             3 => {
-                let stop = CancellationToken::new();
-                stop.cancel();
+                let stop = Stop::default();
+                stop.ask(Instant::now() + ENOUGH);
                 let outcome = good.run_until(&stop).await;
                 assert_eq!(outcome.result.err().unwrap().reason, Reason::Internal);
                 continue;
@@ -77,17 +78,51 @@ async fn a_run_that_is_stopped_in_the_middle_signs_out() {
     let flow = saeol::flow(&site)
         .replace("  - name: main\n", "  - { name: late, get: /late.do }\n  - name: main\n");
     let flow = Flow::new(&flow);
-    let stop = CancellationToken::new();
+    let stop = Stop::default();
     let stopping = async {
         is_there.recv().await;
         assert_eq!(state.open(), 1);
-        stop.cancel();
+        stop.ask(Instant::now() + ENOUGH);
     };
     let (outcome, ()) = tokio::join!(flow.run_until(&stop), stopping);
     let failure = outcome.result.err().unwrap();
     assert_eq!((failure.reason, &*failure.step.unwrap().name), (Reason::Internal, "late"));
     assert_eq!(outcome.facts.warnings, []);
     assert_eq!(state.open(), 0);
+}
+
+/// A run that is asked to be over in so much time once the login was sent.
+async fn stopped_in_the_login(site: &Site, state: &State, within: Duration) -> (String, Reason) {
+    let flow = Flow::new(&saeol::flow(site));
+    let stop = Stop::default();
+    let stopping = async {
+        while *state.logins.lock().unwrap() == 0 {
+            tokio::task::yield_now().await;
+        }
+        stop.ask(Instant::now() + within);
+    };
+    let (outcome, ()) = tokio::join!(flow.run_until(&stop), stopping);
+    let failure = outcome.result.err().unwrap();
+    (failure.step.unwrap().name.to_string(), failure.reason)
+}
+
+/// Its answer brings the cookie that the logout needs.
+#[tokio::test]
+async fn a_stopped_run_waits_for_the_answer_to_its_login() {
+    let (site, state) = saeol::start().await;
+    state.be(Mood::Slow);
+    let end = stopped_in_the_login(&site, &state, Duration::from_secs(60)).await;
+    assert_eq!(end, ("main".into(), Reason::Internal));
+    assert_eq!(state.open(), 0);
+}
+
+#[tokio::test]
+async fn a_stopped_run_keeps_time_to_sign_out() {
+    let (site, state) = saeol::start().await;
+    state.be(Mood::Stalled);
+    let end = stopped_in_the_login(&site, &state, ENOUGH).await;
+    assert_eq!(end, ("submit".into(), Reason::Internal));
+    assert_eq!(site.of("GET", "/logout.do").len(), 1);
 }
 
 /// The answer to the login itself is lost: `finally` is done all the same.

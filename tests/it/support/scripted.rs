@@ -164,7 +164,7 @@ impl Probe for Scripted {
                 Takes::Timeout => sleep_until(deadline.at()).await,
                 Takes::Forever => std::future::pending().await,
                 Takes::UntilStopped(then) => {
-                    deadline.stop().cancelled().await;
+                    deadline.stop().wait().await;
                     sleep(*then).await;
                 }
                 Takes::Panic => panic!("as scripted"),

@@ -11,8 +11,7 @@ use bongsu::config::{
 };
 use bongsu::net::Net;
 use bongsu::outcome::{Outcome, Reason};
-use bongsu::probe;
-use tokio_util::sync::CancellationToken;
+use bongsu::probe::{self, stop::Stop};
 
 /// Generous: a loaded machine must not make a slow test a failed one.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
@@ -122,7 +121,7 @@ impl Look {
             kind: Kind::Tls(Box::new(options)),
         };
         let probe = probe::build(&Arc::new(target), &self.net);
-        probe::run(probe.as_ref(), self.timeout, &CancellationToken::new()).await
+        probe::run(probe.as_ref(), self.timeout, &Stop::default()).await
     }
 }
 

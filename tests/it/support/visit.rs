@@ -13,8 +13,7 @@ use bongsu::config::{
 };
 use bongsu::net::Net;
 use bongsu::outcome::{HttpFacts, Outcome, Reason};
-use bongsu::probe;
-use tokio_util::sync::CancellationToken;
+use bongsu::probe::{self, stop::Stop};
 
 /// Generous: a loaded machine must not make a slow test a failed one.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -150,7 +149,7 @@ impl Visit {
             kind: Kind::Http(Box::new(self.options)),
         });
         let probe = probe::build(&target, &net);
-        probe::run(&*probe, self.timeout, &CancellationToken::new()).await
+        probe::run(&*probe, self.timeout, &Stop::default()).await
     }
 }
 
