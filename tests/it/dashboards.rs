@@ -2,7 +2,7 @@
 //! to say, and each of its rules notices what it is for. `tests/stack/dashboards.py` runs their
 //! queries on real data.
 
-use crate::rules::pypi;
+use crate::alert_rules::pypi;
 
 const SOURCE: &str = "dashboards/src";
 

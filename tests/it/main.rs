@@ -4,6 +4,7 @@
 
 mod support;
 
+mod alert_rules;
 mod architecture;
 mod banners;
 mod blackbox;
@@ -33,7 +34,6 @@ mod page;
 mod produced;
 mod reasons;
 mod reload;
-mod rules;
 mod scheduling;
 mod shutdown;
 mod state_directory;

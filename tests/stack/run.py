@@ -1,4 +1,4 @@
-"""The end-to-end checks that belong to CI. Those that mostly wait run two at a time, the replay, forty
+"""The end-to-end checks that belong to CI. Those that mostly wait run three at a time, the replay, forty
 times as fast as life, after them. All of them run, also when one has failed, and the last lines say
 which failed and why.
 
@@ -19,7 +19,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 # The longest first, beside those that need the least of the processor.
 TOGETHER = ("storm", "shards", "remote_site", "compose", "vantages", "dashboards", "killed", "first_page")
 ALONE = ("replay",)
-AT_A_TIME = 2
+AT_A_TIME = 3
 # Some three times what the longest takes; whatever takes longer hangs.
 LIMIT_SECONDS = 20 * 60
 # From SIGTERM to SIGKILL for such a one.
