@@ -61,7 +61,7 @@ e2e: install-test-tools
 e2e-%:
 	target/tmp/rule-tools/bin/python tests/stack/$*.py
 
-# The same rules and scenarios with Prometheus 3 and a newer Alertmanager, of Debian unstable.
+# Alone what `unit` does with Prometheus 3 and a newer Alertmanager, of Debian unstable.
 test-newer:
 	tests/rules/newer.sh
 

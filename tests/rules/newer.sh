@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prometheus 3 and the newest Alertmanager of Debian's unstable release, beside the stable ones: are
 # rules, scenarios and configuration good for them too? Unpacked into target/newer, not installed;
-# apt's own lists are left alone. Fails if they cannot be had: what was not tried is not known.
+# apt's own lists are left alone. Fails if they cannot be had, with 75: what was not tried is not known.
 #
 #   newer.sh              all scenario files
 #   newer.sh FILE...      only these of config/prometheus/tests
@@ -13,6 +13,11 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 to="$root/target/newer"
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 packages="prometheus promtool prometheus-alertmanager"
+
+not_to_be_had() {
+  echo "newer.sh: $*" >&2
+  exit 75
+}
 
 if [ ! -x "$to/bin/promtool" ] || [ ! -x "$to/bin/amtool" ]; then
   rm -rf "$to"
@@ -26,20 +31,21 @@ Dir::Etc::SourceList "$to/apt/sources.list";
 Dir::Etc::SourceParts "-";
 Acquire::Languages "none";
 Acquire::Retries "3";
+Acquire::http::Timeout "20";
 CONF
   echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror sid main" > "$to/apt/sources.list"
   export APT_CONFIG="$to/apt/apt.conf"
-  apt-get --quiet update || { echo "newer.sh: no lists of Debian unstable from $mirror" >&2; exit 1; }
+  apt-get --quiet update || not_to_be_had "no lists of Debian unstable from $mirror"
   # shellcheck disable=SC2086
-  (cd "$to/apt" && apt-get --quiet download $packages) || { echo "newer.sh: cannot download $packages" >&2; exit 1; }
+  (cd "$to/apt" && apt-get --quiet download $packages) || not_to_be_had "cannot download $packages"
   for package in "$to"/apt/*.deb; do
     dpkg -x "$package" "$to/unpacked"
   done
   mkdir -p "$to/bin"
   for tool in prometheus promtool prometheus-alertmanager amtool; do
-    [ -x "$to/unpacked/usr/bin/$tool" ] || { echo "newer.sh: the packages hold no $tool" >&2; exit 1; }
+    [ -x "$to/unpacked/usr/bin/$tool" ] || not_to_be_had "the packages hold no $tool"
     ln -sf "$to/unpacked/usr/bin/$tool" "$to/bin/$tool"
-    "$to/bin/$tool" --version > "$to/version" 2>&1 || { cat "$to/version" >&2; echo "newer.sh: $tool does not start here" >&2; exit 1; }
+    "$to/bin/$tool" --version > "$to/version" 2>&1 || not_to_be_had "$tool does not start here: $(cat "$to/version")"
   done
 fi
 
