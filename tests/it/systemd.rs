@@ -2,9 +2,8 @@
 
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::time::Duration;
 
-use crate::support::daemon::{PATIENCE, Setup};
+use crate::support::daemon::{PATIENCE, Setup, eventually};
 use crate::support::target::Target;
 
 fn config(url: &str) -> String {
@@ -82,7 +81,8 @@ fn a_socket_that_is_gone_does_not_keep_the_daemon_from_its_work() {
         .start();
     daemon.wait_until_ready();
     daemon.logged(&["systemd", "/nonexistent/notify"]);
-    std::thread::sleep(Duration::from_millis(300));
+    // Two runs are a second apart, which is time for twenty signs of life.
+    eventually("it watches", || (target.requests() > 2).then_some(()));
     assert_eq!(daemon.log().matches("/nonexistent/notify").count(), 1, "{}", daemon.log());
     assert!(daemon.stop().success());
 }

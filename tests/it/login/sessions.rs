@@ -125,6 +125,44 @@ async fn a_stopped_run_keeps_time_to_sign_out() {
     assert_eq!(site.of("GET", "/logout.do").len(), 1);
 }
 
+/// Stops a run in the step of that name, which sends nothing yet; the step and the reason it tells.
+async fn stopped_in(step: &str, flow: &Flow, site: &Site) -> (String, Reason) {
+    // Nobody outside sees that the step has begun, so it is stopped later until it has.
+    for patience in (0..7).map(|power| 10_usize.pow(power)) {
+        let before = site.of("GET", "/login.do").len();
+        let stop = Stop::default();
+        let stopping = async {
+            while site.of("GET", "/login.do").len() == before {
+                tokio::task::yield_now().await;
+            }
+            for _ in 0..patience {
+                tokio::task::yield_now().await;
+            }
+            stop.ask(Instant::now() + Duration::from_secs(60));
+        };
+        let (outcome, ()) = tokio::join!(flow.run_until(&stop), stopping);
+        if outcome.facts.steps.iter().any(|facts| &*facts.step.name == step) {
+            let failure = outcome.result.err().unwrap();
+            return (failure.step.unwrap().name.to_string(), failure.reason);
+        }
+    }
+    panic!("{step} never began");
+}
+
+#[tokio::test]
+async fn a_stopped_run_does_not_go_on_waiting_before_it_sends() {
+    let (site, _state) = saeol::start().await;
+    let paused = saeol::flow(&site)
+        .replace("  - name: submit\n", "  - { name: pause, wait: 9s }\n  - name: submit\n");
+    let end = stopped_in("pause", &Flow::new(&paused), &site).await;
+    assert_eq!(end, ("pause".into(), Reason::Internal));
+
+    let flow = Flow::new(&saeol::flow(&site));
+    let _turn_of_another = flow.net.accounts.turn(&"user".into()).await;
+    assert_eq!(stopped_in("submit", &flow, &site).await, ("submit".into(), Reason::Internal));
+    assert_eq!(site.of("POST", "/login.do").len(), 0);
+}
+
 /// The answer to the login itself is lost: `finally` is done all the same.
 #[tokio::test]
 async fn a_login_whose_answer_is_lost_is_signed_out_too() {
