@@ -8,6 +8,7 @@ use bongsu::outcome::Reason;
 use hickory_proto::op::ResponseCode;
 use tokio::net::TcpListener;
 
+use crate::support::SHORT;
 use crate::support::dns::{NameServer, Says};
 use crate::support::site::{Site, page};
 use crate::support::visit::{Visit, assert_accounted, reason, up};
@@ -21,7 +22,7 @@ fn addresses(ips: &[&str]) -> Says {
 async fn failing(says: Says, ip: IpChoice) -> Reason {
     let dns = NameServer::with(&[("www.probe.test", says)]).await;
     let visit = Visit::to("http://www.probe.test/").asking(dns.address).on(ip);
-    let outcome = visit.within(Duration::from_secs(3)).run().await;
+    let outcome = visit.within(SHORT).run().await;
     assert!(outcome.facts.dns_lookup.is_some(), "the lookup's time is kept");
     assert!(outcome.facts.phases.resolve.is_some());
     assert_eq!(outcome.facts.phases.connect, None);
@@ -50,7 +51,7 @@ async fn a_name_server_that_is_not_there_does_not_answer_in_time() {
     // believe at once, because anyone can send it.
     let gone = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let visit = Visit::to("http://www.probe.test/").asking(gone);
-    let outcome = visit.within(Duration::from_secs(3)).run().await;
+    let outcome = visit.within(SHORT).run().await;
     assert_eq!(reason(&outcome), Reason::DnsTimeout, "{outcome:?}");
 }
 
@@ -58,9 +59,9 @@ async fn a_name_server_that_is_not_there_does_not_answer_in_time() {
 async fn a_silent_name_server_is_a_dns_timeout_and_the_time_is_in_resolve() {
     let dns = NameServer::with(&[("www.probe.test", Says::Silence)]).await;
     let visit = Visit::to("http://www.probe.test/").asking(dns.address);
-    let outcome = visit.within(Duration::from_secs(3)).run().await;
+    let outcome = visit.within(SHORT).run().await;
     assert_eq!(reason(&outcome), Reason::DnsTimeout);
-    assert!(outcome.facts.phases.resolve.unwrap() > Duration::from_secs(2));
+    assert!(outcome.facts.phases.resolve.unwrap() > SHORT * 8 / 10);
     assert_accounted(&outcome);
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bongsu::config::{HttpVersions, JsonTemplate, Matcher, RequestBody, UrlPart};
 use bongsu::outcome::Reason;
 
+use crate::support::SHORT;
 use crate::support::site::{Site, page, redirect};
 use crate::support::visit::{Visit, assert_accounted, contains, facts, reason, text, up};
 
@@ -271,7 +272,7 @@ async fn the_kernels_counters_are_there_also_when_no_answer_comes() {
         visitor.silence().await;
     });
     let visit = Visit::to(site.await.url("/")).with(|options| options.pad_request = Some(4096));
-    let outcome = visit.within(Duration::from_secs(3)).run().await;
+    let outcome = visit.within(SHORT).run().await;
     assert_eq!(reason(&outcome), Reason::ResponseTimeout);
     assert!(outcome.facts.tcp.is_some());
 }

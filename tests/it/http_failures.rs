@@ -8,12 +8,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::Write;
 
+use crate::support::SHORT;
 use crate::support::hole::BlackHole;
 use crate::support::site::{Site, page, redirect};
 use crate::support::visit::{Visit, assert_accounted, contains, detail, facts, reason, up};
-
-/// Time for a run that is to run out of it, but not before the phase that hangs.
-const SHORT: Duration = Duration::from_secs(3);
 
 /// Runs against a server that answers with these bytes and closes.
 async fn against(response: impl Into<Vec<u8>>) -> bongsu::outcome::Outcome {

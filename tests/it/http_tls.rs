@@ -1,10 +1,9 @@
 //! Handshakes that break, as an HTTP probe sees them.
 
-use std::time::Duration;
-
 use bongsu::config::HttpVersions;
 use bongsu::outcome::Reason;
 
+use crate::support::SHORT;
 use crate::support::site::{Site, page};
 use crate::support::visit::{Visit, assert_accounted, reason};
 
@@ -15,9 +14,9 @@ fn https(site: &Site) -> Visit {
 #[tokio::test]
 async fn a_server_that_is_silent_after_the_connection_is_a_tls_timeout() {
     let site = Site::scripted(|visitor| visitor.silence()).await;
-    let outcome = https(&site).within(Duration::from_secs(3)).run().await;
+    let outcome = https(&site).within(SHORT).run().await;
     assert_eq!(reason(&outcome), Reason::TlsTimeout);
-    assert!(outcome.facts.phases.tls.unwrap() > Duration::from_secs(2));
+    assert!(outcome.facts.phases.tls.unwrap() > SHORT * 8 / 10);
     assert_eq!(outcome.facts.phases.transfer, None);
     assert_accounted(&outcome);
 }

@@ -6,12 +6,10 @@ use bongsu::outcome::{Reason, Verdict};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
+use crate::support::SHORT;
 use crate::support::openssl::Server;
 use crate::support::pki::{Authority, Files, Leaf};
 use crate::support::tls::{Look, reason};
-
-/// Time for a run that is to run out of it, but not before the phase that hangs.
-const SHORT: Duration = Duration::from_secs(3);
 
 /// A server that does this with each connection.
 async fn server<F>(act: fn(TcpStream) -> F) -> u16

@@ -17,3 +17,8 @@ pub(crate) mod target;
 pub(crate) mod tls;
 pub(crate) mod visit;
 pub(crate) mod web;
+
+use std::time::Duration;
+
+/// Time for a run that is to run out of it, but not before the phase that hangs.
+pub(crate) const SHORT: Duration = Duration::from_secs(3);
