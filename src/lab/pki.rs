@@ -110,7 +110,7 @@ impl Pki {
         let key = KeyPair::generate()?;
         let cert = params.signed_by(&key, &self.intermediate)?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let key = rustls::crypto::ring::sign::any_supported_type(&key)
+        let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key)
             .map_err(|_| rcgen::Error::RemoteKeyError)?;
         Ok((cert.der().clone(), key))
     }
@@ -167,7 +167,7 @@ impl ResolvesServerCert for Chains {
 
 /// A server configuration without resumption: a resumed session would hide a changed certificate.
 pub fn server_config(chains: Chains) -> Result<rustls::ServerConfig, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
@@ -182,7 +182,7 @@ pub fn server_config(chains: Chains) -> Result<rustls::ServerConfig, rustls::Err
 pub fn client_config(root: CertificateDer<'static>) -> Result<rustls::ClientConfig, rustls::Error> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(root)?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)

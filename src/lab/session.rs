@@ -117,7 +117,7 @@ impl Sessions {
 /// of the lab collide, which is loud enough for a simulation.
 pub fn random_token() -> String {
     let mut bytes = [0; 16];
-    let _ = rustls::crypto::ring::default_provider().secure_random.fill(&mut bytes);
+    let _ = rustls::crypto::aws_lc_rs::default_provider().secure_random.fill(&mut bytes);
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -4,7 +4,7 @@
 //! they also know signatures that webpki does not look at: SHA-1 and short RSA keys make a fault
 //! of their own instead of an "unknown issuer".
 
-use ring::signature as rsa;
+use aws_lc_rs::signature as rsa;
 use rustls::pki_types::alg_id;
 use rustls::pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm};
 

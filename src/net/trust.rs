@@ -74,7 +74,7 @@ impl Trusts {
         let mut template = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(rustls::ALL_VERSIONS)
             // The versions are the provider's own, so they always fit it.
-            .unwrap_or_else(|_| unreachable!("ring knows TLS 1.2 and 1.3"))
+            .unwrap_or_else(|_| unreachable!("aws-lc-rs knows TLS 1.2 and 1.3"))
             .with_root_certificates(RootCertStore::empty())
             .with_no_client_auth();
         template.resumption = Resumption::disabled();
@@ -153,7 +153,7 @@ impl Trusts {
 /// Offers what browsers offer, in their order: AES with 128 bits first. Its hash is also the one
 /// that processors have instructions for.
 fn provider() -> CryptoProvider {
-    let mut provider = rustls::crypto::ring::default_provider();
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
     provider.cipher_suites.sort_by_key(|suite| match suite.suite() {
         CipherSuite::TLS13_AES_128_GCM_SHA256
         | CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256

@@ -203,7 +203,7 @@ pub fn make(
 pub(crate) fn no_tls() -> Result<ClientConfig, Failure> {
     static CONFIG: OnceLock<Option<ClientConfig>> = OnceLock::new();
     let config = CONFIG.get_or_init(|| {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider);
         let builder = builder.with_safe_default_protocol_versions().ok()?;
         Some(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())

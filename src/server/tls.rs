@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion, version};
@@ -79,7 +79,7 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
 }
 
 fn provider(settings: &TlsSettings, problems: &mut Vec<String>) -> CryptoProvider {
-    let mut provider = ring::default_provider();
+    let mut provider = aws_lc_rs::default_provider();
     if !settings.cipher_suites.is_empty() {
         let name = |suite: &rustls::SupportedCipherSuite| go_name(&format!("{:?}", suite.suite()));
         for wanted in &settings.cipher_suites {

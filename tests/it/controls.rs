@@ -107,7 +107,7 @@ async fn https(ahead: i64, not_before: SystemTime) -> (SocketAddr, Arc<RootCertS
     leaf.not_after = (not_before + 2 * DAY).into();
     let leaf = leaf.signed_by(&key, &ca).unwrap();
 
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()

@@ -72,9 +72,9 @@ fn vector16(out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>)) {
 }
 
 fn random() -> [u8; 32] {
-    use ring::rand::SecureRandom;
+    use aws_lc_rs::rand::SecureRandom;
     let mut bytes = [0x42; 32];
     // Without randomness the constant does as well.
-    let _ = ring::rand::SystemRandom::new().fill(&mut bytes);
+    let _ = aws_lc_rs::rand::SystemRandom::new().fill(&mut bytes);
     bytes
 }

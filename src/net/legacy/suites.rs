@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn no_suite_of_rustls_is_offered() {
-        for suite in rustls::crypto::ring::default_provider().cipher_suites {
+        for suite in rustls::crypto::aws_lc_rs::default_provider().cipher_suites {
             let number = u16::from(suite.suite());
             assert!(SUITES.iter().all(|(legacy, _)| *legacy != number), "{:?}", suite.suite());
         }

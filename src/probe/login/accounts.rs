@@ -261,7 +261,7 @@ fn understand(text: &[u8]) -> Result<(Ledger, [u8; SALT_BYTES]), String> {
 /// then only makes the prints easier to guess.
 fn random() -> [u8; SALT_BYTES] {
     let mut bytes = [0; SALT_BYTES];
-    let provider = rustls::crypto::ring::default_provider();
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
     if provider.secure_random.fill(&mut bytes).is_err() {
         tracing::error!("the system gives no random bytes");
     }

@@ -239,7 +239,7 @@ fn url_encoded(bytes: &[u8], in_query: bool) -> String {
 fn uuid() -> String {
     let mut bytes = [0_u8; 16];
     // Without randomness no TLS works; the identifier is then merely not unique.
-    let _ = rustls::crypto::ring::default_provider().secure_random.fill(&mut bytes);
+    let _ = rustls::crypto::aws_lc_rs::default_provider().secure_random.fill(&mut bytes);
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
     let hex = hex(&bytes);

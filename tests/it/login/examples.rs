@@ -177,7 +177,7 @@ impl Identities {
     fn acceptor(&self) -> TlsAcceptor {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(self.root.cert.pem.as_bytes()).unwrap()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let verifier =
             WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
                 .build()
