@@ -2,10 +2,12 @@
 
 pub mod build_info;
 pub mod cert;
+pub mod deadline;
 pub mod outcome;
 pub mod panics;
 pub mod redact;
 pub mod secret;
+pub mod stop;
 
 pub mod config;
 

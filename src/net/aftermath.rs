@@ -17,8 +17,8 @@ use super::revocation::Status;
 use super::trust::{Trusts, Witness};
 use super::{alert, dial, legacy};
 use crate::config::Revocation;
+use crate::deadline::Deadline;
 use crate::outcome::{Failure, Reason};
-use crate::probe::Deadline;
 
 /// The server of a failed handshake, for a second look at it. Not available through a proxy.
 #[derive(Debug, Clone, Copy)]

@@ -11,7 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use super::fetch::Fetcher;
 use super::shelf::{Fetched, Shelf};
 use crate::cert::der;
-use crate::probe::Deadline;
+use crate::deadline::Deadline;
 
 /// Largest answer. A certificate has one or two KiB, a bundle a few more.
 const MAX_BYTES: usize = 64 * 1024;

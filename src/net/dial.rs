@@ -9,8 +9,8 @@ use std::net::{IpAddr, SocketAddr};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
+use crate::deadline::Deadline;
 use crate::outcome::{Failure, Reason};
-use crate::probe::Deadline;
 
 /// No connection, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use super::fetch::Fetcher;
 use super::pointers::Listed;
 use super::shelf::{Fetched, Shelf};
 use crate::config::Revocation;
-use crate::probe::Deadline;
+use crate::deadline::Deadline;
 
 /// Largest list. The largest ones in public use have a few MiB.
 const MAX_BYTES: usize = 10 * 1024 * 1024;

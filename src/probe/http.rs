@@ -14,6 +14,7 @@ use http::header::{
 use tokio::time::Instant;
 
 use crate::config::{Auth, HttpOptions, Kind, Part, Target, Template};
+use crate::deadline::Deadline;
 use crate::net::Net;
 use crate::outcome::{Facts, Failure, HttpFacts, Reason};
 use crate::probe::client::{Connections, Setup};
@@ -22,7 +23,7 @@ use crate::probe::exchange::{Answer, BodyRules, ContentCoding, Session, Unfollow
 use crate::probe::expect::{self, HasBody, Miss};
 use crate::probe::page::{Head, Page};
 use crate::probe::request::Outgoing;
-use crate::probe::{Deadline, Probe, decode, render};
+use crate::probe::{Probe, decode, render};
 
 /// What is sent when the configuration names no `User-Agent`.
 const DEFAULT_USER_AGENT: &str = concat!("bongsu/", env!("CARGO_PKG_VERSION"));

@@ -22,8 +22,9 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::{Deadline, Expired, Probe};
+use super::Probe;
 use crate::config::{DialOptions, TlsOptions};
+use crate::deadline::{Deadline, Expired};
 use crate::net::aftermath::Peer;
 use crate::net::trust::Witness;
 use crate::net::{Net, dial, tcp_info};

@@ -321,8 +321,8 @@ mod tests {
 
     use super::*;
     use crate::config::{DialOptions, Kind, Schedule, TlsOptions};
+    use crate::deadline::Deadline;
     use crate::outcome::{Facts, Failure};
-    use crate::probe::Deadline;
 
     /// Bytes of one target's task while it sleeps; 17,000 of them stay under 10 MB.
     const TASK_SIZE_MAX: usize = 576;

@@ -5,9 +5,9 @@ use http::header::CONTENT_ENCODING;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
+use crate::deadline::{Deadline, Expired};
 use crate::outcome::{Failure, Reason};
 use crate::probe::decode::{BodyDecoder, DecodeError};
-use crate::probe::{Deadline, Expired};
 
 /// What is done with bodies.
 #[derive(Debug, Clone, Copy)]

@@ -19,6 +19,7 @@ use url::{Host, Url};
 
 use super::Session;
 use crate::config::IpChoice;
+use crate::deadline::{Deadline, Expired};
 use crate::net::aftermath::Peer;
 use crate::net::dial::informs;
 use crate::outcome::{Facts, Failure, Reason};
@@ -27,7 +28,6 @@ use crate::probe::classify::{self, Route};
 use crate::probe::client::{Via, Wish};
 use crate::probe::clock::Phase;
 use crate::probe::request::Outgoing;
-use crate::probe::{Deadline, Expired};
 
 /// How long the last address of the preferred family may be silent before the other family is
 /// asked for: long enough for one lost SYN's first repetition.

@@ -31,9 +31,10 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::config::{Kind, Target};
+use crate::deadline::Deadline;
 use crate::net::Net;
 use crate::outcome::{Facts, Failure, Reason};
-use crate::probe::{Deadline, Probe};
+use crate::probe::Probe;
 
 /// A login flow on one target.
 pub struct LoginProbe {

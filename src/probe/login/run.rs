@@ -12,9 +12,9 @@ use url::Url;
 
 use crate::config::Target;
 use crate::config::login::{Condition, Excerpt, LoginOptions, LoginStep};
+use crate::deadline::Deadline;
 use crate::net::Net;
 use crate::outcome::{Facts, Failure, Reason, Step, StepFacts};
-use crate::probe::Deadline;
 use crate::probe::client::{Connections, Setup};
 use crate::probe::clock::Counters;
 use crate::probe::exchange::Session;

@@ -8,8 +8,8 @@ use url::Url;
 
 use crate::config::Follow;
 use crate::config::login::{Action, LoginStep};
+use crate::deadline::Deadline;
 use crate::outcome::{Facts, Failure, Reason, Stage};
-use crate::probe::Deadline;
 use crate::probe::exchange::{Answer, BodyRules, ContentCoding, Unfollowed};
 use crate::probe::expect;
 use crate::probe::page::{Head, Page};

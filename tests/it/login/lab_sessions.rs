@@ -11,7 +11,7 @@ use bongsu::lab::faults::{Fault, Kind};
 use bongsu::lab::site::{PROBE_PASSWORD, PROBE_USER};
 use bongsu::lab::systems;
 use bongsu::outcome::{Outcome, Reason};
-use bongsu::probe::stop::Stop;
+use bongsu::stop::Stop;
 use tokio::time::Instant;
 
 use super::flow::Flow;

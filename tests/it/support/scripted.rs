@@ -9,8 +9,9 @@ use bongsu::config::{
     DialOptions, Kind, Revocation, Schedule, Target, TargetId, TlsClientOptions, TlsOptions,
 };
 use bongsu::controls::Controls;
+use bongsu::deadline::Deadline;
 use bongsu::outcome::{Facts, Failure, Reason, Verdict};
-use bongsu::probe::{Deadline, Probe};
+use bongsu::probe::Probe;
 use bongsu::scheduler::permits::Limits;
 use bongsu::scheduler::phase::Grid;
 use bongsu::scheduler::{Cadence, Observer, Run, Scheduler, Work};

@@ -11,7 +11,8 @@ use bongsu::config::{
 };
 use bongsu::net::Net;
 use bongsu::outcome::{Outcome, Reason};
-use bongsu::probe::{self, stop::Stop};
+use bongsu::probe;
+use bongsu::stop::Stop;
 
 /// Generous: a loaded machine must not make a slow test a failed one.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
