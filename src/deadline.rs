@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use crate::stop::Stop;
@@ -52,8 +53,12 @@ impl Deadline {
     }
 
     /// Waits for `work`, at most until the deadline.
-    pub async fn within<F: Future>(&self, work: F) -> Result<F::Output, Expired> {
-        tokio::time::timeout_at(self.at, work).await.map_err(|_| Expired)
+    pub fn within<F: Future>(
+        &self,
+        work: F,
+    ) -> impl Future<Output = Result<F::Output, Expired>> + use<F> {
+        // Not an async function, which would hold the work twice: waiting runs are to be small.
+        tokio::time::timeout_at(self.at, work).map(|result| result.map_err(|_| Expired))
     }
 }
 

@@ -4,11 +4,8 @@
 //! [`run`] is the only place that sets a deadline and reads the clock around an attempt. The
 //! `match` in [`build`] is the one place that knows every kind.
 
-pub mod carrier;
+pub mod addresses;
 pub mod charset;
-pub mod classify;
-pub mod client;
-pub mod clock;
 pub mod decode;
 pub mod exchange;
 pub mod expect;

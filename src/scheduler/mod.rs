@@ -320,7 +320,7 @@ mod tests {
     use futures_util::future::BoxFuture;
 
     use super::*;
-    use crate::config::{DialOptions, Kind, Schedule, TlsOptions};
+    use crate::config::{DialOptions, Kind, RouteOptions, Schedule, TlsOptions};
     use crate::deadline::Deadline;
     use crate::outcome::{Facts, Failure};
 
@@ -359,6 +359,7 @@ mod tests {
             labels: Default::default(),
             dial: DialOptions::default(),
             kind: Kind::Tls(Box::new(TlsOptions {
+                route: RouteOptions::default(),
                 host: "localhost".to_owned(),
                 port: 443,
                 tls: Default::default(),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["build_info", "secret", "redact", "outcome", "panics", "cert", "cli", "deadline", "stop"],
     &["config"],
-    &["vault", "stored", "net", "probe"],
+    &["vault", "stored", "net", "transport", "probe"],
     &[
         "limits",
         "scheduler",
@@ -126,7 +126,7 @@ fn yaml_has_one_owner() {
 
 #[test]
 fn unsafe_code_is_allowed_in_one_file() {
-    assert_eq!(naming("allow(unsafe_code"), ["net/tcp_info.rs"]);
+    assert_eq!(naming("allow(unsafe_code"), ["transport/tcp_info.rs"]);
 }
 
 #[test]

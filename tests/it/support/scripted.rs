@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bongsu::config::{
-    DialOptions, Kind, Revocation, Schedule, Target, TargetId, TlsClientOptions, TlsOptions,
+    DialOptions, Kind, Revocation, RouteOptions, Schedule, Target, TargetId, TlsClientOptions,
+    TlsOptions,
 };
 use bongsu::controls::Controls;
 use bongsu::deadline::Deadline;
@@ -70,6 +71,7 @@ impl Spec {
             labels: Default::default(),
             dial: DialOptions::default(),
             kind: Kind::Tls(Box::new(TlsOptions {
+                route: RouteOptions::default(),
                 host: "localhost".to_owned(),
                 port: 443,
                 tls: TlsClientOptions { revocation: Revocation::Off, ..Default::default() },

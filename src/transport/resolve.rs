@@ -6,9 +6,12 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use futures_util::FutureExt;
+use futures_util::future::{Either, select};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
@@ -19,6 +22,8 @@ use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 
+use tokio::time::timeout;
+
 use crate::config::{DialOptions, IpChoice};
 use crate::outcome::{Failure, Reason};
 
@@ -26,6 +31,9 @@ use crate::outcome::{Failure, Reason};
 const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
 /// First try included. More would outlast any sensible probe timeout.
 const QUERY_ATTEMPTS: usize = 3;
+/// How long the question for the preferred family may be unanswered before the other is asked,
+/// too: a server that drops AAAA questions must not cost the run.
+const OTHER_FAMILY_AFTER: Duration = Duration::from_millis(1_200);
 /// Addresses of one name that are tried. A name with more is a joke or an attack.
 const MAX_ADDRESSES: usize = 8;
 /// How often the system's files are looked at for changes.
@@ -75,7 +83,8 @@ impl Family {
 /// First choice, and what remains when it fails.
 fn families(choice: IpChoice) -> (Family, Option<Family>) {
     match choice {
-        IpChoice::PreferV4 => (Family::V4, Some(Family::V6)),
+        // Where both are asked for, each has a look of its own; a proxy's name needs one of them.
+        IpChoice::PreferV4 | IpChoice::Both => (Family::V4, Some(Family::V6)),
         IpChoice::PreferV6 => (Family::V6, Some(Family::V4)),
         IpChoice::OnlyV4 => (Family::V4, None),
         IpChoice::OnlyV6 => (Family::V6, None),
@@ -95,6 +104,10 @@ impl Resolvers {
 
     /// Addresses in the order they should be tried. An address literal is returned as it is. The
     /// caller minds the time; a lookup that fails has one of the dns reasons.
+    ///
+    /// When the preferred family has no address, or its question is answered with an error or not
+    /// at all, the other family is asked: many name servers are wrong about one of them only
+    /// (RFC 4074).
     pub async fn lookup(&self, host: &str, dial: &DialOptions) -> Result<Vec<IpAddr>, Failure> {
         let (first, second) = families(dial.ip);
         if let Some(address) = literal(host) {
@@ -102,13 +115,7 @@ impl Resolvers {
             return if usable { Ok(vec![address]) } else { Err(no_address(host)) };
         }
         let resolver = self.resolver(&dial.dns_servers)?;
-        match ask(&resolver, host, first).await {
-            Err(failure) if failure.reason == Reason::DnsNoAddress => match second {
-                Some(family) => ask(&resolver, host, family).await,
-                None => Err(failure),
-            },
-            answer => answer,
-        }
+        ask_in_turn(&resolver, host, first, second).boxed().await
     }
 
     /// The addresses that [`lookup`](Self::lookup) left out because the preferred family had some:
@@ -204,8 +211,53 @@ fn make(config: ResolverConfig, mut options: ResolverOpts) -> Result<Arc<TokioRe
         .map_err(|error| Failure::new(Reason::Internal, format!("no resolver: {error}")))
 }
 
+async fn ask_in_turn(
+    resolver: &TokioResolver,
+    host: &str,
+    first: Family,
+    second: Option<Family>,
+) -> Result<Vec<IpAddr>, Failure> {
+    let Some(second) = second else { return ask(resolver, host, first).await };
+    let mut preferred = pin!(ask(resolver, host, first));
+    let failed = match timeout(OTHER_FAMILY_AFTER, &mut preferred).await {
+        Ok(Ok(addresses)) => return Ok(addresses),
+        Ok(Err(failure)) => failure,
+        // The question goes on while the other family is asked for.
+        Err(_) => match select(preferred, pin!(ask(resolver, host, second))).await {
+            Either::Left((Ok(addresses), _)) | Either::Right((Ok(addresses), _)) => {
+                return Ok(addresses);
+            }
+            Either::Left((Err(failure), other)) => {
+                return other.await.map_err(|second| worse(failure, second));
+            }
+            Either::Right((Err(second), preferred)) => {
+                return preferred.await.map_err(|failure| worse(failure, second));
+            }
+        },
+    };
+    ask(resolver, host, second).await.map_err(|second| worse(failed, second))
+}
+
+/// Of two failures about one name the one that says more: "no address of this family" says least.
+fn worse(preferred: Failure, other: Failure) -> Failure {
+    if preferred.reason == Reason::DnsNoAddress { other } else { preferred }
+}
+
+/// A name as the DNS takes it: any bytes in its labels (RFC 2181 section 11), for real names have
+/// underscores and worse. What is not ASCII is converted (IDNA).
+fn dns_name(host: &str) -> Option<Name> {
+    if !host.is_ascii() {
+        return Name::from_utf8(host).ok();
+    }
+    let labels = host.strip_suffix('.').unwrap_or(host).split('.');
+    let mut name =
+        Name::from_labels(labels.map(|label| label.to_ascii_lowercase().into_bytes())).ok()?;
+    name.set_fqdn(host.ends_with('.'));
+    Some(name)
+}
+
 async fn ask(resolver: &TokioResolver, host: &str, family: Family) -> Result<Vec<IpAddr>, Failure> {
-    let Ok(name) = Name::from_utf8(host) else {
+    let Some(name) = dns_name(host) else {
         return Err(Failure::new(
             Reason::DnsNxdomain,
             format!("\"{host}\" is not a name that can exist in the DNS"),
@@ -280,6 +332,20 @@ mod tests {
         assert_eq!(resolvers.lookup("[::1]", &dial).await, Ok(vec![v6]));
         assert_eq!(resolvers.lookup("::1", &dial).await, Ok(vec![v6]));
         assert!(resolvers.other_family("::1", &dial).await.is_empty());
+    }
+
+    #[test]
+    fn the_dns_takes_names_that_hosts_may_not_have() {
+        for host in ["my_host.probe.test", "-a.probe.test", "a~b.probe.test.", "_x.A.kr"] {
+            let name = dns_name(host).unwrap();
+            let labels: Vec<&[u8]> = name.iter().collect();
+            let host = host.trim_end_matches('.').to_ascii_lowercase();
+            assert_eq!(labels, host.split('.').map(str::as_bytes).collect::<Vec<_>>());
+        }
+        let long = "a".repeat(64);
+        for host in ["a..b", "", long.as_str()] {
+            assert!(dns_name(host).is_none(), "{host}");
+        }
     }
 
     #[tokio::test]

@@ -6,18 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::header::{HeaderMap, HeaderValue, LOCATION, USER_AGENT};
 use http::{Method, Response, StatusCode};
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use reqwest::Client;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
 use url::Url;
 
-use crate::probe::carrier::{Carrier, Handover, Message, Protocol};
-use crate::probe::client::{Connections, no_tls};
-use crate::probe::clock::{Alpn, ConnectHook, Counters};
+use super::http::{Client, Connections, Message, Repeat};
+use super::resolve::Resolvers;
+use super::{ReadCounters, Recorder, Transport};
+use crate::config::{DialOptions, HttpVersions, RouteOptions};
+use crate::deadline::{Deadline, Expired};
+use crate::outcome::Facts;
 
 /// The whole of one fetch. CAs answer in well under a second.
 const FETCH_TIME: Duration = Duration::from_secs(10);
@@ -33,40 +34,53 @@ const OURSELVES: HeaderValue =
     HeaderValue::from_static(concat!("bongsu/", env!("CARGO_PKG_VERSION")));
 
 /// Makes a connection for each fetch.
-pub(crate) struct Fetcher {
+pub struct Fetcher {
+    resolvers: Arc<Resolvers>,
     permits: Semaphore,
 }
 
 impl Fetcher {
-    pub(crate) fn new() -> Fetcher {
-        Fetcher { permits: Semaphore::new(MAX_FETCHES) }
+    pub(crate) fn new(resolvers: &Arc<Resolvers>) -> Fetcher {
+        Fetcher { resolvers: Arc::clone(resolvers), permits: Semaphore::new(MAX_FETCHES) }
     }
 
     /// The body at an `http:` address, at most `limit` bytes; else one sentence why not.
-    pub(crate) async fn get(&self, url: &str, limit: usize) -> Result<Vec<u8>, String> {
-        let _permit = self.permits.acquire().await.map_err(|error| error.to_string())?;
-        match timeout(FETCH_TIME, Fetcher::follow(url, limit)).await {
-            Ok(fetched) => fetched.map_err(|why| format!("{url}: {why}")),
-            Err(_) => Err(format!("{url}: it took longer than {} s", FETCH_TIME.as_secs())),
-        }
+    pub(crate) fn get<'a>(
+        &'a self,
+        url: &'a str,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<u8>, String>> {
+        Box::pin(async move {
+            let _permit = self.permits.acquire().await.map_err(|error| error.to_string())?;
+            let deadline = Deadline::after(FETCH_TIME);
+            match deadline.within(self.follow(url, limit, &deadline)).await {
+                Ok(fetched) => fetched.map_err(|why| format!("{url}: {why}")),
+                Err(Expired) => {
+                    Err(format!("{url}: it took longer than {} s", FETCH_TIME.as_secs()))
+                }
+            }
+        })
     }
 
-    async fn follow(url: &str, limit: usize) -> Result<Vec<u8>, String> {
-        let handover = Arc::new(Handover::default());
-        let client = Client::builder()
-            .tls_backend_preconfigured(no_tls().map_err(|failure| failure.detail)?)
-            .no_proxy()
-            .pool_max_idle_per_host(0)
-            .connector_layer(ConnectHook {
-                clock: Arc::default(),
-                alpn: Alpn::Any,
-                counters: Counters::Unwanted,
-                unless_negotiated: Protocol::Http1,
-                handover: Arc::clone(&handover),
-            })
-            .build()
-            .map_err(|_| "there is no HTTP client")?;
-        let mut carrier = Carrier::new(Connections::Fresh);
+    async fn follow(
+        &self,
+        url: &str,
+        limit: usize,
+        deadline: &Deadline,
+    ) -> Result<Vec<u8>, String> {
+        let (dial, route) = (DialOptions::default(), RouteOptions::default());
+        let transport = Transport {
+            resolvers: &self.resolvers,
+            dial: &dial,
+            route: &route,
+            pinned: None,
+            tls: None,
+            proxy: None,
+            counters: ReadCounters::No,
+        };
+        let mut client = Client::new(transport, HttpVersions::Http1, Connections::Fresh);
+        let mut facts = Facts::default();
+        let mut recorder = Recorder::new(&mut facts);
         let mut url = Url::parse(url).map_err(|error| error.to_string())?;
         for _ in 0..=MAX_REDIRECTS {
             if url.scheme() != "http" {
@@ -77,12 +91,15 @@ impl Fetcher {
                 url: &url,
                 headers: HeaderMap::from_iter([(USER_AGENT, OURSELVES)]),
                 body: Bytes::new(),
+                server_name: None,
+                is_home: true,
+                repeat: Repeat::Allowed,
             };
-            let sent = carrier.send((&client, &handover), message).await;
-            let response = sent.map_err(|error| innermost(&*error))?;
+            let sent = client.send(&message, &mut recorder, deadline).await;
+            let response = sent.map_err(|failure| failure.detail)?;
             match target(&url, &response) {
                 Some(next) => url = next?,
-                None => return body(&carrier, response, limit).await,
+                None => return body(&mut client, response, limit).await,
             }
         }
         Err("too many redirects".to_owned())
@@ -100,17 +117,17 @@ fn target(from: &Url, response: &Response<Incoming>) -> Option<Result<Url, Strin
 }
 
 async fn body(
-    carrier: &Carrier,
+    client: &mut Client<'_>,
     mut response: Response<Incoming>,
     limit: usize,
 ) -> Result<Vec<u8>, String> {
     if response.status() != StatusCode::OK {
         return Err(format!("status {}", response.status().as_u16()));
     }
-    carrier.expect_body(limit as u64);
+    client.expect_body(limit as u64);
     let mut body = Vec::new();
-    while let Some(frame) = response.body_mut().frame().await {
-        let frame = frame.map_err(|error| innermost(&error))?;
+    while let Some(frame) = client.frame(response.body_mut()).await {
+        let frame = frame.map_err(|failure| failure.detail)?;
         let Some(piece) = frame.data_ref() else { continue };
         if body.len() + piece.len() > limit {
             return Err(format!("more than {limit} bytes"));
@@ -118,15 +135,6 @@ async fn body(
         body.extend_from_slice(piece);
     }
     Ok(body)
-}
-
-/// The cause that says most.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }
 
 #[cfg(test)]
@@ -146,8 +154,8 @@ mod tests {
             let heads = "HTTP/1.1 100 Continue\r\n\r\n".repeat(1000);
             while stream.write_all(heads.as_bytes()).is_ok() {}
         });
-        let fetcher = Fetcher::new();
+        let fetcher = Fetcher::new(&Arc::default());
         let error = fetcher.get(&format!("http://{address}/ca.crl"), 1 << 20).await.unwrap_err();
-        assert!(error.contains("the server sends without end"), "{error}");
+        assert!(error.contains("without end"), "{error}");
     }
 }
