@@ -9,6 +9,7 @@ pub mod charset;
 pub mod classify;
 pub mod client;
 pub mod clock;
+mod cookie_date;
 pub mod decode;
 pub mod exchange;
 pub mod expect;
@@ -20,6 +21,7 @@ pub mod matcher;
 pub mod page;
 pub mod render;
 pub mod request;
+mod set_cookie;
 pub mod stop;
 pub mod tls;
 
