@@ -44,10 +44,17 @@ pub fn first_miss(expect: &Expect, page: &Page<'_>) -> Option<Miss> {
     CHECKS.iter().find_map(|check| check(rule, page))
 }
 
-/// Every subject of `warn` that misses, once each.
+/// Every subject of `warn` that misses, once each, and what else degrades a run.
 pub fn warnings(warn: &Expect, page: &Page<'_>) -> Vec<Failure> {
-    let rule = Rule { key: WARN, subjects: warn };
-    CHECKS.iter().filter_map(|check| check(rule, page)).map(|miss| miss.failure).collect()
+    let subjects = if page.is_unread() { &without_body(warn) } else { warn };
+    let rule = Rule { key: WARN, subjects };
+    let misses = CHECKS.iter().filter_map(|check| check(rule, page)).map(|miss| miss.failure);
+    misses.chain(page.remarks()).collect()
+}
+
+/// What can be said of a page by its head.
+fn without_body(rules: &Expect) -> Expect {
+    Expect { body: Vec::new(), css: Vec::new(), json: Vec::new(), ..rules.clone() }
 }
 
 /// The first rule of `fail_if` in which everything holds, which is what must not be. Without a

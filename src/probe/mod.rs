@@ -9,6 +9,7 @@ pub mod charset;
 pub mod classify;
 pub mod client;
 pub mod clock;
+pub mod coding;
 mod cookie_date;
 pub mod decode;
 pub mod exchange;
@@ -26,6 +27,7 @@ pub mod request;
 mod set_cookie;
 pub mod stop;
 pub mod tls;
+mod unread;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

@@ -1,11 +1,11 @@
 //! Reading the body of a response, within a limit, and undoing its coding.
 
 use http::Response;
-use http::header::CONTENT_ENCODING;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use crate::outcome::{Failure, Reason};
+use crate::probe::coding::Codings;
 use crate::probe::decode::{BodyDecoder, DecodeError};
 use crate::probe::{Deadline, Expired};
 
@@ -54,12 +54,11 @@ pub(super) async fn read(
     rules: BodyRules,
     deadline: &Deadline,
 ) -> Result<Vec<u8>, Unread> {
-    let coding = match rules.coding {
-        ContentCoding::AsIs => None,
-        ContentCoding::Decoded => response.headers().get(CONTENT_ENCODING),
+    let codings = match rules.coding {
+        ContentCoding::AsIs => Codings::default(),
+        ContentCoding::Decoded => Codings::of(response.headers()),
     };
-    let coding = coding.map(|value| value.to_str().unwrap_or("?"));
-    let mut decoder = BodyDecoder::new(coding, rules.limit).map_err(undecoded)?;
+    let mut decoder = BodyDecoder::new(&codings, rules.limit);
     loop {
         match deadline.within(response.body_mut().frame()).await {
             Ok(Some(Ok(frame))) => {
@@ -78,7 +77,7 @@ pub(super) async fn read(
 fn undecoded(error: DecodeError) -> Unread {
     let reason = match error {
         DecodeError::TooLarge(_) => Reason::BodyTooLarge,
-        DecodeError::Corrupt(_) | DecodeError::Unknown => Reason::BodyDecode,
+        _ => Reason::BodyDecode,
     };
     Unread::Bad(Failure::new(reason, format!("the body is {error}")))
 }
