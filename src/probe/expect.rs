@@ -10,6 +10,7 @@ use scraper::Selector;
 
 use crate::config::{Expect, FailIf, Matcher, UrlPart};
 use crate::outcome::{Failure, Reason};
+use crate::probe::hits::{self, BYTES_MAX, HITS_MAX, Hit, Verdict, Wanted};
 use crate::probe::markup;
 use crate::probe::matcher::{describe, holds, is_negative};
 use crate::probe::page::Page;
@@ -37,17 +38,18 @@ impl Miss {
 /// Where a rule stands in its probe or step, for who has to find it there.
 const EXPECT: &str = "expect";
 const WARN: &str = "warn";
+const FAIL_IF: &str = "fail_if";
 
 /// The first subject of `expect` that misses.
 pub fn first_miss(expect: &Expect, page: &Page<'_>) -> Option<Miss> {
-    let rule = Rule { key: EXPECT, subjects: expect };
+    let rule = Rule { key: EXPECT, wanted: Wanted::All, subjects: expect };
     CHECKS.iter().find_map(|check| check(rule, page))
 }
 
 /// Every subject of `warn` that misses, once each, and what else degrades a run.
 pub fn warnings(warn: &Expect, page: &Page<'_>) -> Vec<Failure> {
     let subjects = if page.is_unread() { &without_body(warn) } else { warn };
-    let rule = Rule { key: WARN, subjects };
+    let rule = Rule { key: WARN, wanted: Wanted::All, subjects };
     let misses = CHECKS.iter().filter_map(|check| check(rule, page)).map(|miss| miss.failure);
     misses.chain(page.remarks()).collect()
 }
@@ -61,7 +63,9 @@ fn without_body(rules: &Expect) -> Expect {
 /// body only the rules are tried that need none.
 pub fn forbidden(rules: &[FailIf], page: &Page<'_>, body: HasBody) -> Option<Miss> {
     let holds = |rule: &FailIf| {
-        (body == HasBody::Yes || !needs_body(&rule.when)) && first_miss(&rule.when, page).is_none()
+        let forbids = Rule { key: FAIL_IF, wanted: Wanted::Any, subjects: &rule.when };
+        (body == HasBody::Yes || !needs_body(&rule.when))
+            && CHECKS.iter().all(|check| check(forbids, page).is_none())
     };
     let (index, rule) = rules.iter().enumerate().find(|(_, rule)| holds(rule))?;
     let detail = format!("fail_if[{index}] matched: {}", spoken(&rule.when));
@@ -86,13 +90,14 @@ pub fn needs_body(expect: &Expect) -> bool {
 /// The status of `expect` alone, for when the body could not be had: a wrong status is the better
 /// cause.
 pub fn status_miss(expect: &Expect, page: &Page<'_>) -> Option<Miss> {
-    wrong_status(Rule { key: EXPECT, subjects: expect }, page)
+    wrong_status(Rule { key: EXPECT, wanted: Wanted::All, subjects: expect }, page)
 }
 
-/// Subjects, and the key of the configuration that they stand under.
+/// Subjects, the key of the configuration that they stand under, and what it wants of them.
 #[derive(Clone, Copy)]
 struct Rule<'r> {
     key: &'static str,
+    wanted: Wanted,
     subjects: &'r Expect,
 }
 
@@ -207,12 +212,13 @@ fn css_miss(rule: Rule<'_>, page: &Page<'_>) -> Option<Miss> {
     rule.subjects.css.iter().find_map(|(selector, matcher)| {
         // Checked at load.
         let compiled = Selector::parse(&selector.0).ok()?;
-        let text = document.select(&compiled).next().map(|element| {
+        let texts = document.select(&compiled).map(|element| {
             let text: String = element.text().collect();
-            text.trim().to_owned()
+            Hit::Text(text.trim().to_owned())
         });
-        (!holds(matcher, text.as_deref()))
-            .then(|| Miss::new(Reason::BodyMismatch, unexpected(&selector.0, rule, "css", matcher)))
+        let verdict = hits::judge(matcher, texts, rule.wanted);
+        let detail = missed(verdict, &selector.0, rule, ("css", matcher))?;
+        Some(told(Reason::BodyMismatch, detail, verdict, rule, page))
     })
 }
 
@@ -224,15 +230,42 @@ fn json_miss(rule: Rule<'_>, page: &Page<'_>) -> Option<Miss> {
         return Some(Miss::new(Reason::JsonMismatch, "the body is not JSON".to_owned()));
     };
     rule.subjects.json.iter().find_map(|(path, matcher)| {
-        let text = path.0.query(&document).first().map(|value| match value {
-            serde_json::Value::String(text) => text.clone(),
-            other => other.to_string(),
+        let values = path.0.query(&document).all().into_iter().map(|value| match value {
+            serde_json::Value::String(text) => Hit::Text(text.clone()),
+            serde_json::Value::Number(number) => Hit::Number(number.to_string()),
+            other => Hit::Text(other.to_string()),
         });
-        (!holds(matcher, text.as_deref())).then(|| {
-            let said = unexpected(&path.0.to_string(), rule, "json", matcher);
-            Miss::new(Reason::JsonMismatch, said)
-        })
+        let verdict = hits::judge(matcher, values, rule.wanted);
+        let detail = missed(verdict, &path.0.to_string(), rule, ("json", matcher))?;
+        Some(told(Reason::JsonMismatch, detail, verdict, rule, page))
     })
+}
+
+/// What to say of places that do not pass.
+fn missed(
+    verdict: Verdict,
+    what: &str,
+    rule: Rule<'_>,
+    (place, matcher): (&str, &Matcher),
+) -> Option<String> {
+    match verdict {
+        Verdict::Holds => None,
+        Verdict::Misses => Some(unexpected(what, rule, place, matcher)),
+        Verdict::Undecided => Some(format!(
+            "{what} meets more than {HITS_MAX} places or {BYTES_MAX} bytes, and not all were looked \
+             at ({}.{place}: {})",
+            rule.key,
+            describe(matcher)
+        )),
+    }
+}
+
+/// A rule of `fail_if` that could not be decided does not fail the run, but it is told.
+fn told(reason: Reason, detail: String, verdict: Verdict, rule: Rule<'_>, page: &Page<'_>) -> Miss {
+    if verdict == Verdict::Undecided && rule.wanted == Wanted::Any {
+        page.remark(Failure::new(reason, detail.clone()));
+    }
+    Miss::new(reason, detail)
 }
 
 fn time_miss(rule: Rule<'_>, page: &Page<'_>) -> Option<Miss> {
@@ -355,7 +388,7 @@ mod tests {
         };
         let body = br#"{"status":"UP","n":3,"list":[1]}"#;
         assert_eq!(reason(&json("$.status", Matcher::Equals("UP".to_owned())), &[], body), None);
-        assert_eq!(reason(&json("$.n", Matcher::Gt(2.0)), &[], body), None);
+        assert_eq!(reason(&json("$.n", Matcher::Gt("2".parse().unwrap())), &[], body), None);
         assert_eq!(reason(&json("$.none", Matcher::Absent), &[], body), None);
         let wrong = json("$.none", Matcher::Exists);
         assert_eq!(reason(&wrong, &[], body), Some(Reason::JsonMismatch));

@@ -14,6 +14,7 @@ mod cookie_date;
 pub mod decode;
 pub mod exchange;
 pub mod expect;
+mod hits;
 pub mod http;
 pub mod jar;
 pub mod login;
