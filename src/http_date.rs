@@ -67,16 +67,14 @@ pub fn parse(text: &str, now: Timestamp) -> Option<Timestamp> {
     let mut parts = Parts::default();
     let words = text.split([' ', '\t', ',']).filter(|word| !word.is_empty());
     for word in words {
-        // 06-Nov-94; the sign of a zone is at the start of its word.
-        let (sign, rest) = match word.strip_prefix('-') {
-            Some(rest) => ("-", rest),
-            None => ("", word),
-        };
-        if !sign.is_empty() || word.starts_with('+') {
-            put(&mut parts.zone, offset(rest.trim_start_matches('+'), sign == "-"))?;
-            continue;
+        if let Some(east) = word.strip_prefix('+') {
+            put(&mut parts.zone, offset(east))?;
+        } else if let Some(west) = word.strip_prefix('-') {
+            put(&mut parts.zone, offset(west).map(|seconds| -seconds))?;
+        } else {
+            // 06-Nov-94
+            word.split('-').try_for_each(|piece| parts.take(piece))?;
         }
-        word.split('-').try_for_each(|piece| parts.take(piece))?;
     }
     parts.moment(now)
 }
@@ -105,10 +103,10 @@ impl Parts {
 
     fn take_name(&mut self, word: &str) -> Option<()> {
         let named = |name: &&str| name.starts_with(word) && (word.len() == 3 || *name == word);
-        if let Some(month) = MONTHS.iter().position(|name| named(&name)) {
+        if let Some(month) = MONTHS.iter().position(named) {
             return put(&mut self.month, i8::try_from(month + 1).ok());
         }
-        if DAYS.iter().any(|name| named(&name)) {
+        if DAYS.iter().any(named) {
             return put(&mut self.weekday, Some(()));
         }
         matches!(word, "gmt" | "utc" | "ut" | "z").then(|| put(&mut self.zone, Some(0)))?
@@ -131,8 +129,7 @@ impl Parts {
                 // A 29 February may be in one of the two centuries only.
                 match at(year) {
                     Some(then) if then <= limit.timestamp() => Some(then),
-                    Some(_) => at(year - 100),
-                    None => at(year - 100),
+                    _ => at(year - 100),
                 }
             }
         }
@@ -154,12 +151,11 @@ fn time(word: &str) -> Option<Time> {
 }
 
 /// `0900`, in seconds.
-fn offset(digits: &str, west: bool) -> Option<i64> {
+fn offset(digits: &str) -> Option<i64> {
     let fits = digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit());
     let number = fits.then(|| digits.parse::<i64>().ok())??;
     let (hours, minutes) = (number / 100, number % 100);
-    let seconds = (hours * 60 + minutes) * 60;
-    (hours < 24 && minutes < 60).then_some(if west { -seconds } else { seconds })
+    (hours < 24 && minutes < 60).then_some((hours * 60 + minutes) * 60)
 }
 
 #[cfg(test)]

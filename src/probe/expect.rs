@@ -5,6 +5,7 @@
 //! the server sent, because servers echo requests and requests hold secrets.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use scraper::Selector;
 
@@ -51,7 +52,9 @@ pub fn warnings(warn: &Expect, page: &Page<'_>) -> Vec<Failure> {
     let subjects = if page.is_unread() { &without_body(warn) } else { warn };
     let rule = Rule { key: WARN, wanted: Wanted::All, subjects };
     let misses = CHECKS.iter().filter_map(|check| check(rule, page)).map(|miss| miss.failure);
-    misses.chain(page.remarks()).collect()
+    let mut found: Vec<Failure> = misses.collect();
+    found.extend(page.remarks());
+    found
 }
 
 /// What can be said of a page by its head.
@@ -216,9 +219,7 @@ fn css_miss(rule: Rule<'_>, page: &Page<'_>) -> Option<Miss> {
             let text: String = element.text().collect();
             Hit::Text(text.trim().to_owned())
         });
-        let verdict = hits::judge(matcher, texts, rule.wanted);
-        let detail = missed(verdict, &selector.0, rule, ("css", matcher))?;
-        Some(told(Reason::BodyMismatch, detail, verdict, rule, page))
+        places_miss(Reason::BodyMismatch, &selector.0, rule, ("css", matcher), texts, page)
     })
 }
 
@@ -235,37 +236,35 @@ fn json_miss(rule: Rule<'_>, page: &Page<'_>) -> Option<Miss> {
             serde_json::Value::Number(number) => Hit::Number(number.to_string()),
             other => Hit::Text(other.to_string()),
         });
-        let verdict = hits::judge(matcher, values, rule.wanted);
-        let detail = missed(verdict, &path.0.to_string(), rule, ("json", matcher))?;
-        Some(told(Reason::JsonMismatch, detail, verdict, rule, page))
+        places_miss(Reason::JsonMismatch, &*path.0, rule, ("json", matcher), values, page)
     })
 }
 
-/// What to say of places that do not pass.
-fn missed(
-    verdict: Verdict,
-    what: &str,
+/// Judges all places that a selector or a path meets. Where there are more than may be looked at,
+/// those that were looked at count, and the run is told to be degraded.
+fn places_miss(
+    reason: Reason,
+    what: &dyn fmt::Display,
     rule: Rule<'_>,
-    (place, matcher): (&str, &Matcher),
-) -> Option<String> {
-    match verdict {
+    (subject, matcher): (&str, &Matcher),
+    hits: impl Iterator<Item = Hit>,
+    page: &Page<'_>,
+) -> Option<Miss> {
+    let miss = || Miss::new(reason, unexpected(&what.to_string(), rule, subject, matcher));
+    match hits::judge(matcher, hits, rule.wanted) {
         Verdict::Holds => None,
-        Verdict::Misses => Some(unexpected(what, rule, place, matcher)),
-        Verdict::Undecided => Some(format!(
-            "{what} meets more than {HITS_MAX} places or {BYTES_MAX} bytes, and not all were looked \
-             at ({}.{place}: {})",
-            rule.key,
-            describe(matcher)
-        )),
+        Verdict::Misses => Some(miss()),
+        Verdict::Undecided => {
+            let said = format!(
+                "{what} meets more than {HITS_MAX} places or {BYTES_MAX} bytes, and not all were \
+                 looked at ({}.{subject}: {})",
+                rule.key,
+                describe(matcher)
+            );
+            page.remark(Failure::new(reason, said));
+            (rule.wanted == Wanted::Any).then(miss)
+        }
     }
-}
-
-/// A rule of `fail_if` that could not be decided does not fail the run, but it is told.
-fn told(reason: Reason, detail: String, verdict: Verdict, rule: Rule<'_>, page: &Page<'_>) -> Miss {
-    if verdict == Verdict::Undecided && rule.wanted == Wanted::Any {
-        page.remark(Failure::new(reason, detail.clone()));
-    }
-    Miss::new(reason, detail)
 }
 
 fn time_miss(rule: Rule<'_>, page: &Page<'_>) -> Option<Miss> {
