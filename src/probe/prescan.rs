@@ -21,9 +21,15 @@ pub(super) fn of_xml(bytes: &[u8]) -> Option<&'static Encoding> {
     by_utf16_declaration(window).or_else(|| by_declaration(window))
 }
 
-/// The charset that a body of unknown type names: an XML declaration makes it XML.
+/// The charset that a body of unknown type names: an XML declaration makes it XML, and what begins
+/// with anything but a tag is no page to browsers (MIME Sniffing standard), such as JSON.
 pub(super) fn of_any(bytes: &[u8]) -> Option<&'static Encoding> {
-    if bytes.starts_with(b"<?xml") { of_xml(bytes) } else { of_html(bytes) }
+    if bytes.starts_with(b"<?xml") {
+        return of_xml(bytes);
+    }
+    let start = bytes.trim_ascii_start();
+    let is_page = start.starts_with(b"<") || by_utf16_declaration(bytes).is_some();
+    is_page.then(|| of_html(bytes))?
 }
 
 /// `<?x` in units of two bytes.
@@ -327,6 +333,9 @@ mod tests {
         assert_eq!(of_any(feed), None);
         assert_eq!(of_any(b"<?xml version='1.0' encoding='euc-kr'?><a/>"), Some(EUC_KR));
         assert_eq!(of_any(b"<meta charset=euc-kr>"), Some(EUC_KR));
+        assert_eq!(of_any(b"\r\n <html><meta charset=euc-kr>"), Some(EUC_KR));
+        assert_eq!(of_any(b"{\"html\":\"<meta charset=euc-kr>\"}"), None);
+        assert_eq!(of_any(b"see <meta charset=euc-kr>"), None);
     }
 
     #[test]

@@ -156,6 +156,7 @@ async fn json_and_plain_text_that_hold_a_meta_are_no_pages() {
         ("application/json", "charset: euc-kr, "),
         ("application/problem+json", ""),
         ("text/plain", ""),
+        ("", ""),
     ] {
         let header = format!("Content-Type: {header}\r\n");
         let outcome = visit(&header, body.as_bytes(), &format!("{option}{expect}")).await;
