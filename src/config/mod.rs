@@ -15,6 +15,7 @@ mod cache;
 mod canonical;
 mod client;
 mod controls;
+mod decimal;
 mod document;
 mod expect;
 mod expectation;
@@ -53,6 +54,7 @@ use url::Url;
 
 use crate::outcome::{Failure, Stage};
 
+pub use decimal::{Decimal, NotANumber};
 pub use expectation::{
     CssSelector, Expect, FailIf, JsonPath, Matcher, StatusSet, TimeLimit, UrlPart,
 };

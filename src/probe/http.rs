@@ -23,6 +23,7 @@ use crate::probe::exchange::{Answer, BodyRules, ContentCoding, Rules, Session, U
 use crate::probe::expect::{self, HasBody, Miss};
 use crate::probe::page::{Head, Page};
 use crate::probe::request::{self, Outgoing};
+use crate::probe::unread::{self, Body};
 use crate::probe::{Probe, decode, render};
 use crate::transport::http::{Client, Connections};
 use crate::transport::{ClientTls, ReadCounters, Recorder, Transport};
@@ -134,6 +135,7 @@ impl HttpProbe {
         let bytes = body.as_deref().unwrap_or_default();
         let mut page = Page::new(head, bytes, options.charset, session.jar());
         page.elapsed = start.elapsed();
+        page.coding = rules.body.coding;
         judge(options, &page, body.as_ref().err(), facts)
     }
 
@@ -223,9 +225,9 @@ fn judge(
     if let Some(miss) = expect::status_miss(&options.expect, page) {
         return fail(miss);
     }
-    if let Some(failure) = body_failure {
-        return Err(failure.clone());
-    }
+    let mut rules = options.fail_if.iter().map(|rule| &rule.when).chain([&options.expect]);
+    let body = if rules.any(expect::needs_body) { Body::Needed } else { Body::NotNeeded };
+    unread::settle(body_failure, page, body)?;
     if let Some(miss) = expect::first_miss(&options.expect, page) {
         return fail(miss);
     }

@@ -6,18 +6,25 @@
 
 pub mod addresses;
 pub mod charset;
+pub mod coding;
+mod cookie_date;
 pub mod decode;
 pub mod exchange;
 pub mod expect;
+mod hits;
 pub mod http;
 pub mod jar;
 pub mod login;
 pub mod markup;
 pub mod matcher;
+mod media;
 pub mod page;
+mod prescan;
 pub mod render;
 pub mod request;
+mod set_cookie;
 pub mod tls;
+mod unread;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

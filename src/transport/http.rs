@@ -100,7 +100,9 @@ pub struct Client<'a> {
     transport: Transport<'a>,
     versions: HttpVersions,
     connections: Connections,
-    /// The last one is in use.
+    /// The last one is in use. Boxed, because links are moved between futures, which are to be
+    /// small.
+    #[allow(clippy::vec_box)]
     open: Vec<Box<Link>>,
     /// Authorities that asked for HTTP/1.1 in this run.
     http1_only: Vec<String>,
@@ -512,6 +514,7 @@ impl Link {
 }
 
 /// What must be polled for anything to come or go.
+#[allow(clippy::large_enum_variant)] // Nearly all are HTTP/1, and a link is boxed as a whole.
 enum Driver {
     Http1(http1::Connection<Io, Full<Bytes>>),
     /// The lock is never taken: it makes the driver `Sync`.

@@ -6,7 +6,18 @@ use std::path::{Path, PathBuf};
 
 /// Modules by layer, lowest first. A module imports from its own layer and from lower ones.
 const LAYERS: &[&[&str]] = &[
-    &["build_info", "secret", "redact", "outcome", "panics", "cert", "cli", "deadline", "stop"],
+    &[
+        "build_info",
+        "secret",
+        "redact",
+        "outcome",
+        "panics",
+        "cert",
+        "cli",
+        "deadline",
+        "stop",
+        "http_date",
+    ],
     &["config"],
     &["vault", "stored", "net", "transport", "probe"],
     &[

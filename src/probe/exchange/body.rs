@@ -1,11 +1,11 @@
 //! Reading the body of a response, within a limit, and undoing its coding.
 
 use http::Response;
-use http::header::CONTENT_ENCODING;
 use hyper::body::Incoming;
 
 use crate::deadline::{Deadline, Expired};
 use crate::outcome::{Failure, Reason};
+use crate::probe::coding::Codings;
 use crate::probe::decode::{BodyDecoder, DecodeError};
 use crate::transport::failure;
 use crate::transport::http::Client;
@@ -47,12 +47,11 @@ pub(super) async fn read(
     rules: BodyRules,
     deadline: &Deadline,
 ) -> Result<Vec<u8>, Failure> {
-    let coding = match rules.coding {
-        ContentCoding::AsIs => None,
-        ContentCoding::Decoded => response.headers().get(CONTENT_ENCODING),
+    let codings = match rules.coding {
+        ContentCoding::AsIs => Codings::default(),
+        ContentCoding::Decoded => Codings::of(response.headers()),
     };
-    let coding = coding.map(|value| value.to_str().unwrap_or("?"));
-    let mut decoder = BodyDecoder::new(coding, rules.limit).map_err(undecoded)?;
+    let mut decoder = BodyDecoder::new(&codings, rules.limit);
     loop {
         match deadline.within(client.frame(response.body_mut())).await {
             Ok(Some(Ok(frame))) => {
@@ -71,7 +70,7 @@ pub(super) async fn read(
 fn undecoded(error: DecodeError) -> Failure {
     let reason = match error {
         DecodeError::TooLarge(_) => Reason::BodyTooLarge,
-        DecodeError::Corrupt(_) | DecodeError::Unknown => Reason::BodyDecode,
+        _ => Reason::BodyDecode,
     };
     Failure::new(reason, format!("the body is {error}"))
 }

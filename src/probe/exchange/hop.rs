@@ -5,8 +5,10 @@ use std::fmt::Write;
 use http::header::{CONTENT_LENGTH, HeaderValue, LAST_MODIFIED, LOCATION};
 use http::{Response, Version};
 use hyper::body::{Body, Incoming};
+use jiff::Timestamp;
 use url::Url;
 
+use crate::http_date;
 use crate::outcome::{Failure, HttpFacts, Reason};
 use crate::probe::request::shown;
 
@@ -32,13 +34,8 @@ pub(super) fn note(http: &mut HttpFacts, url: &Url, response: &Response<Incoming
         .and_then(|length| length.parse().ok())
         .or_else(|| response.body().size_hint().exact().and_then(|length| length.try_into().ok()))
         .unwrap_or(-1);
-    http.last_modified = text(LAST_MODIFIED).and_then(unix_seconds);
-}
-
-/// An HTTP date is one of RFC 2822's forms (RFC 9110 section 5.6.7).
-fn unix_seconds(date: &str) -> Option<i64> {
-    let parser = jiff::fmt::rfc2822::DateTimeParser::new();
-    parser.parse_timestamp(date).ok().map(|time| time.as_second())
+    let modified = text(LAST_MODIFIED).and_then(|date| http_date::parse(date, Timestamp::now()));
+    http.last_modified = modified.map(Timestamp::as_second);
 }
 
 /// The `Location` of a response that asks to be followed. Without one it is an answer like any

@@ -136,11 +136,10 @@ impl<'a> Session<'a> {
         let url = request.url();
         let mut headers = request.headers();
         // Cookies of the file come first, then those of the jar.
-        let own = headers.remove(COOKIE);
-        let own = own.as_ref().and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let cookies: Vec<String> = own.into_iter().chain(self.jar.header(url)).collect();
+        let own = headers.remove(COOKIE).map(|value| value.as_bytes().to_vec());
+        let cookies: Vec<Vec<u8>> = own.into_iter().chain(self.jar.header(url)).collect();
         if !cookies.is_empty()
-            && let Ok(mut cookies) = HeaderValue::try_from(cookies.join("; "))
+            && let Ok(mut cookies) = HeaderValue::from_bytes(&cookies.join(b"; ".as_slice()))
         {
             cookies.set_sensitive(true);
             headers.insert(COOKIE, cookies);
