@@ -22,7 +22,6 @@ const LAYERS: &[&[&str]] = &[
     ],
     &["server", "log", "signals", "systemd"],
     &["app"],
-    &["lab"],
     &["commands"],
 ];
 
