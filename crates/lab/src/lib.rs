@@ -17,8 +17,10 @@ pub mod pki;
 pub mod port;
 
 pub mod peers;
-pub mod sign_in;
 pub mod site;
+
+pub mod sign_in;
+
 pub mod systems;
 
 pub mod switchboard;

@@ -19,12 +19,16 @@ pub(super) struct OwnOrigins(Vec<String>);
 impl OwnOrigins {
     /// Its published address, the address it listens on, and the loopback names.
     pub(super) fn new(control_url: &str, listen: SocketAddr) -> OwnOrigins {
-        let mut origins = vec![control_url.trim_end_matches('/').to_owned()];
-        if !listen.ip().is_unspecified() {
-            origins.push(format!("http://{listen}"));
-        }
+        let published = control_url.trim_end_matches('/').to_owned();
+        let bound = (!listen.ip().is_unspecified()).then(|| format!("http://{listen}"));
         let loopback = ["localhost", "127.0.0.1", "[::1]"];
-        origins.extend(loopback.map(|host| format!("http://{host}:{}", listen.port())));
+        let loopback = loopback.map(|host| format!("http://{host}:{}", listen.port()));
+        let mut origins = Vec::new();
+        for origin in [published].into_iter().chain(bound).chain(loopback) {
+            if !origins.contains(&origin) {
+                origins.push(origin);
+            }
+        }
         OwnOrigins(origins)
     }
 

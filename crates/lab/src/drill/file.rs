@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use super::timeline::{Change, Drill, DrillText, Event};
 use super::tree::{self, TreeNode, TreePlace, TreeValue};
-use super::{Change, Drill, DrillText, Event};
 use crate::faults::{Fault, FaultKind};
 use crate::mistake::Mistake;
 use crate::system::SimulatedSystem;

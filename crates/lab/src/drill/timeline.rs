@@ -1,10 +1,4 @@
-//! Drills: a timeline of faults as a file, and how far its replay has come.
-//!
-//! Adding a drill needs no code: `config/lab/*.yml` are read here, every problem of a file is reported
-//! with its line and column, and an event may only name systems and faults that exist.
-
-mod file;
-mod tree;
+//! A drill as a value, and how far its replay has come.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,8 +9,6 @@ use jiff::tz::TimeZone;
 use crate::faults::{Fault, FaultKind};
 use crate::switchboard::Switchboard;
 use crate::system::SimulatedSystem;
-
-pub use file::{DrillError, SPEED_RANGE};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drill {
