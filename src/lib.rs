@@ -33,8 +33,6 @@ pub mod server;
 
 pub mod app;
 
-pub mod lab;
-
 pub mod cli;
 pub mod commands;
 pub mod log;
