@@ -1,7 +1,6 @@
 #![doc = include_str!("../ARCHITECTURE.md")]
 
 pub mod build_info;
-pub mod cert;
 pub mod outcome;
 pub mod panics;
 pub mod redact;

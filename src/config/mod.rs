@@ -51,15 +51,15 @@ use url::Url;
 
 use crate::outcome::{Failure, Stage};
 
+pub use chain::{ClientCert, Revocation, Roots, TlsClientOptions, TrustOptions};
 pub use expectation::{
     CssSelector, Expect, FailIf, JsonPath, Matcher, StatusSet, TimeLimit, UrlPart,
 };
 pub use files::{Disk, Files, Nothing};
 pub use load::{load, parse};
 pub use options::{
-    Auth, ClientCert, Follow, HttpOptions, HttpVersions, JsonTemplate, Part, RequestBody,
-    Revocation, Roots, SecretRef, SecretSource, Template, TlsClientOptions, TlsOptions,
-    TrustOptions,
+    Auth, Follow, HttpOptions, HttpVersions, JsonTemplate, Part, RequestBody, SecretRef,
+    SecretSource, Template, TlsOptions,
 };
 pub use problem::{ConfigError, FileProblems, Problem};
 pub(crate) use yaml::typed;

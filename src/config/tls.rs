@@ -4,8 +4,17 @@ use super::inherit::Shared;
 use super::walk::At;
 use super::{Revocation, TlsClientOptions, TlsOptions, client, expect, value};
 
-pub(super) const KEYS: &[&str] =
-    &["address", "trust", "server_name", "client_cert", "revocation", "alpn", "expect", "warn"];
+pub(super) const KEYS: &[&str] = &[
+    "address",
+    "trust",
+    "server_name",
+    "client_cert",
+    "revocation",
+    "post_quantum",
+    "alpn",
+    "expect",
+    "warn",
+];
 
 /// RFC 7301: one byte of length; more names than this nobody offers.
 const ALPN_BYTES_MAX: usize = 255;
@@ -22,6 +31,7 @@ pub(super) fn tls(at: &At<'_>, shared: &Shared<'_>) -> Option<TlsOptions> {
     let inherited = TlsClientOptions {
         trust: shared.trust.clone(),
         revocation: shared.revocation.unwrap_or(Revocation::Soft),
+        post_quantum: shared.post_quantum,
         ..TlsClientOptions::default()
     };
     let tls = client::tls_client(&fields, inherited);

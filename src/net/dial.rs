@@ -6,6 +6,8 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
+use chain::{ByteStream, Peer};
+use futures_util::FutureExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
@@ -58,6 +60,15 @@ pub async fn connect(
     }))
 }
 
+/// The server at an address, for a second look at it when its handshake has failed.
+pub fn peer(address: SocketAddr, name: &str) -> Peer<'_> {
+    let connect = async move {
+        let stream = TcpStream::connect(address).await?;
+        Ok(Box::new(stream) as Box<dyn ByteStream>)
+    };
+    Peer { name, connect: connect.boxed() }
+}
+
 /// How much a failure says of the target: an answer most, a missing route of this machine (no
 /// IPv6 here, say) least.
 pub(crate) fn informs(reason: Reason) -> u8 {
@@ -84,32 +95,7 @@ pub fn failure(error: &io::Error, whom: &str) -> Failure {
 
 /// The cause behind an error of `connect(2)`, `read(2)` or `write(2)` on a TCP socket.
 pub fn reason(error: &io::Error) -> Reason {
-    use io::ErrorKind::*;
-    match error.raw_os_error() {
-        // Descriptors, ports or memory of this machine are used up: our fault, not the target's.
-        Some(
-            libc::EMFILE
-            | libc::ENFILE
-            | libc::ENOBUFS
-            | libc::ENOMEM
-            | libc::EADDRNOTAVAIL
-            | libc::EAFNOSUPPORT,
-        ) => return Reason::Internal,
-        // A router or firewall that says "administratively prohibited" arrives as one of these.
-        Some(libc::EACCES | libc::EPERM | libc::EHOSTDOWN | libc::ENONET) => {
-            return Reason::ConnectUnreachable;
-        }
-        _ => {}
-    }
-    match error.kind() {
-        ConnectionRefused => Reason::ConnectRefused,
-        TimedOut => Reason::ConnectTimeout,
-        HostUnreachable | NetworkUnreachable | NetworkDown => Reason::ConnectUnreachable,
-        ConnectionReset | ConnectionAborted | BrokenPipe | UnexpectedEof | NotConnected => {
-            Reason::ConnectionReset
-        }
-        _ => Reason::Internal,
-    }
+    Reason::of_socket(error)
 }
 
 #[cfg(test)]

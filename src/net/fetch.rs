@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use http::header::{HeaderMap, HeaderValue, LOCATION, USER_AGENT};
 use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -33,13 +35,14 @@ const OURSELVES: HeaderValue =
     HeaderValue::from_static(concat!("bongsu/", env!("CARGO_PKG_VERSION")));
 
 /// Makes a connection for each fetch.
+#[derive(Clone)]
 pub(crate) struct Fetcher {
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
 }
 
 impl Fetcher {
     pub(crate) fn new() -> Fetcher {
-        Fetcher { permits: Semaphore::new(MAX_FETCHES) }
+        Fetcher { permits: Arc::new(Semaphore::new(MAX_FETCHES)) }
     }
 
     /// The body at an `http:` address, at most `limit` bytes; else one sentence why not.
@@ -86,6 +89,13 @@ impl Fetcher {
             }
         }
         Err("too many redirects".to_owned())
+    }
+}
+
+impl chain::Fetch for Fetcher {
+    fn get(&self, url: String, limit: usize) -> BoxFuture<'static, Result<Vec<u8>, String>> {
+        let fetcher = self.clone();
+        async move { fetcher.get(&url, limit).await }.boxed()
     }
 }
 

@@ -1,30 +1,16 @@
-//! The world that probes share: resolvers, trust anchors, revocation lists, secrets. Everything
-//! here may be asked by many probes at once and holds its own caches; a reload swaps what changed.
+//! The world that probes share: resolvers, TLS clients, secrets. Everything here may be asked by
+//! many probes at once and holds its own caches; a reload swaps what changed.
 
-pub mod aftermath;
-mod aia;
-mod alert;
-mod chains;
-mod crl;
 pub mod dial;
-mod fault;
 mod fetch;
-mod legacy;
 pub mod paced;
-mod path;
-mod pointers;
 pub mod resolve;
-mod revocation;
-mod shelf;
-mod signature;
 pub mod tcp_info;
-pub mod trust;
-mod verdict;
-mod watched;
-mod witness;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
+
+use chain::TlsClients;
 
 use crate::config::{Config, SecretRef};
 use crate::probe::login::accounts::Accounts;
@@ -36,7 +22,7 @@ pub struct Net {
     /// Name resolution.
     pub resolvers: resolve::Resolvers,
     /// Roots, verdicts, revocation.
-    pub trust: trust::Trusts,
+    pub trust: TlsClients,
     /// Secrets.
     pub vault: Vault,
     /// What is known of the accounts that logins use.
@@ -54,7 +40,7 @@ impl Default for Net {
     fn default() -> Net {
         Net {
             resolvers: resolve::Resolvers::new(),
-            trust: trust::Trusts::new(),
+            trust: TlsClients::new(Arc::new(fetch::Fetcher::new())),
             vault: Vault::default(),
             accounts: Accounts::default(),
             gates: Gates::default(),

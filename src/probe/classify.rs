@@ -7,10 +7,11 @@
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
+use chain::{RecordingVerifier, TlsFailureKind};
+
 use crate::net::dial;
 use crate::net::paced::Endless;
 use crate::net::resolve::out_of_descriptors;
-use crate::net::trust::Witness;
 use crate::outcome::{Failure, Reason};
 use crate::probe::clock::{NoHttp2, Phase};
 
@@ -23,14 +24,14 @@ pub enum Route {
     Proxied,
 }
 
-/// Names the failure of an exchange that ended with `error` in `phase`. The witness is that of the
-/// connection; a failed handshake is explained by [`Trusts::explain`](crate::net::trust::Trusts)
+/// Names the failure of an exchange that ended with `error` in `phase`. The verifier is that of the
+/// connection; a failed handshake is explained by [`TlsClients::explain`](chain::TlsClients::explain)
 /// and does not come here.
 pub fn failed(
     error: &(dyn Error + 'static),
     phase: Phase,
     route: Route,
-    witness: Option<&Witness>,
+    verifier: Option<&RecordingVerifier>,
 ) -> Failure {
     if let Some(io) = innermost_io(error)
         && out_of_descriptors(io)
@@ -41,11 +42,11 @@ pub fn failed(
         return failure;
     }
     // TLS 1.3 servers refuse a client certificate only after the client has finished.
-    if let (Some(witness), Some(tls)) = (witness, find::<rustls::Error>(error))
-        && let failure = witness.failure(tls)
-        && failure.reason == Reason::TlsClientCert
+    if let (Some(verifier), Some(tls)) = (verifier, find::<rustls::Error>(error))
+        && let failure = verifier.failure(tls)
+        && failure.kind == TlsFailureKind::ClientCert
     {
-        return failure;
+        return failure.into();
     }
     if find::<Endless>(error).is_some() {
         return endless(phase);

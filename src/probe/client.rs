@@ -8,6 +8,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use chain::RecordingVerifier;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Proxy};
 use rustls::client::Resumption;
@@ -16,7 +17,6 @@ use url::Url;
 
 use crate::config::{HttpVersions, TlsClientOptions};
 use crate::net::Net;
-use crate::net::trust::Witness;
 use crate::outcome::{Failure, Reason};
 use crate::probe::carrier::{Handover, Protocol};
 use crate::probe::clock::{Alpn, Clock, ConnectHook, Counters, HelloHook};
@@ -89,7 +89,7 @@ pub struct Ready {
     /// Where it leaves its connections.
     pub handover: Arc<Handover>,
     /// Present where there is TLS.
-    pub witness: Option<Arc<Witness>>,
+    pub verifier: Option<Arc<RecordingVerifier>>,
 }
 
 /// The addresses that the connector gets for a name: those that were looked up before, one at a
@@ -140,8 +140,8 @@ pub fn make(
 ) -> Result<Ready, Failure> {
     let (clock, names) = hooks;
     let tls_proxy = setup.proxy.filter(|proxy| proxy.scheme() == "https");
-    let (config, witness) = if wish.secure || tls_proxy.is_some() {
-        let (mut config, witness) = if wish.own_name || setup.tls.server_name.is_none() {
+    let (config, verifier) = if wish.secure || tls_proxy.is_some() {
+        let (mut config, verifier) = if wish.own_name || setup.tls.server_name.is_none() {
             net.trust.client(setup.tls)?
         } else {
             let tls = TlsClientOptions { server_name: None, ..setup.tls.clone() };
@@ -157,10 +157,10 @@ pub fn make(
             .collect();
         config.resumption = Resumption::store(Arc::new(HelloHook {
             clock: Arc::clone(clock),
-            witness: Arc::clone(&witness),
+            verifier: Arc::clone(&verifier),
             proxy: tls_proxy.and_then(Url::host_str).map(Into::into),
         }));
-        (config, Some(witness))
+        (config, Some(verifier))
     } else {
         (no_tls()?, None)
     };
@@ -195,7 +195,7 @@ pub fn make(
         builder = builder.proxy(proxy);
     }
     let client = builder.build().map_err(|_| unmade("reqwest refused the options"))?;
-    Ok(Ready { wish, client, handover, witness })
+    Ok(Ready { wish, client, handover, verifier })
 }
 
 /// A configuration for clients that never speak TLS: without one reqwest would read the platform's

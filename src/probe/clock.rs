@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use chain::RecordingVerifier;
 use hyper_util::client::legacy::connect::{Connection, HttpInfo};
 use rustls::NamedGroup;
 use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
@@ -22,7 +23,6 @@ use tokio::time::Instant;
 use tower::{Layer, Service};
 
 use crate::net::tcp_info;
-use crate::net::trust::Witness;
 use crate::outcome::{Phases, TcpFacts};
 use crate::probe::carrier::{Handover, Hearer, Opened, Protocol, Stream};
 
@@ -148,14 +148,14 @@ pub struct HelloHook {
     /// Told of every ClientHello but the proxy's.
     pub clock: Arc<Clock>,
     /// Begins anew with every handshake.
-    pub witness: Arc<Witness>,
+    pub verifier: Arc<RecordingVerifier>,
     /// The host of an `https` proxy: the handshake with it is part of connecting.
     pub proxy: Option<Box<str>>,
 }
 
 impl ClientSessionStore for HelloHook {
     fn kx_hint(&self, server_name: &ServerName<'_>) -> Option<NamedGroup> {
-        self.witness.restart();
+        self.verifier.restart();
         if self.proxy.as_deref() != Some(&*server_name.to_str()) {
             self.clock.enter(Phase::Tls);
         }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use chain::{RecordingVerifier, TlsFacts};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rustls::client::Resumption;
@@ -24,10 +25,8 @@ use tokio_rustls::client::TlsStream;
 
 use super::{Deadline, Expired, Probe};
 use crate::config::{DialOptions, TlsOptions};
-use crate::net::aftermath::Peer;
-use crate::net::trust::Witness;
 use crate::net::{Net, dial, tcp_info};
-use crate::outcome::{Facts, Failure, Reason, TlsFacts};
+use crate::outcome::{Facts, Failure, Reason};
 
 /// In TLS 1.3 a server judges our certificate after the handshake has ended on our side. It has
 /// this long, and at least three times what the handshake took, to say no.
@@ -99,38 +98,41 @@ impl TlsProbe {
         facts: &mut Facts,
         deadline: &Deadline,
     ) -> Result<(), Failure> {
-        let (mut config, witness) = self.net.trust.client(&self.options.tls)?;
+        let (mut config, verifier) = self.net.trust.client(&self.options.tls)?;
         config.alpn_protocols =
             self.options.alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-        config.resumption = Resumption::store(Arc::clone(&witness) as _);
+        config.resumption = Resumption::store(Arc::clone(&verifier) as _);
         let name = ServerName::try_from(self.name.clone()).map_err(|_| {
             Failure::new(Reason::Internal, format!("{} is not a server name", self.name))
         })?;
-        let peer = stream.peer_addr().ok().map(|address| Peer { address, name: &self.name });
+        let peer = stream.peer_addr().ok().map(|address| dial::peer(address, &self.name));
 
         let start = Instant::now();
-        let shaken = deadline.within(shake(config, name, stream, &witness)).await;
+        let shaken = deadline.within(shake(config, name, stream, &verifier)).await;
         facts.phases.tls = Some(start.elapsed());
         facts.tcp = tcp_info::of(stream);
         let result = match shaken {
             Ok(Ok(cipher)) => {
-                let confirmed = self.net.trust.confirm(&witness, deadline).await;
-                facts.tls = witness.facts().map(|tls| TlsFacts { cipher, ..tls });
-                confirmed
+                let confirmed = self.net.trust.confirm(&verifier, deadline.at()).await;
+                facts.tls = verifier.facts().map(|tls| TlsFacts { cipher, ..tls });
+                confirmed.map_err(Failure::from)
             }
             Ok(Err(error)) => {
-                let failure =
-                    self.net.trust.explain(&witness, witness.broken(&error), peer, deadline).await;
-                facts.tls = witness.facts();
-                Err(failure)
+                let failure = self
+                    .net
+                    .trust
+                    .explain(&verifier, verifier.broken(&error), peer, deadline.at())
+                    .await;
+                facts.tls = verifier.facts();
+                Err(failure.into())
             }
             Err(Expired) => {
-                facts.tls = witness.facts();
+                facts.tls = verifier.facts();
                 let detail = "the server did not finish the handshake in time";
                 Err(Failure::new(Reason::TlsTimeout, detail))
             }
         };
-        facts.warnings.extend(result?);
+        facts.warnings.extend(result?.into_iter().map(Failure::from));
         Ok(())
     }
 }
@@ -150,14 +152,14 @@ async fn shake(
     config: ClientConfig,
     name: ServerName<'static>,
     stream: &mut TcpStream,
-    witness: &Witness,
+    verifier: &RecordingVerifier,
 ) -> io::Result<Option<String>> {
     let start = Instant::now();
     let mut tls = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
     let version = tls.get_ref().1.protocol_version();
-    if witness.was_asked() && version == Some(ProtocolVersion::TLSv1_3) {
+    if verifier.was_asked() && version == Some(ProtocolVersion::TLSv1_3) {
         let patience = OBJECTION_TIME.max(3 * start.elapsed());
-        match timeout_at(Instant::now() + patience, objection(&mut tls, witness)).await {
+        match timeout_at(Instant::now() + patience, objection(&mut tls, verifier)).await {
             Ok(objection) => objection?,
             Err(_silence) => {}
         }
@@ -171,12 +173,15 @@ async fn shake(
 
 /// Waits until the server refuses our certificate, or says anything else: a session ticket, data
 /// or an orderly end mean that it was accepted.
-async fn objection(tls: &mut TlsStream<&mut TcpStream>, witness: &Witness) -> io::Result<()> {
+async fn objection(
+    tls: &mut TlsStream<&mut TcpStream>,
+    verifier: &RecordingVerifier,
+) -> io::Result<()> {
     let mut bytes = [0u8; 1];
     poll_fn(|context| {
         let mut buffer = ReadBuf::new(&mut bytes);
         match Pin::new(&mut *tls).poll_read(context, &mut buffer) {
-            Poll::Pending if witness.has_ticket() => Poll::Ready(Ok(())),
+            Poll::Pending if verifier.has_ticket() => Poll::Ready(Ok(())),
             // An end without close_notify is no refusal either.
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Poll::Ready(Ok(()))

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules by layer, lowest first. A module imports from its own layer and from lower ones.
 const LAYERS: &[&[&str]] = &[
-    &["build_info", "secret", "redact", "outcome", "panics", "cert", "cli"],
+    &["build_info", "secret", "redact", "outcome", "panics", "cli"],
     &["config"],
     &["vault", "stored", "net", "probe"],
     &[

@@ -110,8 +110,11 @@ impl<'a> Session<'a> {
             let status = response.status();
             let elapsed = start.elapsed();
             http.hops.push(Hop { url: shown(&url), status: status.as_u16(), elapsed });
-            if let Some(warning) = self.confirm(&url, facts, deadline).await? {
-                facts.warnings.push(warning);
+            for warning in self.confirm(&url, facts, deadline).await? {
+                // Every hop to the same server would say it again.
+                if !facts.warnings.contains(&warning) {
+                    facts.warnings.push(warning);
+                }
             }
             let Some(location) = hop::redirect(&response) else {
                 return Ok(self.answer(url, response, rules, (facts, deadline)).await);
@@ -166,11 +169,11 @@ impl<'a> Session<'a> {
                 facts.tcp = now.or(facts.tcp).or_else(|| self.clock.opened_with());
             }
         }
-        // Until the server's own handshake began, what the witness saw is the proxy's.
+        // Until the server's own handshake began, what the verifier saw is the proxy's.
         let begun = !matches!(self.clock.current(), Some(Phase::Resolve | Phase::Connect));
         if url.scheme() == "https" && begun {
             facts.tls =
-                self.ready.as_ref().and_then(|r| r.witness.as_ref()).and_then(|w| w.facts());
+                self.ready.as_ref().and_then(|r| r.verifier.as_ref()).and_then(|v| v.facts());
         }
     }
 
@@ -179,15 +182,16 @@ impl<'a> Session<'a> {
         url: &Url,
         facts: &mut Facts,
         deadline: &Deadline,
-    ) -> Result<Option<Failure>, Failure> {
-        let witness = self.ready.as_ref().and_then(|ready| ready.witness.as_ref());
-        let (Some(witness), "https") = (witness, url.scheme()) else { return Ok(None) };
-        let confirmed = self.net.trust.confirm(witness, deadline).await;
-        facts.tls = witness.facts();
+    ) -> Result<Vec<Failure>, Failure> {
+        let verifier = self.ready.as_ref().and_then(|ready| ready.verifier.as_ref());
+        let (Some(verifier), "https") = (verifier, url.scheme()) else { return Ok(Vec::new()) };
+        let confirmed = self.net.trust.confirm(verifier, deadline.at()).await;
+        facts.tls = verifier.facts();
         if confirmed.is_err() {
             facts.http.get_or_insert_default().tls = false;
         }
-        confirmed
+        let warnings = confirmed?;
+        Ok(warnings.into_iter().map(Failure::from).collect())
     }
 
     async fn answer(
@@ -206,8 +210,8 @@ impl<'a> Session<'a> {
                 Err(classify::endless(Phase::Transfer))
             }
             Err(Unread::Broken(error)) => {
-                let witness = self.ready.as_ref().and_then(|ready| ready.witness.as_deref());
-                Err(classify::failed(&error, Phase::Transfer, self.route(), witness))
+                let verifier = self.ready.as_ref().and_then(|ready| ready.verifier.as_deref());
+                Err(classify::failed(&error, Phase::Transfer, self.route(), verifier))
             }
             Err(Unread::Late) => Err(classify::expired(Phase::Transfer, self.route())),
         };

@@ -19,8 +19,7 @@ use url::{Host, Url};
 
 use super::Session;
 use crate::config::IpChoice;
-use crate::net::aftermath::Peer;
-use crate::net::dial::informs;
+use crate::net::dial::{self, informs};
 use crate::outcome::{Facts, Failure, Reason};
 use crate::probe::carrier::{Carrier, CarryError, Message, authority};
 use crate::probe::classify::{self, Route};
@@ -139,8 +138,8 @@ impl Session<'_> {
             return Err(Stopped::Failed(Failure::new(Reason::Internal, "no HTTP client")));
         };
         let (client, handover) = (ready.client.clone(), Arc::clone(&ready.handover));
-        let witness = ready.witness.clone();
-        let witness = witness.as_deref();
+        let verifier = ready.verifier.clone();
+        let verifier = verifier.as_deref();
         let route = self.route();
         let last = |addresses: &[Option<IpAddr>]| tried == addresses.len();
         let share = |addresses: &[Option<IpAddr>]| {
@@ -207,21 +206,21 @@ impl Session<'_> {
             Err(error) => error,
         };
         let phase = self.clock.current().unwrap_or(Phase::Processing);
-        if let (Phase::Tls, Some(witness)) = (phase, witness) {
+        if let (Phase::Tls, Some(verifier)) = (phase, verifier) {
             let port = call.url.port_or_known_default().unwrap_or_default();
             let peer = call
                 .address
                 .filter(|_| route == Route::Direct)
-                .map(|ip| Peer { address: SocketAddr::new(ip, port), name: call.sni });
+                .map(|ip| dial::peer(SocketAddr::new(ip, port), call.sni));
             if let Some(failure) = classify::refused_version(&*error) {
                 return Err(Stopped::Failed(failure));
             }
-            let broken = witness.broken(classify::root(&*error));
-            let failure = self.net.trust.explain(witness, broken, peer, deadline).await;
-            facts.tls = witness.facts();
-            return Err(Stopped::Failed(failure));
+            let broken = verifier.broken(classify::root(&*error));
+            let failure = self.net.trust.explain(verifier, broken, peer, deadline.at()).await;
+            facts.tls = verifier.facts();
+            return Err(Stopped::Failed(failure.into()));
         }
-        let failure = classify::failed(&*error, phase, route, witness);
+        let failure = classify::failed(&*error, phase, route, verifier);
         Err(match phase {
             Phase::Connect => Stopped::Unreached(failure),
             _ => Stopped::Failed(failure),

@@ -7,9 +7,9 @@
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::signature::{self, Strength};
-use crate::cert::der::{PublicKey, Signed, element};
-use crate::cert::{hex, name};
+use crate::certificate::{hex, name};
+use crate::der::{PublicKey, Signed, element};
+use crate::signature::{self, SignatureStrength};
 
 /// Certificates on one path, the leaf included. webpki allows six issuers.
 const MAX_DEPTH: usize = 8;
@@ -18,7 +18,7 @@ const MAX_DEPTH: usize = 8;
 const MAX_SIGNATURES: usize = 48;
 
 /// A certificate that can be part of a path.
-pub(crate) struct Link<'a> {
+pub(crate) struct PathCertificate<'a> {
     pub(crate) x509: X509Certificate<'a>,
     /// Position in the presented chain; `None` for one that was added from elsewhere.
     pub(crate) position: Option<usize>,
@@ -26,12 +26,15 @@ pub(crate) struct Link<'a> {
     key: PublicKey<'a>,
 }
 
-impl<'a> Link<'a> {
-    pub(crate) fn parse(der: &'a CertificateDer<'_>, position: Option<usize>) -> Option<Link<'a>> {
+impl<'a> PathCertificate<'a> {
+    pub(crate) fn parse(
+        der: &'a CertificateDer<'_>,
+        position: Option<usize>,
+    ) -> Option<PathCertificate<'a>> {
         let (_, x509) = X509Certificate::from_der(der.as_ref()).ok()?;
         let (spki, _) = element(x509.tbs_certificate.subject_pki.raw)?;
         let (signed, key) = (Signed::parse(der.as_ref())?, PublicKey::parse(spki.content)?);
-        Some(Link { x509, position, signed, key })
+        Some(PathCertificate { x509, position, signed, key })
     }
 
     pub(crate) fn subject(&self) -> &[u8] {
@@ -45,7 +48,7 @@ impl<'a> Link<'a> {
     /// Whether it names itself as its issuer and, as far as can be checked, is.
     pub(crate) fn signs_itself(&self) -> bool {
         self.subject() == self.issuer()
-            && signature::check(&self.signed, &self.key) != Strength::Forged
+            && signature::check(&self.signed, &self.key) != SignatureStrength::Forged
     }
 
     /// Content of its SubjectPublicKeyInfo.
@@ -66,15 +69,21 @@ impl<'a> Link<'a> {
         name::text(self.x509.issuer())
     }
 
-    fn valid_at(&self, now: i64) -> bool {
+    /// `notBefore` and `notAfter`, unix seconds.
+    pub(crate) fn validity(&self) -> (i64, i64) {
         let validity = self.x509.validity();
-        validity.not_before.timestamp() <= now && now <= validity.not_after.timestamp()
+        (validity.not_before.timestamp(), validity.not_after.timestamp())
+    }
+
+    fn is_valid_at(&self, now: i64) -> bool {
+        let (not_before, not_after) = self.validity();
+        (not_before..=not_after).contains(&now)
     }
 }
 
 /// Where the climb ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum PathEnd {
     /// At this anchor.
     Anchor(usize),
     /// At a certificate whose issuer is not here.
@@ -82,45 +91,46 @@ pub(crate) enum End {
 }
 
 /// What was found.
-pub(crate) struct Climb {
+pub(crate) struct SearchedPath {
     /// Indices of links, leaf first.
     pub(crate) steps: Vec<usize>,
-    pub(crate) end: End,
+    pub(crate) end: PathEnd,
     /// For each step, what the signature on it is worth; `None` for the last one when no issuer
     /// was found.
-    pub(crate) strengths: Vec<Option<Strength>>,
+    pub(crate) strengths: Vec<Option<SignatureStrength>>,
 }
 
 /// The search for one path.
-pub(crate) struct Climber<'a, 'b> {
-    pub(crate) links: &'b [&'b Link<'a>],
+pub(crate) struct PathSearch<'a, 'b> {
+    pub(crate) links: &'b [&'b PathCertificate<'a>],
     pub(crate) anchors: &'b [TrustAnchor<'static>],
     pub(crate) now: i64,
     signatures_left: usize,
 }
 
-impl<'a, 'b> Climber<'a, 'b> {
+impl<'a, 'b> PathSearch<'a, 'b> {
     pub(crate) fn new(
-        links: &'b [&'b Link<'a>],
+        links: &'b [&'b PathCertificate<'a>],
         anchors: &'b [TrustAnchor<'static>],
         now: i64,
-    ) -> Climber<'a, 'b> {
-        Climber { links, anchors, now, signatures_left: MAX_SIGNATURES }
+    ) -> PathSearch<'a, 'b> {
+        PathSearch { links, anchors, now, signatures_left: MAX_SIGNATURES }
     }
 
     /// Climbs from `links[0]`. A path to an anchor wins; else the first longest one.
-    pub(crate) fn climb(mut self) -> Climb {
-        let mut climb = Climb { steps: vec![0], end: End::Unknown, strengths: vec![None] };
+    pub(crate) fn run(mut self) -> SearchedPath {
+        let mut climb =
+            SearchedPath { steps: vec![0], end: PathEnd::Unknown, strengths: vec![None] };
         let mut longest = None;
         self.step(&mut climb, &mut longest);
         match (climb.end, longest) {
-            (End::Unknown, Some(longest)) => longest,
+            (PathEnd::Unknown, Some(longest)) => longest,
             _ => climb,
         }
     }
 
     /// Tries every issuer of the last step. True when an anchor was reached.
-    fn step(&mut self, climb: &mut Climb, longest: &mut Option<Climb>) -> bool {
+    fn step(&mut self, climb: &mut SearchedPath, longest: &mut Option<SearchedPath>) -> bool {
         let Some(&top) = climb.steps.last() else { return false };
         let links = self.links;
         let top = links[top];
@@ -130,7 +140,7 @@ impl<'a, 'b> Climber<'a, 'b> {
             }
             let key = PublicKey::parse(anchor.subject_public_key_info.as_ref());
             if let Some(strength) = key.and_then(|key| self.signed(top, &key)) {
-                climb.end = End::Anchor(index);
+                climb.end = PathEnd::Anchor(index);
                 set_last(&mut climb.strengths, strength);
                 return true;
             }
@@ -140,7 +150,7 @@ impl<'a, 'b> Climber<'a, 'b> {
             .filter(|&index| links[index].subject() == top.issuer())
             .collect();
         // Prefer issuers that are valid now: an expired cross-sign is not the path one meant.
-        issuers.sort_by_key(|&index| !links[index].valid_at(self.now));
+        issuers.sort_by_key(|&index| !links[index].is_valid_at(self.now));
         if climb.steps.len() < MAX_DEPTH {
             for index in issuers {
                 let Some(strength) = self.signed(top, &links[index].key) else { continue };
@@ -156,9 +166,9 @@ impl<'a, 'b> Climber<'a, 'b> {
             }
         }
         if longest.as_ref().is_none_or(|longest| longest.steps.len() < climb.steps.len()) {
-            *longest = Some(Climb {
+            *longest = Some(SearchedPath {
                 steps: climb.steps.clone(),
-                end: End::Unknown,
+                end: PathEnd::Unknown,
                 strengths: climb.strengths.clone(),
             });
         }
@@ -166,20 +176,24 @@ impl<'a, 'b> Climber<'a, 'b> {
     }
 
     /// The strength of a signature that is not forged.
-    fn signed(&mut self, link: &Link<'_>, key: &PublicKey<'_>) -> Option<Strength> {
+    fn signed(
+        &mut self,
+        link: &PathCertificate<'_>,
+        key: &PublicKey<'_>,
+    ) -> Option<SignatureStrength> {
         self.signatures_left = self.signatures_left.checked_sub(1)?;
         let strength = signature::check(&link.signed, key);
-        (strength != Strength::Forged).then_some(strength)
+        (strength != SignatureStrength::Forged).then_some(strength)
     }
 }
 
-fn set_last(strengths: &mut [Option<Strength>], strength: Strength) {
+fn set_last(strengths: &mut [Option<SignatureStrength>], strength: SignatureStrength) {
     if let Some(last) = strengths.last_mut() {
         *last = Some(strength);
     }
 }
 
-fn set_last_none(strengths: &mut [Option<Strength>]) {
+fn set_last_none(strengths: &mut [Option<SignatureStrength>]) {
     if let Some(last) = strengths.last_mut() {
         *last = None;
     }

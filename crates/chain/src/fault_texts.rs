@@ -1,48 +1,97 @@
 //! Faults in words: what is wrong with one certificate or one signature, as operators read it.
 
-use super::path::Link;
-use super::signature::Strength;
-use crate::cert::{CertFault, describe};
-use crate::outcome::Reason;
+use crate::certificate::describe;
+use crate::certification_path::PathCertificate;
+use crate::fault::{ChainFault, FaultKind};
+use crate::signature::SignatureStrength;
 
-/// A fault.
-pub(crate) fn fault(reason: Reason, detail: impl Into<String>) -> CertFault {
-    CertFault { reason, detail: detail.into() }
+/// Names of a certificate that are told when none of them fits.
+const NAMES_TOLD: usize = 4;
+
+pub(crate) fn fault(kind: FaultKind, detail: impl Into<String>) -> ChainFault {
+    ChainFault { kind, detail: detail.into() }
+}
+
+/// A certificate that is not valid at this moment (unix seconds).
+pub(crate) fn out_of_date(certificate: &PathCertificate<'_>, now: i64) -> Option<ChainFault> {
+    let (not_before, not_after) = certificate.validity();
+    let who = certificate.who();
+    if now > not_after {
+        let detail = format!("the certificate of {who} expired on {}", rfc3339(not_after));
+        return Some(fault(FaultKind::Expired, detail));
+    }
+    if now < not_before {
+        let detail =
+            format!("the certificate of {who} is not valid before {}", rfc3339(not_before));
+        return Some(fault(FaultKind::NotYetValid, detail));
+    }
+    None
+}
+
+/// A leaf that is for `names` and not for the one that was asked for.
+pub(crate) fn name_fault(
+    leaf: &PathCertificate<'_>,
+    names: &[String],
+    asked: &str,
+    error: &webpki::Error,
+) -> ChainFault {
+    let detail = match error {
+        webpki::Error::CertNotValidForName(_) if names.is_empty() => {
+            format!("the certificate of {} has no DNS name, so it is not for {asked}", leaf.who())
+        }
+        webpki::Error::CertNotValidForName(_) => {
+            let mut told = names[..names.len().min(NAMES_TOLD)].join(", ");
+            if names.len() > NAMES_TOLD {
+                told.push_str(&format!(" and {} more", names.len() - NAMES_TOLD));
+            }
+            format!("the certificate is for {told}, not for {asked}")
+        }
+        other => format!("the certificate is not for {asked}: {}", invalid_detail(other)),
+    };
+    fault(FaultKind::NameMismatch, detail)
 }
 
 /// An RSA key below the 2048 bits that CA/Browser Forum BR 6.1.5 and NIST SP 800-131A demand.
-pub(crate) fn short_key(link: &Link<'_>) -> Option<CertFault> {
+pub(crate) fn short_key(certificate: &PathCertificate<'_>) -> Option<ChainFault> {
     const SHORTEST_RSA_BITS: usize = 2048;
-    let bits = describe::rsa_bits(link.x509.public_key())?;
+    let bits = describe::rsa_bits(certificate.x509.public_key())?;
     (bits < SHORTEST_RSA_BITS).then(|| {
-        let detail = format!("the certificate of {} has an RSA key of {bits} bits", link.who());
-        fault(Reason::TlsWeak, detail)
+        let detail =
+            format!("the certificate of {} has an RSA key of {bits} bits", certificate.who());
+        fault(FaultKind::Weak, detail)
     })
 }
 
 /// A signature with an algorithm or a key that is not accepted.
-pub(crate) fn signature_fault(link: &Link<'_>, strength: Option<Strength>) -> Option<CertFault> {
-    let algorithm = &link.x509.signature_algorithm;
+pub(crate) fn signature_fault(
+    certificate: &PathCertificate<'_>,
+    strength: Option<SignatureStrength>,
+) -> Option<ChainFault> {
+    let algorithm = &certificate.x509.signature_algorithm;
     let detail = format!(
         "the certificate of {} is signed with {}",
-        link.who(),
+        certificate.who(),
         describe::signature(algorithm)
     );
     match strength? {
-        Strength::Weak | Strength::Unchecked if describe::weak_hash(algorithm) => {
-            Some(fault(Reason::TlsWeak, detail))
+        SignatureStrength::Weak | SignatureStrength::Unchecked
+            if describe::weak_hash(algorithm) =>
+        {
+            Some(fault(FaultKind::Weak, detail))
         }
         // The issuer's key is too short; that is told of the issuer, or of the root here.
-        Strength::Weak => Some(fault(Reason::TlsWeak, format!("{detail} and a short key"))),
-        Strength::Unchecked => {
-            Some(fault(Reason::TlsInvalid, format!("{detail}, which cannot be checked")))
+        SignatureStrength::Weak => {
+            Some(fault(FaultKind::Weak, format!("{detail} and a short key")))
         }
-        Strength::Strong | Strength::Forged => None,
+        SignatureStrength::Unchecked => {
+            Some(fault(FaultKind::Invalid, format!("{detail}, which cannot be checked")))
+        }
+        SignatureStrength::Strong | SignatureStrength::Forged => None,
     }
 }
 
 /// Where a chain without an anchor ends.
-pub(crate) fn unknown_issuer_detail(end: &Link<'_>) -> String {
+pub(crate) fn unknown_issuer_detail(end: &PathCertificate<'_>) -> String {
     if end.subject() == end.issuer() {
         format!("the chain ends in {}, which is not trusted", end.who())
     } else {
@@ -51,7 +100,7 @@ pub(crate) fn unknown_issuer_detail(end: &Link<'_>) -> String {
 }
 
 /// A moment as RFC 3339 writes it.
-pub(crate) fn day(moment: i64) -> String {
+pub(crate) fn rfc3339(moment: i64) -> String {
     match jiff::Timestamp::from_second(moment) {
         Ok(moment) => moment.to_string(),
         Err(_) => moment.to_string(),
@@ -64,7 +113,6 @@ pub(crate) fn breaks_a_rule(error: &webpki::Error) -> bool {
     matches!(
         error,
         BadDer
-            | BadDerTime
             | CertDistrusted
             | EmptyEkuExtension
             | EndEntityUsedAsCa

@@ -9,18 +9,18 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::join_all;
+use tokio::time::Instant;
 
-use super::crl::{self, List};
-use super::fetch::Fetcher;
-use super::pointers::Listed;
-use super::shelf::{Fetched, Shelf};
-use crate::config::Revocation;
-use crate::probe::Deadline;
+use crate::fetch::Fetch;
+use crate::fetch_cache::{FetchCache, FetchedValue};
+use crate::options::Revocation;
+use crate::pointers::RevocationSubject;
+use crate::revocation_list::{RevocationList, cache_key};
 
 /// Largest list. The largest ones in public use have a few MiB.
 const MAX_BYTES: usize = 10 * 1024 * 1024;
 
-/// Lists kept. Each issuer has one, or a few dozen shards.
+/// RevocationLists kept. Each issuer has one, or a few dozen shards.
 const MAX_LISTS: usize = 128;
 
 /// A list is asked for again after this long, because revocations are added between updates.
@@ -34,7 +34,7 @@ const MARGIN: Duration = Duration::from_millis(100);
 
 /// What the lists say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Status {
+pub(crate) enum RevocationStatus {
     /// Nothing is known against the path.
     Good,
     /// This certificate is revoked.
@@ -44,75 +44,80 @@ pub(crate) enum Status {
 }
 
 /// The lists fetched so far.
-pub(crate) struct Lists {
-    shelf: Arc<Shelf<List>>,
-    fetcher: Arc<Fetcher>,
+pub(crate) struct RevocationLists {
+    cache: Arc<FetchCache<RevocationList>>,
+    fetch: Arc<dyn Fetch>,
 }
 
-impl Lists {
-    pub(crate) fn new(fetcher: &Arc<Fetcher>) -> Lists {
-        Lists { shelf: Shelf::new(MAX_LISTS), fetcher: Arc::clone(fetcher) }
+impl RevocationLists {
+    pub(crate) fn new(fetch: &Arc<dyn Fetch>) -> RevocationLists {
+        RevocationLists { cache: FetchCache::new(MAX_LISTS), fetch: Arc::clone(fetch) }
     }
 
     /// Asks about every certificate of a path.
     pub(crate) async fn ask(
         &self,
-        path: &[Listed],
+        path: &[RevocationSubject],
         policy: Revocation,
-        deadline: &Deadline,
-    ) -> Status {
-        let wait = deadline.remaining().saturating_sub(MARGIN);
-        let deadline = deadline.at_most(tokio::time::Instant::now() + wait);
-        let answers = path.iter().map(|listed| self.ask_one(listed, policy, &deadline));
+        deadline: Instant,
+    ) -> RevocationStatus {
+        let wait = deadline.saturating_duration_since(Instant::now()).saturating_sub(MARGIN);
+        let deadline = Instant::now() + wait;
+        let answers = path.iter().map(|subject| self.ask_one(subject, policy, deadline));
         let mut answers = join_all(answers).await;
         // A revocation is certain; a missing list is not.
         answers.sort_by_key(|answer| match answer {
-            Status::Revoked(_) => 0,
-            Status::Unavailable(_) => 1,
-            Status::Good => 2,
+            RevocationStatus::Revoked(_) => 0,
+            RevocationStatus::Unavailable(_) => 1,
+            RevocationStatus::Good => 2,
         });
-        answers.into_iter().next().unwrap_or(Status::Good)
+        answers.into_iter().next().unwrap_or(RevocationStatus::Good)
     }
 
-    async fn ask_one(&self, listed: &Listed, policy: Revocation, deadline: &Deadline) -> Status {
-        if listed.urls.is_empty() {
+    async fn ask_one(
+        &self,
+        subject: &RevocationSubject,
+        policy: Revocation,
+        deadline: Instant,
+    ) -> RevocationStatus {
+        if subject.urls.is_empty() {
             return match policy {
-                Revocation::Hard => Status::Unavailable(format!(
+                Revocation::Hard => RevocationStatus::Unavailable(format!(
                     "the certificate of {} names no revocation list that can be fetched by HTTP",
-                    listed.who
+                    subject.who
                 )),
-                Revocation::Soft | Revocation::Off => Status::Good,
+                Revocation::Soft | Revocation::Off => RevocationStatus::Good,
             };
         }
         let mut why = String::new();
-        for url in &listed.urls {
-            let fetch = || fetch(Arc::clone(&self.fetcher), url.clone(), listed.clone());
-            match self.shelf.get(&crl::shelf_key(url, listed), deadline, fetch).await {
-                Ok(list) if !list.covers(listed) => {
+        for url in &subject.urls {
+            let fetch = || fetch_list(Arc::clone(&self.fetch), url.clone(), subject.clone());
+            match self.cache.get(&cache_key(url, subject), deadline, fetch).await {
+                Ok(list) if !list.covers(subject) => {
                     why = format!("{url}: is a list for other certificates");
                 }
-                Ok(list) if list.revokes(listed) => {
-                    return Status::Revoked(format!(
+                Ok(list) if list.revokes(subject) => {
+                    return RevocationStatus::Revoked(format!(
                         "the certificate of {} is revoked, says {url}",
-                        listed.who
+                        subject.who
                     ));
                 }
-                Ok(_) => return Status::Good,
+                Ok(_) => return RevocationStatus::Good,
                 Err(error) => why = error,
             }
         }
-        Status::Unavailable(why)
+        RevocationStatus::Unavailable(why)
     }
 }
 
-async fn fetch(
-    fetcher: Arc<Fetcher>,
+async fn fetch_list(
+    fetch: Arc<dyn Fetch>,
     url: String,
-    listed: Listed,
-) -> Result<Fetched<List>, String> {
-    let body = fetcher.get(&url, MAX_BYTES).await?;
+    subject: RevocationSubject,
+) -> Result<FetchedValue<RevocationList>, String> {
+    let body = fetch.get(url.clone(), MAX_BYTES).await?;
     // Hashing and sorting 10 MiB takes longer than other tasks should wait.
-    let parsed = tokio::task::spawn_blocking(move || List::parse(&body, &listed)).await;
+    let parsed = tokio::task::spawn_blocking(move || RevocationList::parse(&body, &subject)).await;
     let list = parsed
         .map_err(|_| format!("{url}: could not be read"))?
         .map_err(|why| format!("{url}: {why}"))?;
@@ -125,7 +130,7 @@ async fn fetch(
         }
         None => WITHOUT_END,
     };
-    Ok(Fetched { value: list, usable, fresh: FRESH_FOR })
+    Ok(FetchedValue { value: list, usable, fresh: FRESH_FOR })
 }
 
 fn now() -> i64 {

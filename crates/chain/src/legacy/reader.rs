@@ -3,14 +3,14 @@
 
 use rustls::pki_types::CertificateDer;
 
-use super::{Offer, suites};
+use super::{LegacyOffer, suites};
 
 /// Handshake bytes kept. rustls takes messages up to 64 KiB; a flight is a few of them.
 const MAX_HANDSHAKE_BYTES: usize = 128 * 1024;
 /// A record's content (RFC 5246 section 6.2.1), not encrypted here.
 const MAX_RECORD_BYTES: usize = 16 * 1024;
-/// Certificates taken from one message; see `chains`.
-const MAX_CERTS: usize = crate::net::chains::MAX_CERTS;
+/// Certificates taken from one message; see `chain_cache`.
+const MAX_CERTS: usize = crate::chain_cache::MAX_CERTS;
 
 const RECORD_HANDSHAKE: u8 = 22;
 const SERVER_HELLO: u8 = 2;
@@ -18,7 +18,7 @@ const CERTIFICATE: u8 = 11;
 
 /// Whether more bytes can tell more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Progress {
+pub(super) enum ReadProgress {
     /// More bytes are wanted.
     Wants,
     /// Everything is known, or what came is no TLS.
@@ -27,7 +27,7 @@ pub(super) enum Progress {
 
 /// The flight so far.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
+pub(super) struct FlightReader {
     /// The beginning of a record.
     record: Vec<u8>,
     /// The beginning of a handshake message.
@@ -37,36 +37,36 @@ pub(super) struct Reader {
     message: Option<Vec<CertificateDer<'static>>>,
 }
 
-impl Reader {
+impl FlightReader {
     /// Takes the next bytes from the connection.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Progress {
+    pub(super) fn push(&mut self, bytes: &[u8]) -> ReadProgress {
         self.record.extend_from_slice(bytes);
         let mut at = 0;
         while let Some(&[kind, major, _, high, low]) = self.record[at..].first_chunk::<5>() {
             let length = usize::from(u16::from_be_bytes([high, low]));
             // An alert, or anything that is no handshake record of SSL 3.0 to TLS 1.2.
             if kind != RECORD_HANDSHAKE || major != 3 || length > MAX_RECORD_BYTES {
-                return Progress::Ended;
+                return ReadProgress::Ended;
             }
             let Some(content) = self.record.get(at + 5..at + 5 + length) else { break };
             self.taken += length;
             if self.taken > MAX_HANDSHAKE_BYTES {
-                return Progress::Ended;
+                return ReadProgress::Ended;
             }
             self.handshake.extend_from_slice(content);
             at += 5 + length;
-            if self.messages() == Progress::Ended {
-                return Progress::Ended;
+            if self.messages() == ReadProgress::Ended {
+                return ReadProgress::Ended;
             }
         }
         self.record.drain(..at);
-        Progress::Wants
+        ReadProgress::Wants
     }
 
     /// What was offered, once a ServerHello chose a suite of ours.
-    pub(super) fn offer(self) -> Option<Offer> {
+    pub(super) fn offer(self) -> Option<LegacyOffer> {
         let (version, suite) = self.hello?;
-        Some(Offer {
+        Some(LegacyOffer {
             version: match version {
                 0x0300 => "SSL 3.0".to_owned(),
                 0x0301 => "TLS 1.0".to_owned(),
@@ -79,7 +79,7 @@ impl Reader {
         })
     }
 
-    fn messages(&mut self) -> Progress {
+    fn messages(&mut self) -> ReadProgress {
         let mut at = 0;
         while let Some(&[kind, l1, l2, l3]) = self.handshake[at..].first_chunk::<4>() {
             let length = u32::from_be_bytes([0, l1, l2, l3]) as usize;
@@ -87,19 +87,19 @@ impl Reader {
             match kind {
                 SERVER_HELLO => match server_hello(body) {
                     Some(hello) => self.hello = Some(hello),
-                    None => return Progress::Ended,
+                    None => return ReadProgress::Ended,
                 },
                 CERTIFICATE => {
                     self.message = certificates(body);
-                    return Progress::Ended;
+                    return ReadProgress::Ended;
                 }
                 // Anything after the ServerHello but a certificate means that none comes.
-                _ => return Progress::Ended,
+                _ => return ReadProgress::Ended,
             }
             at += 4 + length;
         }
         self.handshake.drain(..at);
-        Progress::Wants
+        ReadProgress::Wants
     }
 }
 
@@ -166,8 +166,8 @@ mod tests {
         [message(2, &hello), message(11, &body)].concat()
     }
 
-    fn expected() -> Offer {
-        Offer {
+    fn expected() -> LegacyOffer {
+        LegacyOffer {
             version: "TLS 1.0".into(),
             suite: "TLS_RSA_WITH_AES_128_CBC_SHA".into(),
             message: vec![b"first".to_vec().into(), b"second".to_vec().into()],
@@ -183,13 +183,13 @@ mod tests {
             for part in flight().chunks(flight().len().div_ceil(records)) {
                 stream.extend(record(part));
             }
-            let mut reader = Reader::default();
-            let mut progress = Progress::Wants;
+            let mut reader = FlightReader::default();
+            let mut progress = ReadProgress::Wants;
             for part in stream.chunks(reads) {
-                prop_assert_eq!(progress, Progress::Wants);
+                prop_assert_eq!(progress, ReadProgress::Wants);
                 progress = reader.push(part);
             }
-            prop_assert_eq!(progress, Progress::Ended);
+            prop_assert_eq!(progress, ReadProgress::Ended);
             prop_assert_eq!(reader.offer(), Some(expected()));
         }
 
@@ -197,9 +197,9 @@ mod tests {
         fn no_bytes_make_the_reader_panic(
             parts in proptest::collection::vec(proptest::collection::vec(0u8.., 0..80), 0..8)
         ) {
-            let mut reader = Reader::default();
+            let mut reader = FlightReader::default();
             for part in parts {
-                if reader.push(&part) == Progress::Ended {
+                if reader.push(&part) == ReadProgress::Ended {
                     break;
                 }
             }
@@ -211,7 +211,7 @@ mod tests {
             let mut stream = record(&flight());
             let at = at % stream.len();
             stream[at] = byte;
-            let mut reader = Reader::default();
+            let mut reader = FlightReader::default();
             let _ = reader.push(&stream);
             let _ = reader.offer();
         }
@@ -219,12 +219,12 @@ mod tests {
 
     #[test]
     fn endless_handshakes_are_cut_off() {
-        let mut reader = Reader::default();
+        let mut reader = FlightReader::default();
         // The beginning of a message of 16 MiB, and then ever more of it.
         let mut taken = 0;
         let first = record(&[11, 0xff, 0xff, 0xff]);
-        assert_eq!(reader.push(&first), Progress::Wants);
-        while reader.push(&record(&[0; 16_000])) == Progress::Wants {
+        assert_eq!(reader.push(&first), ReadProgress::Wants);
+        while reader.push(&record(&[0; 16_000])) == ReadProgress::Wants {
             taken += 16_000;
             assert!(taken <= MAX_HANDSHAKE_BYTES);
         }
@@ -235,8 +235,8 @@ mod tests {
     #[test]
     fn an_alert_or_a_web_page_is_no_offer() {
         for bytes in [&[21, 3, 3, 0, 2, 2, 40][..], b"HTTP/1.1 400 Bad Request\r\n\r\n"] {
-            let mut reader = Reader::default();
-            assert_eq!(reader.push(bytes), Progress::Ended);
+            let mut reader = FlightReader::default();
+            assert_eq!(reader.push(bytes), ReadProgress::Ended);
             assert_eq!(reader.offer(), None);
         }
     }

@@ -1,18 +1,16 @@
-//! Certificates as plain data: what a chain says of itself, and the faults it can have.
+//! Certificates as plain data: what a chain says of itself.
 //!
 //! Everything here comes from bytes a stranger sent, so parsing gives `None` where it cannot give
-//! a truth, and never panics. Who believes a chain is no question of this module: `net::trust`.
+//! a truth, and never panics. Who trusts a chain is no question of this module.
 
-pub mod der;
 pub(crate) mod describe;
 pub(crate) mod name;
 
 use std::fmt::Write;
 
-use sha2::{Digest, Sha256};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-use crate::outcome::Reason;
+use crate::digest::sha256;
 
 /// A presented chain, leaf first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,12 +61,19 @@ impl Certificate {
             issuer: name::text(x509.issuer()),
             serial: serial(x509.raw_serial()),
             dns_names: dns_names(x509),
-            fingerprint_sha256: hex(&Sha256::digest(der)),
+            fingerprint_sha256: hex(&sha256(der)),
             not_before: x509.validity().not_before.timestamp(),
             not_after: x509.validity().not_after.timestamp(),
             key: describe::key(x509.public_key()),
             signature: describe::signature(&x509.signature_algorithm),
         }
+    }
+}
+
+impl Certificate {
+    /// Whether a moment, in unix seconds, is within its validity (RFC 5280 section 4.1.2.5).
+    pub fn is_valid_at(&self, moment: i64) -> bool {
+        (self.not_before..=self.not_after).contains(&moment)
     }
 }
 
@@ -95,37 +100,6 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-/// One fault of a chain. The order of the variants' reasons in [`CertFault::ORDER`] decides which
-/// one names the failure when there are several.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CertFault {
-    /// One of [`CertFault::ORDER`].
-    pub reason: Reason,
-    /// One sentence for a person.
-    pub detail: String,
-}
-
-impl CertFault {
-    /// First wins (DESIGN 4).
-    pub const ORDER: [Reason; 9] = [
-        Reason::TlsExpired,
-        Reason::TlsNotYetValid,
-        Reason::TlsNameMismatch,
-        Reason::TlsUnknownIssuer,
-        Reason::TlsChainIncomplete,
-        Reason::TlsSelfSigned,
-        Reason::TlsWeak,
-        Reason::TlsInvalid,
-        Reason::TlsRevoked,
-    ];
-
-    /// Its place in [`CertFault::ORDER`].
-    pub fn rank(&self) -> usize {
-        let place = CertFault::ORDER.iter().position(|&reason| reason == self.reason);
-        place.unwrap_or(CertFault::ORDER.len())
-    }
 }
 
 #[cfg(test)]

@@ -10,19 +10,18 @@ mod hello;
 mod reader;
 mod suites;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 
-use self::reader::{Progress, Reader};
-use crate::probe::Deadline;
+use self::reader::{FlightReader, ReadProgress};
+use crate::after_handshake::Peer;
 
 /// What an old server offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Offer {
+pub(crate) struct LegacyOffer {
     /// `TLS 1.0`, for people.
     pub(crate) version: String,
     /// IANA name of the suite it chose.
@@ -36,22 +35,23 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Asks a server what it offers that rustls does not speak. `None` when it offers nothing of
 /// that kind, or does not answer in time.
-pub(crate) async fn ask(address: SocketAddr, name: &str, deadline: &Deadline) -> Option<Offer> {
-    let deadline = deadline.at_most(tokio::time::Instant::now() + PATIENCE);
-    deadline.within(exchange(address, name)).await.ok()?
+pub(crate) async fn ask(peer: Peer<'_>, deadline: Instant) -> Option<LegacyOffer> {
+    let deadline = deadline.min(Instant::now() + PATIENCE);
+    timeout_at(deadline, exchange(peer)).await.ok()?
 }
 
-async fn exchange(address: SocketAddr, name: &str) -> Option<Offer> {
-    let mut stream = TcpStream::connect(address).await.ok()?;
-    stream.write_all(&hello::client_hello(name)).await.ok()?;
-    let mut reader = Reader::default();
+async fn exchange(peer: Peer<'_>) -> Option<LegacyOffer> {
+    let mut stream = peer.connect.await.ok()?;
+    stream.write_all(&hello::client_hello(peer.name)).await.ok()?;
+    stream.flush().await.ok()?;
+    let mut reader = FlightReader::default();
     let mut bytes = vec![0u8; 4096];
     loop {
         let length = stream.read(&mut bytes).await.ok()?;
         // A connection that ends early has shown what it had to show.
         match reader.push(&bytes[..length]) {
-            Progress::Wants if length > 0 => {}
-            Progress::Wants | Progress::Ended => return reader.offer(),
+            ReadProgress::Wants if length > 0 => {}
+            ReadProgress::Wants | ReadProgress::Ended => return reader.offer(),
         }
     }
 }

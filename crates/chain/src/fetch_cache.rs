@@ -6,17 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
-use crate::probe::Deadline;
-
-/// What is on the shelf, by address.
-pub(crate) struct Shelf<T> {
-    slots: Mutex<HashMap<String, Slot<T>>>,
+/// What was fetched, by address.
+pub(crate) struct FetchCache<T> {
+    slots: Mutex<HashMap<String, CacheSlot<T>>>,
     capacity: usize,
 }
 
-struct Slot<T> {
+struct CacheSlot<T> {
     /// The last result, also while it is being fetched again.
     result: Option<Result<Arc<T>, String>>,
     /// When the result may be used until, and when it should be fetched again.
@@ -27,7 +25,7 @@ struct Slot<T> {
 }
 
 /// A fetched thing and how long it is good.
-pub(crate) struct Fetched<T> {
+pub(crate) struct FetchedValue<T> {
     pub(crate) value: T,
     /// May be used this long.
     pub(crate) usable: Duration,
@@ -38,59 +36,61 @@ pub(crate) struct Fetched<T> {
 /// How long a failed fetch is not tried again, so that a dead server is not asked by every run.
 const FAILURE_FOR: Duration = Duration::from_secs(60);
 
-impl<T: Send + Sync + 'static> Shelf<T> {
-    pub(crate) fn new(capacity: usize) -> Arc<Shelf<T>> {
-        Arc::new(Shelf { slots: Mutex::default(), capacity })
+impl<T: Send + Sync + 'static> FetchCache<T> {
+    pub(crate) fn new(capacity: usize) -> Arc<FetchCache<T>> {
+        Arc::new(FetchCache { slots: Mutex::default(), capacity })
     }
 
-    /// What `fetch` gives for this key, from the shelf where it is still good. An `Err` is a
+    /// What `fetch` gives for this key, from the cache where it is still good. An `Err` is a
     /// sentence for people.
     pub(crate) async fn get<F>(
         self: &Arc<Self>,
         key: &str,
-        deadline: &Deadline,
+        deadline: Instant,
         fetch: impl FnOnce() -> F,
     ) -> Result<Arc<T>, String>
     where
-        F: Future<Output = Result<Fetched<T>, String>> + Send + 'static,
+        F: Future<Output = Result<FetchedValue<T>, String>> + Send + 'static,
     {
-        let mut pending = match self.on_shelf(key) {
-            Found::Usable(result) => return result,
-            Found::Stale(value) => {
+        let mut pending = match self.look_up(key) {
+            CacheLookup::Usable(result) => return result,
+            CacheLookup::Stale(value) => {
                 self.start(key, fetch());
                 return Ok(value);
             }
-            Found::Pending(pending) => pending,
-            Found::Nothing => self.start(key, fetch()),
+            CacheLookup::Pending(pending) => pending,
+            CacheLookup::Nothing => self.start(key, fetch()),
         };
         // The sender says nothing; it is dropped at the end.
-        let ended = deadline.within(pending.changed()).await;
-        match (ended, self.on_shelf(key)) {
-            (Ok(_), Found::Usable(result)) => result,
-            (Ok(_), Found::Stale(value)) => Ok(value),
+        let ended = timeout_at(deadline, pending.changed()).await;
+        match (ended, self.look_up(key)) {
+            (Ok(_), CacheLookup::Usable(result)) => result,
+            (Ok(_), CacheLookup::Stale(value)) => Ok(value),
             (Ok(_), _) => Err(format!("{key}: the fetch was given up")),
             (Err(_), _) => Err(format!("{key}: not fetched in time")),
         }
     }
 
-    fn on_shelf(&self, key: &str) -> Found<T> {
+    fn look_up(&self, key: &str) -> CacheLookup<T> {
         let mut slots = self.lock();
-        let Some(slot) = slots.get_mut(key) else { return Found::Nothing };
+        let Some(slot) = slots.get_mut(key) else { return CacheLookup::Nothing };
         let now = Instant::now();
         // A task that is gone without a result does not come back.
         let pending = slot.pending.clone().filter(|pending| pending.has_changed().is_ok());
         match (&slot.result, pending) {
-            (Some(result), _) if now < slot.refresh => Found::Usable(result.clone()),
-            (Some(Ok(value)), Some(_)) if now < slot.until => Found::Usable(Ok(Arc::clone(value))),
-            (Some(Ok(value)), None) if now < slot.until => Found::Stale(Arc::clone(value)),
-            (_, Some(pending)) => Found::Pending(pending),
-            (_, None) => Found::Nothing,
+            (Some(result), _) if now < slot.refresh => CacheLookup::Usable(result.clone()),
+            (Some(Ok(value)), Some(_)) if now < slot.until => {
+                CacheLookup::Usable(Ok(Arc::clone(value)))
+            }
+            (Some(Ok(value)), None) if now < slot.until => CacheLookup::Stale(Arc::clone(value)),
+            (_, Some(pending)) => CacheLookup::Pending(pending),
+            (_, None) => CacheLookup::Nothing,
         }
     }
 
     fn start<F>(self: &Arc<Self>, key: &str, fetch: F) -> watch::Receiver<()>
     where
-        F: Future<Output = Result<Fetched<T>, String>> + Send + 'static,
+        F: Future<Output = Result<FetchedValue<T>, String>> + Send + 'static,
     {
         let (ends, pending) = watch::channel(());
         {
@@ -103,7 +103,7 @@ impl<T: Send + Sync + 'static> Shelf<T> {
                 }
             }
             let now = Instant::now();
-            let slot = slots.entry(key.to_owned()).or_insert_with(|| Slot {
+            let slot = slots.entry(key.to_owned()).or_insert_with(|| CacheSlot {
                 result: None,
                 until: now,
                 refresh: now,
@@ -111,17 +111,17 @@ impl<T: Send + Sync + 'static> Shelf<T> {
             });
             slot.pending = Some(pending.clone());
         }
-        let shelf = Arc::clone(self);
+        let cache = Arc::clone(self);
         let key = key.to_owned();
         tokio::spawn(async move {
             let fetched = fetch.await;
-            shelf.put(&key, fetched);
+            cache.put(&key, fetched);
             drop(ends);
         });
         pending
     }
 
-    fn put(&self, key: &str, fetched: Result<Fetched<T>, String>) {
+    fn put(&self, key: &str, fetched: Result<FetchedValue<T>, String>) {
         let now = Instant::now();
         let mut slots = self.lock();
         let Some(slot) = slots.get_mut(key) else { return };
@@ -144,12 +144,12 @@ impl<T: Send + Sync + 'static> Shelf<T> {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Slot<T>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, CacheSlot<T>>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-enum Found<T> {
+enum CacheLookup<T> {
     Usable(Result<Arc<T>, String>),
     /// Good, but time to fetch it again.
     Stale(Arc<T>),
@@ -165,28 +165,28 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    fn good(value: u32) -> Result<Fetched<u32>, String> {
-        Ok(Fetched { value, usable: 10 * HOUR, fresh: HOUR })
+    fn good(value: u32) -> Result<FetchedValue<u32>, String> {
+        Ok(FetchedValue { value, usable: 10 * HOUR, fresh: HOUR })
     }
 
-    fn soon() -> Deadline {
-        Deadline::after(Duration::from_secs(5))
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(5)
     }
 
     #[tokio::test(start_paused = true)]
     async fn many_who_ask_at_once_wait_for_one_fetch() {
-        let shelf = Shelf::new(4);
+        let cache = FetchCache::new(4);
         let fetches = Arc::new(AtomicUsize::new(0));
         let ask = || {
             let fetches = Arc::clone(&fetches);
-            let shelf = Arc::clone(&shelf);
+            let cache = Arc::clone(&cache);
             async move {
                 let fetch = || async move {
                     fetches.fetch_add(1, Ordering::Relaxed);
                     tokio::time::sleep(Duration::from_secs(1)).await;
                     good(7)
                 };
-                shelf.get("a", &soon(), fetch).await
+                cache.get("a", soon(), fetch).await
             }
         };
         let (one, two) = tokio::join!(ask(), ask());
@@ -196,58 +196,58 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_fetch_outlives_the_run_that_began_it() {
-        let shelf = Shelf::new(4);
+        let cache = FetchCache::new(4);
         let slow = || async {
             tokio::time::sleep(Duration::from_secs(8)).await;
             good(7)
         };
-        let first = shelf.get("a", &soon(), slow).await;
+        let first = cache.get("a", soon(), slow).await;
         assert_eq!(first, Err("a: not fetched in time".to_owned()));
-        let second = shelf.get("a", &soon(), || async { Err("asked twice".to_owned()) }).await;
+        let second = cache.get("a", soon(), || async { Err("asked twice".to_owned()) }).await;
         assert_eq!(second, Ok(Arc::new(7)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_stale_value_is_given_while_a_new_one_is_fetched() {
-        let shelf = Shelf::new(4);
-        let _ = shelf.get("a", &soon(), || async { good(1) }).await;
+        let cache = FetchCache::new(4);
+        let _ = cache.get("a", soon(), || async { good(1) }).await;
         tokio::time::advance(2 * HOUR).await;
-        assert_eq!(shelf.get("a", &soon(), || async { good(2) }).await, Ok(Arc::new(1)));
+        assert_eq!(cache.get("a", soon(), || async { good(2) }).await, Ok(Arc::new(1)));
         tokio::task::yield_now().await;
         tokio::task::yield_now().await;
-        assert_eq!(shelf.get("a", &soon(), || async { good(3) }).await, Ok(Arc::new(2)));
+        assert_eq!(cache.get("a", soon(), || async { good(3) }).await, Ok(Arc::new(2)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_value_outlives_failed_refreshes_but_not_its_end() {
-        let shelf = Shelf::new(4);
+        let cache = FetchCache::new(4);
         let fail = || async { Err("gone".to_owned()) };
-        let _ = shelf.get("a", &soon(), || async { good(1) }).await;
+        let _ = cache.get("a", soon(), || async { good(1) }).await;
         tokio::time::advance(9 * HOUR).await;
-        assert_eq!(shelf.get("a", &soon(), fail).await, Ok(Arc::new(1)));
+        assert_eq!(cache.get("a", soon(), fail).await, Ok(Arc::new(1)));
         tokio::task::yield_now().await;
         tokio::time::advance(2 * HOUR).await;
-        assert_eq!(shelf.get("a", &soon(), fail).await, Err("gone".to_owned()));
+        assert_eq!(cache.get("a", soon(), fail).await, Err("gone".to_owned()));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_failure_is_remembered_for_a_minute() {
-        let shelf = Shelf::new(4);
+        let cache = FetchCache::new(4);
         let fail = || async { Err("gone".to_owned()) };
-        assert_eq!(shelf.get("a", &soon(), fail).await, Err("gone".to_owned()));
-        assert_eq!(shelf.get("a", &soon(), || async { good(1) }).await, Err("gone".to_owned()));
+        assert_eq!(cache.get("a", soon(), fail).await, Err("gone".to_owned()));
+        assert_eq!(cache.get("a", soon(), || async { good(1) }).await, Err("gone".to_owned()));
         tokio::time::advance(FAILURE_FOR).await;
-        assert_eq!(shelf.get("a", &soon(), || async { good(1) }).await, Ok(Arc::new(1)));
+        assert_eq!(cache.get("a", soon(), || async { good(1) }).await, Ok(Arc::new(1)));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_shelf_has_an_end() {
-        let shelf = Shelf::new(2);
+    async fn the_cache_has_an_end() {
+        let cache = FetchCache::new(2);
         for key in ["a", "b", "c", "d"] {
-            let _ = shelf.get(key, &soon(), || async { good(1) }).await;
+            let _ = cache.get(key, soon(), || async { good(1) }).await;
             tokio::time::advance(Duration::from_secs(1)).await;
         }
-        assert_eq!(shelf.lock().len(), 2);
-        assert_eq!(shelf.get("d", &soon(), || async { good(2) }).await, Ok(Arc::new(1)));
+        assert_eq!(cache.lock().len(), 2);
+        assert_eq!(cache.get("d", soon(), || async { good(2) }).await, Ok(Arc::new(1)));
     }
 }

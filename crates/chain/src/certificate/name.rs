@@ -168,9 +168,9 @@ mod tests {
     #[test]
     fn a_name_with_everything_reads_as_blackbox_exporter_writes_it() {
         use rustls::pki_types::pem::PemObject;
-        let pem = include_bytes!("../../tests/fixtures/certs/gpki_like.pem");
+        let pem = include_bytes!("../../tests/fixtures/gpki_like.pem");
         let der = rustls::pki_types::CertificateDer::from_pem_slice(pem).unwrap();
-        let cert = crate::cert::Certificate::parse(&der).unwrap();
+        let cert = crate::certificate::Certificate::parse(&der).unwrap();
         assert_eq!(
             cert.subject,
             "SERIALNUMBER=0012,CN=\\  홍길동#1\\;테스트\\<시험\\>\\ ,OU=행정안전부+OU=people,\

@@ -8,11 +8,11 @@ use aws_lc_rs::signature as rsa;
 use rustls::pki_types::alg_id;
 use rustls::pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm};
 
-use crate::cert::der::{PublicKey, Signed};
+use crate::der::{PublicKey, Signed};
 
 /// What a signature is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Strength {
+pub(crate) enum SignatureStrength {
     /// Made by the key, with an algorithm that is accepted.
     Strong,
     /// Made by the key, with an algorithm or key that is not accepted any more.
@@ -34,7 +34,7 @@ pub(crate) fn any_algorithm() -> Vec<&'static dyn SignatureVerificationAlgorithm
 
 /// RSA with PKCS#1 padding as it was used before 2014.
 #[derive(Debug)]
-struct Legacy {
+struct WeakRsa {
     id: AlgorithmIdentifier,
     parameters: &'static rsa::RsaParameters,
 }
@@ -44,19 +44,19 @@ const SHA1_WITH_RSA: AlgorithmIdentifier = AlgorithmIdentifier::from_slice(&[
     0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x05, 0x05, 0x00,
 ]);
 
-static WEAK: [Legacy; 3] = [
-    Legacy { id: SHA1_WITH_RSA, parameters: &rsa::RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY },
-    Legacy {
+static WEAK: [WeakRsa; 3] = [
+    WeakRsa { id: SHA1_WITH_RSA, parameters: &rsa::RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY },
+    WeakRsa {
         id: alg_id::RSA_PKCS1_SHA256,
         parameters: &rsa::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
     },
-    Legacy {
+    WeakRsa {
         id: alg_id::RSA_PKCS1_SHA512,
         parameters: &rsa::RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
     },
 ];
 
-impl SignatureVerificationAlgorithm for Legacy {
+impl SignatureVerificationAlgorithm for WeakRsa {
     fn verify_signature(
         &self,
         public_key: &[u8],
@@ -78,7 +78,7 @@ impl SignatureVerificationAlgorithm for Legacy {
 }
 
 /// Checks one signature.
-pub(crate) fn check(signed: &Signed<'_>, by: &PublicKey<'_>) -> Strength {
+pub(crate) fn check(signed: &Signed<'_>, by: &PublicKey<'_>) -> SignatureStrength {
     let fits = |algorithm: &dyn SignatureVerificationAlgorithm| {
         algorithm.public_key_alg_id().as_ref() == by.algorithm
             && algorithm.signature_alg_id().as_ref() == signed.algorithm
@@ -89,18 +89,18 @@ pub(crate) fn check(signed: &Signed<'_>, by: &PublicKey<'_>) -> Strength {
     let mut fitting = STRONG.iter().filter(|algorithm| fits(**algorithm)).peekable();
     let known = fitting.peek().is_some();
     if fitting.any(|algorithm| made(*algorithm)) {
-        return Strength::Strong;
+        return SignatureStrength::Strong;
     }
     let mut fitting = WEAK.iter().filter(|weak| fits(*weak)).peekable();
     let known_weak = fitting.peek().is_some();
     if fitting.any(|weak| made(weak)) {
-        return Strength::Weak;
+        return SignatureStrength::Weak;
     }
     // An RSA key shorter than the shortest one known here fails every algorithm that fits it.
     if (known || known_weak) && !shorter_than_checked(by) {
-        Strength::Forged
+        SignatureStrength::Forged
     } else {
-        Strength::Unchecked
+        SignatureStrength::Unchecked
     }
 }
 

@@ -4,23 +4,23 @@
 //! Only definite lengths up to four bytes are read; everything else is refused.
 
 /// Tag of SEQUENCE.
-pub const SEQUENCE: u8 = 0x30;
+pub(crate) const SEQUENCE: u8 = 0x30;
 /// Tag of BIT STRING.
-pub const BIT_STRING: u8 = 0x03;
+pub(crate) const BIT_STRING: u8 = 0x03;
 
 /// One element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Element<'a> {
+pub(crate) struct Element<'a> {
     /// Its identifier octet.
-    pub tag: u8,
+    pub(crate) tag: u8,
     /// What it holds.
-    pub content: &'a [u8],
+    pub(crate) content: &'a [u8],
     /// Identifier, length and content.
-    pub whole: &'a [u8],
+    pub(crate) whole: &'a [u8],
 }
 
 /// Reads the first element of `bytes` and gives what follows it.
-pub fn element(bytes: &[u8]) -> Option<(Element<'_>, &[u8])> {
+pub(crate) fn element(bytes: &[u8]) -> Option<(Element<'_>, &[u8])> {
     let (&tag, after_tag) = bytes.split_first()?;
     let (&first, after_first) = after_tag.split_first()?;
     let (length, header) = match first {
@@ -38,24 +38,24 @@ pub fn element(bytes: &[u8]) -> Option<(Element<'_>, &[u8])> {
 }
 
 /// Reads an element that must have this tag.
-pub fn expect(bytes: &[u8], tag: u8) -> Option<(Element<'_>, &[u8])> {
+pub(crate) fn expect(bytes: &[u8], tag: u8) -> Option<(Element<'_>, &[u8])> {
     element(bytes).filter(|(found, _)| found.tag == tag)
 }
 
 /// The three parts of anything that X.509 signs: certificates and revocation lists.
 #[derive(Debug, Clone, Copy)]
-pub struct Signed<'a> {
+pub(crate) struct Signed<'a> {
     /// The bytes that were signed.
-    pub tbs: &'a [u8],
+    pub(crate) tbs: &'a [u8],
     /// Content of the AlgorithmIdentifier.
-    pub algorithm: &'a [u8],
+    pub(crate) algorithm: &'a [u8],
     /// The signature itself.
-    pub signature: &'a [u8],
+    pub(crate) signature: &'a [u8],
 }
 
 impl<'a> Signed<'a> {
     /// Splits a DER certificate or revocation list.
-    pub fn parse(der: &'a [u8]) -> Option<Signed<'a>> {
+    pub(crate) fn parse(der: &'a [u8]) -> Option<Signed<'a>> {
         let (outer, _) = expect(der, SEQUENCE)?;
         let (tbs, rest) = expect(outer.content, SEQUENCE)?;
         let (algorithm, rest) = expect(rest, SEQUENCE)?;
@@ -67,17 +67,17 @@ impl<'a> Signed<'a> {
 
 /// A public key as SubjectPublicKeyInfo has it.
 #[derive(Debug, Clone, Copy)]
-pub struct PublicKey<'a> {
+pub(crate) struct PublicKey<'a> {
     /// Content of the AlgorithmIdentifier.
-    pub algorithm: &'a [u8],
+    pub(crate) algorithm: &'a [u8],
     /// The key itself.
-    pub key: &'a [u8],
+    pub(crate) key: &'a [u8],
 }
 
 impl<'a> PublicKey<'a> {
     /// Splits the content of a SubjectPublicKeyInfo, that is, without its outer SEQUENCE, which
     /// is how trust anchors carry it.
-    pub fn parse(content: &'a [u8]) -> Option<PublicKey<'a>> {
+    pub(crate) fn parse(content: &'a [u8]) -> Option<PublicKey<'a>> {
         let (algorithm, rest) = expect(content, SEQUENCE)?;
         let (key, _) = expect(rest, BIT_STRING)?;
         Some(PublicKey { algorithm: algorithm.content, key: whole_octets(key.content)? })

@@ -7,7 +7,7 @@
 use rustls::pki_types::TrustAnchor;
 use x509_parser::prelude::{DistributionPointName, GeneralName, ParsedExtension, X509Certificate};
 
-use super::path::Link;
+use crate::certification_path::PathCertificate;
 
 /// Addresses taken from one certificate. Real ones have one or two.
 const MAX_URLS: usize = 4;
@@ -17,7 +17,7 @@ const MAX_URL_BYTES: usize = 512;
 
 /// A certificate of an accepted path that says where its revocation list is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Listed {
+pub(crate) struct RevocationSubject {
     /// Its subject, for people.
     pub(crate) who: String,
     /// Its serial number's octets, as they are on a list.
@@ -34,20 +34,20 @@ pub(crate) struct Listed {
 
 /// What to look up for each certificate of a path. Certificates without any revocation source
 /// are there too, with no addresses.
-pub(crate) fn listed(
-    links: &[Link<'_>],
-    steps: &[usize],
+pub(crate) fn revocable(
+    certificates: &[PathCertificate<'_>],
+    positions: &[usize],
     anchor: Option<&TrustAnchor<'static>>,
-) -> Vec<Listed> {
-    let keys = steps.iter().skip(1).map(|&step| links[step].key_content());
+) -> Vec<RevocationSubject> {
+    let keys = positions.iter().skip(1).map(|&position| certificates[position].key_content());
     let keys = keys.chain(anchor.map(|anchor| anchor.subject_public_key_info.as_ref()));
-    steps
+    positions
         .iter()
         .zip(keys)
-        .map(|(&step, issuer_key)| {
-            let x509 = &links[step].x509;
-            Listed {
-                who: links[step].who(),
+        .map(|(&position, issuer_key)| {
+            let x509 = &certificates[position].x509;
+            RevocationSubject {
+                who: certificates[position].who(),
                 serial: x509.raw_serial().to_vec(),
                 issuer: x509.issuer().as_raw().to_vec(),
                 issuer_key: issuer_key.to_vec(),

@@ -2,11 +2,12 @@
 
 use rustls::{AlertDescription, Error};
 
-use crate::outcome::{Failure, Reason};
+use crate::failure::{TlsFailure, TlsFailureKind};
+use crate::fault::FaultKind;
 
 /// Our certificate's part in a handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Client {
+pub(crate) enum ClientCertState {
     /// The server did not ask for one.
     NotAsked,
     /// It asked and there was none to show.
@@ -16,30 +17,37 @@ pub(crate) enum Client {
 }
 
 /// Names the failure of a handshake.
-pub(crate) fn failure(error: &Error, client: Client) -> Failure {
+pub(crate) fn failure(error: &Error, client: ClientCertState) -> TlsFailure {
     match error {
-        Error::AlertReceived(alert) if client != Client::NotAsked && about_client(*alert) => {
+        Error::AlertReceived(alert)
+            if client != ClientCertState::NotAsked && about_client(*alert) =>
+        {
             let detail = match client {
-                Client::Showed => "the server refused our certificate",
+                ClientCertState::Showed => "the server refused our certificate",
                 _ => "the server wants a client certificate and none is configured",
             };
-            Failure::new(Reason::TlsClientCert, format!("{detail} (alert {})", name(*alert)))
+            TlsFailure::new(
+                TlsFailureKind::ClientCert,
+                format!("{detail} (alert {})", name(*alert)),
+            )
         }
-        Error::AlertReceived(alert) => Failure::new(
-            Reason::TlsHandshake,
+        Error::AlertReceived(alert) => TlsFailure::new(
+            TlsFailureKind::Handshake,
             format!("the server ended the handshake with alert {}", name(*alert)),
         ),
-        Error::InvalidCertificate(error) => {
-            Failure::new(Reason::TlsInvalid, format!("the certificate is refused: {error}"))
-        }
-        Error::NoCertificatesPresented => {
-            Failure::new(Reason::TlsInvalid, "the server sent no certificate")
-        }
-        Error::InvalidMessage(_) => Failure::new(
-            Reason::TlsHandshake,
+        Error::InvalidCertificate(error) => TlsFailure::new(
+            TlsFailureKind::Chain(FaultKind::Invalid),
+            format!("the certificate is refused: {error}"),
+        ),
+        Error::NoCertificatesPresented => TlsFailure::new(
+            TlsFailureKind::Chain(FaultKind::Invalid),
+            "the server sent no certificate",
+        ),
+        Error::InvalidMessage(_) => TlsFailure::new(
+            TlsFailureKind::Handshake,
             format!("the server's answer is not TLS or broken TLS ({error})"),
         ),
-        other => Failure::new(Reason::TlsHandshake, other.to_string()),
+        other => TlsFailure::new(TlsFailureKind::Handshake, other.to_string()),
     }
 }
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use tokio::time::Instant;
 
-use super::fetch::Fetcher;
-use super::shelf::{Fetched, Shelf};
-use crate::cert::der;
-use crate::probe::Deadline;
+use crate::der;
+use crate::fetch::Fetch;
+use crate::fetch_cache::{FetchCache, FetchedValue};
 
 /// Largest answer. A certificate has one or two KiB, a bundle a few more.
 const MAX_BYTES: usize = 64 * 1024;
@@ -26,33 +26,33 @@ const MAX_ADDRESSES: usize = 512;
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// The issuers fetched so far.
-pub(crate) struct Issuers {
-    shelf: Arc<Shelf<Vec<CertificateDer<'static>>>>,
-    fetcher: Arc<Fetcher>,
+pub(crate) struct IssuerCertificates {
+    cache: Arc<FetchCache<Vec<CertificateDer<'static>>>>,
+    fetch: Arc<dyn Fetch>,
 }
 
-impl Issuers {
-    pub(crate) fn new(fetcher: &Arc<Fetcher>) -> Issuers {
-        Issuers { shelf: Shelf::new(MAX_ADDRESSES), fetcher: Arc::clone(fetcher) }
+impl IssuerCertificates {
+    pub(crate) fn new(fetch: &Arc<dyn Fetch>) -> IssuerCertificates {
+        IssuerCertificates { cache: FetchCache::new(MAX_ADDRESSES), fetch: Arc::clone(fetch) }
     }
 
     /// What the first address that answers has.
     pub(crate) async fn fetch(
         &self,
         urls: &[String],
-        deadline: &Deadline,
+        deadline: Instant,
     ) -> Option<Arc<Vec<CertificateDer<'static>>>> {
         for url in urls {
-            let (fetcher, address) = (Arc::clone(&self.fetcher), url.clone());
+            let (source, address) = (Arc::clone(&self.fetch), url.clone());
             let fetch = || async move {
-                let body = fetcher.get(&address, MAX_BYTES).await?;
+                let body = source.get(address.clone(), MAX_BYTES).await?;
                 let value = certificates(&body);
                 if value.is_empty() {
                     return Err(format!("{address}: no certificate"));
                 }
-                Ok(Fetched { value, usable: KEPT_FOR, fresh: KEPT_FOR })
+                Ok(FetchedValue { value, usable: KEPT_FOR, fresh: KEPT_FOR })
             };
-            match self.shelf.get(url, deadline, fetch).await {
+            match self.cache.get(url, deadline, fetch).await {
                 Ok(issuers) => return Some(issuers),
                 Err(why) => tracing::debug!(event = "issuer.unavailable", %why),
             }
