@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chain::{Certificate, roots_out_of_date};
+use chain::{ChainFault, roots_out_of_date};
 use jiff::Timestamp;
 use regex::{Regex, RegexBuilder};
 use rustls_pki_types::pem::PemObject;
@@ -94,8 +94,8 @@ impl Cache {
         checked
     }
 
-    /// The roots in a file that are out of date, the first time that it is asked about.
-    pub(super) fn old_roots(&self, files: &dyn Files, path: &Path) -> Vec<Certificate> {
+    /// Which roots in a file are out of date, the first time that it is asked about.
+    pub(super) fn old_roots(&self, files: &dyn Files, path: &Path) -> Vec<ChainFault> {
         if !self.files_of_roots.borrow_mut().insert(path.to_owned()) {
             return Vec::new();
         }

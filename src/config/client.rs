@@ -4,8 +4,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::cache::PemUse;
 use super::walk::{At, Fields};
 use super::yaml::Node;
@@ -79,18 +77,10 @@ fn roots(at: &At<'_>) -> Option<Roots> {
     }
 }
 
-/// Probes that end at such a root are degraded; here one learns of it before.
+/// Probes whose chain ends at such a root are degraded; here one learns of it before.
 fn advise_on_old_roots(at: &At<'_>, file: &Path) {
-    for root in at.load.cache.old_roots(at.load.files, file) {
-        let day = |moment| Timestamp::from_second(moment).unwrap_or_default();
-        let state = if Timestamp::now() > day(root.not_after) {
-            format!("expired on {}", day(root.not_after))
-        } else {
-            format!("is not valid before {}", day(root.not_before))
-        };
-        let (file, who) = (file.display(), &root.subject);
-        at.load
-            .advise(format!("{file}: the root {who} {state}; browsers refuse it, so list another"));
+    for fault in at.load.cache.old_roots(at.load.files, file) {
+        at.load.advise(format!("{}: {}", file.display(), fault.detail));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Faults in words: what is wrong with one certificate or one signature, as operators read it.
 
-use crate::certificate::describe;
+use crate::certificate::{Certificate, describe};
 use crate::certification_path::PathCertificate;
 use crate::fault::{ChainFault, FaultKind};
 use crate::signature::SignatureStrength;
@@ -14,18 +14,24 @@ pub(crate) fn fault(kind: FaultKind, detail: impl Into<String>) -> ChainFault {
 
 /// A certificate that is not valid at this moment (unix seconds).
 pub(crate) fn out_of_date(certificate: &PathCertificate<'_>, now: i64) -> Option<ChainFault> {
-    let (not_before, not_after) = certificate.validity();
-    let who = certificate.who();
+    let (kind, state) = state_at(certificate.validity(), now)?;
+    Some(fault(kind, format!("the certificate of {} {state}", certificate.who())))
+}
+
+/// A root from a file that is not valid at this moment (unix seconds). A root's dates are no part
+/// of path validation (RFC 5280 section 6.1.1), so to us this is a warning.
+pub(crate) fn root_out_of_date(root: &Certificate, now: i64) -> Option<ChainFault> {
+    let (kind, state) = state_at((root.not_before, root.not_after), now)?;
+    let detail = format!("the listed root {} {state}; browsers refuse it", root.subject);
+    Some(fault(kind, detail))
+}
+
+fn state_at((not_before, not_after): (i64, i64), now: i64) -> Option<(FaultKind, String)> {
     if now > not_after {
-        let detail = format!("the certificate of {who} expired on {}", rfc3339(not_after));
-        return Some(fault(FaultKind::Expired, detail));
+        return Some((FaultKind::Expired, format!("expired on {}", rfc3339(not_after))));
     }
-    if now < not_before {
-        let detail =
-            format!("the certificate of {who} is not valid before {}", rfc3339(not_before));
-        return Some(fault(FaultKind::NotYetValid, detail));
-    }
-    None
+    (now < not_before)
+        .then(|| (FaultKind::NotYetValid, format!("is not valid before {}", rfc3339(not_before))))
 }
 
 /// A leaf that is for `names` and not for the one that was asked for.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use rustls::pki_types::UnixTime;
 
 use crate::certificate::Certificate;
-use crate::failure::{TlsFailure, TlsFailureKind};
-use crate::fault::{ChainFault, FaultKind};
-use crate::fault_texts::rfc3339;
+use crate::failure::TlsFailure;
+use crate::fault::ChainFault;
+use crate::fault_texts::root_out_of_date;
 use crate::pointers::RevocationSubject;
 
 /// What was found out about one chain, for one name and one set of anchors.
@@ -32,22 +32,10 @@ pub(crate) struct ChainReport {
 }
 
 impl ChainReport {
-    /// Says that the root is out of date: browsers refuse what ends at one, although a root's
-    /// dates are no part of RFC 5280's path validation.
+    /// Says that the root is out of date.
     pub(crate) fn root_out_of_date(&self, now: UnixTime) -> Option<TlsFailure> {
-        let root = self.root.as_ref()?;
         let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        let (kind, state) = if now > root.not_after {
-            (FaultKind::Expired, format!("expired on {}", rfc3339(root.not_after)))
-        } else if now < root.not_before {
-            (FaultKind::NotYetValid, format!("is not valid before {}", rfc3339(root.not_before)))
-        } else {
-            return None;
-        };
-        let detail = format!(
-            "the chain ends at the listed root {}, which {state}; browsers refuse it",
-            root.subject
-        );
-        Some(TlsFailure::new(TlsFailureKind::Chain(kind), detail))
+        let fault = root_out_of_date(self.root.as_deref()?, now)?;
+        Some(TlsFailure::from(&fault))
     }
 }

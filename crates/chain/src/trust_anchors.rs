@@ -12,6 +12,8 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use crate::certificate::Certificate;
 use crate::digest::{Sha256, sha256};
 use crate::failure::TlsFailure;
+use crate::fault::ChainFault;
+use crate::fault_texts::root_out_of_date;
 use crate::options::{Roots, TrustOptions};
 use crate::pem_file::certificates;
 
@@ -101,17 +103,19 @@ impl TrustAnchors {
     }
 }
 
-/// The roots in a PEM text that are out of date at a moment (unix seconds), so that browsers refuse
-/// what they vouch for. A root that is listed again with other dates, of the same name and key, is
-/// as good as its best one.
-pub fn roots_out_of_date(pem: &[u8], moment: i64) -> Vec<Certificate> {
+/// Says of each root in a PEM text that it is out of date at a moment (unix seconds), so that
+/// browsers refuse what it vouches for. A root that is listed again with other dates, of the same
+/// name and key, is as good as its best one.
+pub fn roots_out_of_date(pem: &[u8], moment: i64) -> Vec<ChainFault> {
     let listed = CertificateDer::pem_slice_iter(pem).filter_map(Result::ok);
     let roots: Vec<_> = listed.filter_map(|der| root(&der)).collect();
     let (valid, others): (Vec<_>, Vec<_>) =
-        roots.into_iter().partition(|(_, root)| root.is_valid_at(moment));
-    let others = others.into_iter();
-    let replaced = |anchor: &TrustAnchor<'_>| valid.iter().any(|(valid, _)| valid == anchor);
-    others.filter(|(anchor, _)| !replaced(anchor)).map(|(_, root)| root).collect()
+        roots.iter().partition(|(_, root)| root.is_valid_at(moment));
+    others
+        .into_iter()
+        .filter(|(anchor, _)| !valid.iter().any(|(valid, _)| valid == anchor))
+        .filter_map(|(_, root)| root_out_of_date(root, moment))
+        .collect()
 }
 
 /// The anchor that a listed certificate makes. A server's own certificate may be listed to be

@@ -85,6 +85,11 @@ impl Look {
         self
     }
 
+    pub(crate) fn post_quantum(mut self) -> Look {
+        self.options.tls.post_quantum = true;
+        self
+    }
+
     pub(crate) fn within(mut self, timeout: Duration) -> Look {
         self.timeout = timeout;
         self
