@@ -1,8 +1,5 @@
-//! The path a refused chain was meant to have.
-//!
-//! webpki says that there is no valid path, and one reason why. Operators want all reasons, so
-//! this climbs from the leaf by names and signatures alone, whatever the dates, purposes and
-//! strengths are, and the verdict then looks at what was found.
+//! The path that a refused chain was meant to have: searched from the leaf by names and signatures
+//! alone, whatever the dates, purposes and strengths are.
 
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -81,18 +78,17 @@ impl<'a> PathCertificate<'a> {
     }
 }
 
-/// Where the climb ended.
+/// Where a search ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PathEnd {
-    /// At this anchor.
+    /// At the anchor of this position.
     Anchor(usize),
-    /// At a certificate whose issuer is not here.
+    /// At a certificate of which no issuer was found.
     Unknown,
 }
 
-/// What was found.
 pub(crate) struct SearchedPath {
-    /// Indices of links, leaf first.
+    /// Indices of certificates, leaf first.
     pub(crate) steps: Vec<usize>,
     pub(crate) end: PathEnd,
     /// For each step, what the signature on it is worth; `None` for the last one when no issuer
@@ -100,76 +96,75 @@ pub(crate) struct SearchedPath {
     pub(crate) strengths: Vec<Option<SignatureStrength>>,
 }
 
-/// The search for one path.
 pub(crate) struct PathSearch<'a, 'b> {
-    pub(crate) links: &'b [&'b PathCertificate<'a>],
-    pub(crate) anchors: &'b [TrustAnchor<'static>],
-    pub(crate) now: i64,
+    certificates: &'b [&'b PathCertificate<'a>],
+    anchors: &'b [TrustAnchor<'static>],
+    now: i64,
     signatures_left: usize,
 }
 
 impl<'a, 'b> PathSearch<'a, 'b> {
     pub(crate) fn new(
-        links: &'b [&'b PathCertificate<'a>],
+        certificates: &'b [&'b PathCertificate<'a>],
         anchors: &'b [TrustAnchor<'static>],
         now: i64,
     ) -> PathSearch<'a, 'b> {
-        PathSearch { links, anchors, now, signatures_left: MAX_SIGNATURES }
+        PathSearch { certificates, anchors, now, signatures_left: MAX_SIGNATURES }
     }
 
-    /// Climbs from `links[0]`. A path to an anchor wins; else the first longest one.
+    /// The first path from `certificates[0]` to an anchor, else the first of the longest ones.
     pub(crate) fn run(mut self) -> SearchedPath {
-        let mut climb =
+        let mut path =
             SearchedPath { steps: vec![0], end: PathEnd::Unknown, strengths: vec![None] };
         let mut longest = None;
-        self.step(&mut climb, &mut longest);
-        match (climb.end, longest) {
+        self.step(&mut path, &mut longest);
+        match (path.end, longest) {
             (PathEnd::Unknown, Some(longest)) => longest,
-            _ => climb,
+            _ => path,
         }
     }
 
     /// Tries every issuer of the last step. True when an anchor was reached.
-    fn step(&mut self, climb: &mut SearchedPath, longest: &mut Option<SearchedPath>) -> bool {
-        let Some(&top) = climb.steps.last() else { return false };
-        let links = self.links;
-        let top = links[top];
+    fn step(&mut self, path: &mut SearchedPath, longest: &mut Option<SearchedPath>) -> bool {
+        let Some(&top) = path.steps.last() else { return false };
+        let certificates = self.certificates;
+        let top = certificates[top];
         for (index, anchor) in self.anchors.iter().enumerate() {
             if without_header(top.issuer()) != Some(anchor.subject.as_ref()) {
                 continue;
             }
             let key = PublicKey::parse(anchor.subject_public_key_info.as_ref());
             if let Some(strength) = key.and_then(|key| self.signed(top, &key)) {
-                climb.end = PathEnd::Anchor(index);
-                set_last(&mut climb.strengths, strength);
+                path.end = PathEnd::Anchor(index);
+                set_last(&mut path.strengths, Some(strength));
                 return true;
             }
         }
-        let mut issuers: Vec<usize> = (0..links.len())
-            .filter(|index| !climb.steps.contains(index))
-            .filter(|&index| links[index].subject() == top.issuer())
+        let mut issuers: Vec<usize> = (0..certificates.len())
+            .filter(|index| !path.steps.contains(index))
+            .filter(|&index| certificates[index].subject() == top.issuer())
             .collect();
         // Prefer issuers that are valid now: an expired cross-sign is not the path one meant.
-        issuers.sort_by_key(|&index| !links[index].is_valid_at(self.now));
-        if climb.steps.len() < MAX_DEPTH {
+        issuers.sort_by_key(|&index| !certificates[index].is_valid_at(self.now));
+        if path.steps.len() < MAX_DEPTH {
             for index in issuers {
-                let Some(strength) = self.signed(top, &links[index].key) else { continue };
-                set_last(&mut climb.strengths, strength);
-                climb.steps.push(index);
-                climb.strengths.push(None);
-                if self.step(climb, longest) {
+                let Some(strength) = self.signed(top, &certificates[index].key) else { continue };
+                set_last(&mut path.strengths, Some(strength));
+                path.steps.push(index);
+                path.strengths.push(None);
+                if self.step(path, longest) {
                     return true;
                 }
-                climb.steps.pop();
-                climb.strengths.pop();
-                set_last_none(&mut climb.strengths);
+                path.steps.pop();
+                path.strengths.pop();
+                set_last(&mut path.strengths, None);
             }
         }
-        if longest.as_ref().is_none_or(|longest| longest.steps.len() < climb.steps.len()) {
+        if longest.as_ref().is_none_or(|longest| longest.steps.len() < path.steps.len()) {
             *longest = Some(SearchedPath {
-                steps: climb.steps.clone(),
+                steps: path.steps.clone(),
                 end: PathEnd::Unknown,
-                strengths: climb.strengths.clone(),
+                strengths: path.strengths.clone(),
             });
         }
         false
@@ -178,24 +173,18 @@ impl<'a, 'b> PathSearch<'a, 'b> {
     /// The strength of a signature that is not forged.
     fn signed(
         &mut self,
-        link: &PathCertificate<'_>,
+        certificate: &PathCertificate<'_>,
         key: &PublicKey<'_>,
     ) -> Option<SignatureStrength> {
         self.signatures_left = self.signatures_left.checked_sub(1)?;
-        let strength = signature::check(&link.signed, key);
+        let strength = signature::check(&certificate.signed, key);
         (strength != SignatureStrength::Forged).then_some(strength)
     }
 }
 
-fn set_last(strengths: &mut [Option<SignatureStrength>], strength: SignatureStrength) {
+fn set_last(strengths: &mut [Option<SignatureStrength>], strength: Option<SignatureStrength>) {
     if let Some(last) = strengths.last_mut() {
-        *last = Some(strength);
-    }
-}
-
-fn set_last_none(strengths: &mut [Option<SignatureStrength>]) {
-    if let Some(last) = strengths.last_mut() {
-        *last = None;
+        *last = strength;
     }
 }
 

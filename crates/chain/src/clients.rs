@@ -28,8 +28,8 @@ pub struct TlsClients {
     shared: Arc<VerifierShared>,
     classical: ClientConfig,
     post_quantum: ClientConfig,
-    anchors: Loaded<TrustOptions, TrustAnchors>,
-    identities: Loaded<(PathBuf, PathBuf), CertifiedKey>,
+    anchors: LoadedFiles<TrustOptions, TrustAnchors>,
+    identities: LoadedFiles<(PathBuf, PathBuf), CertifiedKey>,
     pub(crate) issuers: IssuerCertificates,
     pub(crate) lists: RevocationLists,
 }
@@ -40,7 +40,7 @@ pub(crate) struct VerifierShared {
     pub(crate) chains: ChainCache,
 }
 
-type Loaded<K, T> = Mutex<HashMap<K, WatchedFiles<Arc<T>>>>;
+type LoadedFiles<K, T> = Mutex<HashMap<K, WatchedFiles<Arc<T>>>>;
 
 /// Sets of files kept loaded. Reloads can bring ever new ones; past this all are read again.
 const MAX_LOADED: usize = 4_096;

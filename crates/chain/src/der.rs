@@ -3,17 +3,12 @@
 //!
 //! Only definite lengths up to four bytes are read; everything else is refused.
 
-/// Tag of SEQUENCE.
 pub(crate) const SEQUENCE: u8 = 0x30;
-/// Tag of BIT STRING.
 pub(crate) const BIT_STRING: u8 = 0x03;
 
-/// One element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Element<'a> {
-    /// Its identifier octet.
     pub(crate) tag: u8,
-    /// What it holds.
     pub(crate) content: &'a [u8],
     /// Identifier, length and content.
     pub(crate) whole: &'a [u8],
@@ -37,7 +32,7 @@ pub(crate) fn element(bytes: &[u8]) -> Option<(Element<'_>, &[u8])> {
     Some((Element { tag, content: &whole[header..], whole }, &bytes[end..]))
 }
 
-/// Reads an element that must have this tag.
+/// Reads an element; `None` when it has another tag.
 pub(crate) fn expect(bytes: &[u8], tag: u8) -> Option<(Element<'_>, &[u8])> {
     element(bytes).filter(|(found, _)| found.tag == tag)
 }
@@ -49,7 +44,6 @@ pub(crate) struct Signed<'a> {
     pub(crate) tbs: &'a [u8],
     /// Content of the AlgorithmIdentifier.
     pub(crate) algorithm: &'a [u8],
-    /// The signature itself.
     pub(crate) signature: &'a [u8],
 }
 
@@ -70,7 +64,6 @@ impl<'a> Signed<'a> {
 pub(crate) struct PublicKey<'a> {
     /// Content of the AlgorithmIdentifier.
     pub(crate) algorithm: &'a [u8],
-    /// The key itself.
     pub(crate) key: &'a [u8],
 }
 

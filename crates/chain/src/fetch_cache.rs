@@ -1,5 +1,5 @@
-//! Fetched things, kept for a while. Each is fetched at most once at a time, in a task of its
-//! own: a run that cannot wait for the end of a fetch leaves it to the next run.
+//! Keeps what was fetched for a while. Each address is fetched at most once at a time, in a task of
+//! its own: a run that cannot wait for the end of a fetch leaves the result to the next run.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,7 +24,7 @@ struct CacheSlot<T> {
     pending: Option<watch::Receiver<()>>,
 }
 
-/// A fetched thing and how long it is good.
+/// A value and how long it is good.
 pub(crate) struct FetchedValue<T> {
     pub(crate) value: T,
     /// May be used this long.
@@ -96,7 +96,7 @@ impl<T: Send + Sync + 'static> FetchCache<T> {
         {
             let mut slots = self.lock();
             if slots.len() >= self.capacity && !slots.contains_key(key) {
-                // The one that is due first is the one nobody asked for lately.
+                // The one that is due first was not asked for lately.
                 let oldest = slots.iter().min_by_key(|(_, slot)| slot.refresh);
                 if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
                     slots.remove(&oldest);

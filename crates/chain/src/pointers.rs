@@ -1,7 +1,7 @@
 //! Where a certificate says that more is to be found: its issuer (RFC 5280 section 4.2.2.1,
 //! `caIssuers`) and the list of what its issuer revoked (section 4.2.1.13).
 //!
-//! Only `http:` is followed: `https:` could need the very chain that is being judged, and the
+//! Only `http:` is followed: `https:` could need the very chain that is being verified, and the
 //! LDAP points of the Korean government PKI are reached from inside its own network only.
 
 use rustls::pki_types::TrustAnchor;
@@ -15,7 +15,7 @@ const MAX_URLS: usize = 4;
 /// Longest address that is used.
 const MAX_URL_BYTES: usize = 512;
 
-/// A certificate of an accepted path that says where its revocation list is.
+/// A certificate of an accepted path, as it is looked up on revocation lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RevocationSubject {
     /// Its subject, for people.

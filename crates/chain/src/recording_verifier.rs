@@ -218,7 +218,7 @@ impl RecordingVerifier {
         PresentedChain { decoded, report, refused }
     }
 
-    fn verdict(&self) -> Result<(), Error> {
+    fn refuse_faults(&self) -> Result<(), Error> {
         let record = self.record();
         if record.presented.is_none() {
             return Err(Error::NoCertificatesPresented);
@@ -276,7 +276,7 @@ impl ServerCertVerifier for RecordingVerifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         self.record().version = Some("TLS 1.2");
-        self.verdict()?;
+        self.refuse_faults()?;
         verify_tls12_signature(message, cert, dss, &self.shared.algorithms)
     }
 
@@ -287,7 +287,7 @@ impl ServerCertVerifier for RecordingVerifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         self.record().version = Some("TLS 1.3");
-        self.verdict()?;
+        self.refuse_faults()?;
         verify_tls13_signature(message, cert, dss, &self.shared.algorithms)
     }
 

@@ -1,8 +1,8 @@
 //! Who signed what: single signatures of certificates and revocation lists.
 //!
-//! Paths are accepted by webpki alone. The checks here serve to *explain* a refusal, which is why
-//! they also know signatures that webpki does not look at: SHA-1 and short RSA keys make a fault
-//! of their own instead of an "unknown issuer".
+//! Paths are accepted by webpki alone. The checks here *explain* a refusal, so they also know
+//! signatures that webpki does not look at: SHA-1 and short RSA keys make a fault of their own
+//! instead of an "unknown issuer".
 
 use aws_lc_rs::signature as rsa;
 use rustls::pki_types::alg_id;
@@ -77,7 +77,6 @@ impl SignatureVerificationAlgorithm for WeakRsa {
     }
 }
 
-/// Checks one signature.
 pub(crate) fn check(signed: &Signed<'_>, by: &PublicKey<'_>) -> SignatureStrength {
     let fits = |algorithm: &dyn SignatureVerificationAlgorithm| {
         algorithm.public_key_alg_id().as_ref() == by.algorithm

@@ -25,7 +25,7 @@ services:
           post_quantum: true
           base: https://www.gov.kr/
           steps:
-            - { name: front, url: /, expect: { status: 200 } }
+            - { name: front, get: /, expect: { status: 200 } }
   - name: b
     post_quantum: true
     probes:

@@ -12,38 +12,37 @@ use x509_parser::x509::X509Name;
 
 use super::hex;
 
-/// An attribute with a name of its own.
-struct Known {
+/// An attribute that Go writes by a short name.
+struct KnownAttribute {
     /// Last arc of 2.5.4.x.
     arc: &'static str,
     name: &'static str,
-    keeps: Keeps,
+    keeps: KeptValues,
 }
 
-/// What becomes of several values of one type.
+/// Which of several values of one type are written.
 #[derive(Clone, Copy, PartialEq)]
-enum Keeps {
+enum KeptValues {
     All,
     Last,
 }
 
 /// In Go's order, which is written backwards. Taken from what blackbox_exporter 0.23 shows.
-const KNOWN: [Known; 9] = [
-    Known { arc: "2.5.4.6", name: "C", keeps: Keeps::All },
-    Known { arc: "2.5.4.8", name: "ST", keeps: Keeps::All },
-    Known { arc: "2.5.4.7", name: "L", keeps: Keeps::All },
-    Known { arc: "2.5.4.9", name: "STREET", keeps: Keeps::All },
-    Known { arc: "2.5.4.17", name: "POSTALCODE", keeps: Keeps::All },
-    Known { arc: "2.5.4.10", name: "O", keeps: Keeps::All },
-    Known { arc: "2.5.4.11", name: "OU", keeps: Keeps::All },
-    Known { arc: "2.5.4.3", name: "CN", keeps: Keeps::Last },
-    Known { arc: "2.5.4.5", name: "SERIALNUMBER", keeps: Keeps::Last },
+const KNOWN_ATTRIBUTES: [KnownAttribute; 9] = [
+    KnownAttribute { arc: "2.5.4.6", name: "C", keeps: KeptValues::All },
+    KnownAttribute { arc: "2.5.4.8", name: "ST", keeps: KeptValues::All },
+    KnownAttribute { arc: "2.5.4.7", name: "L", keeps: KeptValues::All },
+    KnownAttribute { arc: "2.5.4.9", name: "STREET", keeps: KeptValues::All },
+    KnownAttribute { arc: "2.5.4.17", name: "POSTALCODE", keeps: KeptValues::All },
+    KnownAttribute { arc: "2.5.4.10", name: "O", keeps: KeptValues::All },
+    KnownAttribute { arc: "2.5.4.11", name: "OU", keeps: KeptValues::All },
+    KnownAttribute { arc: "2.5.4.3", name: "CN", keeps: KeptValues::Last },
+    KnownAttribute { arc: "2.5.4.5", name: "SERIALNUMBER", keeps: KeptValues::Last },
 ];
 
 /// Attributes looked at in one name. A certificate can hold thousands; people use a dozen.
 const MAX_ATTRIBUTES: usize = 64;
 
-/// The text of a name.
 pub(crate) fn text(name: &X509Name<'_>) -> String {
     let attributes: Vec<(String, String)> = name
         .iter_attributes()
@@ -59,17 +58,17 @@ pub(crate) fn text(name: &X509Name<'_>) -> String {
 fn render(attributes: &[(String, String)]) -> String {
     let mut rdns: Vec<String> = Vec::new();
     for (oid, value) in attributes {
-        if !KNOWN.iter().any(|known| known.arc == oid) {
+        if !KNOWN_ATTRIBUTES.iter().any(|known| known.arc == oid) {
             rdns.push(format!("{oid}=#{}", hex(&marshal(value))));
         }
     }
-    for known in &KNOWN {
+    for known in &KNOWN_ATTRIBUTES {
         let mut values: Vec<&str> = attributes
             .iter()
             .filter(|(oid, _)| oid == known.arc)
             .map(|(_, value)| value.as_str())
             .collect();
-        if known.keeps == Keeps::Last {
+        if known.keeps == KeptValues::Last {
             values = values.last().copied().filter(|value| !value.is_empty()).into_iter().collect();
         }
         if !values.is_empty() {
