@@ -60,7 +60,7 @@ pub(crate) struct DecodedChain {
     verified: Mutex<Vec<VerifiedReport>>,
 }
 
-/// A path whose signatures and constraints were verified.
+/// A path whose signatures and constraints were verified, always for the purpose of a TLS server.
 struct VerifiedReport {
     /// The set of anchors.
     anchors: u64,
