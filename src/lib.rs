@@ -11,7 +11,6 @@ pub mod stop;
 
 pub mod config;
 
-pub mod net;
 pub mod probe;
 pub mod stored;
 pub mod transport;

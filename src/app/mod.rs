@@ -31,9 +31,9 @@ use crate::controls::{Contact, Controls};
 use crate::evidence::Evidence;
 use crate::journal::Journal;
 use crate::metrics::Daemon;
-use crate::net::Net;
 use crate::probe;
-use crate::probe::login::accounts::Accounts;
+use crate::probe::login::lockout::store::AccountStore;
+use crate::probe::surroundings::Surroundings;
 use crate::scheduler::permits::Limits;
 use crate::scheduler::phase::WallClock;
 use crate::scheduler::shard::Shard;
@@ -56,7 +56,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// For the state directory when everything has stopped: a disk that hangs must not keep us.
 const LAST_WRITE: Duration = Duration::from_secs(2);
 
-/// Accounts that could not be written are tried again this often, beside each change.
+/// AccountStore that could not be written are tried again this often, beside each change.
 const REWRITE_EVERY: Duration = Duration::from_secs(5);
 
 /// What the flags say about the daemon.
@@ -164,7 +164,7 @@ type Asking = Option<Arc<dyn Contact>>;
 /// What a configuration takes effect on.
 struct World {
     shard: Shard,
-    net: Arc<Net>,
+    surroundings: Arc<Surroundings>,
     controls: Arc<Controls>,
     daemon: Arc<Daemon>,
     pulse: Arc<Pulse>,
@@ -191,20 +191,21 @@ impl App {
         let scheduler = Scheduler::new(options.limits, controls.clone(), Arc::new(observers))
             .on(WallClock::read());
         let claim = claim(&options)?;
-        let net = Arc::new(Net::new(&config).with_accounts(accounts(&options)?));
-        net.clock_skew_from({
+        let surroundings = Arc::new(Surroundings::new(&config).with_accounts(accounts(&options)?));
+        surroundings.clock_skew_from({
             let controls = Arc::clone(&controls);
             move || controls.reading().skew
         });
         daemon.accounts_from({
-            let net = Arc::clone(&net);
-            move || net.accounts.holds()
+            let surroundings = Arc::clone(&surroundings);
+            move || surroundings.accounts.holds()
         });
         let evidence = evidence(&options, &board)?;
-        let contact = contact(&config, &net)?;
+        let contact = contact(&config, &surroundings)?;
         let config = watch::Sender::new(Arc::new(config));
         let refused = watch::Sender::new(None);
-        let world = World { shard: options.shard, net, controls, daemon, pulse, config, refused };
+        let world =
+            World { shard: options.shard, surroundings, controls, daemon, pulse, config, refused };
         Ok(App { options, listener, web, scheduler, board, evidence, claim, world, contact })
     }
 
@@ -237,11 +238,11 @@ impl App {
         info!(probes = changes.started, hash = first.hash, "scheduled");
         let ended = CancellationToken::new();
         let mut keeping = tokio::spawn({
-            let (ended, net) = (ended.clone(), Arc::clone(&world.net));
+            let (ended, surroundings) = (ended.clone(), Arc::clone(&world.surroundings));
             async move {
                 match evidence {
                     Some(evidence) => {
-                        join(evidence.keep(ended.clone()), rewrite(&net, ended)).await;
+                        join(evidence.keep(ended.clone()), rewrite(&surroundings, ended)).await;
                     }
                     None => ended.cancelled().await,
                 }
@@ -325,7 +326,7 @@ impl App {
             },
             readiness,
             reloads: (self.options.lifecycle == Lifecycle::Enabled).then_some(asks),
-            net: Arc::clone(&self.world.net),
+            surroundings: Arc::clone(&self.world.surroundings),
             local_time: self.options.local_time.clone(),
             vantage: self.options.vantage.clone(),
             external: self.options.external.clone(),
@@ -339,9 +340,9 @@ impl App {
 impl World {
     /// Makes a validated configuration the one in force. Nothing has changed when it cannot be.
     fn replace(&self, config: Config, scheduler: &mut Scheduler) -> Result<(), String> {
-        let contact = contact(&config, &self.net).map_err(|error| error.to_string())?;
+        let contact = contact(&config, &self.surroundings).map_err(|error| error.to_string())?;
         let config = Arc::new(config);
-        self.net.reconfigure(&config);
+        self.surroundings.reconfigure(&config);
         self.config.send_replace(Arc::clone(&config));
         self.refused.send_replace(None);
         let changes = self.take_effect(&config, contact, scheduler);
@@ -366,7 +367,7 @@ impl World {
         let work: Vec<Work> = targets
             .map(|target| Work {
                 target: Arc::clone(target),
-                probe: probe::build(target, &self.net),
+                probe: probe::build(target, &self.surroundings),
             })
             .collect();
         self.daemon.config_loaded(config, work.len(), SystemTime::now());
@@ -395,9 +396,9 @@ fn claim(options: &Options) -> Result<Option<Claim>, BuildError> {
     }
 }
 
-fn accounts(options: &Options) -> Result<Accounts, BuildError> {
-    let Some(directory) = &options.state_dir else { return Ok(Accounts::default()) };
-    Accounts::open(directory)
+fn accounts(options: &Options) -> Result<AccountStore, BuildError> {
+    let Some(directory) = &options.state_dir else { return Ok(AccountStore::default()) };
+    AccountStore::open(directory)
         .map_err(|source| BuildError::State { directory: directory.clone(), source })
 }
 
@@ -407,14 +408,14 @@ fn evidence(options: &Options, board: &Arc<Board>) -> Result<Option<Evidence>, B
     opened.map(Some).map_err(|source| BuildError::State { directory: directory.clone(), source })
 }
 
-fn contact(config: &Config, net: &Arc<Net>) -> Result<Asking, WireError> {
-    let names = Arc::clone(net) as Arc<dyn wire::Names>;
+fn contact(config: &Config, surroundings: &Arc<Surroundings>) -> Result<Asking, WireError> {
+    let names = Arc::clone(surroundings) as Arc<dyn wire::Names>;
     wire::contact(&config.controls, &names, &wire::public_roots())
 }
 
-async fn rewrite(net: &Net, ended: CancellationToken) {
+async fn rewrite(surroundings: &Surroundings, ended: CancellationToken) {
     while ended.run_until_cancelled(sleep(REWRITE_EVERY)).await.is_some() {
-        if net.accounts.rewrite() {
+        if surroundings.accounts.rewrite() {
             info!("held accounts are written again");
         }
     }

@@ -11,10 +11,10 @@ use crate::config::{Config, Target};
 use crate::controls::wire::{self, Names, WireError};
 use crate::controls::{Controls, Reading};
 use crate::limits::raise_descriptors;
-use crate::net::Net;
 use crate::outcome::{Outcome, Verdict};
 use crate::probe;
-use crate::probe::login::accounts::Accounts;
+use crate::probe::login::lockout::store::AccountStore;
+use crate::probe::surroundings::Surroundings;
 use crate::stop::Stop;
 
 /// Ids suggested when the wanted one does not exist.
@@ -29,8 +29,8 @@ pub(super) fn probe(flags: &Flags, id: &str) -> Exit {
         tell(&mut io::stderr(), &unknown(&config, id));
         return Exit::Usage;
     };
-    let net = match net(flags, &config) {
-        Ok(net) => Arc::new(net),
+    let surroundings = match net(flags, &config) {
+        Ok(surroundings) => Arc::new(surroundings),
         Err(problem) => {
             tell(&mut io::stderr(), &problem);
             return Exit::Failed;
@@ -41,7 +41,7 @@ pub(super) fn probe(flags: &Flags, id: &str) -> Exit {
         Err(exit) => return exit,
     };
     raise_descriptors();
-    let ran = runtime.block_on(run(&config, target, &net));
+    let ran = runtime.block_on(run(&config, target, &surroundings));
     runtime.shutdown_background();
     let (reading, outcome) = match ran {
         Ok(ran) => ran,
@@ -62,29 +62,29 @@ pub(super) fn probe(flags: &Flags, id: &str) -> Exit {
 }
 
 /// Reads the state directory, which is a running daemon's: nothing is written to it.
-fn net(flags: &Flags, config: &Config) -> Result<Net, String> {
-    let net = Net::new(config);
-    let Some(directory) = &flags.state_dir else { return Ok(net) };
-    let accounts = Accounts::borrow(directory)
+fn net(flags: &Flags, config: &Config) -> Result<Surroundings, String> {
+    let surroundings = Surroundings::new(config);
+    let Some(directory) = &flags.state_dir else { return Ok(surroundings) };
+    let accounts = AccountStore::borrow(directory)
         .map_err(|error| format!("--state.dir {}: {error}\n", directory.display()))?;
-    Ok(net.with_accounts(accounts))
+    Ok(surroundings.with_accounts(accounts))
 }
 
 async fn run(
     config: &Config,
     target: &Arc<Target>,
-    net: &Arc<Net>,
+    surroundings: &Arc<Surroundings>,
 ) -> Result<(Reading, Outcome), WireError> {
     let controls = Arc::new(Controls::none());
-    let names = Arc::clone(net) as Arc<dyn Names>;
+    let names = Arc::clone(surroundings) as Arc<dyn Names>;
     controls.replace(wire::contact(&config.controls, &names, &wire::public_roots())?);
     // Before the run, because one-time codes want to know how far our clock is off.
     controls.ask().await;
-    net.clock_skew_from({
+    surroundings.clock_skew_from({
         let controls = Arc::clone(&controls);
         move || controls.reading().skew
     });
-    let probe = probe::build(target, net);
+    let probe = probe::build(target, surroundings);
     let mut outcome = probe::run(&*probe, target.schedule.timeout(), &Stop::default()).await;
     controls.judge(&mut outcome).await;
     Ok((controls.reading(), outcome))

@@ -46,14 +46,15 @@ fn write_window(window: &Window, fnv: &mut Fnv) -> fmt::Result {
 fn without_paths(target: &Arc<Target>) -> Target {
     let mut target = Target::clone(target);
     let tls: &mut TlsClientOptions = match &mut target.kind {
-        Kind::Http(http) => &mut http.tls,
-        Kind::Tls(tls) => &mut tls.tls,
+        Kind::Http(http) => &mut Arc::make_mut(http).client.tls,
+        Kind::Tls(tls) => &mut Arc::make_mut(tls).tls,
         Kind::Login(login) => {
+            let login = Arc::make_mut(login);
             login.identities.values_mut().for_each(|identity| {
                 identity.cert.clear();
                 identity.key.clear();
             });
-            &mut login.tls
+            &mut login.client.tls
         }
     };
     tls.trust = Arc::default();

@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use ::http::{HeaderName, HeaderValue, Method, header};
-use url::Url;
-
 use super::inherit::Shared;
 use super::walk::{At, Fields};
 use super::yaml::Node;
 use super::{
-    Auth, Expect, Follow, HttpOptions, HttpVersions, JsonTemplate, Part, Refresh, RequestBody,
-    Revocation, StatusSet, Template, TlsClientOptions, client, expect, route, value,
+    Auth, Expect, HttpOptions, JsonTemplate, Part, RequestBody, Template, exchange, expect, value,
 };
+use ::http::{HeaderName, HeaderValue, Method, header};
 
 pub(super) const KEYS: &[&str] = &[
     "url",
@@ -40,11 +37,6 @@ pub(super) const KEYS: &[&str] = &[
     "fail_if",
     "warn",
 ];
-
-/// Followed when the file does not say: what browsers' users meet in practice is below 5, and
-/// blackbox_exporter stops at 10 as well.
-pub(super) const REDIRECTS: u32 = 10;
-pub(super) const REDIRECTS_MAX: u32 = 50;
 
 /// Of a decoded body, when the file does not say; no front page of a service is larger.
 pub(super) const BODY_LIMIT: u64 = 1 << 20;
@@ -76,24 +68,13 @@ pub(super) fn http(at: &At<'_>, shared: &Shared<'_>) -> Option<HttpOptions> {
         fields.need("url").and_then(|at| at.parse(|text| value::url(text, &["http", "https"])));
     let body = body(&fields);
     let method = method(&fields, &body);
-    let follow = follow(&fields, url.as_ref());
-    let tls = TlsClientOptions {
-        trust: shared.trust.clone(),
-        // The certificate has a probe of its own; a list fetched for every page would make a
-        // page's verdict depend on somebody else's server. Asked for, it is checked here too.
-        revocation: shared.revocation.unwrap_or(Revocation::Off),
-        post_quantum: shared.post_quantum,
-        ..TlsClientOptions::default()
-    };
+    let follows = fields.take("follow");
+    let follows = follows.and_then(|at| at.fields(&["redirects", "allow_hosts", "refresh"]));
+    let follow = exchange::follow(follows.as_ref(), url.as_ref());
     let size = |key, max| fields.parse(key, value::size_up_to(max));
-    let expect = |key| fields.take(key).map(|at| expect::expect(&at)).unwrap_or_default();
-    let mut expected: Expect = expect("expect");
+    let rules = exchange::rules(&fields, &follow);
     if method == Method::HEAD {
-        no_body_to_look_at(&fields, &expected);
-    }
-    if expected.status.is_none() {
-        let last = if follow.redirects > 0 { 299 } else { 399 };
-        expected.status = Some(StatusSet(vec![200..=last]));
+        no_body_to_look_at(&fields, &rules.expect);
     }
     let options = HttpOptions {
         method,
@@ -105,12 +86,8 @@ pub(super) fn http(at: &At<'_>, shared: &Shared<'_>) -> Option<HttpOptions> {
         body_limit: size("body_limit", BODY_LIMIT_MAX).unwrap_or(BODY_LIMIT),
         charset: fields.parse("charset", charset),
         follow,
-        http: fields.take("http_version").and_then(|at| versions(&at)).unwrap_or_default(),
-        route: route::route(&fields, shared),
-        tls: client::tls_client(&fields, tls),
-        expect: expected,
-        fail_if: fields.take("fail_if").map(|at| expect::fail_if(&at)).unwrap_or_default(),
-        warn: expect("warn"),
+        client: exchange::client(&fields, shared),
+        rules,
         url: {
             let mut url = url?;
             url.set_fragment(None);
@@ -123,21 +100,8 @@ pub(super) fn http(at: &At<'_>, shared: &Shared<'_>) -> Option<HttpOptions> {
 impl HttpOptions {
     /// The names of the secrets that its request holds.
     pub fn secrets(&self) -> Vec<Arc<str>> {
-        fn of_json<'t>(json: &'t JsonTemplate, found: &mut Vec<&'t Template>) {
-            match json {
-                JsonTemplate::Literal(_) => {}
-                JsonTemplate::Text(text) => found.push(text),
-                JsonTemplate::Array(items) => items.iter().for_each(|item| of_json(item, found)),
-                JsonTemplate::Object(map) => map.iter().for_each(|(_, item)| of_json(item, found)),
-            }
-        }
         let mut found: Vec<&Template> = self.headers.iter().map(|(_, value)| value).collect();
-        match &self.body {
-            RequestBody::None => {}
-            RequestBody::Raw(text) => found.push(text),
-            RequestBody::Form(pairs) => found.extend(pairs.iter().map(|(_, value)| value)),
-            RequestBody::Json(json) => of_json(json, &mut found),
-        }
+        self.body.templates(&mut found);
         match &self.auth {
             None => {}
             Some(Auth::Basic { username, password }) => found.extend([username, password]),
@@ -311,42 +275,6 @@ pub(super) fn request_headers(
         all.insert(0, (header::USER_AGENT, agent.unwrap_or_else(|| Template::plain(USER_AGENT))));
     }
     all
-}
-
-/// `follow: { redirects: 5, allow_hosts: [sso.example.go.kr] }`.
-fn follow(fields: &Fields<'_>, url: Option<&Url>) -> Follow {
-    let mut follow =
-        Follow { redirects: REDIRECTS, allow_hosts: Vec::new(), refresh: Refresh::Ignored };
-    let Some(at) = fields.take("follow") else { return follow };
-    let Some(fields) = at.fields(&["redirects", "allow_hosts", "refresh"]) else { return follow };
-    let redirects = fields.parse("redirects", value::whole(0..=REDIRECTS_MAX));
-    follow.redirects = redirects.unwrap_or(REDIRECTS);
-    follow.refresh = refresh(&fields);
-    if let Some(hosts) = fields.take("allow_hosts") {
-        let hosts = hosts.one_or_many();
-        follow.allow_hosts = hosts.iter().filter_map(|at| at.parse(value::host)).collect();
-        let own = url.and_then(Url::host_str).map(str::to_owned);
-        follow.allow_hosts.extend(own);
-        follow.allow_hosts.sort();
-        follow.allow_hosts.dedup();
-    }
-    follow
-}
-
-/// `refresh: true`
-pub(super) fn refresh(follow: &Fields<'_>) -> Refresh {
-    match follow.take("refresh").and_then(|at| at.flag()) {
-        Some(true) => Refresh::Followed,
-        _ => Refresh::Ignored,
-    }
-}
-
-pub(super) fn versions(at: &At<'_>) -> Option<HttpVersions> {
-    at.parse(value::word(&[
-        ("any", HttpVersions::Any),
-        ("1.1", HttpVersions::Http1),
-        ("2", HttpVersions::Http2),
-    ]))
 }
 
 pub(super) fn charset(text: &str) -> Result<&'static encoding_rs::Encoding, String> {

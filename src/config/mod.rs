@@ -17,6 +17,7 @@ mod client;
 mod controls;
 mod decimal;
 mod document;
+mod exchange;
 mod expect;
 mod expectation;
 mod files;
@@ -56,6 +57,7 @@ use crate::outcome::{Failure, Stage};
 
 pub use chain::{ClientCert, Revocation, Roots, TlsClientOptions, TrustOptions};
 pub use decimal::{Decimal, NotANumber};
+pub use exchange::{ClientOptions, Rules};
 pub use expectation::{
     CssSelector, Expect, FailIf, JsonPath, Matcher, StatusSet, TimeLimit, UrlPart,
 };
@@ -221,11 +223,11 @@ impl Schedule {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
     /// One HTTP exchange.
-    Http(Box<HttpOptions>),
+    Http(Arc<HttpOptions>),
     /// One TLS handshake.
-    Tls(Box<TlsOptions>),
+    Tls(Arc<TlsOptions>),
     /// A login, step by step.
-    Login(Box<login::LoginOptions>),
+    Login(Arc<login::LoginOptions>),
 }
 
 impl Kind {

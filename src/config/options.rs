@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chain::TlsClientOptions;
 use url::Url;
 
-use super::{Expect, FailIf, RouteOptions, TimeLimit, login};
+use super::{ClientOptions, RouteOptions, Rules, TimeLimit, login};
 
 /// Options of an HTTP probe.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,18 +33,10 @@ pub struct HttpOptions {
     pub charset: Option<&'static encoding_rs::Encoding>,
     /// Redirects.
     pub follow: Follow,
-    /// HTTP version to negotiate.
-    pub http: HttpVersions,
-    /// Proxy, fixed destination, addresses.
-    pub route: RouteOptions,
-    /// TLS side.
-    pub tls: TlsClientOptions,
-    /// What a good answer looks like.
-    pub expect: Expect,
-    /// Rules that name the reason a page deserves, tried before `expect`.
-    pub fail_if: Vec<FailIf>,
-    /// Outside these, the run is degraded.
-    pub warn: Expect,
+    /// How it connects and speaks.
+    pub client: ClientOptions,
+    /// How the answer is judged.
+    pub rules: Rules,
 }
 
 /// Which versions may be spoken.

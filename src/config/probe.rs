@@ -116,11 +116,11 @@ fn kind(
     let read = |kind: &&str| {
         let at = fields.take(kind)?;
         match *kind {
-            "http" => http::http(&at, shared).map(Box::new).map(Kind::Http),
-            "tls" => tls::tls(&at, shared).map(Box::new).map(Kind::Tls),
+            "http" => http::http(&at, shared).map(Arc::new).map(Kind::Http),
+            "tls" => tls::tls(&at, shared).map(Arc::new).map(Kind::Tls),
             _ => {
                 let frame = Frame { probe: name, component };
-                login::read::login(&at, shared, &frame).map(Box::new).map(Kind::Login)
+                login::read::login(&at, shared, &frame).map(Arc::new).map(Kind::Login)
             }
         }
     };
@@ -150,7 +150,7 @@ fn component(fields: &Fields<'_>, own: &Arc<str>) -> Option<Arc<str>> {
 /// A limit at or above the timeout never says anything: the run fails first.
 fn limits_can_be_missed(fields: &Fields<'_>, kind: &Kind, timeout: Duration) {
     let limits: [(&str, Option<TimeLimit>); 2] = match kind {
-        Kind::Http(http) => [("expect", http.expect.time), ("warn", http.warn.time)],
+        Kind::Http(http) => [("expect", http.rules.expect.time), ("warn", http.rules.warn.time)],
         Kind::Tls(tls) => [("expect", tls.expect_time), ("warn", tls.warn_time)],
         Kind::Login(login) => {
             login::rules::fits(fields, login, timeout);
@@ -208,9 +208,9 @@ fn secrets_go_where_they_may(fields: &Fields<'_>, kind: &Kind, id: &TargetId) {
 /// As above, of the proxy's user name and password.
 fn proxy_secrets_go_where_they_may(fields: &Fields<'_>, kind: &Kind) {
     let route = match kind {
-        Kind::Http(http) => &http.route,
+        Kind::Http(http) => &http.client.route,
         Kind::Tls(tls) => &tls.route,
-        Kind::Login(login) => &login.route,
+        Kind::Login(login) => &login.client.route,
     };
     let load = fields.at.load;
     let (Some(proxy), Some(secrets)) = (&route.proxy, load.secrets.get()) else { return };
@@ -257,7 +257,7 @@ fn login_secrets_go_where_they_may(fields: &Fields<'_>, login: &LoginOptions, id
     }
     let names_refusal = login
         .all_steps()
-        .flat_map(|step| &step.fail_if)
+        .flat_map(|step| &step.rules.fail_if)
         .any(|rule| matches!(rule.reason, Reason::BadCredentials | Reason::AccountLocked));
     if login.has_credentials() && !names_refusal {
         load.advise(format!(

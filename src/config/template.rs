@@ -217,7 +217,7 @@ impl Template {
     }
 
     /// A text without references.
-    pub(super) fn plain(text: impl Into<String>) -> Template {
+    pub fn plain(text: impl Into<String>) -> Template {
         Template { parts: vec![Part::Text(text.into())] }
     }
 

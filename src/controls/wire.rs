@@ -26,8 +26,8 @@ use super::identity::Identity;
 use super::{Contact, Reading};
 use crate::config::{Control, DialOptions};
 use crate::http_date;
-use crate::net::Net;
 use crate::outcome::Failure;
+use crate::probe::surroundings::Surroundings;
 
 const USER_AGENT: &str = concat!("bongsu/", env!("CARGO_PKG_VERSION"));
 
@@ -41,7 +41,7 @@ pub trait Names: Send + Sync + 'static {
     fn lookup<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, Failure>>;
 }
 
-impl Names for Net {
+impl Names for Surroundings {
     fn lookup<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, Failure>> {
         async move { self.resolvers.lookup(host, &DialOptions::default()).await }.boxed()
     }

@@ -10,75 +10,75 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
-    USER_AGENT,
 };
 use tokio::time::Instant;
 
-use crate::config::{Auth, DialOptions, HttpOptions, Kind, Part, Target, Template};
+use crate::config::{Auth, DialOptions, HttpOptions, Part, Rules, Template};
 use crate::deadline::Deadline;
-use crate::net::Net;
-use crate::outcome::{Facts, Failure, HttpFacts, Reason};
+use crate::outcome::{Facts, Failure, HttpFacts};
 use crate::probe::addresses::{self, Look, Looked};
-use crate::probe::exchange::{Answer, BodyRules, ContentCoding, Rules, Session, Unfollowed};
-use crate::probe::expect::{self, HasBody, Miss};
+use crate::probe::exchange::{
+    Answer, BodyRules, ContentCoding, ExchangeRules, Session, Unfollowed,
+};
+use crate::probe::expect;
+use crate::probe::judge::{self, Missed};
 use crate::probe::page::{Head, Page};
 use crate::probe::request::{self, Outgoing};
-use crate::probe::unread::{self, Body};
+use crate::probe::surroundings::Surroundings;
+use crate::probe::unread::Body;
 use crate::probe::{Probe, decode, render};
 use crate::transport::http::{Client, Connections};
 use crate::transport::{ClientTls, ReadCounters, Recorder, Transport};
 
-/// What is sent when the configuration names no `User-Agent`.
-const DEFAULT_USER_AGENT: &str = concat!("bongsu/", env!("CARGO_PKG_VERSION"));
-
 /// One HTTP exchange with one target.
 pub struct HttpProbe {
-    target: Arc<Target>,
-    net: Arc<Net>,
+    options: Arc<HttpOptions>,
+    dial: DialOptions,
+    surroundings: Arc<Surroundings>,
     /// Headers without secrets, made once.
     headers: HeaderMap,
     unfollowed: Unfollowed,
 }
 
 impl HttpProbe {
-    /// The probe of a target whose kind is HTTP.
-    pub fn new(target: Arc<Target>, net: Arc<Net>) -> HttpProbe {
+    /// The probe of one URL.
+    pub fn new(
+        options: &Arc<HttpOptions>,
+        dial: &DialOptions,
+        surroundings: &Arc<Surroundings>,
+    ) -> HttpProbe {
         let mut headers = HeaderMap::new();
-        let mut unfollowed = Unfollowed::Dropped;
-        if let Kind::Http(options) = &target.kind {
-            for (name, template) in &options.headers {
-                if let (Some(text), true) = (plain(template), *name != HOST)
-                    && let Ok(value) = HeaderValue::from_bytes(text.as_bytes())
-                {
-                    headers.append(name.clone(), value);
-                }
-            }
-            if !options.headers.iter().any(|(name, _)| name == USER_AGENT) {
-                headers.insert(USER_AGENT, HeaderValue::from_static(DEFAULT_USER_AGENT));
-            }
-            if options.compression {
-                headers
-                    .entry(ACCEPT_ENCODING)
-                    .or_insert(HeaderValue::from_static(decode::ACCEPT_ENCODING));
-            }
-            let rules = options.fail_if.iter().map(|rule| &rule.when);
-            let mut rules = rules.chain([&options.expect, &options.warn]);
-            if rules.any(expect::needs_body) {
-                unfollowed = Unfollowed::Read;
+        for (name, template) in &options.headers {
+            if let (Some(text), true) = (plain(template), *name != HOST)
+                && let Ok(value) = HeaderValue::from_bytes(text.as_bytes())
+            {
+                headers.append(name.clone(), value);
             }
         }
-        HttpProbe { target, net, headers, unfollowed }
+        if options.compression {
+            headers
+                .entry(ACCEPT_ENCODING)
+                .or_insert(HeaderValue::from_static(decode::ACCEPT_ENCODING));
+        }
+        let Rules { warn, .. } = &options.rules;
+        let reads = options.rules.decisive().chain([warn]).any(expect::needs_body);
+        HttpProbe {
+            options: Arc::clone(options),
+            dial: dial.clone(),
+            surroundings: Arc::clone(surroundings),
+            headers,
+            unfollowed: if reads { Unfollowed::Read } else { Unfollowed::Dropped },
+        }
     }
 
     async fn look(&self, facts: &mut Facts, deadline: &Deadline) -> Result<(), Failure> {
-        let Kind::Http(options) = &self.target.kind else {
-            return Err(Failure::new(Reason::Internal, "not an HTTP target"));
-        };
+        let options = &*self.options;
         facts.http = Some(HttpFacts::default());
-        let (dial, route) = (&self.target.dial, &options.route);
+        let (dial, route) = (&self.dial, &options.client.route);
         let host = options.url.host_str().unwrap_or_default();
         let looks =
-            addresses::looks(&self.net.resolvers, dial, route, host, facts, deadline).await?;
+            addresses::looks(&self.surroundings.resolvers, dial, route, host, facts, deadline)
+                .await?;
         let Some(looks) = looks else {
             return self.look_at(options, dial, None, facts, deadline).await;
         };
@@ -105,18 +105,21 @@ impl HttpProbe {
         let start = Instant::now();
         let request = self.request(options)?;
         let padded = options.pad_request.is_some();
-        let proxy = render::proxy(&self.net.vault, options.route.proxy.as_deref())?;
+        let proxy = render::proxy(&self.surroundings.vault, options.client.route.proxy.as_deref())?;
         let transport = Transport {
-            resolvers: &self.net.resolvers,
+            resolvers: &self.surroundings.resolvers,
             dial,
-            route: &options.route,
+            route: &options.client.route,
             pinned,
-            tls: Some(ClientTls { clients: &self.net.trust, options: &options.tls }),
+            tls: Some(ClientTls {
+                clients: &self.surroundings.tls_clients,
+                options: &options.client.tls,
+            }),
             proxy: proxy.as_ref(),
             counters: if padded { ReadCounters::Yes } else { ReadCounters::No },
         };
-        let client = Client::new(transport, options.http, Connections::Fresh);
-        let rules = Rules {
+        let client = Client::new(transport, options.client.versions, Connections::Fresh);
+        let rules = ExchangeRules {
             follow: &options.follow,
             body: BodyRules {
                 limit: options.body_limit,
@@ -127,7 +130,7 @@ impl HttpProbe {
                 unfollowed: self.unfollowed,
             },
         };
-        let mut session = Session::new(&self.net, &options.tls, client);
+        let mut session = Session::new(&self.surroundings, &options.client.tls, client);
         let mut recorder = Recorder::new(facts);
         let answer = session.send(request, rules, &mut recorder, deadline).await?;
         let Answer { url, status, version, headers, body } = answer;
@@ -136,12 +139,12 @@ impl HttpProbe {
         let mut page = Page::new(head, bytes, options.charset, session.jar());
         page.elapsed = start.elapsed();
         page.coding = rules.body.coding;
-        judge(options, &page, body.as_ref().err(), facts)
+        judged(&options.rules, &page, body.as_ref().err(), facts)
     }
 
     fn request(&self, options: &HttpOptions) -> Result<Outgoing, Failure> {
         let host = options.url.host_str().unwrap_or_default();
-        let vault = &self.net.vault;
+        let vault = &self.surroundings.vault;
         let mut credentials = HeaderMap::new();
         let mut own_host = None;
         for (name, template) in &options.headers {
@@ -182,9 +185,9 @@ impl HttpProbe {
     fn authorization(&self, auth: &Auth, host: &str) -> Result<HeaderValue, Failure> {
         match auth {
             Auth::Basic { username, password } => {
-                render::basic(&self.net.vault, (username, password), host)
+                render::basic(&self.surroundings.vault, (username, password), host)
             }
-            Auth::Bearer(token) => render::bearer(&self.net.vault, token, host),
+            Auth::Bearer(token) => render::bearer(&self.surroundings.vault, token, host),
         }
     }
 }
@@ -208,42 +211,26 @@ fn plain(template: &Template) -> Option<&str> {
     }
 }
 
-fn judge(
-    options: &HttpOptions,
+fn judged(
+    rules: &Rules,
     page: &Page<'_>,
     body_failure: Option<&Failure>,
     facts: &mut Facts,
 ) -> Result<(), Failure> {
-    let mut fail = |miss: Miss| {
+    if let Err(missed) = judge::judge(rules, page, body_failure, Body::NotNeeded) {
+        let (Missed::ByRule(miss) | Missed::Answer(miss) | Missed::Expectation(miss)) = missed;
         facts.http.get_or_insert_default().regex_failed = miss.pattern;
-        Err(miss.failure)
-    };
-    let has_body = if body_failure.is_none() { HasBody::Yes } else { HasBody::No };
-    if let Some(miss) = expect::forbidden(&options.fail_if, page, has_body) {
-        return fail(miss);
+        return Err(miss.failure);
     }
-    if let Some(miss) = expect::status_miss(&options.expect, page) {
-        return fail(miss);
-    }
-    let mut rules = options.fail_if.iter().map(|rule| &rule.when).chain([&options.expect]);
-    let body = if rules.any(expect::needs_body) { Body::Needed } else { Body::NotNeeded };
-    unread::settle(body_failure, page, body)?;
-    if let Some(miss) = expect::first_miss(&options.expect, page) {
-        return fail(miss);
-    }
-    facts.warnings.extend(expect::warnings(&options.warn, page));
+    facts.warnings.extend(expect::warnings(&rules.warn, page));
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{
-        Expect, Follow, HttpVersions, Refresh, RequestBody, RouteOptions, Schedule, TargetId,
-        TlsClientOptions,
-    };
+    use crate::config::{ClientOptions, Follow, Refresh, RequestBody};
 
-    use std::collections::BTreeMap;
     use std::time::Duration;
 
     #[test]
@@ -260,25 +247,11 @@ mod tests {
             body_limit: 1,
             charset: None,
             follow: Follow { redirects: 0, allow_hosts: Vec::new(), refresh: Refresh::Ignored },
-            http: HttpVersions::Any,
-            route: RouteOptions::default(),
-            tls: TlsClientOptions::default(),
-            expect: Expect::default(),
-            fail_if: Vec::new(),
-            warn: Expect::default(),
+            client: ClientOptions::default(),
+            rules: Rules::default(),
         };
-        let target = Target {
-            id: TargetId { service: "s".into(), probe: "p".into(), site: None },
-            component: "s".into(),
-            instance: String::new(),
-            schedule: Schedule::new(Duration::from_secs(2), Duration::from_secs(1), None).unwrap(),
-            latency_objective: None,
-            labels: BTreeMap::new(),
-            dial: DialOptions::default(),
-            kind: Kind::Http(Box::new(options)),
-        };
-        let net = Net::default();
-        let probe = HttpProbe::new(Arc::new(target), Arc::new(net));
+        let surroundings = Arc::new(Surroundings::default());
+        let probe = HttpProbe::new(&Arc::new(options), &DialOptions::default(), &surroundings);
         let (mut facts, deadline) = (Facts::default(), Deadline::after(Duration::from_secs(1)));
         let size = size_of_val(&probe.look(&mut facts, &deadline));
         assert!(size < 8 * 1024, "{size} bytes");

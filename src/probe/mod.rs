@@ -14,6 +14,7 @@ pub mod expect;
 mod hits;
 pub mod http;
 pub mod jar;
+mod judge;
 pub mod login;
 pub mod markup;
 pub mod matcher;
@@ -23,6 +24,7 @@ mod prescan;
 pub mod render;
 pub mod request;
 mod set_cookie;
+pub mod surroundings;
 pub mod tls;
 mod unread;
 
@@ -36,8 +38,8 @@ use tokio::time::Instant;
 
 use crate::config::{Kind, Target};
 use crate::deadline::Deadline;
-use crate::net::Net;
 use crate::outcome::{Facts, Failure, Outcome, Reason};
+use crate::probe::surroundings::Surroundings;
 use crate::stop::Stop;
 
 /// How long after its deadline an attempt that ignores it is dropped.
@@ -55,11 +57,12 @@ pub trait Probe: Send + Sync + 'static {
 }
 
 /// Makes the probe of a target.
-pub fn build(target: &Arc<Target>, net: &Arc<Net>) -> Arc<dyn Probe> {
+pub fn build(target: &Arc<Target>, surroundings: &Arc<Surroundings>) -> Arc<dyn Probe> {
+    let dial = &target.dial;
     match &target.kind {
-        Kind::Http(_) => Arc::new(http::HttpProbe::new(Arc::clone(target), Arc::clone(net))),
-        Kind::Tls(options) => Arc::new(tls::TlsProbe::new(options, &target.dial, net)),
-        Kind::Login(_) => Arc::new(login::LoginProbe::new(Arc::clone(target), Arc::clone(net))),
+        Kind::Http(options) => Arc::new(http::HttpProbe::new(options, dial, surroundings)),
+        Kind::Tls(options) => Arc::new(tls::TlsProbe::new(options, dial, surroundings)),
+        Kind::Login(options) => Arc::new(login::LoginProbe::new(options, target, surroundings)),
     }
 }
 

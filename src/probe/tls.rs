@@ -19,9 +19,9 @@ use tokio_rustls::client::TlsStream;
 
 use crate::config::{DialOptions, TlsOptions};
 use crate::deadline::Deadline;
-use crate::net::Net;
 use crate::outcome::{Facts, Failure, Reason};
 use crate::probe::addresses::{self, Look, Looked};
+use crate::probe::surroundings::Surroundings;
 use crate::probe::{Probe, render};
 use crate::transport::stream::Stream;
 use crate::transport::tls::ascii_name;
@@ -35,29 +35,40 @@ const OBJECTION_TIME: Duration = Duration::from_millis(250);
 
 /// Looks at one server's certificate.
 pub struct TlsProbe {
-    options: TlsOptions,
+    options: Arc<TlsOptions>,
     dial: DialOptions,
     /// Sent as SNI and verified.
     name: String,
-    net: Arc<Net>,
+    surroundings: Arc<Surroundings>,
 }
 
 impl TlsProbe {
     /// The probe of one endpoint.
-    pub fn new(options: &TlsOptions, dial: &DialOptions, net: &Arc<Net>) -> TlsProbe {
+    pub fn new(
+        options: &Arc<TlsOptions>,
+        dial: &DialOptions,
+        surroundings: &Arc<Surroundings>,
+    ) -> TlsProbe {
         let name = options.tls.server_name.as_deref().unwrap_or(&options.host);
         TlsProbe {
             name: ascii_name(name),
-            options: options.clone(),
+            options: Arc::clone(options),
             dial: dial.clone(),
-            net: Arc::clone(net),
+            surroundings: Arc::clone(surroundings),
         }
     }
 
     async fn look(&self, facts: &mut Facts, deadline: &Deadline) -> Result<(), Failure> {
         let (host, route) = (&self.options.host, &self.options.route);
-        let looks =
-            addresses::looks(&self.net.resolvers, &self.dial, route, host, facts, deadline).await?;
+        let looks = addresses::looks(
+            &self.surroundings.resolvers,
+            &self.dial,
+            route,
+            host,
+            facts,
+            deadline,
+        )
+        .await?;
         let Some(looks) = looks else {
             return self.look_at(&self.dial, None, facts, deadline).await;
         };
@@ -103,10 +114,10 @@ impl TlsProbe {
         deadline: &Deadline,
     ) -> Result<(), Failure> {
         let route = &self.options.route;
-        let proxy = render::proxy(&self.net.vault, route.proxy.as_deref())?;
-        let clients = &self.net.trust;
+        let proxy = render::proxy(&self.surroundings.vault, route.proxy.as_deref())?;
+        let clients = &self.surroundings.tls_clients;
         let transport = Transport {
-            resolvers: &self.net.resolvers,
+            resolvers: &self.surroundings.resolvers,
             dial,
             route,
             pinned,

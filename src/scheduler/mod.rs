@@ -358,7 +358,7 @@ mod tests {
             latency_objective: None,
             labels: Default::default(),
             dial: DialOptions::default(),
-            kind: Kind::Tls(Box::new(TlsOptions {
+            kind: Kind::Tls(Arc::new(TlsOptions {
                 route: RouteOptions::default(),
                 host: "localhost".to_owned(),
                 port: 443,

@@ -53,7 +53,7 @@ pub(super) async fn probe(
         let text = format!("{RUNS_MAX} targets that are not configured are being probed already\n");
         return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
     };
-    let probe = probe::build(&target, &site.net);
+    let probe = probe::build(&target, &site.surroundings);
     let mut outcome = probe::run(&*probe, target.schedule.timeout(), &Stop::default()).await;
     site.controls.judge(&mut outcome).await;
     let (board, now) = (Board::new(), Instant::now());

@@ -27,7 +27,7 @@ pub(super) fn banners(site: &Site, config: &Config, language: Language) -> Strin
             ),
         );
     }
-    if let Some(why) = site.net.accounts.unwritten() {
+    if let Some(why) = site.surroundings.accounts.unwritten() {
         let text = match language {
             Language::Korean => format!(
                 "상태 디렉터리(--state.dir)에 쓸 수 없어, 다시 시작하면 새로 보류된 계정을 잊습니다: {why}"

@@ -52,7 +52,7 @@ use self::stream::Writers;
 use self::times::LocalTime;
 use self::web::Web;
 use crate::controls::Controls;
-use crate::net::Net;
+use crate::probe::surroundings::Surroundings;
 
 /// Nothing here takes a body.
 const BODY_MAX_BYTES: usize = 4096;
@@ -76,7 +76,7 @@ struct Site {
     sources: Sources,
     readiness: Readiness,
     reloads: Option<reload::Asks>,
-    net: Arc<Net>,
+    surroundings: Arc<Surroundings>,
     vantage: Option<String>,
     local_time: LocalTime,
     external: External,
@@ -96,7 +96,7 @@ pub struct Parts {
     /// Where to ask for a reload; none answers 403.
     pub reloads: Option<reload::Asks>,
     /// Whose held accounts an operator may resume.
-    pub net: Arc<Net>,
+    pub surroundings: Arc<Surroundings>,
     /// The place's name, for pages.
     pub vantage: Option<String>,
     /// The zone of the times on pages.
@@ -127,7 +127,7 @@ pub fn router(parts: Parts, web: Arc<Web>) -> Router {
         sources: parts.sources,
         readiness: parts.readiness,
         reloads: parts.reloads,
-        net: parts.net,
+        surroundings: parts.surroundings,
         vantage: parts.vantage,
         local_time: parts.local_time,
         external: parts.external,

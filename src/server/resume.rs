@@ -25,7 +25,7 @@ pub(super) async fn resume(
         return (StatusCode::FORBIDDEN, text).into_response();
     }
     let account = wanted.account.as_deref();
-    let resumed = site.net.accounts.resume(account);
+    let resumed = site.surroundings.accounts.resume(account);
     match (account, resumed) {
         (Some(account), 0) => {
             let text = format!("no account named {account:?} is held\n");

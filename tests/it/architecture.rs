@@ -75,7 +75,7 @@ fn layer(module: &str) -> usize {
     found.unwrap_or_else(|| panic!("{module} has no place in LAYERS and in ARCHITECTURE.md"))
 }
 
-/// Modules named after `crate::` in a line: `crate::net::Net`, `crate::{config, net}`.
+/// Modules named after `crate::` in a line: `crate::probe::surroundings::Surroundings`, `crate::{config, net}`.
 fn imports(line: &str) -> Vec<String> {
     let name = |text: &str| -> String {
         text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()

@@ -163,7 +163,7 @@ async fn http2_frames_without_end_are_left_early() {
     ] {
         let server = Endless::sending(beginning.clone(), piece);
         let visit = server.visit().with(|options| {
-            options.http = HttpVersions::Http2;
+            options.client.versions = HttpVersions::Http2;
             options.body_limit = 64 << 10;
         });
         ends(name, server, visit, "").await;

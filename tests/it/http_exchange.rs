@@ -135,7 +135,7 @@ async fn redirects_are_followed_hop_by_hop() {
     });
     let site = site.await;
     let path = Matcher::Equals("/main".to_owned());
-    let visit = Visit::to(site.url("/")).with(|o| o.expect.url.push((UrlPart::Path, path)));
+    let visit = Visit::to(site.url("/")).with(|o| o.rules.expect.url.push((UrlPart::Path, path)));
     let outcome = visit.run().await;
     let http = up(&outcome);
     let hops: Vec<(String, u16)> =
@@ -175,7 +175,8 @@ async fn cookies_live_for_the_run_and_no_longer() {
     let site = site.await;
     for _ in 0..2 {
         let cookie = ("JSESSIONID".to_owned(), Matcher::Exists);
-        let visit = Visit::to(site.url("/")).with(|options| options.expect.cookie.push(cookie));
+        let visit =
+            Visit::to(site.url("/")).with(|options| options.rules.expect.cookie.push(cookie));
         assert_eq!(up(&visit.run().await).redirects, 1);
     }
 }
@@ -303,6 +304,7 @@ async fn phases_of_a_slow_chain_account_for_the_run() {
 #[tokio::test]
 async fn http1_only_is_what_is_spoken_on_request() {
     let site = Site::answering(page("200 OK", "", "")).await;
-    let visit = Visit::to(site.url("/")).with(|options| options.http = HttpVersions::Http1);
+    let visit =
+        Visit::to(site.url("/")).with(|options| options.client.versions = HttpVersions::Http1);
     assert_eq!(facts(&visit.run().await).version, 1.1);
 }

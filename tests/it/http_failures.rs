@@ -288,10 +288,12 @@ enum Phase {
 #[tokio::test]
 async fn a_server_without_http2_is_the_wrong_version() {
     let site = Site::answering(page("200 OK", "", "")).await;
-    let visit = Visit::to(site.url("/")).with(|options| options.expect.version = vec!["2".into()]);
+    let visit =
+        Visit::to(site.url("/")).with(|options| options.rules.expect.version = vec!["2".into()]);
     assert_eq!(reason(&visit.run().await), Reason::HttpVersion);
     // With prior knowledge over plain TCP, an HTTP/1.1 answer is no HTTP/2.
-    let visit = Visit::to(site.url("/")).with(|options| options.http = HttpVersions::Http2);
+    let visit =
+        Visit::to(site.url("/")).with(|options| options.client.versions = HttpVersions::Http2);
     assert_eq!(reason(&visit.run().await), Reason::ProtocolError);
 }
 
@@ -308,17 +310,19 @@ async fn content_reasons_come_from_their_own_rules() {
         (Reason::BodyMismatch, Visit::to(site.url("/")).expecting_body(contains("UP"))),
         (
             Reason::JsonMismatch,
-            Visit::to(site.url("/")).with(|o| o.expect.json.push((path, up_word))),
+            Visit::to(site.url("/")).with(|o| o.rules.expect.json.push((path, up_word))),
         ),
         (
             Reason::HeaderMismatch,
-            Visit::to(site.url("/")).with(|o| o.expect.header.push((http::header::SERVER, header))),
+            Visit::to(site.url("/"))
+                .with(|o| o.rules.expect.header.push((http::header::SERVER, header))),
         ),
-        (Reason::UrlMismatch, Visit::to(site.url("/")).with(|o| o.expect.tls = Some(true))),
+        (Reason::UrlMismatch, Visit::to(site.url("/")).with(|o| o.rules.expect.tls = Some(true))),
         (
             Reason::TooSlow,
             Visit::to(site.url("/")).with(|o| {
-                o.expect.time = Some(bongsu::config::TimeLimit { lt: Duration::from_nanos(1) });
+                o.rules.expect.time =
+                    Some(bongsu::config::TimeLimit { lt: Duration::from_nanos(1) });
             }),
         ),
         (

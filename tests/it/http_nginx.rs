@@ -26,9 +26,11 @@ async fn http2_over_tls_has_every_phase_and_the_certificate() {
     assert_eq!(tls.chain.unwrap().certs[0].subject, "CN=server");
     assert_eq!(tls.trusted_by, Some("file"));
 
-    let h1 = trusting(&nginx, &nginx.tls("/")).with(|options| options.http = HttpVersions::Http1);
+    let h1 = trusting(&nginx, &nginx.tls("/"))
+        .with(|options| options.client.versions = HttpVersions::Http1);
     assert_eq!(up(&h1.run().await).version, 1.1);
-    let h2 = trusting(&nginx, &nginx.tls("/")).with(|options| options.http = HttpVersions::Http2);
+    let h2 = trusting(&nginx, &nginx.tls("/"))
+        .with(|options| options.client.versions = HttpVersions::Http2);
     assert_eq!(up(&h2.run().await).version, 2.0);
 }
 
@@ -90,7 +92,7 @@ async fn a_server_name_replaces_the_name_in_sni_and_verification_only() {
     ";
     let nginx = Nginx::serving(server, &[]);
     let visit = trusting(&nginx, &nginx.tls("/"))
-        .with(|options| options.tls.server_name = Some("www.probe.test".to_owned()))
+        .with(|options| options.client.tls.server_name = Some("www.probe.test".to_owned()))
         .expecting_body(contains("sni=www.probe.test host=127.0.0.1"));
     up(&visit.run().await);
     // A custom Host does the same, and is what HTTP/2 calls the authority.
@@ -121,7 +123,7 @@ async fn a_padded_https_request_is_accepted_and_counted() {
     for http in [HttpVersions::Http1, HttpVersions::Http2] {
         let visit = trusting(&nginx, &nginx.tls("/")).with(|options| {
             options.pad_request = Some(4096);
-            options.http = http;
+            options.client.versions = http;
         });
         let outcome = visit.run().await;
         up(&outcome);

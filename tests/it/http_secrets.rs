@@ -86,7 +86,7 @@ async fn a_server_that_echoes_everything_leaks_nothing_into_the_outcome() {
     }
     for visit in carrying(&site.url("/"), &file) {
         let server = (http::header::SERVER, contains("nginx"));
-        let visit = visit.expecting_status(500).with(|o| o.expect.header.push(server));
+        let visit = visit.expecting_status(500).with(|o| o.rules.expect.header.push(server));
         let outcome = visit.run().await;
         assert_eq!(reason(&outcome), Reason::HeaderMismatch);
         assert_silent(&outcome);

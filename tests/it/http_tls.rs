@@ -48,7 +48,7 @@ async fn a_tls_server_that_does_not_choose_http2_is_the_wrong_version() {
     let nginx = crate::support::nginx::Nginx::serving("", &[("www/index.html", b"x")]);
     let openssl = crate::support::s_server::SServer::on(&nginx, &["-www"]);
     let visit = Visit::to(openssl.url()).trusting(&nginx.path("ca.pem"));
-    let visit = visit.with(|options| options.http = HttpVersions::Http2);
+    let visit = visit.with(|options| options.client.versions = HttpVersions::Http2);
     assert_eq!(reason(&visit.run().await), Reason::HttpVersion);
 }
 

@@ -45,7 +45,7 @@ fn tcp_series_come_on_top_for_padded_probes_only() {
 
     let mut padded = portal();
     let bongsu::config::Kind::Http(http) = &mut padded.kind else { unreachable!() };
-    http.pad_request = Some(4096);
+    Arc::make_mut(http).pad_request = Some(4096);
     let padded = script.adopt(padded);
     script.run(&padded, 10, with_tcp());
     let text = script.text(20);

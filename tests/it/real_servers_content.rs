@@ -6,9 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bongsu::config::{self, Nothing};
-use bongsu::net::Net;
 use bongsu::outcome::{Outcome, Reason, Verdict};
 use bongsu::probe;
+use bongsu::probe::surroundings::Surroundings;
 use bongsu::stop::Stop;
 use encoding_rs::EUC_KR;
 use flate2::Compression;
@@ -24,8 +24,8 @@ async fn run(probe: &str) -> Outcome {
     );
     let config = config::parse(&text, Path::new("bongsu.yml"), &Nothing)
         .unwrap_or_else(|error| panic!("{error}\n{text}"));
-    let (target, net) = (&config.targets[0], Arc::new(Net::new(&config)));
-    let probe = probe::build(target, &net);
+    let (target, surroundings) = (&config.targets[0], Arc::new(Surroundings::new(&config)));
+    let probe = probe::build(target, &surroundings);
     probe::run(&*probe, target.schedule.timeout(), &Stop::default()).await
 }
 

@@ -64,7 +64,7 @@ async fn groups_of_tls(change: impl FnOnce(Look) -> Look) -> Vec<u16> {
 async fn groups_of_http(post_quantum: bool) -> Vec<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}/", listener.local_addr().unwrap());
-    let visit = Visit::to(url).with(|options| options.tls.post_quantum = post_quantum);
+    let visit = Visit::to(url).with(|options| options.client.tls.post_quantum = post_quantum);
     let (hello, _) = tokio::join!(hello_to(listener), visit.run());
     supported_groups(&hello)
 }

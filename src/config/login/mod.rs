@@ -17,8 +17,7 @@ use regex::Regex;
 use url::Url;
 
 use super::{
-    CssSelector, Expect, FailIf, HttpVersions, JsonPath, JsonTemplate, Refresh, RequestBody,
-    RouteOptions, Template, TlsClientOptions,
+    ClientOptions, CssSelector, Follow, JsonPath, JsonTemplate, RequestBody, Rules, Template,
 };
 use crate::outcome::Step;
 
@@ -35,17 +34,13 @@ pub struct LoginOptions {
     /// lock one.
     pub account: Option<Arc<str>>,
     /// How patient.
-    pub guard: GuardOptions,
+    pub guard: LockoutPolicy,
     /// When not empty, the only hosts that redirects and auto-submitted forms may lead to.
     pub allow_hosts: Vec<String>,
     /// Certificates that the flow may name.
     pub identities: BTreeMap<Arc<str>, Identity>,
-    /// HTTP version to negotiate.
-    pub http: HttpVersions,
-    /// Proxy, fixed destination, addresses.
-    pub route: RouteOptions,
-    /// TLS side of every step.
-    pub tls: TlsClientOptions,
+    /// How every step connects and speaks.
+    pub client: ClientOptions,
     /// Bytes of one page after decoding.
     pub body_limit: u64,
     /// Whether a masked excerpt of the page is kept when the flow fails.
@@ -68,7 +63,7 @@ pub enum Excerpt {
 
 /// The account guard's patience.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GuardOptions {
+pub struct LockoutPolicy {
     /// Named refusals in a row before the account is held.
     pub max_failures: u32,
     /// From one unexplained rejection to the next attempt.
@@ -97,16 +92,14 @@ pub struct LoginStep {
     pub query: Vec<(String, Template)>,
     /// Over those of the flow.
     pub headers: Vec<(HeaderName, Template)>,
-    /// Redirects and forms that submit themselves.
-    pub follow: StepFollow,
-    /// Rules that name the reason a page deserves.
-    pub fail_if: Vec<FailIf>,
-    /// What a good answer looks like; the status is always given.
-    pub expect: Expect,
+    /// Redirects; `allow_hosts` is the flow's unless the step has its own.
+    pub follow: Follow,
+    /// A form that scripts would send by themselves (`response_mode=form_post`, SAML POST).
+    pub self_submit: Option<SelfSubmit>,
+    /// How the answer is judged.
+    pub rules: Rules,
     /// What later steps need.
     pub captures: Vec<Capture>,
-    /// Outside these, the run is degraded.
-    pub warn: Expect,
     /// Derived: its request holds a secret or a signature.
     pub credential: Sensitivity,
 }
@@ -160,19 +153,13 @@ pub struct Submit {
     pub button: Option<CssSelector>,
 }
 
-/// How a step follows.
+/// `follow: { auto_submit: SELECTOR, max_hops: 15 }`
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StepFollow {
-    /// Redirects in a step; 0 follows none.
-    pub redirects: u32,
-    /// A form that scripts would send by themselves (`response_mode=form_post`, SAML POST).
-    pub auto_submit: Option<CssSelector>,
+pub struct SelfSubmit {
+    /// Which form.
+    pub form: CssSelector,
     /// Redirects and such forms together.
     pub max_hops: u32,
-    /// When not empty, instead of the flow's `allow_hosts`.
-    pub allow_hosts: Vec<String>,
-    /// Whether pages that send their reader on are followed, too.
-    pub refresh: Refresh,
 }
 
 /// A value kept from a response.
@@ -322,7 +309,7 @@ impl LoginOptions {
 
 impl RequestBody {
     /// Adds every template in it.
-    fn templates<'t>(&'t self, all: &mut Vec<&'t Template>) {
+    pub(super) fn templates<'t>(&'t self, all: &mut Vec<&'t Template>) {
         fn of_json<'t>(json: &'t JsonTemplate, all: &mut Vec<&'t Template>) {
             match json {
                 JsonTemplate::Literal(_) => {}

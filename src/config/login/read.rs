@@ -5,19 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use url::Url;
-
 use super::names::FlowNames;
 use super::rules;
 use super::step::{self, Frame, Place};
-use super::{Excerpt, GuardOptions, Identity, LoginOptions};
+use super::{Excerpt, Identity, LockoutPolicy, LoginOptions};
 use crate::config::cache::PemUse;
 use crate::config::inherit::Shared;
 use crate::config::template::Scope;
 use crate::config::walk::{At, Fields};
-use crate::config::{
-    ClientCert, Revocation, SecretRef, TlsClientOptions, client, http, route, suggest, value,
-};
+use crate::config::{ClientCert, SecretRef, client, exchange, http, suggest, value};
 
 const KEYS: &[&str] = &[
     "base",
@@ -75,21 +71,23 @@ pub(in crate::config) fn login(
     }
     let fields = fields.within(&scope);
     let base = fields.parse("base", |text| value::url(text, &["http", "https"]));
-    let allow_hosts = hosts(&fields, "allow_hosts");
-    let steps = read_steps(&fields, "steps", &mut scope.clone(), (frame, base.as_ref(), &[]));
+    let allow_hosts = exchange::hosts(&fields, "allow_hosts");
+    let place = Place {
+        frame,
+        base: base.as_ref(),
+        allow_hosts: &allow_hosts,
+        conditions: &[],
+        is_finally: false,
+    };
+    let steps = read_steps(&fields, "steps", &mut scope.clone(), &place);
     let mut after = scope.clone();
     if let Some(flow) = &mut after.flow {
         let steps = fields.at.quietly("steps").map(|at| at.one_or_many()).unwrap_or_default();
         flow.captured.extend(steps.iter().flat_map(named_values));
     }
     let names: Vec<Arc<str>> = steps.iter().map(|step| step.step.name.clone()).collect();
-    let finally = read_steps(&fields, "finally", &mut after, (frame, base.as_ref(), &names));
-    let inherited = TlsClientOptions {
-        trust: shared.trust.clone(),
-        revocation: shared.revocation.unwrap_or(Revocation::Off),
-        post_quantum: shared.post_quantum,
-        ..TlsClientOptions::default()
-    };
+    let place = Place { conditions: &names, is_finally: true, ..place };
+    let finally = read_steps(&fields, "finally", &mut after, &place);
     let mut options = LoginOptions {
         base,
         charset: fields.parse("charset", http::charset),
@@ -98,9 +96,7 @@ pub(in crate::config) fn login(
         guard: fields.take("guard").map(|at| guard(&at)).unwrap_or(GUARD),
         allow_hosts,
         identities,
-        http: fields.take("http_version").and_then(|at| http::versions(&at)).unwrap_or_default(),
-        route: route::route(&fields, shared),
-        tls: client::tls_client(&fields, inherited),
+        client: exchange::client(&fields, shared),
         body_limit: fields
             .parse("body_limit", value::size_up_to(http::BODY_LIMIT_MAX))
             .unwrap_or(http::BODY_LIMIT),
@@ -121,13 +117,13 @@ pub(in crate::config) fn login(
     (!options.steps.is_empty()).then_some(options)
 }
 
-const GUARD: GuardOptions = GuardOptions { max_failures: MAX_FAILURES, slow_to: SLOW_TO };
+const GUARD: LockoutPolicy = LockoutPolicy { max_failures: MAX_FAILURES, slow_to: SLOW_TO };
 
-fn guard(at: &At<'_>) -> GuardOptions {
+fn guard(at: &At<'_>) -> LockoutPolicy {
     let Some(fields) = at.fields(&["max_failures", "slow_to"]) else { return GUARD };
     let max_failures = fields.parse("max_failures", value::whole(1..=MAX_FAILURES_MAX));
     let slow_to = fields.parse("slow_to", value::duration_between(SLOW_TO_MIN, SLOW_TO_MAX));
-    GuardOptions {
+    LockoutPolicy {
         max_failures: max_failures.unwrap_or(MAX_FAILURES),
         slow_to: slow_to.unwrap_or(SLOW_TO),
     }
@@ -145,12 +141,6 @@ fn account(at: &At<'_>, options: &LoginOptions) -> Option<Arc<str>> {
     let hint = suggest::hint(&name, secrets.keys().map(String::as_str).chain(identities));
     at.problem(format!("no secret or identity is called \"{name}\"{hint}"));
     None
-}
-
-/// Host names of a list.
-pub(super) fn hosts(fields: &Fields<'_>, key: &str) -> Vec<String> {
-    let hosts = fields.take(key).map(|at| at.one_or_many()).unwrap_or_default();
-    hosts.iter().filter_map(|at| at.parse(value::host)).collect()
 }
 
 type Certificates = BTreeMap<String, Option<ClientCert>>;
@@ -226,7 +216,7 @@ fn read_steps(
     fields: &Fields<'_>,
     key: &'static str,
     scope: &mut Scope,
-    (frame, base, conditions): (&Frame<'_>, Option<&Url>, &[Arc<str>]),
+    place: &Place<'_>,
 ) -> Vec<super::LoginStep> {
     let Some(at) = fields.take(key) else { return Vec::new() };
     let items = at.items().unwrap_or_default();
@@ -242,15 +232,14 @@ fn read_steps(
             let name = item.quietly("name").and_then(|at| at.written());
             flow.step = name.map(|name| name.into_owned());
         }
-        let place = Place { frame, base, conditions, is_finally: key == "finally" };
         let here: &Scope = scope;
-        let step = step::step(&item.within(here), &place);
+        let step = step::step(&item.within(here), place);
         if let Some(flow) = &mut scope.flow {
             flow.captured.extend(named_values(item));
         }
         let here: &Scope = scope;
         let Some(step) = step else { continue };
-        let known = steps.iter().map(|step| &step.step.name).chain(conditions);
+        let known = steps.iter().map(|step| &step.step.name).chain(place.conditions);
         if known.into_iter().any(|name| *name == step.step.name) {
             let at = item.within(here);
             let at = at.quietly("name").unwrap_or_else(|| at.clone());

@@ -126,7 +126,7 @@ pub(super) fn check(fields: &Fields<'_>, options: &LoginOptions) {
     let Some(last) = last else { return };
     // A step that could not be read is missing from the list, and so may its marker be.
     let complete = fields.at.load.is_clean();
-    if complete && !options.steps[last..].iter().any(|step| has_marker(&step.expect)) {
+    if complete && !options.steps[last..].iter().any(|step| has_marker(&step.rules.expect)) {
         let steps = fields.take("steps").and_then(|at| at.items()).unwrap_or_default();
         let at = steps.into_iter().nth(last).unwrap_or_else(|| fields.at.clone());
         at.problem(format!(

@@ -6,12 +6,9 @@ use std::time::Duration;
 use ::http::Method;
 use url::Url;
 
-use super::read::hosts;
-use super::{Action, Condition, LoginStep, Sensitivity, StepFollow, Submit, capture, rules};
+use super::{Action, Condition, LoginStep, SelfSubmit, Sensitivity, Submit, capture, rules};
 use crate::config::walk::{At, Fields};
-use crate::config::{
-    Expect, Part, Refresh, RequestBody, StatusSet, Template, expect, http, suggest, value,
-};
+use crate::config::{Follow, Part, RequestBody, Template, exchange, http, suggest, value};
 use crate::outcome::Step;
 
 const KEYS: &[&str] = &[
@@ -62,6 +59,8 @@ pub(in crate::config) struct Frame<'f> {
 pub(super) struct Place<'p> {
     pub(super) frame: &'p Frame<'p>,
     pub(super) base: Option<&'p Url>,
+    /// The flow's own.
+    pub(super) allow_hosts: &'p [String],
     /// The steps that `if` may name.
     pub(super) conditions: &'p [Arc<str>],
     pub(super) is_finally: bool,
@@ -80,13 +79,8 @@ pub(super) fn step(at: &At<'_>, place: &Place<'_>) -> Option<LoginStep> {
     let name = fields.need("name").and_then(|at| at.parse(value::name));
     let action = action(&fields, place);
     let component = component(&fields, place.frame.component);
-    let follow = follow(&fields);
-    let expected = |key| fields.take(key).map(|at| expect::expect(&at)).unwrap_or_default();
-    let mut expect: Expect = expected("expect");
-    if expect.status.is_none() {
-        let last = if follow.redirects > 0 { 299 } else { 399 };
-        expect.status = Some(StatusSet(vec![200..=last]));
-    }
+    let (follow, self_submit) = follow(&fields, place.allow_hosts);
+    let rules = exchange::rules(&fields, &follow);
     let mut headers = Vec::new();
     if let Some(at) = fields.take("headers") {
         http::headers(&at, &mut headers);
@@ -96,10 +90,9 @@ pub(super) fn step(at: &At<'_>, place: &Place<'_>) -> Option<LoginStep> {
         query: fields.take("query").and_then(|at| http::form(&at)).unwrap_or_default(),
         headers,
         follow,
-        fail_if: fields.take("fail_if").map(|at| expect::fail_if(&at)).unwrap_or_default(),
+        self_submit,
+        rules,
         captures: fields.take("capture").map(|at| capture::captures(&at)).unwrap_or_default(),
-        warn: expected("warn"),
-        expect,
         credential: Sensitivity::Anonymous,
         action: action?,
         step: Step { name: name?.into(), component: component? },
@@ -214,26 +207,20 @@ fn component(fields: &Fields<'_>, own: &Arc<str>) -> Option<Arc<str>> {
     Some(name.as_ref().into())
 }
 
-fn follow(fields: &Fields<'_>) -> StepFollow {
-    let mut follow = StepFollow {
-        redirects: http::REDIRECTS,
-        auto_submit: None,
-        max_hops: HOPS,
-        allow_hosts: Vec::new(),
-        refresh: Refresh::Ignored,
-    };
-    let Some(at) = fields.take("follow") else { return follow };
+/// `follow`, with the flow's `allow_hosts` where the step has none.
+fn follow(fields: &Fields<'_>, allow_hosts: &[String]) -> (Follow, Option<SelfSubmit>) {
     let keys = ["redirects", "auto_submit", "max_hops", "allow_hosts", "refresh"];
-    let Some(fields) = at.fields(&keys) else { return follow };
-    let redirects = fields.parse("redirects", value::whole(0..=http::REDIRECTS_MAX));
-    follow.redirects = redirects.unwrap_or(follow.redirects);
-    let selector = fields.take("auto_submit");
-    follow.auto_submit = selector.and_then(|at| at.parse(|text| at.load.cache.selector(text)));
-    let hops = fields.parse("max_hops", value::whole(0..=HOPS_MAX));
-    follow.max_hops = hops.unwrap_or(HOPS.max(follow.redirects));
-    follow.allow_hosts = hosts(&fields, "allow_hosts");
-    follow.refresh = http::refresh(&fields);
-    follow
+    let fields = fields.take("follow").and_then(|at| at.fields(&keys));
+    let mut follow = exchange::follow(fields.as_ref(), None);
+    if follow.allow_hosts.is_empty() {
+        follow.allow_hosts = allow_hosts.to_vec();
+    }
+    let Some(fields) = fields else { return (follow, None) };
+    let max_hops = fields.parse("max_hops", value::whole(0..=HOPS_MAX));
+    let max_hops = max_hops.unwrap_or(HOPS.max(follow.redirects));
+    let form = fields.take("auto_submit");
+    let form = form.and_then(|at| at.parse(|text| at.load.cache.selector(text)));
+    (follow, form.map(|form| SelfSubmit { form, max_hops }))
 }
 
 /// `if: submit.sent`

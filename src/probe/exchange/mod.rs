@@ -17,10 +17,10 @@ use url::{Host, Url};
 pub use self::body::{BodyRules, ContentCoding, Unfollowed};
 use crate::config::{Follow, TlsClientOptions};
 use crate::deadline::Deadline;
-use crate::net::Net;
 use crate::outcome::{Failure, Hop, Reason};
 use crate::probe::jar::Jar;
 use crate::probe::request::{Outgoing, shown};
+use crate::probe::surroundings::Surroundings;
 use crate::transport::Recorder;
 use crate::transport::http::{Client, Message};
 use crate::transport::phase::Phase;
@@ -41,7 +41,7 @@ pub struct Answer {
 
 /// How far a request is followed, and what is done with bodies on the way.
 #[derive(Clone, Copy)]
-pub struct Rules<'r> {
+pub struct ExchangeRules<'r> {
     /// Redirects.
     pub follow: &'r Follow,
     /// Bodies.
@@ -50,7 +50,7 @@ pub struct Rules<'r> {
 
 /// The connections and cookies of one run.
 pub struct Session<'a> {
-    net: &'a Net,
+    surroundings: &'a Surroundings,
     tls: &'a TlsClientOptions,
     client: Client<'a>,
     jar: Jar,
@@ -58,8 +58,12 @@ pub struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// Nothing is connected yet.
-    pub fn new(net: &'a Net, tls: &'a TlsClientOptions, client: Client<'a>) -> Session<'a> {
-        Session { net, tls, client, jar: Jar::default() }
+    pub fn new(
+        surroundings: &'a Surroundings,
+        tls: &'a TlsClientOptions,
+        client: Client<'a>,
+    ) -> Session<'a> {
+        Session { surroundings, tls, client, jar: Jar::default() }
     }
 
     /// The cookies of the run.
@@ -72,7 +76,7 @@ impl<'a> Session<'a> {
     pub async fn send(
         &mut self,
         request: Outgoing,
-        rules: Rules<'_>,
+        rules: ExchangeRules<'_>,
         recorder: &mut Recorder<'_>,
         deadline: &Deadline,
     ) -> Result<Answer, Failure> {
@@ -84,11 +88,11 @@ impl<'a> Session<'a> {
     async fn follow(
         &mut self,
         first: Outgoing,
-        rules: Rules<'_>,
+        rules: ExchangeRules<'_>,
         recorder: &mut Recorder<'_>,
         deadline: &Deadline,
     ) -> Result<Answer, Failure> {
-        let Rules { follow, body } = rules;
+        let ExchangeRules { follow, body } = rules;
         let own_host = first.url().host_str().unwrap_or_default().to_owned();
         let mut request = first;
         recorder.facts.http.get_or_insert_default().redirects = 0;
@@ -189,7 +193,7 @@ impl<'a> Session<'a> {
         let (Some(verifier), "https") = (self.client.verifier(), url.scheme()) else {
             return Ok(());
         };
-        let confirmed = self.net.trust.confirm(verifier, deadline.at()).await;
+        let confirmed = self.surroundings.tls_clients.confirm(verifier, deadline.at()).await;
         recorder.facts.tls = verifier.facts();
         if confirmed.is_err() {
             recorder.facts.http.get_or_insert_default().tls = false;

@@ -5,22 +5,17 @@
 //! that belongs to `finally`; whatever ends the steps (a failure, the time, the daemon's end),
 //! `finally` is done after them, because a session that stays open may refuse the next login.
 //!
-//! [`run`] is the order of a run, [`step`] one step, [`send`] how requests are made, [`judge`] what
-//! an answer means; [`guard`], [`ending`], [`accounts`] and [`gate`] decide whether credentials may be sent at
-//! all.
+//! [`run`] is the order of a run, [`step`] one step, [`request`] how requests are made, [`judge`]
+//! what an answer means, [`page`] what is taken from a page; [`lockout`] decides whether credentials
+//! may be sent at all.
 
-pub mod accounts;
-mod capture;
-pub mod ending;
-mod entries;
-mod form;
-pub mod gate;
-pub mod guard;
 mod identity;
 mod judge;
-mod permit;
+pub mod lockout;
+mod page;
+mod progress;
+mod request;
 mod run;
-mod send;
 mod step;
 mod template;
 pub mod totp;
@@ -30,23 +25,33 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::config::{Kind, Target};
+use crate::config::Target;
+use crate::config::login::LoginOptions;
 use crate::deadline::Deadline;
-use crate::net::Net;
-use crate::outcome::{Facts, Failure, Reason};
+use crate::outcome::{Facts, Failure};
+use crate::probe::surroundings::Surroundings;
 use crate::probe::{Probe, render};
 use crate::transport::Recorder;
 
 /// A login flow on one target.
 pub struct LoginProbe {
+    options: Arc<LoginOptions>,
     target: Arc<Target>,
-    net: Arc<Net>,
+    surroundings: Arc<Surroundings>,
 }
 
 impl LoginProbe {
-    /// The probe of a target whose kind is a login.
-    pub fn new(target: Arc<Target>, net: Arc<Net>) -> LoginProbe {
-        LoginProbe { target, net }
+    /// The probe of a flow.
+    pub fn new(
+        options: &Arc<LoginOptions>,
+        target: &Arc<Target>,
+        surroundings: &Arc<Surroundings>,
+    ) -> LoginProbe {
+        LoginProbe {
+            options: Arc::clone(options),
+            target: Arc::clone(target),
+            surroundings: Arc::clone(surroundings),
+        }
     }
 }
 
@@ -56,13 +61,16 @@ impl Probe for LoginProbe {
         facts: &'a mut Facts,
         deadline: &'a Deadline,
     ) -> BoxFuture<'a, Result<(), Failure>> {
-        let Kind::Login(options) = &self.target.kind else {
-            let failure = Failure::new(Reason::Internal, "not a login target");
-            return std::future::ready(Err(failure)).boxed();
-        };
         async move {
-            let proxy = render::proxy(&self.net.vault, options.route.proxy.as_deref())?;
-            let run = run::Run::new(options, &self.target, &self.net, proxy.as_ref());
+            let route = &self.options.client.route;
+            let proxy = render::proxy(&self.surroundings.vault, route.proxy.as_deref())?;
+            let context = run::Context {
+                options: &self.options,
+                surroundings: &self.surroundings,
+                component: &self.target.component,
+                host: self.target.host(),
+            };
+            let run = run::Run::new(context, &self.target.dial, proxy.as_ref());
             run.attempt(&mut Recorder::new(facts), deadline).await
         }
         .boxed()

@@ -15,13 +15,15 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::config::login::{Decode, Pipe, Source, Value};
+use crate::config::login::{Decode, Identity, Pipe, Source, Value};
 use crate::config::{Part, Template};
 use crate::outcome::{Failure, Reason};
+use crate::probe::surroundings::Surroundings;
 use crate::secret::Secret;
 use crate::vault::Vault;
 
 use super::identity::Identities;
+use super::lockout::admission::Codes;
 
 /// A filled-in template is not larger than this; a page that is captured whole is a mistake.
 const RENDERED_BYTES_MAX: usize = 1 << 20;
@@ -39,11 +41,56 @@ pub(super) struct Values<'v> {
     /// What earlier steps captured.
     pub(super) captured: &'v BTreeMap<Arc<str>, Secret>,
     /// One-time codes of this step, by secret.
-    pub(super) codes: &'v BTreeMap<Arc<str>, Secret>,
+    pub(super) codes: &'v Codes,
     /// Certificates.
     pub(super) identities: &'v Identities,
     /// The wall clock, since 1970.
     pub(super) now: Duration,
+}
+
+/// The values of a run: what was captured, and what is masked beside the secrets of the
+/// configuration.
+pub(super) struct FlowValues {
+    captured: BTreeMap<Arc<str>, Secret>,
+    identities: Identities,
+    private: Vec<Secret>,
+}
+
+impl FlowValues {
+    pub(super) fn new(identities: &BTreeMap<Arc<str>, Identity>) -> FlowValues {
+        let (captured, private) = (BTreeMap::new(), Vec::new());
+        FlowValues { captured, identities: Identities::new(identities), private }
+    }
+
+    /// What is masked wherever text leaves the process.
+    pub(super) fn private(&self) -> &[Secret] {
+        &self.private
+    }
+
+    /// Masks a value from now on.
+    pub(super) fn hide(&mut self, value: &Secret) {
+        self.private.push(value.clone());
+    }
+
+    /// Keeps a captured value for later steps.
+    pub(super) fn keep(&mut self, name: &Arc<str>, value: Secret) {
+        self.captured.insert(name.clone(), value);
+    }
+
+    /// What the templates of a step are filled in with.
+    pub(super) fn with<'v>(
+        &'v self,
+        surroundings: &'v Surroundings,
+        codes: &'v Codes,
+    ) -> Values<'v> {
+        Values {
+            vault: &surroundings.vault,
+            captured: &self.captured,
+            codes,
+            identities: &self.identities,
+            now: surroundings.accounts.now(),
+        }
+    }
 }
 
 /// A value between two pipes.

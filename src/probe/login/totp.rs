@@ -1,7 +1,7 @@
 //! One-time codes (RFC 6238).
 //!
 //! A server that minds its RFC accepts a code once, so two runs in one time-step would make the
-//! second look like a wrong password. [`crate::probe::login::guard`] remembers the last step used
+//! second look like a wrong password. [`crate::probe::login::lockout::ledger`] remembers the last step used
 //! per secret; here is only the arithmetic.
 
 use std::time::Duration;

@@ -34,9 +34,9 @@ services:
 ",
     );
     let asks = |kind: &Kind| match kind {
-        Kind::Http(http) => http.tls.post_quantum,
+        Kind::Http(http) => http.client.tls.post_quantum,
         Kind::Tls(tls) => tls.tls.post_quantum,
-        Kind::Login(login) => login.tls.post_quantum,
+        Kind::Login(login) => login.client.tls.post_quantum,
     };
     let asks: Vec<bool> = config.targets.iter().map(|target| asks(&target.kind)).collect();
     assert_eq!(asks, [false, true, true, true, true, false]);
@@ -69,7 +69,7 @@ services:
     );
     assert_eq!(one.id.to_string(), "a/one");
     let (Kind::Http(http), Kind::Tls(tls)) = (&one.kind, &two.kind) else { panic!() };
-    assert_eq!(http.tls.revocation, Revocation::Off);
+    assert_eq!(http.client.tls.revocation, Revocation::Off);
     assert_eq!(tls.tls.revocation, Revocation::Soft);
 }
 
@@ -89,6 +89,7 @@ services:
     );
     let Kind::Http(http) = &config.targets[0].kind else { panic!() };
     let values: Vec<&str> = http
+        .rules
         .expect
         .header
         .iter()

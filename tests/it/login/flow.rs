@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu::config::{self, Target};
-use bongsu::net::Net;
 use bongsu::outcome::{Outcome, Reason};
 use bongsu::probe;
-use bongsu::probe::login::accounts::Accounts;
+use bongsu::probe::login::lockout::store::AccountStore;
+use bongsu::probe::surroundings::Surroundings;
 use bongsu::stop::Stop;
 use tempfile::TempDir;
 
@@ -22,7 +22,7 @@ pub(crate) const PASS: &str = "비밀 p&ss\"w0rd+/";
 /// files.
 pub(crate) struct Flow {
     pub(crate) directory: TempDir,
-    pub(crate) net: Arc<Net>,
+    pub(crate) surroundings: Arc<Surroundings>,
     pub(crate) target: Arc<Target>,
     yaml: String,
 }
@@ -48,10 +48,10 @@ impl Flow {
     }
 
     pub(crate) fn within(timeout: Duration, login: &str) -> Flow {
-        Flow::with_accounts(timeout, login, Accounts::default())
+        Flow::with_accounts(timeout, login, AccountStore::default())
     }
 
-    pub(crate) fn with_accounts(timeout: Duration, login: &str, accounts: Accounts) -> Flow {
+    pub(crate) fn with_accounts(timeout: Duration, login: &str, accounts: AccountStore) -> Flow {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("user"), USER).unwrap();
         fs::write(directory.path().join("pass"), PASS).unwrap();
@@ -62,8 +62,8 @@ impl Flow {
         fs::write(&path, &yaml).unwrap();
         let config = config::load(&path).unwrap_or_else(|error| panic!("{error}\n{yaml}"));
         let target = Arc::clone(&config.targets[0]);
-        let net = Arc::new(Net::new(&config).with_accounts(accounts));
-        Flow { directory, net, target, yaml }
+        let surroundings = Arc::new(Surroundings::new(&config).with_accounts(accounts));
+        Flow { directory, surroundings, target, yaml }
     }
 
     /// What is wrong with a flow.
@@ -84,7 +84,7 @@ impl Flow {
     }
 
     pub(crate) async fn run_until(&self, stop: &Stop) -> Outcome {
-        let probe = probe::build(&self.target, &self.net);
+        let probe = probe::build(&self.target, &self.surroundings);
         probe::run(&*probe, self.target.schedule.timeout(), stop).await
     }
 

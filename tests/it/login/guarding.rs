@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use bongsu::outcome::{Reason, Verdict};
-use bongsu::probe::login::accounts::Accounts;
+use bongsu::probe::login::lockout::store::AccountStore;
 
 use super::flow::{Flow, PASS};
 use super::saeol::{self, Mood};
@@ -28,10 +28,10 @@ async fn a_held_account_runs_the_anonymous_steps_only_until_its_secret_changes()
     // Once more by the logout of the first run, which leads there.
     assert_eq!(site.of("GET", "/login.do").len(), 5);
     assert_eq!(site.of("POST", "/login.do").len(), 1);
-    assert_eq!(flow.net.accounts.holds(), [("user".into(), site.host(), true)]);
+    assert_eq!(flow.surroundings.accounts.holds(), [("user".into(), site.host(), true)]);
     flow.write("pass", PASS);
     flow.succeed().await;
-    assert_eq!(flow.net.accounts.holds(), [("user".into(), site.host(), false)]);
+    assert_eq!(flow.surroundings.accounts.holds(), [("user".into(), site.host(), false)]);
 }
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn an_operator_releases_a_held_account() {
     assert_eq!(flow.fail().await.1, Reason::AccountHeld);
     *state.password.lock().unwrap() = None;
     assert_eq!(flow.fail().await.1, Reason::AccountHeld);
-    assert_eq!(flow.net.accounts.resume(Some("user")), 1);
+    assert_eq!(flow.surroundings.accounts.resume(Some("user")), 1);
     flow.succeed().await;
 }
 
@@ -75,7 +75,7 @@ async fn a_day_with_a_wrong_password_on_three_vantages_does_not_lock_the_account
     let yaml = saeol::flow(&site);
     let directories: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
     let start = |vantage: usize| {
-        let accounts = Accounts::open(directories[vantage].path()).unwrap().with_clock(clock);
+        let accounts = AccountStore::open(directories[vantage].path()).unwrap().with_clock(clock);
         let flow = Flow::with_accounts(Duration::from_secs(20), &yaml, accounts);
         flow.write("pass", "wrong-password");
         flow
@@ -112,7 +112,7 @@ fn later() -> SystemTime {
 async fn an_unexplained_rejection_stays_down_while_attempts_slow_down() {
     let (site, state) = saeol::start().await;
     state.be(Mood::Silent);
-    let accounts = Accounts::default().with_clock(later);
+    let accounts = AccountStore::default().with_clock(later);
     let flow = Flow::with_accounts(Duration::from_secs(20), &saeol::flow(&site), accounts);
     for run in 0..20 {
         let outcome = flow.run().await;
@@ -156,7 +156,7 @@ async fn a_one_time_code_is_not_sent_twice() {
     fn fixed() -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(30)
     }
-    let accounts = Accounts::default().with_clock(fixed);
+    let accounts = AccountStore::default().with_clock(fixed);
     let flow = Flow::with_accounts(Duration::from_secs(10), &yaml, accounts);
     flow.succeed().await;
     // RFC 6238, appendix B, cut to six digits: the same time-step as its second 59.
@@ -165,7 +165,7 @@ async fn a_one_time_code_is_not_sent_twice() {
     assert_eq!(site.lines().len(), 1);
 
     let flow = Flow::new(&yaml);
-    flow.net.clock_skew_from(|| Some(-16.0));
+    flow.surroundings.clock_skew_from(|| Some(-16.0));
     assert_eq!(flow.fail().await, ("otp".into(), Reason::Internal));
     assert_eq!(site.lines().len(), 1);
 }

@@ -158,7 +158,7 @@ async fn a_stopped_run_does_not_go_on_waiting_before_it_sends() {
     assert_eq!(end, ("pause".into(), Reason::Internal));
 
     let flow = Flow::new(&saeol::flow(&site));
-    let _turn_of_another = flow.net.accounts.turn(&"user".into()).await;
+    let _turn_of_another = flow.surroundings.accounts.turn(&"user".into()).await;
     assert_eq!(stopped_in("submit", &flow, &site).await, ("submit".into(), Reason::Internal));
     assert_eq!(site.of("POST", "/login.do").len(), 0);
 }

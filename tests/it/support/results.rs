@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use bongsu::board::Board;
 use bongsu::config::{
-    DialOptions, Expect, Follow, HttpOptions, HttpVersions, Kind, Refresh, RequestBody,
-    RouteOptions, Schedule, Target, TargetId, TlsClientOptions, TlsOptions,
+    ClientOptions, DialOptions, Follow, HttpOptions, Kind, Refresh, RequestBody, RouteOptions,
+    Rules, Schedule, Target, TargetId, TlsClientOptions, TlsOptions,
 };
 use bongsu::outcome::{Facts, Failure, HttpFacts, Outcome, Phases, Reason, TcpFacts};
 use bongsu::scheduler::{Cadence, Observer, Run};
@@ -65,14 +65,10 @@ pub(crate) fn http_target(service: &str, probe: &str, url: &str) -> Target {
         body_limit: 1 << 20,
         charset: None,
         follow: Follow { redirects: 10, allow_hosts: Vec::new(), refresh: Refresh::Ignored },
-        http: HttpVersions::Any,
-        route: RouteOptions::default(),
-        tls: TlsClientOptions::default(),
-        expect: Expect::default(),
-        fail_if: Vec::new(),
-        warn: Expect::default(),
+        client: ClientOptions::default(),
+        rules: Rules::default(),
     };
-    target(id(service, probe), url, Kind::Http(Box::new(options)))
+    target(id(service, probe), url, Kind::Http(Arc::new(options)))
 }
 
 pub(crate) fn tls_target(service: &str, probe: &str, host: &str) -> Target {
@@ -85,7 +81,7 @@ pub(crate) fn tls_target(service: &str, probe: &str, host: &str) -> Target {
         expect_time: None,
         warn_time: None,
     };
-    target(id(service, probe), &format!("{host}:443"), Kind::Tls(Box::new(options)))
+    target(id(service, probe), &format!("{host}:443"), Kind::Tls(Arc::new(options)))
 }
 
 pub(crate) fn cert(subject: &str, issuer: &str, serial: &str) -> Certificate {

@@ -70,7 +70,7 @@ impl Spec {
             latency_objective: None,
             labels: Default::default(),
             dial: DialOptions::default(),
-            kind: Kind::Tls(Box::new(TlsOptions {
+            kind: Kind::Tls(Arc::new(TlsOptions {
                 route: RouteOptions::default(),
                 host: "localhost".to_owned(),
                 port: 443,

@@ -9,17 +9,17 @@ use bongsu::config::{
     ClientCert, DialOptions, Kind, Revocation, Roots, RouteOptions, Schedule, Target, TargetId,
     TimeLimit, TlsClientOptions, TlsOptions, TrustOptions,
 };
-use bongsu::net::Net;
 use bongsu::outcome::{Outcome, Reason};
 use bongsu::probe;
+use bongsu::probe::surroundings::Surroundings;
 use bongsu::stop::Stop;
 
 /// Generous: a loaded machine must not make a slow test a failed one.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The world for probes of one test.
-pub(crate) fn net() -> Arc<Net> {
-    Arc::new(Net::default())
+pub(crate) fn net() -> Arc<Surroundings> {
+    Arc::new(Surroundings::default())
 }
 
 /// A TLS probe of `127.0.0.1` that expects the name `probe.test`.
@@ -27,7 +27,7 @@ pub(crate) struct Look {
     options: TlsOptions,
     trust: TrustOptions,
     timeout: Duration,
-    net: Arc<Net>,
+    surroundings: Arc<Surroundings>,
 }
 
 impl Look {
@@ -47,7 +47,7 @@ impl Look {
             },
             trust: TrustOptions::default(),
             timeout: TIMEOUT,
-            net: net(),
+            surroundings: net(),
         }
     }
 
@@ -108,8 +108,8 @@ impl Look {
     }
 
     /// Shares caches with other probes.
-    pub(crate) fn in_world(mut self, net: &Arc<Net>) -> Look {
-        self.net = Arc::clone(net);
+    pub(crate) fn in_world(mut self, surroundings: &Arc<Surroundings>) -> Look {
+        self.surroundings = Arc::clone(surroundings);
         self
     }
 
@@ -125,9 +125,9 @@ impl Look {
             latency_objective: None,
             labels: BTreeMap::new(),
             dial: DialOptions::default(),
-            kind: Kind::Tls(Box::new(options)),
+            kind: Kind::Tls(Arc::new(options)),
         };
-        let probe = probe::build(&Arc::new(target), &self.net);
+        let probe = probe::build(&Arc::new(target), &self.surroundings);
         probe::run(probe.as_ref(), self.timeout, &Stop::default()).await
     }
 }

@@ -7,18 +7,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu::config::{
-    Auth, ClientCert, DialOptions, Expect, FailIf, Follow, HttpOptions, HttpVersions, IpChoice,
-    Kind, Matcher, Part, ProxyOptions, Refresh, RequestBody, Roots, RouteOptions, Schedule,
-    SecretRef, SecretSource, StatusSet, Target, TargetId, Template, TimeLimit, TlsClientOptions,
-    TrustOptions,
+    Auth, ClientCert, ClientOptions, DialOptions, Expect, FailIf, Follow, HttpOptions, IpChoice,
+    Kind, Matcher, Part, ProxyOptions, Refresh, RequestBody, Roots, Rules, Schedule, SecretRef,
+    SecretSource, StatusSet, Target, TargetId, Template, TimeLimit, TrustOptions,
 };
-use bongsu::net::Net;
 use bongsu::outcome::{HttpFacts, Outcome, Reason};
 use bongsu::probe;
+use bongsu::probe::surroundings::Surroundings;
 use bongsu::stop::Stop;
 
 /// Generous: a loaded machine must not make a slow test a failed one.
 const TIMEOUT: Duration = Duration::from_secs(20);
+
+const USER_AGENT: &str = concat!("bongsu/", env!("CARGO_PKG_VERSION"));
 
 /// A visit to a URL.
 pub(crate) struct Visit {
@@ -34,7 +35,8 @@ impl Visit {
         let options = HttpOptions {
             url: url.as_ref().parse().unwrap(),
             method: http::Method::GET,
-            headers: Vec::new(),
+            // As the configuration sets it where the file does not.
+            headers: vec![(http::header::USER_AGENT, Template::plain(USER_AGENT))],
             body: RequestBody::None,
             auth: None,
             pad_request: None,
@@ -42,12 +44,11 @@ impl Visit {
             body_limit: 1 << 20,
             charset: None,
             follow: Follow { redirects: 10, allow_hosts: Vec::new(), refresh: Refresh::Ignored },
-            http: HttpVersions::Any,
-            route: RouteOptions::default(),
-            tls: TlsClientOptions::default(),
-            expect: Expect { status: Some(StatusSet(vec![200..=299])), ..Expect::default() },
-            fail_if: Vec::new(),
-            warn: Expect::default(),
+            client: ClientOptions::default(),
+            rules: Rules {
+                expect: Expect { status: Some(StatusSet(vec![200..=299])), ..Expect::default() },
+                ..Rules::default()
+            },
         };
         let (dial, secrets) = (DialOptions::default(), BTreeMap::new());
         Visit { options, dial, timeout: TIMEOUT, secrets }
@@ -75,20 +76,20 @@ impl Visit {
     }
 
     pub(crate) fn expecting_status(self, status: u16) -> Visit {
-        self.with(|options| options.expect.status = Some(StatusSet(vec![status..=status])))
+        self.with(|options| options.rules.expect.status = Some(StatusSet(vec![status..=status])))
     }
 
     pub(crate) fn expecting_body(self, matcher: Matcher) -> Visit {
-        self.with(|options| options.expect.body.push(matcher))
+        self.with(|options| options.rules.expect.body.push(matcher))
     }
 
     pub(crate) fn failing_if_body(self, reason: Reason, matcher: Matcher) -> Visit {
         let when = Expect { body: vec![matcher], ..Expect::default() };
-        self.with(|options| options.fail_if.push(FailIf { reason, when }))
+        self.with(|options| options.rules.fail_if.push(FailIf { reason, when }))
     }
 
     pub(crate) fn warning_from(self, lt: Duration) -> Visit {
-        self.with(|options| options.warn.time = Some(TimeLimit { lt }))
+        self.with(|options| options.rules.warn.time = Some(TimeLimit { lt }))
     }
 
     pub(crate) fn redirects(self, limit: u32) -> Visit {
@@ -103,16 +104,16 @@ impl Visit {
     pub(crate) fn trusting(self, roots: &Path) -> Visit {
         let roots = Roots::File(roots.to_owned());
         let trust = Arc::new(TrustOptions { roots, intermediates: None });
-        self.with(|options| options.tls.trust = trust)
+        self.with(|options| options.client.tls.trust = trust)
     }
 
     pub(crate) fn showing(self, cert: PathBuf, key: PathBuf) -> Visit {
-        self.with(|options| options.tls.client_cert = Some(ClientCert { cert, key }))
+        self.with(|options| options.client.tls.client_cert = Some(ClientCert { cert, key }))
     }
 
     pub(crate) fn proxied_by(self, proxy: &str) -> Visit {
         let proxy = ProxyOptions::at(proxy.parse().unwrap());
-        self.with(|options| options.route.proxy = Some(Arc::new(proxy)))
+        self.with(|options| options.client.route.proxy = Some(Arc::new(proxy)))
     }
 
     pub(crate) fn asking(mut self, dns: SocketAddr) -> Visit {
@@ -139,7 +140,7 @@ impl Visit {
     }
 
     pub(crate) async fn run(self) -> Outcome {
-        let net = Arc::new(Net::with_secrets(&self.secrets));
+        let surroundings = Arc::new(Surroundings::with_secrets(&self.secrets));
         let interval = self.timeout * 2;
         let target = Arc::new(Target {
             id: TargetId { service: "s".into(), probe: "p".into(), site: None },
@@ -149,9 +150,9 @@ impl Visit {
             latency_objective: None,
             labels: BTreeMap::new(),
             dial: self.dial,
-            kind: Kind::Http(Box::new(self.options)),
+            kind: Kind::Http(Arc::new(self.options)),
         });
-        let probe = probe::build(&target, &net);
+        let probe = probe::build(&target, &surroundings);
         probe::run(&*probe, self.timeout, &Stop::default()).await
     }
 }

@@ -7,24 +7,24 @@ use std::sync::{Arc, OnceLock};
 use chain::TlsClients;
 
 use crate::config::{Config, SecretRef};
-use crate::probe::login::accounts::Accounts;
-use crate::probe::login::gate::Gates;
+use crate::probe::login::lockout::recovery::Recoveries;
+use crate::probe::login::lockout::store::AccountStore;
 use crate::transport::fetch::Fetcher;
 use crate::transport::resolve::Resolvers;
 use crate::vault::Vault;
 
 /// What every probe is built with.
-pub struct Net {
+pub struct Surroundings {
     /// Name resolution.
     pub resolvers: Arc<Resolvers>,
     /// Roots, verdicts, revocation.
-    pub trust: TlsClients,
+    pub tls_clients: TlsClients,
     /// Secrets.
     pub vault: Vault,
     /// What is known of the accounts that logins use.
-    pub accounts: Accounts,
+    pub accounts: AccountStore,
     /// Which components are recovering.
-    pub gates: Gates,
+    pub recoveries: Recoveries,
     /// How far our clock is off, in seconds, where controls tell.
     skew: OnceLock<SkewSource>,
 }
@@ -32,35 +32,35 @@ pub struct Net {
 /// Asks how far our clock is off, in seconds.
 type SkewSource = Box<dyn Fn() -> Option<f64> + Send + Sync>;
 
-impl Default for Net {
-    fn default() -> Net {
+impl Default for Surroundings {
+    fn default() -> Surroundings {
         let resolvers = Arc::new(Resolvers::new());
-        Net {
-            trust: TlsClients::new(Arc::new(Fetcher::new(&resolvers))),
+        Surroundings {
+            tls_clients: TlsClients::new(Arc::new(Fetcher::new(&resolvers))),
             resolvers,
             vault: Vault::default(),
-            accounts: Accounts::default(),
-            gates: Gates::default(),
+            accounts: AccountStore::default(),
+            recoveries: Recoveries::default(),
             skew: OnceLock::new(),
         }
     }
 }
 
-impl Net {
+impl Surroundings {
     /// Reads and binds nothing: that happens when the first probe asks.
-    pub fn new(config: &Config) -> Net {
-        Net::with_secrets(&config.secrets)
+    pub fn new(config: &Config) -> Surroundings {
+        Surroundings::with_secrets(&config.secrets)
     }
 
     /// As above, when nothing but the secrets is known.
-    pub fn with_secrets(secrets: &BTreeMap<Arc<str>, SecretRef>) -> Net {
-        Net { vault: Vault::new(secrets), ..Net::default() }
+    pub fn with_secrets(secrets: &BTreeMap<Arc<str>, SecretRef>) -> Surroundings {
+        Surroundings { vault: Vault::new(secrets), ..Surroundings::default() }
     }
 
     /// With accounts that are remembered over restarts.
     #[must_use]
-    pub fn with_accounts(self, accounts: Accounts) -> Net {
-        Net { accounts, ..self }
+    pub fn with_accounts(self, accounts: AccountStore) -> Surroundings {
+        Surroundings { accounts, ..self }
     }
 
     /// Says, once, who knows how far our clock is off.

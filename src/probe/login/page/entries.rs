@@ -5,7 +5,10 @@ use scraper::{ElementRef, Html, Selector};
 
 /// The form's controls in the page's order, those elsewhere on the page included that name the
 /// form, without the disabled ones.
-pub(super) fn controls<'d>(document: &'d Html, form: ElementRef<'d>) -> Vec<ElementRef<'d>> {
+pub(in crate::probe::login) fn controls<'d>(
+    document: &'d Html,
+    form: ElementRef<'d>,
+) -> Vec<ElementRef<'d>> {
     let Ok(selector) = Selector::parse("input, button, select, textarea") else {
         return Vec::new();
     };
@@ -43,7 +46,7 @@ fn kind(control: ElementRef<'_>) -> String {
 }
 
 /// Whether pressing it submits the form.
-pub(super) fn is_submit(control: ElementRef<'_>) -> bool {
+pub(in crate::probe::login) fn is_submit(control: ElementRef<'_>) -> bool {
     match (control.value().name(), kind(control).as_str()) {
         ("input", "submit" | "image") => true,
         ("button", kind) => !matches!(kind, "button" | "reset"),
@@ -52,7 +55,7 @@ pub(super) fn is_submit(control: ElementRef<'_>) -> bool {
 }
 
 /// Adds what a control sends.
-pub(super) fn entries(
+pub(in crate::probe::login) fn entries(
     control: ElementRef<'_>,
     pressed: Option<ElementRef<'_>>,
     fields: &mut Vec<(String, String)>,

@@ -9,7 +9,7 @@ use crate::probe::markup;
 use crate::probe::page::Page;
 use crate::secret::Secret;
 
-use super::template;
+use super::super::template;
 
 /// Of one value; a token is shorter, and a page is no value.
 const VALUE_BYTES_MAX: usize = 64 * 1024;
@@ -17,7 +17,7 @@ const VALUE_BYTES_MAX: usize = 64 * 1024;
 const MATCHES_MAX: usize = 1000;
 
 /// The value of a capture.
-pub(super) fn take(capture: &Capture, page: &Page<'_>) -> Result<Secret, Failure> {
+pub(in crate::probe::login) fn take(capture: &Capture, page: &Page<'_>) -> Result<Secret, Failure> {
     let missing =
         |what: &str| Failure::new(Reason::CaptureMissing, format!("{} {what}", capture.name));
     let most = if capture.join.is_some() { MATCHES_MAX } else { 1 };

@@ -19,22 +19,22 @@ const FIELDS_MAX: usize = 2000;
 
 /// A form as the page shows it, ready for other values and to be sent.
 #[derive(Debug)]
-pub(super) struct Form {
+pub(in crate::probe::login) struct Form {
     /// Where it goes.
-    pub(super) action: Url,
+    pub(in crate::probe::login) action: Url,
     /// GET or POST.
-    pub(super) method: Method,
+    pub(in crate::probe::login) method: Method,
     /// How the body is written.
-    pub(super) enctype: Enctype,
+    pub(in crate::probe::login) enctype: Enctype,
     /// How characters become bytes.
-    pub(super) charset: &'static Encoding,
+    pub(in crate::probe::login) charset: &'static Encoding,
     /// Names and values, in the page's order.
-    pub(super) fields: Vec<(String, String)>,
+    pub(in crate::probe::login) fields: Vec<(String, String)>,
 }
 
 /// How a POST form is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Enctype {
+pub(in crate::probe::login) enum Enctype {
     /// `application/x-www-form-urlencoded`
     UrlEncoded,
     /// `multipart/form-data` (RFC 7578)
@@ -43,17 +43,21 @@ pub(super) enum Enctype {
 
 /// The page that a form is on.
 #[derive(Clone, Copy)]
-pub(super) struct FormPage<'p> {
+pub(in crate::probe::login) struct FormPage<'p> {
     /// Its final URL.
-    pub(super) url: &'p Url,
+    pub(in crate::probe::login) url: &'p Url,
     /// Decoded.
-    pub(super) text: &'p str,
+    pub(in crate::probe::login) text: &'p str,
     /// What it was decoded from.
-    pub(super) charset: &'static Encoding,
+    pub(in crate::probe::login) charset: &'static Encoding,
 }
 
 /// Reads the first form that matches, pressed at `button` or else at its first button.
-pub(super) fn find(page: FormPage<'_>, form: &str, button: Option<&str>) -> Result<Form, Failure> {
+pub(in crate::probe::login) fn find(
+    page: FormPage<'_>,
+    form: &str,
+    button: Option<&str>,
+) -> Result<Form, Failure> {
     let document = markup::parse(page.text)
         .map_err(|tangled| Failure::new(Reason::FormMissing, tangled.to_string()))?;
     let missing = |what: &str, selector: &str| {
@@ -106,7 +110,7 @@ pub(super) fn find(page: FormPage<'_>, form: &str, button: Option<&str>) -> Resu
 
 impl Form {
     /// Sets a field where the page has it; what a script would add comes last.
-    pub(super) fn set(&mut self, name: &str, value: String) {
+    pub(in crate::probe::login) fn set(&mut self, name: &str, value: String) {
         let Some(place) = self.fields.iter().position(|(field, _)| field == name) else {
             self.fields.push((name.to_owned(), value));
             return;
@@ -122,7 +126,7 @@ impl Form {
 }
 
 /// Whether the page asks for a password: a login page, whatever its status says.
-pub(super) fn asks_for_password(text: &str) -> bool {
+pub(in crate::probe::login) fn asks_for_password(text: &str) -> bool {
     // Parsing costs; most pages do not even hold the word.
     text.to_ascii_lowercase().contains("password")
         && markup::parse(text).is_ok_and(|page| first(&page, "input[type=password i]").is_some())
@@ -172,7 +176,9 @@ fn action(document: &Html, page: &Url, action: Option<&str>) -> Result<Url, Fail
 }
 
 /// The charset that a page was written in, for the forms on it; UTF-16 pages send UTF-8.
-pub(super) fn page_charset(charset: Option<&'static Encoding>) -> &'static Encoding {
+pub(in crate::probe::login) fn page_charset(
+    charset: Option<&'static Encoding>,
+) -> &'static Encoding {
     charset.unwrap_or(UTF_8).output_encoding()
 }
 

@@ -17,7 +17,8 @@ use sha2::{Digest, Sha256};
 use tokio::sync::OwnedMutexGuard;
 
 use super::ending::Ending;
-use super::guard::{Admission, Key, Ledger, Policy, Prints};
+use super::ledger::{AccountKey, Admission, Ledger, Prints};
+use crate::config::login::LockoutPolicy;
 use crate::secret::Secret;
 use crate::stored;
 
@@ -31,7 +32,7 @@ const VERSION: u32 = 1;
 const SALT_BYTES: usize = 32;
 
 /// All accounts of this process, shared by every probe.
-pub struct Accounts {
+pub struct AccountStore {
     shared: Mutex<Shared>,
     directory: Option<PathBuf>,
     /// Wall clock, because holds outlive the process.
@@ -55,24 +56,24 @@ struct Stored {
     ledger: Ledger,
 }
 
-impl Default for Accounts {
-    fn default() -> Accounts {
-        Accounts::new(None, Ledger::default(), None)
+impl Default for AccountStore {
+    fn default() -> AccountStore {
+        AccountStore::new(None, Ledger::default(), None)
     }
 }
 
-impl Accounts {
+impl AccountStore {
     fn new(directory: Option<PathBuf>, ledger: Ledger, salt: Option<[u8; SALT_BYTES]>) -> Self {
         let salt = salt.unwrap_or_else(random);
         let shared = Shared { ledger, salt, turns: BTreeMap::new(), unwritten: None };
-        Accounts { shared: Mutex::new(shared), directory, clock: SystemTime::now }
+        AccountStore { shared: Mutex::new(shared), directory, clock: SystemTime::now }
     }
 
     /// Remembers in this directory. The error is for a directory that cannot be read: nobody knows
     /// then which accounts are held, and to try them could lock them. What cannot be written is no
     /// reason not to watch anything: it is reported in the log, and tried again with each change. A
     /// damaged file is reported too and leaves every account held.
-    pub fn open(directory: &Path) -> io::Result<Accounts> {
+    pub fn open(directory: &Path) -> io::Result<AccountStore> {
         // Also tells a missing directory from a missing file.
         fs::read_dir(directory)?;
         let path = directory.join(FILE);
@@ -89,7 +90,7 @@ impl Accounts {
                 (Ledger::unsure(), None)
             }
         };
-        let accounts = Accounts::new(Some(directory.into()), ledger, salt);
+        let accounts = AccountStore::new(Some(directory.into()), ledger, salt);
         // What cannot be written is found out now and not at the first refusal.
         accounts.keep(&mut accounts.shared());
         Ok(accounts)
@@ -97,7 +98,7 @@ impl Accounts {
 
     /// What another process has kept in this directory, without ever writing there: for a single
     /// run beside a daemon.
-    pub fn borrow(directory: &Path) -> io::Result<Accounts> {
+    pub fn borrow(directory: &Path) -> io::Result<AccountStore> {
         // Also tells a missing directory from a missing file.
         fs::read_dir(directory)?;
         let (ledger, salt) = match look(&directory.join(FILE))? {
@@ -105,13 +106,13 @@ impl Accounts {
             Some(Ok((ledger, salt))) => (ledger, Some(salt)),
             Some(Err(_damaged)) => (Ledger::unsure(), None),
         };
-        Ok(Accounts::new(None, ledger, salt))
+        Ok(AccountStore::new(None, ledger, salt))
     }
 
     /// With another clock, for tests that live through a day.
     #[must_use]
-    pub fn with_clock(self, clock: fn() -> SystemTime) -> Accounts {
-        Accounts { clock, ..self }
+    pub fn with_clock(self, clock: fn() -> SystemTime) -> AccountStore {
+        AccountStore { clock, ..self }
     }
 
     /// Since 1970.
@@ -140,13 +141,13 @@ impl Accounts {
     }
 
     /// Asks to send credentials.
-    pub fn admit(&self, key: &Key, prints: &Prints) -> Admission {
+    pub fn admit(&self, key: &AccountKey, prints: &Prints) -> Admission {
         let now_s = self.now().as_secs();
         self.change(|ledger| ledger.admit(key, prints, now_s))
     }
 
     /// Notes how an attempt ended.
-    pub fn note(&self, key: &Key, policy: Policy, ending: &Ending) {
+    pub fn note(&self, key: &AccountKey, policy: LockoutPolicy, ending: &Ending) {
         let now_s = self.now().as_secs();
         self.change(|ledger| ledger.note(key, policy, ending, now_s));
     }
@@ -273,13 +274,14 @@ mod tests {
     use super::*;
     use crate::outcome::Reason;
 
-    const POLICY: Policy = Policy { max_failures: 1, slow_to: Duration::from_secs(900) };
+    const POLICY: LockoutPolicy =
+        LockoutPolicy { max_failures: 1, slow_to: Duration::from_secs(900) };
 
-    fn key() -> Key {
-        Key { account: "user".into(), host: "a.go.kr".into() }
+    fn key() -> AccountKey {
+        AccountKey { account: "user".into(), host: "a.go.kr".into() }
     }
 
-    fn refuse(accounts: &Accounts, password: &str) -> Admission {
+    fn refuse(accounts: &AccountStore, password: &str) -> Admission {
         let prints = accounts.prints([(&"pass".into(), &Secret::new(password))]);
         let admission = accounts.admit(&key(), &prints);
         if admission == Admission::Go {
@@ -291,12 +293,12 @@ mod tests {
     #[test]
     fn holds_and_used_steps_survive_a_restart_and_a_new_secret_does_too() {
         let dir = tempfile::tempdir().unwrap();
-        let accounts = Accounts::open(dir.path()).unwrap();
+        let accounts = AccountStore::open(dir.path()).unwrap();
         assert_eq!(refuse(&accounts, "canary-password"), Admission::Go);
         accounts.use_step("otp", 9).unwrap();
         drop(accounts);
 
-        let accounts = Accounts::open(dir.path()).unwrap();
+        let accounts = AccountStore::open(dir.path()).unwrap();
         assert!(matches!(refuse(&accounts, "canary-password"), Admission::Held(_)));
         assert_eq!(accounts.use_step("otp", 9), Err(10));
         assert_eq!(refuse(&accounts, "another"), Admission::Go);
@@ -309,12 +311,12 @@ mod tests {
         for damage in ["{", "", "{\"version\":2,\"salt\":\"\",\"ledger\":{}}", "\u{0}\u{0}"] {
             let dir = tempfile::tempdir().unwrap();
             fs::write(dir.path().join(FILE), damage).unwrap();
-            let accounts = Accounts::open(dir.path()).unwrap();
+            let accounts = AccountStore::open(dir.path()).unwrap();
             assert!(matches!(refuse(&accounts, "x"), Admission::Held(_)), "{damage:?}");
             let aside = dir.path().join("accounts.json.damaged");
             assert_eq!(fs::read_to_string(aside).unwrap(), damage);
             drop(accounts);
-            let accounts = Accounts::open(dir.path()).unwrap();
+            let accounts = AccountStore::open(dir.path()).unwrap();
             assert!(matches!(refuse(&accounts, "x"), Admission::Held(_)), "{damage:?}");
             assert_eq!(accounts.resume(None), 1);
             assert_eq!(refuse(&accounts, "x"), Admission::Go);
@@ -323,17 +325,17 @@ mod tests {
 
     #[test]
     fn a_directory_that_cannot_be_read_is_an_error_at_start() {
-        assert!(Accounts::open(Path::new("/nonexistent/bongsu")).is_err());
+        assert!(AccountStore::open(Path::new("/nonexistent/bongsu")).is_err());
     }
 
     #[test]
     fn what_was_held_is_held_where_nothing_can_be_written() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(refuse(&Accounts::open(dir.path()).unwrap(), "x"), Admission::Go);
+        assert_eq!(refuse(&AccountStore::open(dir.path()).unwrap(), "x"), Admission::Go);
         // No draft can be made, by root neither.
         let draft = dir.path().join("accounts.json.new");
         fs::create_dir(&draft).unwrap();
-        let accounts = Accounts::open(dir.path()).unwrap();
+        let accounts = AccountStore::open(dir.path()).unwrap();
         assert!(accounts.unwritten().is_some());
         assert!(matches!(refuse(&accounts, "x"), Admission::Held(_)));
         assert_eq!(refuse(&accounts, "another"), Admission::Go);
@@ -342,19 +344,19 @@ mod tests {
         fs::remove_dir(&draft).unwrap();
         assert!(accounts.rewrite() && !accounts.rewrite());
         assert_eq!(accounts.unwritten(), None);
-        let accounts = Accounts::open(dir.path()).unwrap();
+        let accounts = AccountStore::open(dir.path()).unwrap();
         assert!(matches!(refuse(&accounts, "another"), Admission::Held(_)));
         // Damage that cannot be put aside holds every account, too.
         fs::write(dir.path().join(FILE), "{").unwrap();
         fs::create_dir(&draft).unwrap();
         fs::create_dir_all(dir.path().join("accounts.json.damaged/x")).unwrap();
-        let accounts = Accounts::open(dir.path()).unwrap();
+        let accounts = AccountStore::open(dir.path()).unwrap();
         assert!(matches!(refuse(&accounts, "x"), Admission::Held(_)));
     }
 
     #[tokio::test]
     async fn two_runs_of_one_account_take_turns() {
-        let accounts = Accounts::default();
+        let accounts = AccountStore::default();
         let (one, other) = ("a".into(), "b".into());
         let held = accounts.turn(&one).await;
         let mut waiting = Box::pin(accounts.turn(&one));

@@ -7,16 +7,16 @@
 //! so it stays a failure of the service, and only the pace of attempts goes down. Silence and
 //! errors of the service say nothing about the account and change nothing.
 //!
-//! The ledger is a state machine with explicit time and no I/O; [`super::accounts`] gives it a
+//! The ledger is a state machine with explicit time and no I/O; [`super::store`] gives it a
 //! clock, a lock and a file.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::ending::Ending;
+use crate::config::login::LockoutPolicy;
 use crate::outcome::{Failure, Reason, Step};
 
 /// More entries than any configuration has; the file stays small whatever happens.
@@ -25,20 +25,11 @@ const ENTRIES_MAX: usize = 50_000;
 /// An account at the host that receives it: the same account may be refused by one system of an
 /// agency and welcome at another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
+pub struct AccountKey {
     /// The name of the secret (or identity) that stands for the account.
     pub account: Arc<str>,
     /// The host that receives the credentials, lowercase.
     pub host: Arc<str>,
-}
-
-/// How patient a flow is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Policy {
-    /// Named refusals in a row before the account is held.
-    pub max_failures: u32,
-    /// From one unexplained rejection to the next attempt.
-    pub slow_to: Duration,
 }
 
 /// A short keyed digest by secret name: tells that a value changed and little more.
@@ -110,7 +101,7 @@ impl Ledger {
     }
 
     /// Asks to send the credentials with these prints. `now_s` counts from 1970.
-    pub fn admit(&mut self, key: &Key, prints: &Prints, now_s: u64) -> Admission {
+    pub fn admit(&mut self, key: &AccountKey, prints: &Prints, now_s: u64) -> Admission {
         if self.find(key).is_none() {
             let held = self.unsure.then(|| Hold { reason: "unknown".into(), since_s: now_s });
             let (account, host) = (key.account.to_string(), key.host.to_string());
@@ -142,7 +133,7 @@ impl Ledger {
     }
 
     /// Notes how an attempt ended.
-    pub fn note(&mut self, key: &Key, policy: Policy, ending: &Ending, now_s: u64) {
+    pub fn note(&mut self, key: &AccountKey, policy: LockoutPolicy, ending: &Ending, now_s: u64) {
         let Some(entry) = self.find(key) else { return };
         let before = (entry.failures, entry.held.is_some(), entry.slowed.is_some());
         match ending {
@@ -216,12 +207,12 @@ impl Ledger {
         self.entries.len() <= ENTRIES_MAX && self.totp.len() <= ENTRIES_MAX
     }
 
-    fn find(&mut self, key: &Key) -> Option<&mut Entry> {
+    fn find(&mut self, key: &AccountKey) -> Option<&mut Entry> {
         let place = self.place(key).ok()?;
         self.entries.get_mut(place)
     }
 
-    fn place(&self, key: &Key) -> Result<usize, usize> {
+    fn place(&self, key: &AccountKey) -> Result<usize, usize> {
         self.entries.binary_search_by(|entry| {
             (&*entry.account, &*entry.host).cmp(&(&*key.account, &*key.host))
         })
@@ -234,7 +225,7 @@ impl Ledger {
         {
             self.entries.remove(place);
         }
-        let key = Key { account: (*entry.account).into(), host: (*entry.host).into() };
+        let key = AccountKey { account: (*entry.account).into(), host: (*entry.host).into() };
         self.revision += 1;
         if let Err(place) = self.place(&key) {
             self.entries.insert(place, entry);
@@ -256,8 +247,8 @@ impl Entry {
 }
 
 impl Hold {
-    fn failure(&self, key: &Key) -> Failure {
-        let Key { account, host } = key;
+    fn failure(&self, key: &AccountKey) -> Failure {
+        let AccountKey { account, host } = key;
         let why = match Reason::from_label(&self.reason) {
             Some(reason) => format!("after {}", reason.as_str()),
             None => "because the record of held accounts was lost".into(),
@@ -292,12 +283,15 @@ impl Slowdown {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
-    const POLICY: Policy = Policy { max_failures: 1, slow_to: Duration::from_secs(900) };
+    const POLICY: LockoutPolicy =
+        LockoutPolicy { max_failures: 1, slow_to: Duration::from_secs(900) };
 
-    fn key() -> Key {
-        Key { account: "saeol_user".into(), host: "saeol.example.go.kr".into() }
+    fn key() -> AccountKey {
+        AccountKey { account: "saeol_user".into(), host: "saeol.example.go.kr".into() }
     }
 
     fn prints(value: u32) -> Prints {
@@ -318,7 +312,7 @@ mod tests {
             let Admission::Held(failure) = admission else { panic!("{admission:?}") };
             assert_eq!(failure.reason, Reason::AccountHeld);
         }
-        let elsewhere = Key { host: "other.example.go.kr".into(), ..key() };
+        let elsewhere = AccountKey { host: "other.example.go.kr".into(), ..key() };
         assert_eq!(ledger.admit(&elsewhere, &prints(1), 1), Admission::Go);
     }
 
@@ -349,7 +343,7 @@ mod tests {
 
     #[test]
     fn more_patience_counts_refusals_in_a_row() {
-        let policy = Policy { max_failures: 2, ..POLICY };
+        let policy = LockoutPolicy { max_failures: 2, ..POLICY };
         let mut ledger = Ledger::default();
         for ending in [Ending::Refused(Reason::BadCredentials), Ending::Success] {
             assert_eq!(ledger.admit(&key(), &prints(1), 0), Admission::Go);

@@ -18,10 +18,10 @@ const LEASE: Duration = Duration::from_secs(5);
 
 /// One gate for each component. Bounded by the components of the configurations seen.
 #[derive(Default)]
-pub struct Gates(Mutex<BTreeMap<Arc<str>, Gate>>);
+pub struct Recoveries(Mutex<BTreeMap<Arc<str>, Recovery>>);
 
 #[derive(Default)]
-struct Gate {
+struct Recovery {
     /// The last login's failure; `None` lets everyone through.
     down: Option<Failure>,
     /// Who is being let through alone, by number, and until when.
@@ -31,27 +31,27 @@ struct Gate {
 }
 
 /// Leave to log in. Given back when it is dropped.
-pub struct Pass<'g> {
-    gates: &'g Gates,
+pub struct RecoveryTurn<'g> {
+    gates: &'g Recoveries,
     component: Arc<str>,
     number: u64,
 }
 
-impl Gates {
+impl Recoveries {
     /// Waits for leave. A wait that outlasts the deadline ends with what the last login to the
     /// component failed with: that is what is known of it.
     pub async fn enter(
         &self,
         component: &Arc<str>,
         deadline: &Deadline,
-    ) -> Result<Pass<'_>, Failure> {
+    ) -> Result<RecoveryTurn<'_>, Failure> {
         loop {
             let (changed, failure, until) = {
                 let mut gates = self.gates();
                 let gate = gates.entry(component.clone()).or_default();
                 gate.next += 1;
                 let number = gate.next;
-                let pass = || Pass { gates: self, component: component.clone(), number };
+                let pass = || RecoveryTurn { gates: self, component: component.clone(), number };
                 let Some(failure) = gate.down.clone() else { return Ok(pass()) };
                 let now = Instant::now();
                 match gate.alone {
@@ -82,12 +82,12 @@ impl Gates {
         failure.map(|failure| Failure { step: None, ..failure })
     }
 
-    fn gates(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Gate>> {
+    fn gates(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Recovery>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Pass<'_> {
+impl RecoveryTurn<'_> {
     /// A login worked: everyone may come.
     pub fn succeeded(self) {
         if let Some(gate) = self.gates.gates().get_mut(&self.component) {
@@ -105,7 +105,7 @@ impl Pass<'_> {
     }
 }
 
-impl Drop for Pass<'_> {
+impl Drop for RecoveryTurn<'_> {
     fn drop(&mut self) {
         if let Some(gate) = self.gates.gates().get_mut(&self.component)
             && gate.alone.is_some_and(|(number, _)| number == self.number)
@@ -128,7 +128,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn after_a_failure_logins_go_one_at_a_time_until_one_succeeds() {
-        let gates = Gates::default();
+        let gates = Recoveries::default();
         let gpki: Arc<str> = "gpki".into();
         let deadline = Deadline::after(Duration::from_secs(30));
         let first = gates.enter(&gpki, &deadline).await.ok().unwrap();
@@ -151,7 +151,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_login_that_hangs_does_not_hold_up_the_others_for_long() {
-        let gates = Gates::default();
+        let gates = Recoveries::default();
         let gpki: Arc<str> = "gpki".into();
         let deadline = Deadline::after(Duration::from_secs(30));
         gates.enter(&gpki, &deadline).await.ok().unwrap().failed(&failure());
@@ -163,7 +163,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_waits_too_long_reports_what_is_known_of_the_component() {
-        let gates = Gates::default();
+        let gates = Recoveries::default();
         let gpki: Arc<str> = "gpki".into();
         let deadline = Deadline::after(Duration::from_secs(30));
         gates.enter(&gpki, &deadline).await.ok().unwrap().failed(&failure());

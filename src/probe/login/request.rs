@@ -1,8 +1,5 @@
 //! Requests of a step: from its templates, or from the form of the page before.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use bytes::Bytes;
 use encoding_rs::Encoding;
 use http::Method;
@@ -15,14 +12,14 @@ use url::form_urlencoded::byte_serialize;
 use crate::config::Template;
 use crate::config::login::{Action, LoginStep, Submit};
 use crate::outcome::{Failure, Reason};
-use crate::probe::charset;
 use crate::probe::decode;
 use crate::probe::render::{self, Fill};
 use crate::probe::request::{Outgoing, Payload, Secrecy};
 use crate::secret::Secret;
 
-use super::form::{self, Enctype, Form, FormPage};
-use super::run::{LastPage, Run};
+use super::lockout::admission::Codes;
+use super::page::form::{self, Enctype, Form};
+use super::run::Run;
 use super::template::Values;
 
 /// Where a step's request goes, before any secret is looked at.
@@ -48,42 +45,18 @@ impl Fill for Values<'_> {
     }
 }
 
-impl LastPage {
-    fn charset(&self, fallback: Option<&'static Encoding>) -> &'static Encoding {
-        charset::encoding(&self.body, self.content_type.as_deref(), fallback)
-    }
-
-    /// A form of this page.
-    pub(super) fn form(
-        &self,
-        selector: &str,
-        button: Option<&str>,
-        fallback: Option<&'static Encoding>,
-    ) -> Result<Form, Failure> {
-        let text = charset::text(&self.body, self.content_type.as_deref(), fallback);
-        let charset = form::page_charset(Some(self.charset(fallback)));
-        form::find(FormPage { url: &self.url, text: &text, charset }, selector, button)
-    }
-}
-
 impl Run<'_> {
-    pub(super) fn values<'v>(&'v self, codes: &'v BTreeMap<Arc<str>, Secret>) -> Values<'v> {
-        Values {
-            vault: &self.net.vault,
-            captured: &self.captured,
-            codes,
-            identities: &self.identities,
-            now: self.net.accounts.now(),
-        }
+    fn values<'v>(&'v self, codes: &'v Codes) -> Values<'v> {
+        self.values.with(self.context.surroundings, codes)
     }
 
     /// Finds out where a step goes. `None` is a step that sends nothing.
     pub(super) fn draft(&self, step: &LoginStep) -> Result<Option<Draft>, Failure> {
-        let none = BTreeMap::new();
+        let none = Codes::new();
         match &step.action {
             Action::Wait(_) => Ok(None),
             Action::Request { url, .. } => {
-                let url = self.values(&none).render_url(url, self.options.base.as_ref())?;
+                let url = self.values(&none).render_url(url, self.context.options.base.as_ref())?;
                 Ok(Some(Draft::Request(url)))
             }
             Action::Submit(submit) => {
@@ -91,7 +64,7 @@ impl Run<'_> {
                     Failure::new(Reason::FormMissing, "there was no page before this step")
                 })?;
                 let button = submit.button.as_ref().map(|selector| &*selector.0);
-                let form = page.form(&submit.form.0, button, self.options.charset)?;
+                let form = page.form(&submit.form.0, button, self.context.options.charset)?;
                 let url = page.url.clone();
                 Ok(Some(Draft::Form(form, url)))
             }
@@ -103,14 +76,15 @@ impl Run<'_> {
         &self,
         step: &LoginStep,
         draft: Draft,
-        codes: &BTreeMap<Arc<str>, Secret>,
+        codes: &Codes,
     ) -> Result<Outgoing, Failure> {
         let values = self.values(codes);
         let outgoing = match (draft, &step.action) {
             (Draft::Request(url), Action::Request { method, body, .. }) => {
                 let host = url.host_str().unwrap_or_default().to_owned();
-                let charset = self.page.as_ref().map(|page| page.charset(self.options.charset));
-                let charset = charset.or(self.options.charset);
+                let charset =
+                    self.page.as_ref().map(|page| page.charset(self.context.options.charset));
+                let charset = charset.or(self.context.options.charset);
                 let (payload, kind) = render::body(&values, body, &host, charset)?.unzip();
                 let mut url = url;
                 self.add_query(step, &values, &mut url)?;
@@ -129,7 +103,7 @@ impl Run<'_> {
     /// A form that scripts would send: as the page has it.
     pub(super) fn auto_submit(&self, form: Form, step: &LoginStep) -> Result<Outgoing, Failure> {
         let page = self.page.as_ref().map_or_else(|| form.action.clone(), |page| page.url.clone());
-        let none = BTreeMap::new();
+        let none = Codes::new();
         let request = from_form(form, &page, Secrecy::Open);
         self.with_own_headers(request, step, &self.values(&none))
     }
@@ -144,8 +118,8 @@ impl Run<'_> {
             return Ok(());
         }
         let host = url.host_str().unwrap_or_default().to_owned();
-        let charset = self.page.as_ref().map(|page| page.charset(self.options.charset));
-        let charset = form::page_charset(charset.or(self.options.charset));
+        let charset = self.page.as_ref().map(|page| page.charset(self.context.options.charset));
+        let charset = form::page_charset(charset.or(self.context.options.charset));
         let mut query = url.query().unwrap_or_default().to_owned();
         for (name, template) in &step.query {
             let value = values.render(template, &host)?;
@@ -166,7 +140,7 @@ impl Run<'_> {
         let mut open = request.headers();
         let mut credentials = HeaderMap::new();
         open.insert(ACCEPT_ENCODING, HeaderValue::from_static(decode::ACCEPT_ENCODING));
-        for (name, template) in self.options.headers.iter().chain(&step.headers) {
+        for (name, template) in self.context.options.headers.iter().chain(&step.headers) {
             let value = render::header(values, template, &host)?;
             if template.is_credential() || *name == AUTHORIZATION {
                 open.remove(name);

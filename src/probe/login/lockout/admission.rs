@@ -1,0 +1,279 @@
+//! What a run does with credentials: leave to send them (the account's turn, what the ledger says,
+//! one login at a time after an outage, one-time codes), and what is told of it at the end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::Instant;
+use url::Url;
+
+use crate::config::login::{LockoutPolicy, Pipe, Source};
+use crate::config::{Part, Template};
+use crate::deadline::{Deadline, Expired};
+use crate::outcome::{Failure, Reason};
+use crate::probe::surroundings::Surroundings;
+use crate::secret::Secret;
+
+use super::super::run::StepFailure;
+use super::super::totp::{SKEW_MAX, Totp};
+use super::ending::Ending;
+use super::ledger::{AccountKey, Admission};
+use super::recovery::RecoveryTurn;
+
+/// One-time codes of a step, by secret.
+pub(in crate::probe::login) type Codes = BTreeMap<Arc<str>, Secret>;
+
+/// What a step wants to send.
+pub(in crate::probe::login) struct Wish<'w> {
+    /// Whose account it is; the first secret's when the flow does not say.
+    pub(in crate::probe::login) account: Option<&'w Arc<str>>,
+    /// Stands for the account where there is neither.
+    pub(in crate::probe::login) fallback: &'w Arc<str>,
+    /// The service that the step tests.
+    pub(in crate::probe::login) component: &'w Arc<str>,
+    /// Who receives it.
+    pub(in crate::probe::login) host: &'w str,
+    /// All that is filled in.
+    pub(in crate::probe::login) templates: &'w [&'w Template],
+    /// The page that the credentials are typed into.
+    pub(in crate::probe::login) page: Option<&'w Url>,
+}
+
+/// What a run has done with credentials.
+pub(in crate::probe::login) struct Attempt<'a> {
+    surroundings: &'a Surroundings,
+    policy: LockoutPolicy,
+    /// No other run uses the account meanwhile.
+    turn: Option<OwnedMutexGuard<()>>,
+    recovery: Option<RecoveryTurn<'a>>,
+    /// Where credentials were sent, in order.
+    sent_to: Vec<AccountKey>,
+    typed_into: Option<Url>,
+    proven: bool,
+    /// The ledger refused to let a step send its credentials.
+    turned_away: bool,
+    /// The end was told; `finally` is under way.
+    is_concluded: bool,
+    waited: Duration,
+    /// The status of the last answer after credentials were sent; 0 while there is none.
+    status: u16,
+}
+
+impl<'a> Attempt<'a> {
+    pub(in crate::probe::login) fn new(
+        surroundings: &'a Surroundings,
+        policy: LockoutPolicy,
+    ) -> Attempt<'a> {
+        Attempt {
+            surroundings,
+            policy,
+            turn: None,
+            recovery: None,
+            sent_to: Vec::new(),
+            typed_into: None,
+            proven: false,
+            turned_away: false,
+            is_concluded: false,
+            waited: Duration::ZERO,
+            status: 0,
+        }
+    }
+
+    /// Whether credentials were sent in this run.
+    pub(in crate::probe::login) fn has_sent(&self) -> bool {
+        !self.sent_to.is_empty()
+    }
+
+    /// Whether an expectation was met that only a logged-in user meets.
+    pub(in crate::probe::login) fn is_proven(&self) -> bool {
+        self.proven
+    }
+
+    /// Such an expectation was met.
+    pub(in crate::probe::login) fn prove(&mut self) {
+        self.proven = true;
+    }
+
+    /// The page that the credentials were typed into.
+    pub(in crate::probe::login) fn typed_into(&self) -> Option<&Url> {
+        self.typed_into.as_ref()
+    }
+
+    /// How long the present step waited for leave, which is not the service's time.
+    pub(in crate::probe::login) fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// Another step begins.
+    pub(in crate::probe::login) fn begin_step(&mut self) {
+        self.waited = Duration::ZERO;
+    }
+
+    /// An answer came with this status.
+    pub(in crate::probe::login) fn answered(&mut self, status: u16) {
+        if self.has_sent() {
+            self.status = status;
+        }
+    }
+
+    /// Asks for leave to send the secrets of a step to a host. On success the credentials count as
+    /// sent there.
+    pub(in crate::probe::login) async fn ask(
+        &mut self,
+        wish: Wish<'_>,
+        deadline: &Deadline,
+    ) -> Result<Codes, Failure> {
+        let asked = Instant::now();
+        let mut secrets = BTreeMap::new();
+        for name in wish.templates.iter().flat_map(|template| template.secrets()) {
+            // Not bound or not readable: nothing is asked of the ledger.
+            secrets.insert(name.clone(), self.surroundings.vault.reveal(name, wish.host)?);
+        }
+        let account = wish.account.or_else(|| secrets.keys().next()).unwrap_or(wish.fallback);
+        let account = account.clone();
+        self.take_turn(wish.component, &account, deadline).await?;
+        let key = AccountKey { account, host: wish.host.to_ascii_lowercase().into() };
+        let prints = self.surroundings.accounts.prints(&secrets);
+        match self.surroundings.accounts.admit(&key, &prints) {
+            Admission::Go => {}
+            Admission::Held(failure) | Admission::Slowed(failure) => {
+                self.turned_away = true;
+                return Err(failure);
+            }
+        }
+        if self.recovery.is_none() && !self.is_concluded {
+            let turn = self.surroundings.recoveries.enter(wish.component, deadline).await?;
+            self.recovery = Some(turn);
+        }
+        let codes = self.codes(wish.templates, &secrets, deadline).await?;
+        self.typed_into = wish.page.cloned();
+        self.sent_to.push(key);
+        self.status = 0;
+        // What was shown so far was shown before these were sent.
+        self.proven = false;
+        self.waited = asked.elapsed();
+        Ok(codes)
+    }
+
+    /// Two runs of one account at once could end each other's session.
+    async fn take_turn(
+        &mut self,
+        component: &Arc<str>,
+        account: &Arc<str>,
+        deadline: &Deadline,
+    ) -> Result<(), Failure> {
+        if self.turn.is_some() {
+            return Ok(());
+        }
+        match deadline.within(self.surroundings.accounts.turn(account)).await {
+            Ok(turn) => {
+                self.turn = Some(turn);
+                Ok(())
+            }
+            Err(Expired) => {
+                Err(self.surroundings.recoveries.failure(component).unwrap_or_else(|| {
+                    let detail =
+                        format!("account {account} was in use by another run all the time");
+                    Failure::new(Reason::AccountHeld, detail)
+                }))
+            }
+        }
+    }
+
+    /// The code of every secret that is piped through `totp`, each for a time-step that no code
+    /// was sent for before.
+    async fn codes(
+        &self,
+        templates: &[&Template],
+        secrets: &BTreeMap<Arc<str>, Secret>,
+        deadline: &Deadline,
+    ) -> Result<Codes, Failure> {
+        let mut codes = Codes::new();
+        for name in templates.iter().flat_map(|template| one_time(template)) {
+            if codes.contains_key(name) {
+                continue;
+            }
+            let Some(secret) = secrets.get(name) else { continue };
+            let totp = Totp::parse(secret).map_err(|why| {
+                let detail = format!("secret {name} is no TOTP key: {why}");
+                Failure::new(Reason::SecretMissing, detail)
+            })?;
+            codes.insert(name.clone(), self.code(name, &totp, deadline).await?);
+        }
+        Ok(codes)
+    }
+
+    async fn code(
+        &self,
+        name: &Arc<str>,
+        totp: &Totp,
+        deadline: &Deadline,
+    ) -> Result<Secret, Failure> {
+        let skew = self.surroundings.clock_skew();
+        if let Some(skew) = skew.filter(|s| s.abs() > SKEW_MAX.as_secs_f64()) {
+            let detail = format!("our clock is off by {skew:.0} s, so no one-time code was sent");
+            return Err(Failure::new(Reason::Internal, detail));
+        }
+        loop {
+            let now = self.surroundings.accounts.now();
+            let step = totp.step(now);
+            let Err(next) = self.surroundings.accounts.use_step(name, step) else {
+                return Ok(totp.code(step));
+            };
+            let wait = totp.begins(next).saturating_sub(now).max(Duration::from_millis(1));
+            if wait >= deadline.remaining() {
+                let detail = format!(
+                    "the one-time code of {name} was used already and the next comes in {} s, \
+                     which the timeout does not leave",
+                    wait.as_secs()
+                );
+                return Err(Failure::new(Reason::Internal, detail));
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Tells the ledger, and who waits for a recovery, how the steps ended.
+    pub(in crate::probe::login) fn conclude(&mut self, result: &Result<(), StepFailure>) {
+        self.is_concluded = true;
+        let ending = if result.is_err() && self.turned_away {
+            // The ledger's own answer is nothing new about the account.
+            Ending::Silence
+        } else {
+            Ending::of_steps(result, self.status, self.proven)
+        };
+        // Only the last host refused; the earlier ones accepted the credentials.
+        let last = self.sent_to.pop();
+        let accounts = &self.surroundings.accounts;
+        for key in self.sent_to.iter().filter(|key| Some(*key) != last.as_ref()) {
+            accounts.note(key, self.policy, &Ending::Success);
+        }
+        if let Some(key) = &last {
+            accounts.note(key, self.policy, &ending);
+        }
+        let Some(turn) = self.recovery.take() else { return };
+        match result {
+            Ok(()) => turn.succeeded(),
+            Err(_) if self.proven => turn.succeeded(),
+            Err(failed) if !failed.failure.reason.says_nothing_about_the_service() => {
+                if last.is_some() {
+                    turn.failed(&failed.failure);
+                }
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// The secrets that a template pipes through `totp`.
+fn one_time(template: &Template) -> impl Iterator<Item = &Arc<str>> {
+    template.parts.iter().filter_map(|part| match part {
+        Part::Value(value) if value.pipes.first() == Some(&Pipe::Totp) => match &value.source {
+            Source::Secret(name) => Some(name),
+            _ => None,
+        },
+        _ => None,
+    })
+}

@@ -1,0 +1,12 @@
+//! Never lock the test account out: whether credentials may be sent, and what their answer says
+//! about the account.
+//!
+//! [`admission`] asks before a step sends credentials; [`ledger`] is what was answered to each
+//! account, a state machine without I/O; [`store`] gives it a clock, a lock and a file;
+//! [`recovery`] lets logins go one at a time after an outage; [`ending`] is how an attempt ended.
+
+pub(super) mod admission;
+pub mod ending;
+pub mod ledger;
+pub mod recovery;
+pub mod store;

@@ -1,0 +1,55 @@
+//! What a step takes from the page before it: a form with its entries, captured values.
+
+pub(super) mod capture;
+mod entries;
+pub(super) mod form;
+
+use encoding_rs::Encoding;
+use http::header::CONTENT_TYPE;
+use url::Url;
+
+use self::form::{Form, FormPage};
+use crate::outcome::Failure;
+use crate::probe::charset;
+use crate::probe::exchange::Answer;
+
+/// A page, kept for its forms.
+pub(super) struct LastPage {
+    pub(super) url: Url,
+    body: Vec<u8>,
+    content_type: Option<String>,
+}
+
+impl LastPage {
+    /// A body that could not be had is an empty one.
+    pub(super) fn of(answer: &Answer) -> LastPage {
+        let content_type = answer.headers.get(CONTENT_TYPE);
+        LastPage {
+            url: answer.url.clone(),
+            body: answer.body.as_deref().unwrap_or_default().to_vec(),
+            content_type: content_type.and_then(|v| v.to_str().ok()).map(str::to_owned),
+        }
+    }
+
+    /// The text of the first bytes.
+    pub(super) fn beginning(&self, bytes: usize) -> String {
+        let bytes = &self.body[..self.body.len().min(bytes)];
+        charset::text(bytes, self.content_type.as_deref(), None).into_owned()
+    }
+
+    pub(super) fn charset(&self, fallback: Option<&'static Encoding>) -> &'static Encoding {
+        charset::encoding(&self.body, self.content_type.as_deref(), fallback)
+    }
+
+    /// A form of this page, pressed at `button` or else at its first button.
+    pub(super) fn form(
+        &self,
+        selector: &str,
+        button: Option<&str>,
+        fallback: Option<&'static Encoding>,
+    ) -> Result<Form, Failure> {
+        let text = charset::text(&self.body, self.content_type.as_deref(), fallback);
+        let charset = form::page_charset(Some(self.charset(fallback)));
+        form::find(FormPage { url: &self.url, text: &text, charset }, selector, button)
+    }
+}
