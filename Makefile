@@ -85,16 +85,16 @@ pictures:
 
 # Breaks each alert rule in every small way and sees that its scenarios notice. Hours, not minutes.
 mutants:
-	python3 config/prometheus/mutants.py
+	python3 tests/rules/mutants.py
 
-# Breaks the program on purpose, a promise at a time, and sees that its tests notice (tests/mutants).
-# A build for each: hours on a busy machine, at low priority.
+# Breaks the modules named in .cargo/mutants.toml and sees that their tests notice. A build for each:
+# hours, at low priority. For one file: tests/mutants-code.sh --file src/maintenance.rs
 mutants-code:
-	python3 tests/mutants/run.py
+	tests/mutants-code.sh
 
 # A thousand random timelines for the alert rules; `make test` runs two hundred.
 timelines:
-	python3 config/prometheus/tests/timelines.py 1000
+	python3 tests/rules/timelines.py 1000
 
 release:
 	cargo build --release --locked

@@ -12,8 +12,8 @@ import holidays
 import yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-sys.path.insert(0, str(HERE / "tests"))
+ROOT = HERE.parents[1]
+RULES = ROOT / "config/prometheus/rules"
 
 ANNOTATIONS = {"summary", "summary_ko", "description", "runbook_url", "dashboard"}
 SEVERITIES = {"page", "escalation", "chat", "ticket", "none"}
@@ -26,7 +26,7 @@ problems = []
 
 
 def alerts():
-    for path in sorted(HERE.glob("rules/*.yml")):
+    for path in sorted(RULES.glob("*.yml")):
         for group in yaml.safe_load(path.read_text())["groups"]:
             for rule in group["rules"]:
                 if "alert" in rule:
@@ -117,7 +117,7 @@ def check_templates():
                  "bongsu.payload.jandi", "bongsu.payload.dooray"):
         run = subprocess.run(
             ["amtool", "template", "render", f"--template.glob={base}/templates/*.tmpl",
-             f"--template.data={base}/tests/notification.json",
+             f"--template.data={ROOT}/tests/alertmanager/notification.json",
              f'--template.text={{{{ template "{name}" . }}}}'], capture_output=True, text=True)
         wanted = "[DOWN]" if name == "bongsu.title.en" else "runbook" if name == "bongsu.body.en" else "인증 검증 실패"
         if run.returncode or wanted not in run.stdout:
