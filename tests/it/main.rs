@@ -45,3 +45,4 @@ mod tls_legacy;
 mod tls_revocation;
 mod tls_verdicts;
 mod web_config;
+mod words;

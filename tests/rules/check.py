@@ -91,6 +91,17 @@ def check_tests(names):
         problems.extend(f"scenario '{world.name}': no alert {n}" for n in set(world.alerts) - names)
 
 
+def check_reasons():
+    """What a summary calls a reason is what page and boards call it."""
+    short = {row["reason"]: row["short"]["ko"]
+             for row in json.loads((ROOT / "docs/reasons.json").read_text())}
+    for rule in alerts():
+        for reason, said in re.findall(r'eq \$reason "(\w+)" }}([^{]+){{', rule["annotations"]["summary_ko"]):
+            # There it is about many accounts at once, which is no reason of a probe.
+            if reason != "bad_credentials" and said != short.get(reason):
+                problems.append(f"{rule['alert']}: {reason} is {said!r} and not {short.get(reason)!r}")
+
+
 def check_holidays():
     config = yaml.safe_load((ROOT / "config/alertmanager/alertmanager.yml").read_text())
     table = next(t for t in config["time_intervals"] if t["name"] == "holidays")["time_intervals"]
@@ -135,6 +146,7 @@ def main():
         if path.stem not in names and path.stem != "README":
             problems.append(f"docs/runbooks/{path.name}: no such alert")
     check_tests(names)
+    check_reasons()
     check_holidays()
     check_templates()
     if problems:
