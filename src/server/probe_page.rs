@@ -195,7 +195,8 @@ impl View<'_> {
                 took(run.elapsed(), language),
             );
             if let Some(reason) = run.reason {
-                let _ = write!(html, "{}", Code(reason.as_str()));
+                let name = language.of_both(reason.short());
+                let _ = write!(html, "{name} · {}", Code(reason.as_str()));
             }
             html.push_str("</td></tr>");
         }

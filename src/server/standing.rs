@@ -76,7 +76,9 @@ impl<'c> Services<'c> {
         if standing.blamed_by > 0 {
             let count = standing.blamed_by;
             let _ = match language {
-                Language::Korean => write!(html, " (다른 서비스의 감시 항목 {count}개가 원인으로 지목)"),
+                Language::Korean => {
+                    write!(html, " (다른 서비스의 감시 항목 {count}개가 원인으로 지목)")
+                }
                 Language::English => {
                     write!(html, " (blamed by {count} {} of others)", plural(count))
                 }

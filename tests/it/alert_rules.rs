@@ -159,7 +159,13 @@ fn every_route_is_tested() {
     let said = pypi(
         "config/alertmanager",
         "amlint",
-        &["test", "alertmanager.yml", "../../tests/alertmanager/routing.yml", "--fail-under", "100"],
+        &[
+            "test",
+            "alertmanager.yml",
+            "../../tests/alertmanager/routing.yml",
+            "--fail-under",
+            "100",
+        ],
     );
     assert!(said.contains("100.0%"), "{said}");
 }

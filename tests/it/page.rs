@@ -250,7 +250,8 @@ fn the_korean_pages_are_in_korean() {
 #[test]
 fn a_missing_page_is_told_in_the_askers_language_with_a_way_back() {
     let (daemon, _target) = broken_login();
-    for (lang, words) in [("ko", "해당 감시 항목을 찾을 수 없습니다"), ("en", "There is no such probe")]
+    for (lang, words) in
+        [("ko", "해당 감시 항목을 찾을 수 없습니다"), ("en", "There is no such probe")]
     {
         let answer = daemon.get(&format!("/probes/gpki/none?lang={lang}"));
         assert_eq!(answer.status, 404);

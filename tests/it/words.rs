@@ -66,9 +66,10 @@ fn glossary() -> Vec<Term> {
 impl Term {
     /// What of a line is not to be said.
     fn wrong<'a>(&'a self, line: &str) -> Option<&'a str> {
-        let rest = self.allowed.iter().fold(line.to_owned(), |rest, phrase| {
-            rest.replace(phrase.as_str(), "\n")
-        });
+        let rest = self
+            .allowed
+            .iter()
+            .fold(line.to_owned(), |rest, phrase| rest.replace(phrase.as_str(), "\n"));
         self.not.iter().map(String::as_str).find(|word| rest.contains(word))
     }
 }

@@ -57,7 +57,7 @@ w.daemons().service("tax").probe("tax", "front", (0, "up"), (5, "down"))
 w.expect(14.5, "ServiceDown tax").expect(15.5, "ServiceDown tax", "PageUnacknowledged tax")
 
 # --- causes -----------------------------------------------------------------------------------
-w = scenario("a cause pages alone; who stays down after it pages by himself", 50, "CauseDown",
+w = scenario("a cause pages alone; a service that stays down after it raises its own page", 50, "CauseDown",
              "ServiceHeldBack", "ServiceDown")
 w.daemons().service("gpki", title="행정전자서명 인증")
 for name in ("saeol", "resident", "welfare"):
