@@ -19,18 +19,20 @@ ENV RUSTFLAGS="-C target-feature=+crt-static"
 # The dependencies by themselves, with an empty program around them: as long as they are the same,
 # this layer comes from the cache. The manifest names benches and tests, so there must be some.
 COPY Cargo.toml Cargo.lock ./
+COPY crates/lab/Cargo.toml crates/lab/
 COPY benches benches
-RUN mkdir -p src tests/it \
-    && touch src/lib.rs tests/it/main.rs \
+RUN mkdir -p src tests/it crates/lab/src \
+    && touch src/lib.rs tests/it/main.rs crates/lab/src/lib.rs \
     && echo 'fn main() {}' > src/main.rs \
     && cargo build --release --locked --bins --target "$(rustc --print host-tuple)"
 
 # The architecture is the first page of the program's documentation, so it is compiled with it.
 COPY build.rs ARCHITECTURE.md ./
+COPY crates crates
 COPY src src
 ARG BONGSU_REVISION=unknown
 # Copied files are older than what was made of their empty forerunners.
-RUN touch src/lib.rs src/main.rs \
+RUN touch src/lib.rs src/main.rs crates/*/src/lib.rs \
     && cargo build --release --locked --bins --target "$(rustc --print host-tuple)" \
     && mkdir -p /image/root/etc /image/root/var/lib /image/state \
     && cp "target/$(rustc --print host-tuple)/release/bongsu" /image/ \

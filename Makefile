@@ -8,13 +8,15 @@
 export GOGC := 400
 
 fmt:
-	cargo fmt
+	cargo fmt --all
 
 fmt-check:
-	cargo fmt --check
+	cargo fmt --all --check
 
+# The daemon must also build without the lab.
 lint:
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --package bongsu --no-default-features -- -D warnings
 
 # Its readers are those who change it, so links to private items are meant.
 doc:

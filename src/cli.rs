@@ -4,7 +4,6 @@
 //! parsed here is final: nothing later looks at the arguments again.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -83,10 +82,12 @@ pub enum Command {
     /// Ask the daemon at the listen address whether it is healthy.
     Healthcheck,
     /// A simulated e-government estate with the daemon probing it: look, break something, rehearse.
+    #[cfg(feature = "lab")]
     Lab(LabArgs),
 }
 
 /// What `lab` takes beside the flags.
+#[cfg(feature = "lab")]
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct LabArgs {
     /// Play a drill: a timeline of faults.
@@ -103,7 +104,7 @@ pub struct LabArgs {
 
     /// Where the estate listens; 127.0.0.1 unless given.
     #[arg(long, value_name = "ADDRESS", requires = "targets_only")]
-    pub listen: Option<IpAddr>,
+    pub listen: Option<std::net::IpAddr>,
 
     /// The name other hosts know the estate by.
     #[arg(long, value_name = "NAME", requires = "targets_only")]

@@ -2,16 +2,20 @@
 
 pub mod build_info;
 pub mod cert;
+pub mod deadline;
+pub mod http_date;
 pub mod outcome;
 pub mod panics;
 pub mod redact;
 pub mod secret;
+pub mod stop;
 
 pub mod config;
 
 pub mod net;
 pub mod probe;
 pub mod stored;
+pub mod transport;
 pub mod vault;
 
 pub mod controls;
@@ -28,8 +32,6 @@ pub mod tally;
 pub mod server;
 
 pub mod app;
-
-pub mod lab;
 
 pub mod cli;
 pub mod commands;

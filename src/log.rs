@@ -25,6 +25,9 @@ use tracing_subscriber::{Layer, fmt as layer};
 
 use crate::cli::{LogFormat, LogLevel};
 
+/// The crates whose events are logged from `--log.level` on; those of others from `warn` on.
+const OWN_CRATES: [&str; 2] = [env!("CARGO_CRATE_NAME"), "lab"];
+
 /// Starts logging. A second call is without effect.
 pub fn start(level: LogLevel, format: LogFormat) {
     let own = match level {
@@ -35,7 +38,7 @@ pub fn start(level: LogLevel, format: LogFormat) {
         LogLevel::Error => LevelFilter::ERROR,
     };
     let filter = Targets::new()
-        .with_target(env!("CARGO_CRATE_NAME"), own)
+        .with_targets(OWN_CRATES.map(|name| (name, own)))
         .with_default(own.min(LevelFilter::WARN));
     let layer = layer::layer().event_format(Lines(format)).with_writer(std::io::stderr);
     let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();

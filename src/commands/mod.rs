@@ -3,6 +3,7 @@
 
 mod check;
 mod healthcheck;
+#[cfg(feature = "lab")]
 mod lab;
 mod once;
 mod run;
@@ -35,6 +36,7 @@ pub fn execute(cli: Cli) -> Exit {
         }
         Command::Probe { id } => once::probe(&flags, &id),
         Command::Healthcheck => healthcheck::healthcheck(&flags),
+        #[cfg(feature = "lab")]
         Command::Lab(args) => lab::lab(flags, args),
     }
 }

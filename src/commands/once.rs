@@ -13,8 +13,9 @@ use crate::controls::{Controls, Reading};
 use crate::limits::raise_descriptors;
 use crate::net::Net;
 use crate::outcome::{Outcome, Verdict};
+use crate::probe;
 use crate::probe::login::accounts::Accounts;
-use crate::probe::{self, stop::Stop};
+use crate::stop::Stop;
 
 /// Ids suggested when the wanted one does not exist.
 const SUGGESTED_MAX: usize = 5;

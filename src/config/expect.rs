@@ -4,7 +4,8 @@
 //! expect: { status: 2xx, url: { path: /main.do }, body: { contains: 행정전자서명 }, cookie: { SESSION: exists } }
 //! ```
 //!
-//! A bare scalar means equals, and is compared as it is written: `00123` and `1.10` are texts.
+//! A bare scalar means equals, and is compared as it is written: `00123` and `1.10` are texts. Only
+//! a number of JSON is compared by value.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use ::http::HeaderName;
 
 use crate::outcome::{Reason, Stage};
 
+use super::decimal::Decimal;
 use super::walk::{At, Fields};
 use super::yaml::Node;
 use super::{Expect, FailIf, Matcher, StatusSet, TimeLimit, UrlPart, suggest, value};
@@ -245,9 +247,8 @@ fn alternatives(at: &At<'_>) -> Option<Vec<String>> {
     items.iter().map(|item| item.text().map(|text| text.into_owned())).collect()
 }
 
-fn number(text: &str) -> Result<f64, String> {
-    let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
-    number.ok_or_else(|| format!("\"{text}\" is not a number"))
+fn number(text: &str) -> Result<Decimal, String> {
+    text.parse().map_err(|_| format!("\"{text}\" is not a number"))
 }
 
 #[cfg(test)]

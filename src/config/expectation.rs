@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use regex::Regex;
 
+use super::decimal::Decimal;
 use crate::outcome::Reason;
 
 /// What a response must look like; every subject given must hold.
@@ -22,9 +23,11 @@ pub struct Expect {
     pub url: Vec<(UrlPart, Matcher)>,
     /// All must hold on the decoded text.
     pub body: Vec<Matcher>,
-    /// Selector and what its first match's text (or its presence) must be.
+    /// Selector and what the text of its matches (or their presence) must be: of all of them in
+    /// `expect` and `warn`, of any in `fail_if`.
     pub css: Vec<(CssSelector, Matcher)>,
-    /// JSONPath and what its first match must be.
+    /// JSONPath and what its matches must be: all in `expect` and `warn`, any in `fail_if`. Numbers
+    /// are equal by value.
     pub json: Vec<(JsonPath, Matcher)>,
     /// Header and what any of its values must be.
     pub header: Vec<(::http::HeaderName, Matcher)>,
@@ -90,7 +93,8 @@ pub struct TimeLimit {
     pub lt: Duration,
 }
 
-/// One test of a text. Absence of the subject fails all but `Absent` and the negations on body.
+/// One test of a text. Absence of the subject fails all but `Absent` and the negations on body; a
+/// selector or path that meets nothing is an absent subject.
 #[derive(Debug, Clone)]
 pub enum Matcher {
     /// The word `exists`.
@@ -110,9 +114,9 @@ pub enum Matcher {
     /// `in`
     In(Vec<String>),
     /// `lt`, numeric.
-    Lt(f64),
+    Lt(Decimal),
     /// `gt`, numeric.
-    Gt(f64),
+    Gt(Decimal),
     /// `starts_with`
     StartsWith(String),
 }

@@ -9,8 +9,8 @@ use super::inherit::Shared;
 use super::walk::{At, Fields};
 use super::yaml::Node;
 use super::{
-    Auth, Expect, Follow, HttpOptions, HttpVersions, JsonTemplate, Part, RequestBody, Revocation,
-    StatusSet, Template, TlsClientOptions, client, expect, value,
+    Auth, Expect, Follow, HttpOptions, HttpVersions, JsonTemplate, Part, Refresh, RequestBody,
+    Revocation, StatusSet, Template, TlsClientOptions, client, expect, route, value,
 };
 
 pub(super) const KEYS: &[&str] = &[
@@ -27,6 +27,8 @@ pub(super) const KEYS: &[&str] = &[
     "server_name",
     "revocation",
     "proxy",
+    "connect_to",
+    "addresses",
     "http_version",
     "follow",
     "compression",
@@ -102,7 +104,7 @@ pub(super) fn http(at: &At<'_>, shared: &Shared<'_>) -> Option<HttpOptions> {
         charset: fields.parse("charset", charset),
         follow,
         http: fields.take("http_version").and_then(|at| versions(&at)).unwrap_or_default(),
-        proxy: fields.take("proxy").and_then(|at| proxy(&at)).or_else(|| shared.proxy.clone()),
+        route: route::route(&fields, shared),
         tls: client::tls_client(&fields, tls),
         expect: expected,
         fail_if: fields.take("fail_if").map(|at| expect::fail_if(&at)).unwrap_or_default(),
@@ -246,7 +248,7 @@ fn basic_auth(at: &At<'_>) -> Option<Auth> {
 }
 
 /// A template that holds a secret. What stands there instead is not repeated.
-fn credential(at: &At<'_>) -> Option<Template> {
+pub(super) fn credential(at: &At<'_>) -> Option<Template> {
     let template = at.template()?;
     if template.secrets().next().is_none() {
         at.problem(
@@ -311,11 +313,13 @@ pub(super) fn request_headers(
 
 /// `follow: { redirects: 5, allow_hosts: [sso.example.go.kr] }`.
 fn follow(fields: &Fields<'_>, url: Option<&Url>) -> Follow {
-    let mut follow = Follow { redirects: REDIRECTS, allow_hosts: Vec::new() };
+    let mut follow =
+        Follow { redirects: REDIRECTS, allow_hosts: Vec::new(), refresh: Refresh::Ignored };
     let Some(at) = fields.take("follow") else { return follow };
-    let Some(fields) = at.fields(&["redirects", "allow_hosts"]) else { return follow };
+    let Some(fields) = at.fields(&["redirects", "allow_hosts", "refresh"]) else { return follow };
     let redirects = fields.parse("redirects", value::whole(0..=REDIRECTS_MAX));
     follow.redirects = redirects.unwrap_or(REDIRECTS);
+    follow.refresh = refresh(&fields);
     if let Some(hosts) = fields.take("allow_hosts") {
         let hosts = hosts.one_or_many();
         follow.allow_hosts = hosts.iter().filter_map(|at| at.parse(value::host)).collect();
@@ -327,17 +331,20 @@ fn follow(fields: &Fields<'_>, url: Option<&Url>) -> Follow {
     follow
 }
 
+/// `refresh: true`
+pub(super) fn refresh(follow: &Fields<'_>) -> Refresh {
+    match follow.take("refresh").and_then(|at| at.flag()) {
+        Some(true) => Refresh::Followed,
+        _ => Refresh::Ignored,
+    }
+}
+
 pub(super) fn versions(at: &At<'_>) -> Option<HttpVersions> {
     at.parse(value::word(&[
         ("any", HttpVersions::Any),
         ("1.1", HttpVersions::Http1),
         ("2", HttpVersions::Http2),
     ]))
-}
-
-/// A proxy without a password: its URL is shown.
-pub(super) fn proxy(at: &At<'_>) -> Option<Url> {
-    at.parse(|text| value::url(text, &["http", "https", "socks5"]))
 }
 
 pub(super) fn charset(text: &str) -> Result<&'static encoding_rs::Encoding, String> {

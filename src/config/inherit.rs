@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::HeaderName;
-use url::Url;
 
 use super::walk::{At, Fields};
-use super::{IpChoice, Revocation, Schedule, Template, TrustOptions, client, http, value};
+use super::{
+    IpChoice, ProxyOptions, Revocation, Schedule, Template, TrustOptions, client, http, proxy,
+    value,
+};
 
 /// The shared keys, for the lists of known keys.
 pub(super) const KEYS: [&str; 12] = [
@@ -114,7 +116,7 @@ pub(super) struct Shared<'a> {
     pub(super) headers: Vec<(HeaderName, Template)>,
     pub(super) dns_servers: Vec<SocketAddr>,
     pub(super) ip: IpChoice,
-    pub(super) proxy: Option<Url>,
+    pub(super) proxy: Option<Arc<ProxyOptions>>,
     pub(super) trust: Arc<TrustOptions>,
     /// `None`: the kind's own default.
     pub(super) revocation: Option<Revocation>,
@@ -154,7 +156,7 @@ impl<'a> Shared<'a> {
             shared.dns_servers = dns(&at);
         }
         shared.ip = fields.take("ip").and_then(|at| ip(&at)).unwrap_or(shared.ip);
-        shared.proxy = fields.take("proxy").and_then(|at| http::proxy(&at)).or(shared.proxy);
+        shared.proxy = fields.take("proxy").and_then(|at| proxy::proxy(&at)).or(shared.proxy);
         let trust = fields.take("trust").and_then(|at| client::trust(&at));
         shared.trust = trust.unwrap_or(shared.trust);
         let revocation = fields.take("revocation").and_then(|at| client::revocation(&at));
@@ -241,6 +243,7 @@ fn ip(at: &At<'_>) -> Option<IpChoice> {
         ("prefer_ipv6", IpChoice::PreferV6),
         ("only_ipv4", IpChoice::OnlyV4),
         ("only_ipv6", IpChoice::OnlyV6),
+        ("both", IpChoice::Both),
     ]))
 }
 

@@ -15,6 +15,7 @@ mod cache;
 mod canonical;
 mod client;
 mod controls;
+mod decimal;
 mod document;
 mod expect;
 mod expectation;
@@ -31,6 +32,8 @@ pub mod plan;
 mod position;
 mod probe;
 mod problem;
+mod proxy;
+mod route;
 mod secrets;
 mod service;
 mod sites;
@@ -51,17 +54,20 @@ use url::Url;
 
 use crate::outcome::{Failure, Stage};
 
+pub use decimal::{Decimal, NotANumber};
 pub use expectation::{
     CssSelector, Expect, FailIf, JsonPath, Matcher, StatusSet, TimeLimit, UrlPart,
 };
 pub use files::{Disk, Files, Nothing};
 pub use load::{load, parse};
 pub use options::{
-    Auth, ClientCert, Follow, HttpOptions, HttpVersions, JsonTemplate, Part, RequestBody,
+    Auth, ClientCert, Follow, HttpOptions, HttpVersions, JsonTemplate, Part, Refresh, RequestBody,
     Revocation, Roots, SecretRef, SecretSource, Template, TlsClientOptions, TlsOptions,
     TrustOptions,
 };
 pub use problem::{ConfigError, FileProblems, Problem};
+pub use proxy::{ProxyException, ProxyOptions};
+pub use route::{Addresses, MustBeUp, RouteOptions};
 pub(crate) use yaml::typed;
 
 /// Everything the daemon was told to do.
@@ -254,6 +260,8 @@ pub enum IpChoice {
     OnlyV4,
     /// Only IPv6.
     OnlyV6,
+    /// Both families must answer: two looks in each run.
+    Both,
 }
 
 /// A place whose answer shows that this vantage is online.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::{Expect, FailIf, TimeLimit, login};
+use super::{Expect, FailIf, RouteOptions, TimeLimit, login};
 
 /// Options of an HTTP probe.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,8 +34,8 @@ pub struct HttpOptions {
     pub follow: Follow,
     /// HTTP version to negotiate.
     pub http: HttpVersions,
-    /// `http://`, `https://` or `socks5://`.
-    pub proxy: Option<Url>,
+    /// Proxy, fixed destination, addresses.
+    pub route: RouteOptions,
     /// TLS side.
     pub tls: TlsClientOptions,
     /// What a good answer looks like.
@@ -143,6 +143,18 @@ pub struct Follow {
     pub redirects: u32,
     /// When not empty, the only hosts a redirect may lead to (the URL's own host included).
     pub allow_hosts: Vec<String>,
+    /// Whether pages that send their reader on are followed, too.
+    pub refresh: Refresh,
+}
+
+/// What becomes of a `Refresh` header or `<meta http-equiv=refresh>` that names another page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Refresh {
+    /// It is a page like any other.
+    #[default]
+    Ignored,
+    /// It is followed at once, as one of the redirects.
+    Followed,
 }
 
 /// The client's side of TLS.
@@ -208,6 +220,8 @@ pub struct TlsOptions {
     pub host: String,
     /// Port.
     pub port: u16,
+    /// Proxy, fixed destination, addresses.
+    pub route: RouteOptions,
     /// SNI, trust, client certificate, revocation.
     pub tls: TlsClientOptions,
     /// ALPN names to offer.

@@ -12,8 +12,8 @@ use super::login::step::Frame;
 use super::walk::{At, Fields};
 use super::yaml::Node;
 use super::{
-    DialOptions, HttpOptions, Kind, Target, TargetId, TimeLimit, TlsOptions, http, login, tls,
-    value,
+    DialOptions, HttpOptions, IpChoice, Kind, Target, TargetId, Template, TimeLimit, TlsOptions,
+    http, login, tls, value,
 };
 
 /// Kinds of probes, as the file names them.
@@ -72,6 +72,15 @@ pub(super) fn probe(at: &At<'_>, name: &Arc<str>, parent: &Parent<'_, '_>) -> Op
     let kind = kind(&fields, &shared, (name, component.as_ref().unwrap_or(parent.service)));
     let mut schedule = schedule?;
     let kind = kind?;
+    let ip = match (&kind, shared.ip) {
+        (Kind::Login(_), IpChoice::Both) => {
+            if let Some(at) = fields.take("ip") {
+                at.problem("a login over both families would be two logins; choose one family");
+            }
+            IpChoice::default()
+        }
+        (_, ip) => ip,
+    };
     if matches!(&kind, Kind::Login(login) if login.has_credentials()) {
         // Every attempt may be a strike; no confirmation is worth one.
         schedule.recheck = None;
@@ -83,6 +92,7 @@ pub(super) fn probe(at: &At<'_>, name: &Arc<str>, parent: &Parent<'_, '_>) -> Op
         site: at.scope.site.clone(),
     };
     secrets_go_where_they_may(&fields, &kind, &id);
+    proxy_secrets_go_where_they_may(&fields, &kind);
     let target = Target {
         id,
         component: component?,
@@ -90,7 +100,7 @@ pub(super) fn probe(at: &At<'_>, name: &Arc<str>, parent: &Parent<'_, '_>) -> Op
         schedule,
         latency_objective: shared.latency_objective,
         labels: shared.labels,
-        dial: DialOptions { dns_servers: shared.dns_servers, ip: shared.ip },
+        dial: DialOptions { dns_servers: shared.dns_servers, ip },
         kind,
     };
     Some(Probe { target, enabled })
@@ -192,6 +202,30 @@ fn secrets_go_where_they_may(fields: &Fields<'_>, kind: &Kind, id: &TargetId) {
             "{}/{} sends secrets over plain http, where everyone on the way can read them",
             id.service, id.probe
         ));
+    }
+}
+
+/// As above, of the proxy's user name and password.
+fn proxy_secrets_go_where_they_may(fields: &Fields<'_>, kind: &Kind) {
+    let route = match kind {
+        Kind::Http(http) => &http.route,
+        Kind::Tls(tls) => &tls.route,
+        Kind::Login(login) => &login.route,
+    };
+    let load = fields.at.load;
+    let (Some(proxy), Some(secrets)) = (&route.proxy, load.secrets.get()) else { return };
+    for name in proxy.templates().flat_map(Template::secrets) {
+        let Some(secret) = secrets.get(&**name) else { continue };
+        let is_bound = secret.hosts.iter().any(|bound| bound == proxy.host());
+        if !secret.hosts.is_empty() && !is_bound {
+            let host = proxy.host();
+            fields.at.problem(format!(
+                "secret \"{name}\" may not be sent to the proxy {host}; add it to \
+                 secrets.{name}.hosts if it is meant for it"
+            ));
+        }
+        let mut used = load.used.borrow_mut();
+        used.entry(name.clone()).or_default().insert(proxy.host().to_owned());
     }
 }
 

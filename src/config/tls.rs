@@ -2,10 +2,21 @@
 
 use super::inherit::Shared;
 use super::walk::At;
-use super::{Revocation, TlsClientOptions, TlsOptions, client, expect, value};
+use super::{Revocation, TlsClientOptions, TlsOptions, client, expect, route, value};
 
-pub(super) const KEYS: &[&str] =
-    &["address", "trust", "server_name", "client_cert", "revocation", "alpn", "expect", "warn"];
+pub(super) const KEYS: &[&str] = &[
+    "address",
+    "proxy",
+    "connect_to",
+    "addresses",
+    "trust",
+    "server_name",
+    "client_cert",
+    "revocation",
+    "alpn",
+    "expect",
+    "warn",
+];
 
 /// RFC 7301: one byte of length; more names than this nobody offers.
 const ALPN_BYTES_MAX: usize = 255;
@@ -28,8 +39,9 @@ pub(super) fn tls(at: &At<'_>, shared: &Shared<'_>) -> Option<TlsOptions> {
     let alpn = fields.take("alpn").map(|at| alpn(&at)).unwrap_or_default();
     let expect_time = fields.take("expect").and_then(|at| expect::expect_time(&at));
     let warn_time = fields.take("warn").and_then(|at| expect::expect_time(&at));
+    let route = route::route(&fields, shared);
     let (host, port) = address?;
-    Some(TlsOptions { host, port, tls, alpn, expect_time, warn_time })
+    Some(TlsOptions { host, port, route, tls, alpn, expect_time, warn_time })
 }
 
 fn alpn(at: &At<'_>) -> Vec<String> {

@@ -25,6 +25,7 @@ use tokio::time::timeout;
 use super::identity::Identity;
 use super::{Contact, Reading};
 use crate::config::{Control, DialOptions};
+use crate::http_date;
 use crate::net::Net;
 use crate::outcome::Failure;
 
@@ -176,8 +177,7 @@ fn date(headers: &HeaderMap) -> Option<SystemTime> {
         return None;
     }
     let text = headers.get(DATE)?.to_str().ok()?;
-    let zoned = jiff::fmt::rfc2822::parse(text).ok()?;
-    Some(SystemTime::from(Timestamp::from_second(zoned.timestamp().as_second()).ok()?))
+    http_date::parse(text, Timestamp::now()).map(SystemTime::from)
 }
 
 /// Seconds by which `ours` is ahead of `theirs`.
@@ -222,7 +222,13 @@ mod tests {
     #[test]
     fn a_date_is_read_as_http_writes_it() {
         let at = |seconds| Some(UNIX_EPOCH + Duration::from_secs(seconds));
-        assert_eq!(date(&headers(&[("date", "Sun, 06 Nov 1994 08:49:37 GMT")])), at(784_111_777));
+        for form in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+        ] {
+            assert_eq!(date(&headers(&[("date", form)])), at(784_111_777), "{form}");
+        }
         assert_eq!(date(&headers(&[("date", "yesterday")])), None);
         assert_eq!(date(&headers(&[])), None);
     }

@@ -15,10 +15,11 @@ use tokio::time::Instant;
 
 use super::revocation::Status;
 use super::trust::{Trusts, Witness};
-use super::{alert, dial, legacy};
+use super::{alert, legacy};
 use crate::config::Revocation;
+use crate::deadline::Deadline;
 use crate::outcome::{Failure, Reason};
-use crate::probe::Deadline;
+use crate::transport::dial;
 
 /// The server of a failed handshake, for a second look at it. Not available through a proxy.
 #[derive(Debug, Clone, Copy)]

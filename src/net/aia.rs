@@ -8,10 +8,10 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::fetch::Fetcher;
 use super::shelf::{Fetched, Shelf};
 use crate::cert::der;
-use crate::probe::Deadline;
+use crate::deadline::Deadline;
+use crate::transport::fetch::Fetcher;
 
 /// Largest answer. A certificate has one or two KiB, a bundle a few more.
 const MAX_BYTES: usize = 64 * 1024;

@@ -6,18 +6,13 @@ mod aia;
 mod alert;
 mod chains;
 mod crl;
-pub mod dial;
 mod fault;
-mod fetch;
 mod legacy;
-pub mod paced;
 mod path;
 mod pointers;
-pub mod resolve;
 mod revocation;
 mod shelf;
 mod signature;
-pub mod tcp_info;
 pub mod trust;
 mod verdict;
 mod watched;
@@ -29,12 +24,14 @@ use std::sync::{Arc, OnceLock};
 use crate::config::{Config, SecretRef};
 use crate::probe::login::accounts::Accounts;
 use crate::probe::login::gate::Gates;
+use crate::transport::fetch::Fetcher;
+use crate::transport::resolve::Resolvers;
 use crate::vault::Vault;
 
 /// What every probe is built with.
 pub struct Net {
     /// Name resolution.
-    pub resolvers: resolve::Resolvers,
+    pub resolvers: Arc<Resolvers>,
     /// Roots, verdicts, revocation.
     pub trust: trust::Trusts,
     /// Secrets.
@@ -52,9 +49,11 @@ type SkewSource = Box<dyn Fn() -> Option<f64> + Send + Sync>;
 
 impl Default for Net {
     fn default() -> Net {
+        let resolvers = Arc::new(Resolvers::new());
+        let fetcher = Arc::new(Fetcher::new(&resolvers));
         Net {
-            resolvers: resolve::Resolvers::new(),
-            trust: trust::Trusts::new(),
+            trust: trust::Trusts::new(&fetcher),
+            resolvers,
             vault: Vault::default(),
             accounts: Accounts::default(),
             gates: Gates::default(),

@@ -11,11 +11,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures_util::future::join_all;
 
 use super::crl::{self, List};
-use super::fetch::Fetcher;
 use super::pointers::Listed;
 use super::shelf::{Fetched, Shelf};
 use crate::config::Revocation;
-use crate::probe::Deadline;
+use crate::deadline::Deadline;
+use crate::transport::fetch::Fetcher;
 
 /// Largest list. The largest ones in public use have a few MiB.
 const MAX_BYTES: usize = 10 * 1024 * 1024;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::probe::Deadline;
+use crate::deadline::Deadline;
 
 /// What is on the shelf, by address.
 pub(crate) struct Shelf<T> {

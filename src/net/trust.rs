@@ -20,12 +20,12 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::aia::Issuers;
 use super::chains::Chains;
-use super::fetch::Fetcher;
 use super::revocation::Lists;
 use super::watched::Watched;
 pub use super::witness::Witness;
 use crate::config::{ClientCert, Roots, TlsClientOptions, TrustOptions};
 use crate::outcome::{Failure, Reason};
+use crate::transport::fetch::Fetcher;
 
 /// Trust anchors by options, loaded once and again when their files change.
 pub struct Trusts {
@@ -61,15 +61,9 @@ pub struct Trust {
     intermediates: Vec<CertificateDer<'static>>,
 }
 
-impl Default for Trusts {
-    fn default() -> Trusts {
-        Trusts::new()
-    }
-}
-
 impl Trusts {
     /// Nothing is read yet.
-    pub fn new() -> Trusts {
+    pub fn new(fetcher: &Arc<Fetcher>) -> Trusts {
         let provider = Arc::new(provider());
         let mut template = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(rustls::ALL_VERSIONS)
@@ -84,12 +78,11 @@ impl Trusts {
             anchors: Mutex::default(),
             identities: Mutex::default(),
         };
-        let fetcher = Arc::new(Fetcher::new());
         Trusts {
             shared: Arc::new(shared),
             template,
-            issuers: Issuers::new(&fetcher),
-            lists: Lists::new(&fetcher),
+            issuers: Issuers::new(fetcher),
+            lists: Lists::new(fetcher),
         }
     }
 

@@ -412,7 +412,9 @@ mod tests {
         let file = directory.path().join("root.pem");
         std::fs::write(&file, root.pem()).unwrap();
         let options = TrustOptions { roots: Roots::File(file), ..TrustOptions::default() };
-        let trust = Trusts::new().get(&options).unwrap();
+        let trust = Trusts::new(&Arc::new(crate::transport::fetch::Fetcher::new(&Arc::default())))
+            .get(&options)
+            .unwrap();
         let message = [leaf.der().clone()];
         let known = crate::net::chains::Chains::default().know(&message);
         let judge = |name: &'static str, year: u64| {

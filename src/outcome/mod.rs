@@ -126,6 +126,8 @@ pub struct Facts {
     pub tls: Option<TlsFacts>,
     /// The kernel's view of the last connection, read before it was closed.
     pub tcp: Option<TcpFacts>,
+    /// Each address that was looked at, where the probe looks at several.
+    pub addresses: Vec<AddressFacts>,
     /// Login steps, in order, as far as they were reached.
     pub steps: Vec<StepFacts>,
     /// Limits of `warn` that were passed, failed logouts, unavailable revocation lists.
@@ -227,6 +229,15 @@ pub struct TcpFacts {
     pub rcv_out_of_order: u32,
     /// The path's sending segment size in bytes. Below 1,448 the 2023 fault cannot show.
     pub snd_mss: u32,
+}
+
+/// One of several addresses of a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressFacts {
+    /// Which.
+    pub address: IpAddr,
+    /// Why it is not as expected; `None` when it is.
+    pub failure: Option<Failure>,
 }
 
 /// One login step.

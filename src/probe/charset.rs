@@ -3,13 +3,13 @@
 
 use std::borrow::Cow;
 
-use encoding_rs::{EUC_KR, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{EUC_KR, Encoding, UTF_8};
 
-/// How far into a page its own word on the charset is looked for, as browsers do.
-const META_WINDOW: usize = 1024;
+use super::media::{self, Kind};
+use super::prescan;
 
 /// The text of a body. Bytes that are not valid in the charset become U+FFFD; that is for the
-/// expectations to judge. Who is believed, in this order: the header, a byte order mark, the page
+/// expectations to judge. Who is believed, in this order: a byte order mark, the header, the page
 /// itself, the configuration. When nobody says anything it is UTF-8, or EUC-KR when it is valid
 /// as that only.
 pub fn text<'a>(
@@ -17,14 +17,9 @@ pub fn text<'a>(
     content_type: Option<&str>,
     fallback: Option<&'static Encoding>,
 ) -> Cow<'a, str> {
-    let bom = Encoding::for_bom(bytes);
+    let mark = Encoding::for_bom(bytes).map_or(0, |(_, length)| length);
     let encoding = encoding(bytes, content_type, fallback);
-    match bom {
-        Some((marked, length)) if marked == encoding => {
-            encoding.decode_without_bom_handling(bytes.get(length..).unwrap_or_default()).0
-        }
-        _ => encoding.decode_without_bom_handling(bytes).0,
-    }
+    encoding.decode_without_bom_handling(bytes.get(mark..).unwrap_or_default()).0
 }
 
 /// The encoding of a body, by the same authorities.
@@ -33,12 +28,29 @@ pub fn encoding(
     content_type: Option<&str>,
     fallback: Option<&'static Encoding>,
 ) -> &'static Encoding {
+    // A mark cannot be there by chance, and a header is often the server's default for all pages
+    // (Encoding standard, "decode").
+    if let Some((marked, _)) = Encoding::for_bom(bytes) {
+        return marked;
+    }
     content_type
-        .and_then(header_charset)
-        .or_else(|| Encoding::for_bom(bytes).map(|(encoding, _)| encoding))
-        .or_else(|| page_charset(bytes))
+        .and_then(|header| for_label(&media::charset(header)?))
+        .or_else(|| in_band(bytes, media::kind(content_type)))
         .or(fallback)
         .unwrap_or_else(|| undeclared(bytes))
+}
+
+/// What the body says of itself, if it is of a kind that can. A script or a message that holds
+/// the text of a page says nothing about its own charset.
+fn in_band(bytes: &[u8], kind: Kind) -> Option<&'static Encoding> {
+    match kind {
+        Kind::Html => prescan::of_html(bytes),
+        Kind::Xml => prescan::of_xml(bytes),
+        Kind::Unknown => prescan::of_any(bytes),
+        // An option for the pages of a probe does not make its JSON something else.
+        Kind::Json => std::str::from_utf8(bytes).is_ok().then_some(UTF_8),
+        Kind::Other => None,
+    }
 }
 
 /// Old Korean servers send EUC-KR and do not say so; a browser guesses right, and a notice page
@@ -46,54 +58,6 @@ pub fn encoding(
 fn undeclared(bytes: &[u8]) -> &'static Encoding {
     let korean = || !EUC_KR.decode_without_bom_handling(bytes).1;
     if std::str::from_utf8(bytes).is_err() && korean() { EUC_KR } else { UTF_8 }
-}
-
-/// The `charset` parameter of a `Content-Type`.
-fn header_charset(content_type: &str) -> Option<&'static Encoding> {
-    content_type.split(';').skip(1).find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("charset").then(|| for_label(value))?
-    })
-}
-
-/// `<meta charset=...>`, `<meta http-equiv ... content="...; charset=...">` or the encoding of an
-/// XML declaration, in the first bytes of a page.
-fn page_charset(bytes: &[u8]) -> Option<&'static Encoding> {
-    let window = bytes.get(..META_WINDOW).unwrap_or(bytes).to_ascii_lowercase();
-    if window.starts_with(b"<?xml") {
-        let end = find(&window, b"?>")?;
-        return attribute(window.get(..end)?, b"encoding").map(not_utf16);
-    }
-    let mut rest = window.as_slice();
-    while let Some(start) = find(rest, b"<meta") {
-        let tag = rest.get(start..)?;
-        let end = find(tag, b">").unwrap_or(tag.len());
-        if let Some(encoding) = attribute(tag.get(..end)?, b"charset") {
-            return Some(not_utf16(encoding));
-        }
-        rest = tag.get(end..)?;
-    }
-    None
-}
-
-/// A page that could be read so far is not UTF-16, whatever it says.
-fn not_utf16(encoding: &'static Encoding) -> &'static Encoding {
-    if encoding == UTF_16LE || encoding == UTF_16BE { UTF_8 } else { encoding }
-}
-
-fn attribute(tag: &[u8], name: &[u8]) -> Option<&'static Encoding> {
-    let after = tag.get(find(tag, name)? + name.len()..)?.trim_ascii_start();
-    let value = after.strip_prefix(b"=")?.trim_ascii_start();
-    let value = value.strip_prefix(b"\"").or_else(|| value.strip_prefix(b"'")).unwrap_or(value);
-    let end = value
-        .iter()
-        .position(|byte| matches!(byte, b'"' | b'\'' | b';' | b'/' | b'>' | b'?' | b' '))
-        .unwrap_or(value.len());
-    for_label(std::str::from_utf8(value.get(..end)?).ok()?)
-}
-
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
 }
 
 /// The encoding of a label, the names that Java servers in Korea use included.
@@ -139,8 +103,9 @@ mod tests {
 
     #[test]
     fn the_header_beats_the_page_and_the_page_beats_the_option() {
-        let page =
-            EUC_KR.encode("<html><META http-equiv=x content='text/html; charset=EUC-KR'>한").0;
+        let page = EUC_KR
+            .encode("<html><META http-equiv=content-type content='text/html; charset=EUC-KR'>한")
+            .0;
         assert!(text(&page, None, Some(UTF_8)).ends_with('한'));
         assert!(!text(&page, Some("text/html;charset=utf-8"), None).ends_with('한'));
         let bom = "\u{feff}<meta charset=euc-kr>한";
@@ -157,5 +122,54 @@ mod tests {
         assert_eq!(encoding(&bytes, None, None), EUC_KR);
         // Neither one nor the other: UTF-8, with what cannot be read marked.
         assert_eq!(text(b"ok \xff\xff", None, None), "ok \u{fffd}\u{fffd}");
+    }
+
+    #[test]
+    fn a_byte_order_mark_beats_everybody() {
+        let korean = "text/html; charset=euc-kr";
+        let page = "<meta charset=euc-kr>점검";
+        let wide = |to: fn(u16) -> [u8; 2], mark: [u8; 2]| -> Vec<u8> {
+            mark.into_iter().chain(page.encode_utf16().flat_map(to)).collect()
+        };
+        for (bytes, marked) in [
+            (["\u{feff}", page].concat().into_bytes(), UTF_8),
+            (wide(u16::to_le_bytes, [0xff, 0xfe]), encoding_rs::UTF_16LE),
+            (wide(u16::to_be_bytes, [0xfe, 0xff]), encoding_rs::UTF_16BE),
+        ] {
+            for header in [Some(korean), Some("application/json"), Some("text/plain"), None] {
+                assert_eq!(text(&bytes, header, Some(EUC_KR)), page, "{header:?}");
+                assert_eq!(encoding(&bytes, header, Some(EUC_KR)), marked, "{header:?}");
+            }
+        }
+        // A second mark is text, and half a mark is none.
+        assert_eq!(text("\u{feff}\u{feff}a".as_bytes(), None, None), "\u{feff}a");
+        assert_eq!(encoding(b"\xef\xbba", Some(korean), None), EUC_KR);
+    }
+
+    #[test]
+    fn only_pages_speak_for_their_own_charset() {
+        let tag = b"<meta charset=euc-kr>";
+        for header in ["text/html", "", "unknown/unknown"] {
+            assert_eq!(encoding(tag, Some(header), None), EUC_KR, "{header}");
+        }
+        for header in ["application/json", "text/plain", "text/xml", "text/javascript"] {
+            assert_eq!(encoding(tag, Some(header), None), UTF_8, "{header}");
+        }
+        let xml = b"<?xml version='1.0' encoding='euc-kr'?><a/>";
+        for header in ["text/xml", "application/rss+xml", "text/html"] {
+            assert_eq!(encoding(xml, Some(header), None), EUC_KR, "{header}");
+        }
+        assert_eq!(encoding(xml, Some("text/plain"), None), UTF_8);
+    }
+
+    #[test]
+    fn json_is_utf_8_unless_it_cannot_be_or_the_header_says_so() {
+        let message = r#"{"html":"<meta charset=euc-kr>한"}"#;
+        let of_option = |header| text(message.as_bytes(), Some(header), Some(EUC_KR)).into_owned();
+        assert_eq!(of_option("application/json"), message);
+        assert_eq!(of_option("application/hal+json; charset=utf-8"), message);
+        let (korean, _, _) = EUC_KR.encode(message);
+        assert_eq!(text(&korean, Some("application/json; charset=euc-kr"), None), message);
+        assert_eq!(text(&korean, Some("application/json"), Some(EUC_KR)), message);
     }
 }

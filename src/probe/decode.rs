@@ -4,10 +4,13 @@
 //! Bodies are decoded here and not by the HTTP client, so that the `Content-Length` on the wire
 //! stays known and a bomb is stopped at the limit instead of after it.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use brotli_decompressor::DecompressorWriter;
 use flate2::{Decompress, FlushDecompress, Status, write::GzDecoder};
+
+use super::coding::{CODINGS_MAX, Coding, Codings};
 
 /// What `Accept-Encoding` asks for: what [`BodyDecoder`] can undo.
 pub const ACCEPT_ENCODING: &str = "gzip, deflate, br";
@@ -27,53 +30,130 @@ pub enum DecodeError {
     #[error("not valid {0}")]
     Corrupt(&'static str),
     /// A content coding that was not asked for.
-    #[error("unknown content coding")]
-    Unknown,
+    #[error("in the content coding {0}, which was not asked for")]
+    Unasked(&'static str),
+    /// Coded over and over again.
+    #[error("in more than {CODINGS_MAX} content codings")]
+    TooMany,
 }
 
-/// Decodes a body piece by piece. Holds at most the limit plus the decoder's window.
+impl DecodeError {
+    /// Names the limit that people know, whichever was hit.
+    fn against(self, limit: u64) -> DecodeError {
+        if let DecodeError::TooLarge(_) = self { DecodeError::TooLarge(limit) } else { self }
+    }
+}
+
+/// Decodes a body piece by piece. Holds at most the limit, plus for each coding its window and what
+/// it made of one piece, which is also less than the limit.
 pub struct BodyDecoder {
-    coding: Coding,
-    /// Whether anything came in: an empty body is valid in every coding (HEAD, 204, 304).
+    /// The coding that was applied last comes first.
+    layers: Vec<Layer>,
+    /// Where the plain bytes go.
+    body: Sink,
+    /// Why nothing but an empty body can be read.
+    obstacle: Option<DecodeError>,
+}
+
+/// One coding, and whether anything came in: an empty body is valid in every coding (HEAD, 204,
+/// 304).
+struct Layer {
+    stream: Stream,
     fed: bool,
 }
 
-enum Coding {
-    Identity(Sink),
+enum Stream {
     Gzip(Box<GzDecoder<Sink>>),
     Deflate(Box<Inflate>),
     Brotli(Box<DecompressorWriter<Sink>>),
 }
 
 impl BodyDecoder {
-    /// For a `Content-Encoding`; `None` is plain bytes. `limit` is in bytes after decoding.
-    pub fn new(coding: Option<&str>, limit: u64) -> Result<BodyDecoder, DecodeError> {
-        let sink = Sink { bytes: Vec::new(), limit, over: false };
-        let coding = coding.map(|name| name.trim().to_ascii_lowercase());
-        let coding = match coding.as_deref() {
-            None | Some("" | "identity") => Coding::Identity(sink),
-            Some("gzip" | "x-gzip") => Coding::Gzip(Box::new(GzDecoder::new(sink))),
-            Some("deflate") => Coding::Deflate(Box::new(Inflate::new(sink))),
-            Some("br") => Coding::Brotli(Box::new(DecompressorWriter::new(sink, CHUNK))),
-            Some(_) => return Err(DecodeError::Unknown),
-        };
-        Ok(BodyDecoder { coding, fed: false })
+    /// For the codings of a response. `limit` is in bytes after decoding.
+    pub fn new(codings: &Codings, limit: u64) -> BodyDecoder {
+        let mut layers: Vec<Layer> = codings
+            .applied
+            .iter()
+            .rev()
+            .map(|coding| Layer::new(*coding, between(limit)))
+            .collect();
+        if let Some(last) = layers.last_mut() {
+            last.sink().limit = limit;
+        }
+        BodyDecoder { layers, body: Sink::new(limit), obstacle: codings.obstacle.clone() }
     }
 
     /// Takes the next piece from the wire.
     pub fn push(&mut self, piece: &[u8]) -> Result<(), DecodeError> {
+        match &self.obstacle {
+            Some(obstacle) if !piece.is_empty() => Err(obstacle.clone()),
+            _ => self.push_below(0, piece),
+        }
+    }
+
+    /// Through the layers from this one on.
+    fn push_below(&mut self, first: usize, piece: &[u8]) -> Result<(), DecodeError> {
+        let mut piece = Cow::Borrowed(piece);
+        for layer in self.layers.iter_mut().skip(first) {
+            if piece.is_empty() {
+                return Ok(());
+            }
+            layer.push(&piece).map_err(|error| error.against(self.body.limit))?;
+            piece = layer.sink().take().into();
+        }
+        self.body.write_all(&piece).map_err(|_| DecodeError::TooLarge(self.body.limit))
+    }
+
+    /// The whole body, once the wire has ended.
+    pub fn finish(mut self) -> Result<Vec<u8>, DecodeError> {
+        for index in 0..self.layers.len() {
+            let rest = match self.layers.get_mut(index) {
+                Some(layer) if layer.fed => {
+                    layer.finish().map_err(|error| error.against(self.body.limit))?
+                }
+                _ => Vec::new(),
+            };
+            self.push_below(index + 1, &rest)?;
+        }
+        Ok(self.body.bytes)
+    }
+}
+
+/// What a layer may make for the next one. What is coded is hardly larger than what is in it, so a
+/// layer that makes much more than the body may have is a bomb for the layers below.
+fn between(limit: u64) -> u64 {
+    limit.saturating_add(limit / 64).saturating_add(1024)
+}
+
+impl Layer {
+    fn new(coding: Coding, limit: u64) -> Layer {
+        let sink = Sink::new(limit);
+        let stream = match coding {
+            Coding::Gzip => Stream::Gzip(Box::new(GzDecoder::new(sink))),
+            Coding::Deflate => Stream::Deflate(Box::new(Inflate::new(sink))),
+            Coding::Brotli => Stream::Brotli(Box::new(DecompressorWriter::new(sink, CHUNK))),
+        };
+        Layer { stream, fed: false }
+    }
+
+    fn sink(&mut self) -> &mut Sink {
+        match &mut self.stream {
+            Stream::Gzip(gzip) => gzip.get_mut(),
+            Stream::Deflate(inflate) => &mut inflate.sink,
+            Stream::Brotli(brotli) => brotli.get_mut(),
+        }
+    }
+
+    fn push(&mut self, piece: &[u8]) -> Result<(), DecodeError> {
         let first = !self.fed;
         self.fed |= !piece.is_empty();
-        match &mut self.coding {
-            Coding::Identity(sink) => {
-                sink.write_all(piece).map_err(|_| DecodeError::TooLarge(sink.limit))
-            }
-            Coding::Gzip(gzip) => {
+        match &mut self.stream {
+            Stream::Gzip(gzip) => {
                 let result = write_until_end(gzip.as_mut(), piece);
                 result.map_err(|_| gzip.get_ref().fault("gzip"))
             }
-            Coding::Deflate(inflate) => inflate.push(piece),
-            Coding::Brotli(brotli) => {
+            Stream::Deflate(inflate) => inflate.push(piece),
+            Stream::Brotli(brotli) => {
                 if first && piece.first().is_some_and(|byte| byte & 0x7f == LARGE_WINDOW) {
                     return Err(DecodeError::Corrupt("brotli"));
                 }
@@ -83,22 +163,14 @@ impl BodyDecoder {
         }
     }
 
-    /// The whole body, once the wire has ended.
-    pub fn finish(self) -> Result<Vec<u8>, DecodeError> {
-        let fed = self.fed;
-        match self.coding {
-            _ if !fed => Ok(Vec::new()),
-            Coding::Identity(sink) => Ok(sink.bytes),
-            Coding::Gzip(mut gzip) => match gzip.try_finish() {
-                Ok(()) => Ok(std::mem::take(&mut gzip.get_mut().bytes)),
-                Err(_) => Err(gzip.get_ref().fault("gzip")),
-            },
-            Coding::Deflate(inflate) => inflate.finish(),
-            Coding::Brotli(mut brotli) => match brotli.close() {
-                Ok(()) => Ok(std::mem::take(&mut brotli.get_mut().bytes)),
-                Err(_) => Err(brotli.get_ref().fault("brotli")),
-            },
-        }
+    /// What was still inside.
+    fn finish(&mut self) -> Result<Vec<u8>, DecodeError> {
+        let ended = match &mut self.stream {
+            Stream::Gzip(gzip) => gzip.try_finish().map_err(|_| gzip.get_ref().fault("gzip")),
+            Stream::Deflate(inflate) => inflate.finish(),
+            Stream::Brotli(brotli) => brotli.close().map_err(|_| brotli.get_ref().fault("brotli")),
+        };
+        ended.map(|()| self.sink().take())
     }
 }
 
@@ -114,14 +186,24 @@ fn write_until_end(writer: &mut impl Write, mut piece: &[u8]) -> io::Result<()> 
     Ok(())
 }
 
-/// Collects bytes up to a limit.
+/// Collects bytes up to a limit, those that were taken out included.
 struct Sink {
     bytes: Vec<u8>,
+    taken: u64,
     limit: u64,
     over: bool,
 }
 
 impl Sink {
+    fn new(limit: u64) -> Sink {
+        Sink { bytes: Vec::new(), taken: 0, limit, over: false }
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        self.taken += self.bytes.len() as u64;
+        std::mem::take(&mut self.bytes)
+    }
+
     /// Which of the two faults made a decoder fail.
     fn fault(&self, coding: &'static str) -> DecodeError {
         if self.over { DecodeError::TooLarge(self.limit) } else { DecodeError::Corrupt(coding) }
@@ -130,7 +212,8 @@ impl Sink {
 
 impl Write for Sink {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        if (self.bytes.len() as u64).saturating_add(piece.len() as u64) > self.limit {
+        let held = self.taken.saturating_add(self.bytes.len() as u64);
+        if held.saturating_add(piece.len() as u64) > self.limit {
             self.over = true;
             return Err(io::Error::other("limit"));
         }
@@ -192,8 +275,8 @@ impl Inflate {
         Ok(())
     }
 
-    fn finish(self) -> Result<Vec<u8>, DecodeError> {
-        if self.ended { Ok(self.sink.bytes) } else { Err(DecodeError::Corrupt("deflate")) }
+    fn finish(&self) -> Result<(), DecodeError> {
+        if self.ended { Ok(()) } else { Err(DecodeError::Corrupt("deflate")) }
     }
 }
 
@@ -207,6 +290,7 @@ mod tests {
     use super::*;
     use flate2::Compression;
     use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+    use http::header::{CONTENT_ENCODING, HeaderMap};
     use proptest::prelude::*;
 
     fn gzip(data: &[u8]) -> Vec<u8> {
@@ -252,7 +336,11 @@ mod tests {
         piece: usize,
         limit: u64,
     ) -> Result<Vec<u8>, DecodeError> {
-        let mut decoder = BodyDecoder::new(coding, limit)?;
+        let mut headers = HeaderMap::new();
+        if let Some(coding) = coding {
+            headers.insert(CONTENT_ENCODING, coding.parse().unwrap());
+        }
+        let mut decoder = BodyDecoder::new(&Codings::of(&headers), limit);
         for piece in wire.chunks(piece) {
             decoder.push(piece)?;
         }
@@ -318,5 +406,54 @@ mod tests {
         let mut wire = gzip(b"hello");
         wire.extend_from_slice(b"trailing");
         assert_eq!(decode(Some("gzip"), &wire, 3, 100), Ok(b"hello".to_vec()));
+    }
+
+    #[test]
+    fn codings_on_top_of_each_other_are_undone_in_reverse_order() {
+        let data = "시스템 점검 ".repeat(3000).into_bytes();
+        for (list, inner, outer) in [
+            ("gzip, gzip", "gzip", "gzip"),
+            ("gzip, br", "gzip", "br"),
+            ("br, deflate", "br", "zlib"),
+            ("deflate, gzip", "raw", "gzip"),
+        ] {
+            let wire = encoded(outer, &encoded(inner, &data));
+            for piece in [1, 7, 100_000] {
+                let result = decode(Some(list), &wire, piece, 1 << 20);
+                assert_eq!(result, Ok(data.clone()), "{list} by {piece}");
+            }
+            let cut = &wire[..wire.len() - 9];
+            assert!(matches!(decode(Some(list), cut, 50, 1 << 20), Err(DecodeError::Corrupt(_))));
+        }
+        let four = gzip(&gzip(&gzip(&gzip(&data))));
+        assert_eq!(decode(Some("gzip, gzip, gzip, gzip"), &four, 99, 1 << 20), Ok(data));
+        assert_eq!(decode(Some("gzip, gzip"), &gzip(b""), 9, 10), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn the_limit_holds_over_all_codings() {
+        let zeros = vec![0; 20_000_000];
+        let bomb = gzip(&gzip(&zeros));
+        let result = decode(Some("gzip, gzip"), &bomb, 8192, 1_000_000);
+        assert_eq!(result, Err(DecodeError::TooLarge(1_000_000)));
+        // The inner stream ends at once: the limit of the body alone would never see the rest.
+        let mut inner = gzip(b"hello");
+        inner.extend_from_slice(&zeros);
+        let result = decode(Some("gzip, gzip"), &gzip(&inner), 8192, 1000);
+        assert_eq!(result, Err(DecodeError::TooLarge(1000)));
+        // What is exactly as large as allowed is not too large, however badly it can be coded.
+        let noise: Vec<u8> =
+            (0..4000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let wire = gzip(&gzip(&noise));
+        assert_eq!(decode(Some("gzip, gzip"), &wire, 500, 4000), Ok(noise));
+    }
+
+    #[test]
+    fn a_body_that_nobody_can_read_is_only_valid_when_empty() {
+        for list in ["zstd", "gzip, compress", "gzip,gzip,gzip,gzip,gzip"] {
+            assert_eq!(decode(Some(list), b"", 1, 10), Ok(Vec::new()), "{list}");
+            assert!(decode(Some(list), b"x", 1, 10).is_err(), "{list}");
+        }
+        assert_eq!(decode(Some("UTF-8"), b"plain", 2, 10), Ok(b"plain".to_vec()));
     }
 }

@@ -5,11 +5,13 @@
 //! the server sent, because servers echo requests and requests hold secrets.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use scraper::Selector;
 
 use crate::config::{Expect, FailIf, Matcher, UrlPart};
 use crate::outcome::{Failure, Reason};
+use crate::probe::hits::{self, BYTES_MAX, HITS_MAX, Hit, Verdict, Wanted};
 use crate::probe::markup;
 use crate::probe::matcher::{describe, holds, is_negative};
 use crate::probe::page::Page;
@@ -37,24 +39,36 @@ impl Miss {
 /// Where a rule stands in its probe or step, for who has to find it there.
 const EXPECT: &str = "expect";
 const WARN: &str = "warn";
+const FAIL_IF: &str = "fail_if";
 
 /// The first subject of `expect` that misses.
 pub fn first_miss(expect: &Expect, page: &Page<'_>) -> Option<Miss> {
-    let rule = Rule { key: EXPECT, subjects: expect };
+    let rule = Rule { key: EXPECT, wanted: Wanted::All, subjects: expect };
     CHECKS.iter().find_map(|check| check(rule, page))
 }
 
-/// Every subject of `warn` that misses, once each.
+/// Every subject of `warn` that misses, once each, and what else degrades a run.
 pub fn warnings(warn: &Expect, page: &Page<'_>) -> Vec<Failure> {
-    let rule = Rule { key: WARN, subjects: warn };
-    CHECKS.iter().filter_map(|check| check(rule, page)).map(|miss| miss.failure).collect()
+    let subjects = if page.is_unread() { &without_body(warn) } else { warn };
+    let rule = Rule { key: WARN, wanted: Wanted::All, subjects };
+    let misses = CHECKS.iter().filter_map(|check| check(rule, page)).map(|miss| miss.failure);
+    let mut found: Vec<Failure> = misses.collect();
+    found.extend(page.remarks());
+    found
+}
+
+/// What can be said of a page by its head.
+fn without_body(rules: &Expect) -> Expect {
+    Expect { body: Vec::new(), css: Vec::new(), json: Vec::new(), ..rules.clone() }
 }
 
 /// The first rule of `fail_if` in which everything holds, which is what must not be. Without a
 /// body only the rules are tried that need none.
 pub fn forbidden(rules: &[FailIf], page: &Page<'_>, body: HasBody) -> Option<Miss> {
     let holds = |rule: &FailIf| {
-        (body == HasBody::Yes || !needs_body(&rule.when)) && first_miss(&rule.when, page).is_none()
+        let forbids = Rule { key: FAIL_IF, wanted: Wanted::Any, subjects: &rule.when };
+        (body == HasBody::Yes || !needs_body(&rule.when))
+            && CHECKS.iter().all(|check| check(forbids, page).is_none())
     };
     let (index, rule) = rules.iter().enumerate().find(|(_, rule)| holds(rule))?;
     let detail = format!("fail_if[{index}] matched: {}", spoken(&rule.when));
@@ -79,13 +93,14 @@ pub fn needs_body(expect: &Expect) -> bool {
 /// The status of `expect` alone, for when the body could not be had: a wrong status is the better
 /// cause.
 pub fn status_miss(expect: &Expect, page: &Page<'_>) -> Option<Miss> {
-    wrong_status(Rule { key: EXPECT, subjects: expect }, page)
+    wrong_status(Rule { key: EXPECT, wanted: Wanted::All, subjects: expect }, page)
 }
 
-/// Subjects, and the key of the configuration that they stand under.
+/// Subjects, the key of the configuration that they stand under, and what it wants of them.
 #[derive(Clone, Copy)]
 struct Rule<'r> {
     key: &'static str,
+    wanted: Wanted,
     subjects: &'r Expect,
 }
 
@@ -200,12 +215,11 @@ fn css_miss(rule: Rule<'_>, page: &Page<'_>) -> Option<Miss> {
     rule.subjects.css.iter().find_map(|(selector, matcher)| {
         // Checked at load.
         let compiled = Selector::parse(&selector.0).ok()?;
-        let text = document.select(&compiled).next().map(|element| {
+        let texts = document.select(&compiled).map(|element| {
             let text: String = element.text().collect();
-            text.trim().to_owned()
+            Hit::Text(text.trim().to_owned())
         });
-        (!holds(matcher, text.as_deref()))
-            .then(|| Miss::new(Reason::BodyMismatch, unexpected(&selector.0, rule, "css", matcher)))
+        places_miss(Reason::BodyMismatch, &selector.0, rule, ("css", matcher), texts, page)
     })
 }
 
@@ -217,15 +231,40 @@ fn json_miss(rule: Rule<'_>, page: &Page<'_>) -> Option<Miss> {
         return Some(Miss::new(Reason::JsonMismatch, "the body is not JSON".to_owned()));
     };
     rule.subjects.json.iter().find_map(|(path, matcher)| {
-        let text = path.0.query(&document).first().map(|value| match value {
-            serde_json::Value::String(text) => text.clone(),
-            other => other.to_string(),
+        let values = path.0.query(&document).all().into_iter().map(|value| match value {
+            serde_json::Value::String(text) => Hit::Text(text.clone()),
+            serde_json::Value::Number(number) => Hit::Number(number.to_string()),
+            other => Hit::Text(other.to_string()),
         });
-        (!holds(matcher, text.as_deref())).then(|| {
-            let said = unexpected(&path.0.to_string(), rule, "json", matcher);
-            Miss::new(Reason::JsonMismatch, said)
-        })
+        places_miss(Reason::JsonMismatch, &*path.0, rule, ("json", matcher), values, page)
     })
+}
+
+/// Judges all places that a selector or a path meets. Where there are more than may be looked at,
+/// those that were looked at count, and the run is told to be degraded.
+fn places_miss(
+    reason: Reason,
+    what: &dyn fmt::Display,
+    rule: Rule<'_>,
+    (subject, matcher): (&str, &Matcher),
+    hits: impl Iterator<Item = Hit>,
+    page: &Page<'_>,
+) -> Option<Miss> {
+    let miss = || Miss::new(reason, unexpected(&what.to_string(), rule, subject, matcher));
+    match hits::judge(matcher, hits, rule.wanted) {
+        Verdict::Holds => None,
+        Verdict::Misses => Some(miss()),
+        Verdict::Undecided => {
+            let said = format!(
+                "{what} meets more than {HITS_MAX} places or {BYTES_MAX} bytes, and not all were \
+                 looked at ({}.{subject}: {})",
+                rule.key,
+                describe(matcher)
+            );
+            page.remark(Failure::new(reason, said));
+            (rule.wanted == Wanted::Any).then(miss)
+        }
+    }
 }
 
 fn time_miss(rule: Rule<'_>, page: &Page<'_>) -> Option<Miss> {
@@ -348,7 +387,7 @@ mod tests {
         };
         let body = br#"{"status":"UP","n":3,"list":[1]}"#;
         assert_eq!(reason(&json("$.status", Matcher::Equals("UP".to_owned())), &[], body), None);
-        assert_eq!(reason(&json("$.n", Matcher::Gt(2.0)), &[], body), None);
+        assert_eq!(reason(&json("$.n", Matcher::Gt("2".parse().unwrap())), &[], body), None);
         assert_eq!(reason(&json("$.none", Matcher::Absent), &[], body), None);
         let wrong = json("$.none", Matcher::Exists);
         assert_eq!(reason(&wrong, &[], body), Some(Reason::JsonMismatch));

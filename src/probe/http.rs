@@ -3,26 +3,30 @@
 //! The order is that of a login step: send, follow, `fail_if`, status and `expect`, `warn`. A rule
 //! of `fail_if` sees the page also when the status is bad, because it names the better cause.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
     USER_AGENT,
 };
 use tokio::time::Instant;
 
-use crate::config::{Auth, HttpOptions, Kind, Part, Target, Template};
+use crate::config::{Auth, DialOptions, HttpOptions, Kind, Part, Target, Template};
+use crate::deadline::Deadline;
 use crate::net::Net;
 use crate::outcome::{Facts, Failure, HttpFacts, Reason};
-use crate::probe::client::{Connections, Setup};
-use crate::probe::clock::Counters;
-use crate::probe::exchange::{Answer, BodyRules, ContentCoding, Session, Unfollowed};
+use crate::probe::addresses::{self, Look, Looked};
+use crate::probe::exchange::{Answer, BodyRules, ContentCoding, Rules, Session, Unfollowed};
 use crate::probe::expect::{self, HasBody, Miss};
 use crate::probe::page::{Head, Page};
-use crate::probe::request::Outgoing;
-use crate::probe::{Deadline, Probe, decode, render};
+use crate::probe::request::{self, Outgoing};
+use crate::probe::unread::{self, Body};
+use crate::probe::{Probe, decode, render};
+use crate::transport::http::{Client, Connections};
+use crate::transport::{ClientTls, ReadCounters, Recorder, Transport};
 
 /// What is sent when the configuration names no `User-Agent`.
 const DEFAULT_USER_AGENT: &str = concat!("bongsu/", env!("CARGO_PKG_VERSION"));
@@ -70,33 +74,68 @@ impl HttpProbe {
         let Kind::Http(options) = &self.target.kind else {
             return Err(Failure::new(Reason::Internal, "not an HTTP target"));
         };
-        let start = Instant::now();
         facts.http = Some(HttpFacts::default());
+        let (dial, route) = (&self.target.dial, &options.route);
+        let host = options.url.host_str().unwrap_or_default();
+        let looks =
+            addresses::looks(&self.net.resolvers, dial, route, host, facts, deadline).await?;
+        let Some(looks) = looks else {
+            return self.look_at(options, dial, None, facts, deadline).await;
+        };
+        let looked = looks.into_iter().map(|Look { dial, address }| {
+            let look = async move {
+                let mut facts = Facts { http: Some(HttpFacts::default()), ..Facts::default() };
+                let result = self.look_at(options, &dial, address, &mut facts, deadline).await;
+                Looked { address, facts, result }
+            };
+            look.boxed()
+        });
+        let looked = join_all(looked).await;
+        addresses::conclude(route.addresses, looked, facts)
+    }
+
+    async fn look_at(
+        &self,
+        options: &HttpOptions,
+        dial: &DialOptions,
+        pinned: Option<IpAddr>,
+        facts: &mut Facts,
+        deadline: &Deadline,
+    ) -> Result<(), Failure> {
+        let start = Instant::now();
         let request = self.request(options)?;
         let padded = options.pad_request.is_some();
-        let setup = Setup {
-            tls: &options.tls,
-            versions: options.http,
-            proxy: options.proxy.as_ref(),
-            // The connection must still be there when its counters are read.
-            connections: if padded { Connections::Kept } else { Connections::Fresh },
-            counters: if padded { Counters::Wanted } else { Counters::Unwanted },
+        let proxy = render::proxy(&self.net.vault, options.route.proxy.as_deref())?;
+        let transport = Transport {
+            resolvers: &self.net.resolvers,
+            dial,
+            route: &options.route,
+            pinned,
+            tls: Some(ClientTls { trusts: &self.net.trust, options: &options.tls }),
+            proxy: proxy.as_ref(),
+            counters: if padded { ReadCounters::Yes } else { ReadCounters::No },
         };
-        let rules = BodyRules {
-            limit: options.body_limit,
-            coding: match options.compression {
-                true => ContentCoding::Decoded,
-                false => ContentCoding::AsIs,
+        let client = Client::new(transport, options.http, Connections::Fresh);
+        let rules = Rules {
+            follow: &options.follow,
+            body: BodyRules {
+                limit: options.body_limit,
+                coding: match options.compression {
+                    true => ContentCoding::Decoded,
+                    false => ContentCoding::AsIs,
+                },
+                unfollowed: self.unfollowed,
             },
-            unfollowed: self.unfollowed,
         };
-        let mut session = Session::new(&self.net, &self.target.dial, setup);
-        let answer = session.send(request, (&options.follow, rules), facts, deadline).await?;
+        let mut session = Session::new(&self.net, &options.tls, client);
+        let mut recorder = Recorder::new(facts);
+        let answer = session.send(request, rules, &mut recorder, deadline).await?;
         let Answer { url, status, version, headers, body } = answer;
         let head = Head { url: &url, status: status.as_u16(), version, headers: &headers };
         let bytes = body.as_deref().unwrap_or_default();
         let mut page = Page::new(head, bytes, options.charset, session.jar());
         page.elapsed = start.elapsed();
+        page.coding = rules.body.coding;
         judge(options, &page, body.as_ref().err(), facts)
     }
 
@@ -124,9 +163,13 @@ impl HttpProbe {
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
             }
         }
-        // A bare `authorization` header is a credential even when no secret is in it.
-        if let Some(value) = headers.remove(AUTHORIZATION) {
-            credentials.entry(AUTHORIZATION).or_insert(value);
+        // Some headers are credentials even when no secret is in them.
+        let bare: Vec<HeaderName> =
+            headers.keys().filter(|name| request::is_credential(name)).cloned().collect();
+        for name in bare {
+            if let Some(value) = headers.remove(&name) {
+                credentials.entry(name).or_insert(value);
+            }
         }
         Ok(Outgoing::new(options.method.clone(), options.url.clone())
             .with_headers(headers)
@@ -182,9 +225,9 @@ fn judge(
     if let Some(miss) = expect::status_miss(&options.expect, page) {
         return fail(miss);
     }
-    if let Some(failure) = body_failure {
-        return Err(failure.clone());
-    }
+    let mut rules = options.fail_if.iter().map(|rule| &rule.when).chain([&options.expect]);
+    let body = if rules.any(expect::needs_body) { Body::Needed } else { Body::NotNeeded };
+    unread::settle(body_failure, page, body)?;
     if let Some(miss) = expect::first_miss(&options.expect, page) {
         return fail(miss);
     }
@@ -196,7 +239,7 @@ fn judge(
 mod tests {
     use super::*;
     use crate::config::{
-        DialOptions, Expect, Follow, HttpVersions, RequestBody, Schedule, TargetId,
+        Expect, Follow, HttpVersions, Refresh, RequestBody, RouteOptions, Schedule, TargetId,
         TlsClientOptions,
     };
 
@@ -216,9 +259,9 @@ mod tests {
             compression: false,
             body_limit: 1,
             charset: None,
-            follow: Follow { redirects: 0, allow_hosts: Vec::new() },
+            follow: Follow { redirects: 0, allow_hosts: Vec::new(), refresh: Refresh::Ignored },
             http: HttpVersions::Any,
-            proxy: None,
+            route: RouteOptions::default(),
             tls: TlsClientOptions::default(),
             expect: Expect::default(),
             fail_if: Vec::new(),

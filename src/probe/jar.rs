@@ -1,4 +1,5 @@
-//! The cookies of one run (RFC 6265, the parts that matter within seconds).
+//! The cookies of one run (RFC 6265bis, the parts that matter within seconds). How one is written
+//! is read in [`set_cookie`](super::set_cookie).
 //!
 //! A jar lives as long as a run, so that sessions never leak from one run into the next. Many
 //! front pages set a cookie and redirect to see whether it comes back.
@@ -7,65 +8,139 @@ use http::header::{HeaderMap, SET_COOKIE};
 use jiff::Timestamp;
 use url::{Host, Url};
 
+use super::set_cookie::{Life, SetCookie};
+
 /// Cookies of one run. More than a browser would keep for a site is an attack.
 const MAX_COOKIES: usize = 64;
-/// Name and value together (RFC 6265 section 6.1 asks for at least 4096).
-const MAX_COOKIE_BYTES: usize = 8192;
 
 /// The cookies of one run.
 #[derive(Default)]
 pub struct Jar {
+    /// The one that was set last comes last.
     cookies: Vec<Cookie>,
+    /// Counts them, whatever became of them.
+    made: u64,
 }
 
 struct Cookie {
-    name: String,
-    value: String,
+    name: Vec<u8>,
+    /// As it came: it goes back unchanged, in whatever charset it is.
+    value: Vec<u8>,
+    /// The value for people and rules.
+    text: String,
     domain: String,
     host_only: bool,
     path: String,
     secure: bool,
+    /// When a cookie of this name, domain and path was first set.
+    created: u64,
 }
 
 impl Jar {
     /// Takes the cookies of a response to `url`.
     pub fn store(&mut self, url: &Url, headers: &HeaderMap) {
         for header in headers.get_all(SET_COOKIE) {
-            // Korean servers put raw EUC-KR into values: bytes above ASCII are kept lossily.
-            if let Some((cookie, life)) = parse(&String::from_utf8_lossy(header.as_bytes()), url) {
-                self.cookies.retain(|old| {
-                    (&old.name, &old.domain, &old.path)
-                        != (&cookie.name, &cookie.domain, &cookie.path)
-                });
-                if life == Life::Session && self.cookies.len() < MAX_COOKIES {
-                    self.cookies.push(cookie);
-                }
+            let Some(set) = SetCookie::parse(header.as_bytes()) else { continue };
+            let Some(cookie) = Cookie::new(&set, url) else { continue };
+            if cookie.is_shadow(url, &self.cookies) {
+                continue;
             }
+            self.replace(cookie, set.life(Timestamp::now()));
         }
     }
 
-    /// The `Cookie` header for a request, longer paths first (section 5.4).
-    pub fn header(&self, url: &Url) -> Option<String> {
+    fn replace(&mut self, mut cookie: Cookie, life: Life) {
+        cookie.created = self.made;
+        self.made += 1;
+        let key = |cookie: &Cookie| {
+            (cookie.name.clone(), cookie.domain.clone(), cookie.host_only, cookie.path.clone())
+        };
+        if let Some(old) = self.cookies.iter().position(|old| key(old) == key(&cookie)) {
+            cookie.created = self.cookies.remove(old).created;
+        }
+        if life == Life::Session && self.cookies.len() < MAX_COOKIES {
+            self.cookies.push(cookie);
+        }
+    }
+
+    /// The `Cookie` header for a request: longer paths first, then the older ones (section 5.8.3).
+    pub fn header(&self, url: &Url) -> Option<Vec<u8>> {
         let mut fitting: Vec<&Cookie> =
             self.cookies.iter().filter(|cookie| cookie.fits(url)).collect();
-        fitting.sort_by_key(|cookie| std::cmp::Reverse(cookie.path.len()));
-        let pairs: Vec<String> =
-            fitting.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value)).collect();
-        if pairs.is_empty() { None } else { Some(pairs.join("; ")) }
+        fitting.sort_by_key(|cookie| (std::cmp::Reverse(cookie.path.len()), cookie.created));
+        let pairs: Vec<Vec<u8>> = fitting.iter().map(|cookie| cookie.pair()).collect();
+        if pairs.is_empty() { None } else { Some(pairs.join(b"; ".as_slice())) }
     }
 
     /// Every value, for masking.
     pub fn values(&self) -> impl Iterator<Item = &str> {
-        self.cookies.iter().map(|cookie| cookie.value.as_str())
+        self.cookies.iter().map(|cookie| cookie.text.as_str())
     }
 
     /// The value of a cookie, whichever site set it.
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.cookies.iter().rev().find(|cookie| cookie.name == name).map(|c| c.value.as_str())
+        let mut latest_first = self.cookies.iter().rev();
+        latest_first.find(|cookie| cookie.name == name.as_bytes()).map(|c| c.text.as_str())
     }
 }
 
 impl Cookie {
+    /// The cookie that a response to `url` sets; `None` where it has no right to (section 5.7).
+    fn new(set: &SetCookie<'_>, url: &Url) -> Option<Cookie> {
+        let host = url.host_str()?;
+        let (domain, host_only) = match set.domain.as_deref().filter(|domain| !domain.is_empty()) {
+            None => (host.to_owned(), true),
+            Some(domain) => {
+                // An address has no subdomains, and nobody speaks for all of go.kr: a cookie for
+                // a public suffix is refused unless the suffix is the host itself.
+                let is_name = matches!(url.host(), Some(Host::Domain(_)));
+                let is_shared = is_name && !is_public_suffix(domain);
+                if domain != host && !(is_shared && within(host, domain)) {
+                    return None;
+                }
+                (domain.to_owned(), !is_shared)
+            }
+        };
+        let is_safe = url.scheme() == "https";
+        let path = set.path.filter(|path| path.starts_with(b"/"));
+        let of_host = set.has_prefix("__Host-");
+        let needs_secure = of_host || set.has_prefix("__Secure-");
+        let is_whole_host = set.domain.is_none() && path == Some(b"/");
+        if (set.secure && !is_safe) || (needs_secure && !set.secure) || (of_host && !is_whole_host)
+        {
+            return None;
+        }
+        let path = match path {
+            Some(path) => String::from_utf8_lossy(path).into_owned(),
+            None => default_path(url.path()).to_owned(),
+        };
+        Some(Cookie {
+            name: set.name.to_vec(),
+            value: set.value.to_vec(),
+            text: String::from_utf8_lossy(set.value).into_owned(),
+            domain,
+            host_only,
+            path,
+            secure: set.secure,
+            created: 0,
+        })
+    }
+
+    /// Whether it would hide a secure cookie, and came in the clear.
+    fn is_shadow(&self, url: &Url, others: &[Cookie]) -> bool {
+        let related = |other: &Cookie| {
+            within(&self.domain, &other.domain) || within(&other.domain, &self.domain)
+        };
+        !self.secure
+            && url.scheme() != "https"
+            && others.iter().any(|other| {
+                other.secure
+                    && other.name == self.name
+                    && related(other)
+                    && path_within(&self.path, &other.path)
+            })
+    }
+
     fn fits(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();
         let host_fits =
@@ -74,74 +149,17 @@ impl Cookie {
             && path_within(url.path(), &self.path)
             && (!self.secure || url.scheme() == "https")
     }
-}
 
-/// Whether a cookie is to be kept. Lifetimes beyond "already over" do not matter within a run.
-#[derive(PartialEq, Eq)]
-enum Life {
-    Session,
-    Over,
-}
-
-fn parse(text: &str, url: &Url) -> Option<(Cookie, Life)> {
-    let mut parts = text.split(';');
-    let (name, value) = parts.next()?.split_once('=')?;
-    let (name, value) = (name.trim(), value.trim());
-    if name.is_empty() || name.len() + value.len() > MAX_COOKIE_BYTES {
-        return None;
+    /// A cookie may have no name.
+    fn pair(&self) -> Vec<u8> {
+        let named = if self.name.is_empty() { &b""[..] } else { b"=" };
+        [&self.name, named, &self.value].concat()
     }
-    let host = url.host_str()?;
-    let mut cookie = Cookie {
-        name: name.to_owned(),
-        value: value.to_owned(),
-        domain: host.to_owned(),
-        host_only: true,
-        path: default_path(url.path()).to_owned(),
-        secure: false,
-    };
-    let (mut age, mut expired) = (None, false);
-    for part in parts {
-        let (key, value) = part.split_once('=').unwrap_or((part, ""));
-        let value = value.trim();
-        match key.trim().to_ascii_lowercase().as_str() {
-            "domain" => {
-                let domain = value.strip_prefix('.').unwrap_or(value).to_ascii_lowercase();
-                // An address has no subdomains, and nobody speaks for all of go.kr: a cookie for
-                // a public suffix is refused unless the suffix is the host itself (section 5.3).
-                let is_name = matches!(url.host(), Some(Host::Domain(_)));
-                let is_shared = is_name && !is_public_suffix(&domain);
-                if domain.is_empty() {
-                    continue;
-                }
-                if domain != host {
-                    if !is_shared || !within(host, &domain) {
-                        return None;
-                    }
-                    cookie.domain = domain;
-                }
-                cookie.host_only = !is_shared;
-            }
-            "path" if value.starts_with('/') => cookie.path = value.to_owned(),
-            "secure" => cookie.secure = true,
-            "max-age" => age = value.parse::<i64>().ok().or(age),
-            "expires" => expired = is_past(value),
-            _ => {}
-        }
-    }
-    // Max-Age counts more than Expires (section 5.3, step 3).
-    let over = age.map_or(expired, |age| age <= 0);
-    Some((cookie, if over { Life::Over } else { Life::Session }))
 }
 
 /// Whether everyone below may register names there: `kr`, `go.kr`, `co.kr`.
 fn is_public_suffix(domain: &str) -> bool {
     public_suffix::DEFAULT_PROVIDER.is_effective_tld(domain)
-}
-
-/// Whether a date is over: RFC 2822 form, or Netscape's with hyphens.
-fn is_past(date: &str) -> bool {
-    let date = date.replace('-', " ");
-    jiff::fmt::rfc2822::parse(&date).is_ok_and(|date| date.timestamp() <= Timestamp::now())
 }
 
 fn within(host: &str, domain: &str) -> bool {
@@ -176,7 +194,7 @@ mod tests {
     }
 
     fn sent(jar: &Jar, url: &str) -> Option<String> {
-        jar.header(&url.parse().unwrap())
+        jar.header(&url.parse().unwrap()).map(|bytes| String::from_utf8(bytes).unwrap())
     }
 
     #[test]
@@ -244,5 +262,77 @@ mod tests {
         let flood: Vec<String> = (0..500).map(|n| format!("c{n}=v")).collect();
         let flood: Vec<&str> = flood.iter().map(String::as_str).collect();
         assert_eq!(jar("http://a.kr/", &flood).cookies.len(), MAX_COOKIES);
+    }
+
+    #[test]
+    fn of_attributes_that_come_twice_the_last_counts() {
+        let sent = |cookie: &str, url: &str| sent(&jar("https://www.a.kr/x/y", &[cookie]), url);
+        assert!(sent("a=1; Domain=b.kr; Domain=a.kr", "https://a.kr/x/").is_some());
+        assert!(sent("a=1; Domain=a.kr; Domain=b.kr", "https://www.a.kr/x/").is_none());
+        assert!(sent("a=1; Domain=a.kr; Domain=", "https://a.kr/x/").is_none());
+        assert!(sent("a=1; Path=/other; Path=/", "https://www.a.kr/").is_some());
+        // A path that is none is the default one.
+        assert!(sent("a=1; Path=/; Path=x", "https://www.a.kr/").is_none());
+        assert!(sent("a=1; Path=/; Path", "https://www.a.kr/x/").is_some());
+    }
+
+    #[test]
+    fn names_that_promise_something_must_keep_it() {
+        let is_kept = |url: &str, cookie: &str| sent(&jar(url, &[cookie]), url).is_some();
+        for kept in [
+            "__Secure-a=1; Secure",
+            "__Secure-a=1; Secure; Domain=a.kr",
+            "__Host-a=1; Secure; Path=/",
+            "__host-a=1; Path=/; Secure",
+            "__Hosta=1",
+        ] {
+            assert!(is_kept("https://a.kr/", kept), "{kept}");
+        }
+        for dropped in [
+            "__Secure-a=1",
+            "__Host-a=1; Path=/",
+            "__Host-a=1; Secure",
+            "__Host-a=1; Secure; Path=/x",
+            "__Host-a=1; Secure; Path=/; Domain=a.kr",
+            "__HOST-a=1; Path=/",
+        ] {
+            assert!(!is_kept("https://a.kr/", dropped), "{dropped}");
+        }
+        for dropped in ["a=1; Secure", "__Secure-a=1; Secure", "__Host-a=1; Secure; Path=/"] {
+            assert!(!is_kept("http://a.kr/", dropped), "{dropped}");
+        }
+    }
+
+    #[test]
+    fn a_response_in_the_clear_does_not_hide_a_secure_cookie() {
+        let headers = |cookie: &str| HeaderMap::from_iter([(SET_COOKIE, cookie.parse().unwrap())]);
+        let mut jar = jar("https://a.kr/x/", &["s=1; Secure; Path=/x"]);
+        let plain = "http://a.kr/x/".parse().unwrap();
+        for cookie in ["s=2; Path=/x", "s=2; Path=/x/y", "s=; Path=/x; Max-Age=0"] {
+            jar.store(&plain, &headers(cookie));
+            assert_eq!(sent(&jar, "https://a.kr/x/y").as_deref(), Some("s=1"), "{cookie}");
+        }
+        jar.store(&plain, &headers("s=2; Path=/"));
+        assert_eq!(sent(&jar, "https://a.kr/x/y").as_deref(), Some("s=1; s=2"));
+    }
+
+    #[test]
+    fn a_cookie_that_is_set_again_keeps_its_place_and_is_the_latest() {
+        let jar = jar("https://a.kr/", &["a=1", "b=2; Path=/", "b=3; Path=/x", "a=4"]);
+        assert_eq!(sent(&jar, "https://a.kr/").as_deref(), Some("a=4; b=2"));
+        assert_eq!(jar.value("b"), Some("3"));
+    }
+
+    #[test]
+    fn values_go_back_byte_for_byte_and_a_cookie_may_have_no_name() {
+        let url = "https://a.kr/".parse().unwrap();
+        let mut headers = HeaderMap::new();
+        for cookie in [&b"n=\xc8\xab\xb1\xe6"[..], b"bare", b"=named; Path=/none"] {
+            headers.append(SET_COOKIE, http::HeaderValue::from_bytes(cookie).unwrap());
+        }
+        let mut jar = Jar::default();
+        jar.store(&url, &headers);
+        assert_eq!(jar.header(&url), Some(b"n=\xc8\xab\xb1\xe6; bare".to_vec()));
+        assert_eq!(jar.value("n"), Some("\u{22b}\u{fffd}\u{fffd}"));
     }
 }

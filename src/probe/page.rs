@@ -2,14 +2,17 @@
 //! something asks for it.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::time::Duration;
 
 use encoding_rs::Encoding;
 use http::header::{CONTENT_TYPE, HeaderMap};
 use url::Url;
 
+use crate::outcome::Failure;
 use crate::probe::charset;
+use crate::probe::coding::Codings;
+use crate::probe::exchange::ContentCoding;
 use crate::probe::jar::Jar;
 
 /// A response as expectations see it.
@@ -26,9 +29,14 @@ pub struct Page<'a> {
     pub cookies: &'a Jar,
     /// Since the start of the run.
     pub elapsed: Duration,
+    /// Whether `Content-Encoding` was looked at.
+    pub coding: ContentCoding,
     body: &'a [u8],
     charset: Option<&'static Encoding>,
     text: OnceCell<Cow<'a, str>>,
+    /// Why there is no body although the run goes on.
+    unread: OnceCell<Failure>,
+    remarks: RefCell<Vec<Failure>>,
 }
 
 /// The parts of a page that are known before its body.
@@ -54,8 +62,22 @@ impl<'a> Page<'a> {
     ) -> Page<'a> {
         let Head { url, status, version, headers } = head;
         let elapsed = Duration::ZERO;
-        let text = OnceCell::new();
-        Page { url, status, version, headers, cookies, elapsed, body, charset, text }
+        let (text, unread, remarks) = Default::default();
+        let coding = ContentCoding::Decoded;
+        Page {
+            url,
+            status,
+            version,
+            headers,
+            cookies,
+            elapsed,
+            coding,
+            body,
+            charset,
+            text,
+            unread,
+            remarks,
+        }
     }
 
     /// The decoded body.
@@ -64,5 +86,37 @@ impl<'a> Page<'a> {
             let content_type = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
             charset::text(self.body, content_type, self.charset)
         })
+    }
+
+    /// From here on the page is judged by its head alone.
+    pub(super) fn go_without_body(&self, why: Failure) {
+        // A page has one body to go without.
+        let _ = self.unread.set(why);
+    }
+
+    /// Whether it is judged by its head alone.
+    pub(super) fn is_unread(&self) -> bool {
+        self.unread.get().is_some()
+    }
+
+    /// Notes something about the page that degrades the run.
+    pub(super) fn remark(&self, remark: Failure) {
+        self.remarks.borrow_mut().push(remark);
+    }
+
+    /// Everything that degrades the run and is not a rule's to say.
+    pub(super) fn remarks(&self) -> Vec<Failure> {
+        let odd_coding = match self.coding {
+            ContentCoding::Decoded => Codings::of(self.headers).warning(),
+            ContentCoding::AsIs => None,
+        };
+        let noted = self.remarks.borrow();
+        self.unread
+            .get()
+            .cloned()
+            .into_iter()
+            .chain(odd_coding)
+            .chain(noted.iter().cloned())
+            .collect()
     }
 }

@@ -7,10 +7,11 @@ use encoding_rs::{Encoding, UTF_8};
 use http::header::HeaderValue;
 use url::form_urlencoded::byte_serialize;
 
-use crate::config::{JsonTemplate, RequestBody, Template};
+use crate::config::{JsonTemplate, ProxyOptions, RequestBody, Template};
 use crate::outcome::{Failure, Reason};
 use crate::probe::request::{Payload, Secrecy};
 use crate::secret::Secret;
+use crate::transport::proxy::Proxy;
 use crate::vault::Vault;
 
 /// Whatever knows the values of templates.
@@ -47,6 +48,22 @@ pub fn basic(
 pub fn bearer(fill: &dyn Fill, token: &Template, host: &str) -> Result<HeaderValue, Failure> {
     let token = fill.fill(token, host)?;
     value(&format!("Bearer {}", token.expose()), Secrecy::Secret)
+}
+
+/// The proxy of a probe, with its credentials written out.
+pub fn proxy<'p>(
+    fill: &dyn Fill,
+    options: Option<&'p ProxyOptions>,
+) -> Result<Option<Proxy<'p>>, Failure> {
+    let Some(options) = options else { return Ok(None) };
+    let credentials = match &options.credentials {
+        Some((username, password)) => {
+            let host = options.host();
+            Some((fill.fill(username, host)?, fill.fill(password, host)?))
+        }
+        None => None,
+    };
+    Ok(Some(Proxy { options, credentials }))
 }
 
 /// A body and the `Content-Type` it has unless the configuration names one. `charset` is that of

@@ -12,6 +12,7 @@ use http::{Method, StatusCode};
 use url::Url;
 
 use crate::outcome::{Failure, Reason};
+use crate::transport::http::Repeat;
 
 /// The header that makes a request large (`pad_request`).
 pub const PADDING: HeaderName = HeaderName::from_static("x-bongsu-padding");
@@ -26,6 +27,8 @@ pub struct Outgoing {
     host: Option<HeaderValue>,
     body: Option<Payload>,
     pad: Option<u32>,
+    /// Holds a secret somewhere else than in credentials and body.
+    once: bool,
     /// Where the first request of the chain went.
     home: Url,
 }
@@ -53,7 +56,17 @@ impl Outgoing {
     pub fn new(method: Method, url: Url) -> Outgoing {
         let home = url.clone();
         let (headers, credentials) = (HeaderMap::new(), HeaderMap::new());
-        Outgoing { method, url, headers, credentials, host: None, body: None, pad: None, home }
+        Outgoing {
+            method,
+            url,
+            headers,
+            credentials,
+            host: None,
+            body: None,
+            pad: None,
+            once: false,
+            home,
+        }
     }
 
     /// Headers that every host may see.
@@ -90,6 +103,20 @@ impl Outgoing {
     pub fn padded(mut self, pad: Option<u32>) -> Outgoing {
         self.pad = pad;
         self
+    }
+
+    /// For a request that is never to be sent twice: a secret stands in its query, say.
+    #[must_use]
+    pub fn once(mut self, once: bool) -> Outgoing {
+        self.once = once;
+        self
+    }
+
+    /// Whether the request may be sent again: not where it holds a secret.
+    pub fn repeat(&self) -> Repeat {
+        let secret_body = self.body.as_ref().is_some_and(|body| body.secrecy == Secrecy::Secret);
+        let secret_head = !self.credentials.is_empty() && self.may_see_credentials(&self.url);
+        if self.once || secret_body || secret_head { Repeat::Never } else { Repeat::Allowed }
     }
 
     /// Where it goes.
@@ -149,6 +176,7 @@ impl Outgoing {
         if to_get {
             self.method = Method::GET;
             self.body = None;
+            self.once = false;
             for name in [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING, CONTENT_LANGUAGE] {
                 self.headers.remove(&name);
                 self.credentials.remove(&name);
@@ -173,6 +201,14 @@ impl Outgoing {
         url.host_str() == self.home.host_str()
             && !(self.home.scheme() == "https" && url.scheme() != "https")
     }
+}
+
+/// Whether a header by its name says who is asking, so that no other host may see it, whatever its
+/// value is.
+pub fn is_credential(name: &HeaderName) -> bool {
+    const WORDS: [&str; 8] =
+        ["auth", "cookie", "token", "api-key", "apikey", "secret", "session", "password"];
+    WORDS.iter().any(|word| name.as_str().contains(word))
 }
 
 fn authority(url: &Url) -> (Option<&str>, Option<u16>) {

@@ -1,33 +1,33 @@
 //! One TLS handshake, and everything it shows: the chain and its faults, version, cipher, the
-//! kernel's counters.
-//!
-//! Unlike an HTTP probe this one dials by itself, so nothing between it and the socket hides what
-//! happened. It sends no application data.
+//! kernel's counters. No application data is sent.
 
 use std::future::poll_fn;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use rustls::client::Resumption;
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ProtocolVersion};
+use futures_util::future::{BoxFuture, join_all};
+use rustls::ProtocolVersion;
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::{Deadline, Expired, Probe};
 use crate::config::{DialOptions, TlsOptions};
-use crate::net::aftermath::Peer;
+use crate::deadline::Deadline;
+use crate::net::Net;
 use crate::net::trust::Witness;
-use crate::net::{Net, dial, tcp_info};
 use crate::outcome::{Facts, Failure, Reason, TlsFacts};
+use crate::probe::addresses::{self, Look, Looked};
+use crate::probe::{Probe, render};
+use crate::transport::stream::Stream;
+use crate::transport::tls::ascii_name;
+use crate::transport::{
+    ClientTls, Endpoint, Handshake, Purpose, ReadCounters, Recorder, Transport,
+};
 
 /// In TLS 1.3 a server judges our certificate after the handshake has ended on our side. It has
 /// this long, and at least three times what the handshake took, to say no.
@@ -55,8 +55,35 @@ impl TlsProbe {
     }
 
     async fn look(&self, facts: &mut Facts, deadline: &Deadline) -> Result<(), Failure> {
-        let mut stream = self.connect(facts, deadline).await?;
-        self.handshake(&mut stream, facts, deadline).await?;
+        let (host, route) = (&self.options.host, &self.options.route);
+        let looks =
+            addresses::looks(&self.net.resolvers, &self.dial, route, host, facts, deadline).await?;
+        let Some(looks) = looks else {
+            return self.look_at(&self.dial, None, facts, deadline).await;
+        };
+        let looked = looks.into_iter().map(|Look { dial, address }| {
+            let look = async move {
+                let mut facts = Facts::default();
+                let result = self.look_at(&dial, address, &mut facts, deadline).await;
+                Looked { address, facts, result }
+            };
+            look.boxed()
+        });
+        let looked = join_all(looked).await;
+        addresses::conclude(route.addresses, looked, facts)
+    }
+
+    async fn look_at(
+        &self,
+        dial: &DialOptions,
+        pinned: Option<IpAddr>,
+        facts: &mut Facts,
+        deadline: &Deadline,
+    ) -> Result<(), Failure> {
+        let mut recorder = Recorder::new(facts);
+        let shaken = self.shake(dial, pinned, &mut recorder, deadline).await;
+        recorder.finish();
+        shaken?;
         // Fetching a revocation list is our own business and not the server's slowness.
         let elapsed = facts.phases.named().iter().filter_map(|(_, phase)| *phase).sum();
         if let Some(limit) = self.options.expect_time.filter(|limit| elapsed >= limit.lt) {
@@ -68,69 +95,54 @@ impl TlsProbe {
         Ok(())
     }
 
-    async fn connect(&self, facts: &mut Facts, deadline: &Deadline) -> Result<TcpStream, Failure> {
-        let start = Instant::now();
-        let addresses = deadline.within(self.net.resolvers.lookup(&self.options.host, &self.dial));
-        let addresses = addresses.await;
-        facts.phases.resolve = Some(start.elapsed());
-        facts.dns_lookup = facts.phases.resolve;
-        let addresses = addresses.map_err(|Expired| {
-            Failure::new(Reason::DnsTimeout, format!("{}: no answer in time", self.options.host))
-        })??;
-
-        let start = Instant::now();
-        let connected = dial::connect(&addresses, self.options.port, deadline).await;
-        facts.phases.connect = Some(start.elapsed());
-        match connected {
-            Ok((stream, address)) => {
-                facts.address = Some(address);
-                Ok(stream)
-            }
-            Err(unconnected) => {
-                facts.address = unconnected.address;
-                Err(unconnected.failure)
-            }
-        }
-    }
-
-    async fn handshake(
+    async fn shake(
         &self,
-        stream: &mut TcpStream,
-        facts: &mut Facts,
+        dial: &DialOptions,
+        pinned: Option<IpAddr>,
+        recorder: &mut Recorder<'_>,
         deadline: &Deadline,
     ) -> Result<(), Failure> {
-        let (mut config, witness) = self.net.trust.client(&self.options.tls)?;
-        config.alpn_protocols =
-            self.options.alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-        config.resumption = Resumption::store(Arc::clone(&witness) as _);
-        let name = ServerName::try_from(self.name.clone()).map_err(|_| {
-            Failure::new(Reason::Internal, format!("{} is not a server name", self.name))
-        })?;
-        let peer = stream.peer_addr().ok().map(|address| Peer { address, name: &self.name });
-
-        let start = Instant::now();
-        let shaken = deadline.within(shake(config, name, stream, &witness)).await;
-        facts.phases.tls = Some(start.elapsed());
-        facts.tcp = tcp_info::of(stream);
-        let result = match shaken {
-            Ok(Ok(cipher)) => {
-                let confirmed = self.net.trust.confirm(&witness, deadline).await;
-                facts.tls = witness.facts().map(|tls| TlsFacts { cipher, ..tls });
-                confirmed
-            }
-            Ok(Err(error)) => {
-                let failure =
-                    self.net.trust.explain(&witness, witness.broken(&error), peer, deadline).await;
-                facts.tls = witness.facts();
-                Err(failure)
-            }
-            Err(Expired) => {
-                facts.tls = witness.facts();
-                let detail = "the server did not finish the handshake in time";
-                Err(Failure::new(Reason::TlsTimeout, detail))
-            }
+        let route = &self.options.route;
+        let proxy = render::proxy(&self.net.vault, route.proxy.as_deref())?;
+        let trusts = &self.net.trust;
+        let transport = Transport {
+            resolvers: &self.net.resolvers,
+            dial,
+            route,
+            pinned,
+            tls: Some(ClientTls { trusts, options: &self.options.tls }),
+            proxy: proxy.as_ref(),
+            counters: ReadCounters::Yes,
         };
-        facts.warnings.extend(result?);
+        let alpn: Vec<&[u8]> = self.options.alpn.iter().map(String::as_bytes).collect();
+        let endpoint = Endpoint {
+            host: &self.options.host,
+            port: self.options.port,
+            tls: Some(Handshake { name: &self.name, own_name: true, alpn: &alpn }),
+            purpose: Purpose::Bytes,
+            is_home: true,
+        };
+        let start = Instant::now();
+        let mut connection = transport.open(&endpoint, recorder, deadline).await?;
+        let (Stream::Tls(tls), Some(verifier)) = (&mut connection.stream, &connection.verifier)
+        else {
+            return Err(Failure::new(Reason::Internal, "the connection is without TLS"));
+        };
+        let judged = judged_by_server(tls, verifier, start.elapsed()).await;
+        recorder.watch.stop();
+        if let Err(error) = judged {
+            let failure = trusts.explain(verifier, verifier.broken(&error), None, deadline).await;
+            recorder.facts.tls = verifier.facts();
+            return Err(failure);
+        }
+        let suite = tls.get_ref().1.negotiated_cipher_suite();
+        // A close_notify fits into the empty send buffer; the peer's is not waited for.
+        let _ = tls.shutdown().now_or_never();
+        // rustls marks the suites of TLS 1.3 by its own prefix.
+        let cipher = suite.map(|suite| format!("{:?}", suite.suite()).replace("TLS13_", "TLS_"));
+        let confirmed = trusts.confirm(verifier, deadline).await;
+        recorder.facts.tls = verifier.facts().map(|tls| TlsFacts { cipher, ..tls });
+        recorder.facts.warnings.extend(confirmed?);
         Ok(())
     }
 }
@@ -145,38 +157,31 @@ impl Probe for TlsProbe {
     }
 }
 
-/// One handshake to its real end; gives the cipher suite's IANA name.
-async fn shake(
-    config: ClientConfig,
-    name: ServerName<'static>,
-    stream: &mut TcpStream,
-    witness: &Witness,
-) -> io::Result<Option<String>> {
-    let start = Instant::now();
-    let mut tls = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+/// Waits for what the server says of our certificate, if it asked for one.
+async fn judged_by_server(
+    tls: &mut TlsStream<Stream>,
+    verifier: &Witness,
+    elapsed: Duration,
+) -> io::Result<()> {
     let version = tls.get_ref().1.protocol_version();
-    if witness.was_asked() && version == Some(ProtocolVersion::TLSv1_3) {
-        let patience = OBJECTION_TIME.max(3 * start.elapsed());
-        match timeout_at(Instant::now() + patience, objection(&mut tls, witness)).await {
-            Ok(objection) => objection?,
-            Err(_silence) => {}
-        }
+    if !verifier.was_asked() || version != Some(ProtocolVersion::TLSv1_3) {
+        return Ok(());
     }
-    let suite = tls.get_ref().1.negotiated_cipher_suite();
-    // A close_notify fits into the empty send buffer; nobody waits for the peer's.
-    let _ = tls.shutdown().now_or_never();
-    // rustls marks the suites of TLS 1.3 by its own prefix.
-    Ok(suite.map(|suite| format!("{:?}", suite.suite()).replace("TLS13_", "TLS_")))
+    let patience = OBJECTION_TIME.max(3 * elapsed);
+    match timeout_at(Instant::now() + patience, objection(tls, verifier)).await {
+        Ok(objection) => objection,
+        Err(_silence) => Ok(()),
+    }
 }
 
 /// Waits until the server refuses our certificate, or says anything else: a session ticket, data
 /// or an orderly end mean that it was accepted.
-async fn objection(tls: &mut TlsStream<&mut TcpStream>, witness: &Witness) -> io::Result<()> {
+async fn objection(tls: &mut TlsStream<Stream>, verifier: &Witness) -> io::Result<()> {
     let mut bytes = [0u8; 1];
     poll_fn(|context| {
         let mut buffer = ReadBuf::new(&mut bytes);
         match Pin::new(&mut *tls).poll_read(context, &mut buffer) {
-            Poll::Pending if witness.has_ticket() => Poll::Ready(Ok(())),
+            Poll::Pending if verifier.has_ticket() => Poll::Ready(Ok(())),
             // An end without close_notify is no refusal either.
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Poll::Ready(Ok(()))
@@ -191,27 +196,4 @@ fn too_slow(elapsed: Duration, limit: Duration) -> Failure {
     let detail =
         format!("took {:.3} s, the limit is {:.3} s", elapsed.as_secs_f64(), limit.as_secs_f64());
     Failure::new(Reason::TooSlow, detail)
-}
-
-/// A name as it is sent: IDNA in ASCII, without the trailing dot, which rustls and servers do not
-/// expect. What is no name at all is left for the handshake to refuse.
-fn ascii_name(name: &str) -> String {
-    let name = name.strip_suffix('.').unwrap_or(name);
-    match url::Host::parse(name) {
-        Ok(url::Host::Domain(ascii)) => ascii,
-        _ => name.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_sent_in_ascii_and_without_the_trailing_dot() {
-        assert_eq!(ascii_name("www.gov.kr."), "www.gov.kr");
-        assert_eq!(ascii_name("정부24.한국"), "xn--24-hr2jq36a.xn--3e0b707e");
-        assert_eq!(ascii_name("2001:db8::1"), "2001:db8::1");
-        assert_eq!(ascii_name("192.0.2.1"), "192.0.2.1");
-    }
 }

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::probe::Probe;
-use crate::probe::stop::Stop;
+use crate::stop::Stop;
 
 /// The link between the scheduler and one task.
 pub(super) struct Leash {

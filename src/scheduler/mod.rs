@@ -321,9 +321,9 @@ mod tests {
     use futures_util::future::BoxFuture;
 
     use super::*;
-    use crate::config::{DialOptions, Kind, Schedule, TlsOptions};
+    use crate::config::{DialOptions, Kind, RouteOptions, Schedule, TlsOptions};
+    use crate::deadline::Deadline;
     use crate::outcome::{Facts, Failure};
-    use crate::probe::Deadline;
 
     /// Bytes of one target's task while it sleeps; 17,000 of them stay under 10 MB.
     const TASK_SIZE_MAX: usize = 576;
@@ -360,6 +360,7 @@ mod tests {
             labels: Default::default(),
             dial: DialOptions::default(),
             kind: Kind::Tls(Box::new(TlsOptions {
+                route: RouteOptions::default(),
                 host: "localhost".to_owned(),
                 port: 443,
                 tls: Default::default(),

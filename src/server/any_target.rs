@@ -17,8 +17,9 @@ use super::Site;
 use super::probe::{as_url, exposition, kind_of, refused};
 use crate::board::Board;
 use crate::config::{self, ConfigError, Nothing, Target};
-use crate::probe::{self, stop::Stop};
+use crate::probe;
 use crate::scheduler::{Cadence, Observer, Run};
+use crate::stop::Stop;
 
 /// At once, beside the configured probes.
 const RUNS_MAX: usize = 16;

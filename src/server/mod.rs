@@ -6,7 +6,7 @@
 pub mod external;
 pub mod listen;
 pub mod metrics;
-pub mod origin;
+mod origin;
 pub mod ready;
 pub mod reload;
 mod resume;

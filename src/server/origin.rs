@@ -13,11 +13,11 @@ use url::{Host, Url};
 use super::external::External;
 
 /// What such a request is answered, with status 403.
-pub const REFUSED: &str = "refused: another site's page made this request, or a page of ours that \
+pub(super) const REFUSED: &str = "refused: another site's page made this request, or a page of ours that \
                            was opened by a name which --web.external-url does not give\n";
 
 /// True for a request to be refused, among those that change something.
-pub fn is_foreign(method: &Method, headers: &HeaderMap, external: &External) -> bool {
+pub(super) fn is_foreign(method: &Method, headers: &HeaderMap, external: &External) -> bool {
     !method.is_safe() && is_from_elsewhere(headers, external)
 }
 

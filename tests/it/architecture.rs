@@ -6,9 +6,20 @@ use std::path::{Path, PathBuf};
 
 /// Modules by layer, lowest first. A module imports from its own layer and from lower ones.
 const LAYERS: &[&[&str]] = &[
-    &["build_info", "secret", "redact", "outcome", "panics", "cert", "cli"],
+    &[
+        "build_info",
+        "secret",
+        "redact",
+        "outcome",
+        "panics",
+        "cert",
+        "cli",
+        "deadline",
+        "stop",
+        "http_date",
+    ],
     &["config"],
-    &["vault", "stored", "net", "probe"],
+    &["vault", "stored", "net", "transport", "probe"],
     &[
         "limits",
         "scheduler",
@@ -22,7 +33,6 @@ const LAYERS: &[&[&str]] = &[
     ],
     &["server", "log", "signals", "systemd"],
     &["app"],
-    &["lab"],
     &["commands"],
 ];
 
@@ -126,7 +136,7 @@ fn yaml_has_one_owner() {
 
 #[test]
 fn unsafe_code_is_allowed_in_one_file() {
-    assert_eq!(naming("allow(unsafe_code"), ["net/tcp_info.rs"]);
+    assert_eq!(naming("allow(unsafe_code"), ["transport/tcp_info.rs"]);
 }
 
 #[test]
@@ -157,4 +167,42 @@ fn probes_see_no_registry_scheduler_or_board() {
             }
         }
     }
+}
+
+/// The simulated estate is reached over the network, like any other.
+#[test]
+fn the_lab_is_named_by_its_command_only() {
+    for file in naming("lab::") {
+        assert!(
+            file.starts_with("commands/lab/") || file == "commands/mod.rs",
+            "{file} names the lab"
+        );
+    }
+}
+
+/// The modules of the lab in the order of its `lib.rs`: each imports only from those above it.
+#[test]
+fn modules_of_the_lab_import_only_from_those_above_them() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/lab/src");
+    let mut found = Vec::new();
+    collect(&root, &root, &mut found);
+    let library = found.iter().find(|source| source.module == "lib").unwrap();
+    let order: Vec<&str> = library
+        .text
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'))
+        .collect();
+    let place = |module: &str| order.iter().position(|other| *other == module);
+    let mut wrong = Vec::new();
+    for source in found.iter().filter(|source| source.module != "lib") {
+        let own = place(&source.module).unwrap();
+        for line in code(source) {
+            for import in imports(line) {
+                if place(&import).is_none_or(|import| import > own) {
+                    wrong.push(format!("{}: {line}", source.path.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "imports from below:\n{}", wrong.join("\n"));
 }

@@ -249,3 +249,17 @@ async fn a_certificate_is_judged_by_the_servers_clock_since_ours_may_be_the_wron
     let expired = contact(&[&url], roots).everyone(PATIENCE).await;
     assert_eq!(expired, Reading { online: true, skew: None });
 }
+
+#[tokio::test]
+async fn a_clock_is_read_in_every_form_of_a_date() {
+    for form in ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y", "%a, %d %b %Y %H:%M:%S GMT"] {
+        let address = http(move || {
+            let theirs = Timestamp::from_second(Timestamp::now().as_second() + 100).unwrap();
+            let date = theirs.to_zoned(jiff::tz::TimeZone::UTC).strftime(form);
+            format!("HTTP/1.1 200 OK\r\nDate: {date}\r\nConnection: close\r\n\r\n")
+        });
+        let skew = reading(&[&format!("http://{}/", address.await)]).await.skew;
+        // Generous: the machine may be busy between the two clocks.
+        assert!(skew.is_some_and(|skew| (-110.0..=-85.0).contains(&skew)), "{form}: {skew:?}");
+    }
+}

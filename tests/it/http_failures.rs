@@ -163,7 +163,7 @@ async fn a_gzip_bomb_is_too_large() {
 }
 
 #[tokio::test]
-async fn corrupt_and_unknown_codings_are_body_decode() {
+async fn a_body_that_is_not_what_its_coding_promises_is_body_decode() {
     let mut broken = gzipped(&b"hello ".repeat(1000));
     let middle = broken.len() / 2;
     broken[middle] ^= 0xff;
@@ -172,7 +172,6 @@ async fn corrupt_and_unknown_codings_are_body_decode() {
         ("gzip", b"not gzip at all"),
         ("deflate", b"not deflate at all"),
         ("br", b"not brotli at all, really not"),
-        ("zstd", b"(/\xb5"),
         ("gzip, br", b"x"),
     ] {
         let outcome = against(coded(coding, body)).await;

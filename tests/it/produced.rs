@@ -52,7 +52,10 @@ const PRODUCED: &[(Reason, &str)] = &[
         Reason::BodyTooLarge,
         "http_failures::a_large_body_is_too_large_and_the_limit_is_what_was_read",
     ),
-    (Reason::BodyDecode, "http_failures::corrupt_and_unknown_codings_are_body_decode"),
+    (
+        Reason::BodyDecode,
+        "http_failures::a_body_that_is_not_what_its_coding_promises_is_body_decode",
+    ),
     (Reason::ProtocolError, "http_failures::garbage_and_huge_heads_break_the_protocol"),
     (Reason::BodyMismatch, "http_failures::content_reasons_come_from_their_own_rules"),
     (Reason::HeaderMismatch, "http_failures::content_reasons_come_from_their_own_rules"),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const READ: &[(&str, &str)] = &[
     ("src/server", ".rs"),
     ("src/outcome/reason.rs", ".rs"),
-    ("src/lab", ".rs"),
+    ("src/commands", ".rs"),
     ("crates/lab", ".rs"),
     ("config/prometheus/rules", ".yml"),
     ("config/alertmanager/templates", ".tmpl"),
@@ -25,16 +25,11 @@ const EXCEPTIONS: &[(&str, &[&str], &str)] = &[
     ("docs/glossary.ko.md", ALL, "names them all"),
     ("config/lab/2023-11-17.yml", &["중단"], "a service was stopped, for a notice page"),
     ("docs/incident-replay.md", &["중단"], "quotes the same"),
-    ("lab/site.rs", &["중단"], "the notice page that citizens read"),
-    ("lab/systems/", &["점검"], "a page of the simulated estate"),
-    ("lab/run.rs", LAB, "not yet"),
-    ("lab/faults.rs", LAB, "not yet"),
-    ("lab/control/page.rs", LAB, "not yet"),
-    ("docs/first-minute.md", LAB, "shows what the lab says"),
+    ("crates/lab/src/site/mod.rs", &["중단"], "the notice page that citizens read"),
+    ("crates/lab/src/systems/", &["점검"], "a page of the simulated estate"),
 ];
 
 const ALL: &[&str] = &[""];
-const LAB: &[&str] = &["연습", "연습장", "고장", "비밀", "찔끔", "점검"];
 
 /// A row of the glossary: the word, what is not to be said for it, and where it may be.
 struct Term {

@@ -17,8 +17,8 @@ use regex::Regex;
 use url::Url;
 
 use super::{
-    CssSelector, Expect, FailIf, HttpVersions, JsonPath, JsonTemplate, RequestBody, Template,
-    TlsClientOptions,
+    CssSelector, Expect, FailIf, HttpVersions, JsonPath, JsonTemplate, Refresh, RequestBody,
+    RouteOptions, Template, TlsClientOptions,
 };
 use crate::outcome::Step;
 
@@ -42,8 +42,8 @@ pub struct LoginOptions {
     pub identities: BTreeMap<Arc<str>, Identity>,
     /// HTTP version to negotiate.
     pub http: HttpVersions,
-    /// `http://`, `https://` or `socks5://`.
-    pub proxy: Option<Url>,
+    /// Proxy, fixed destination, addresses.
+    pub route: RouteOptions,
     /// TLS side of every step.
     pub tls: TlsClientOptions,
     /// Bytes of one page after decoding.
@@ -171,6 +171,8 @@ pub struct StepFollow {
     pub max_hops: u32,
     /// When not empty, instead of the flow's `allow_hosts`.
     pub allow_hosts: Vec<String>,
+    /// Whether pages that send their reader on are followed, too.
+    pub refresh: Refresh,
 }
 
 /// A value kept from a response.

@@ -16,7 +16,7 @@ use crate::config::inherit::Shared;
 use crate::config::template::Scope;
 use crate::config::walk::{At, Fields};
 use crate::config::{
-    ClientCert, Revocation, SecretRef, TlsClientOptions, client, http, suggest, value,
+    ClientCert, Revocation, SecretRef, TlsClientOptions, client, http, route, suggest, value,
 };
 
 const KEYS: &[&str] = &[
@@ -32,6 +32,7 @@ const KEYS: &[&str] = &[
     "server_name",
     "revocation",
     "proxy",
+    "connect_to",
     "http_version",
     "body_limit",
     "excerpt",
@@ -96,7 +97,7 @@ pub(in crate::config) fn login(
         allow_hosts,
         identities,
         http: fields.take("http_version").and_then(|at| http::versions(&at)).unwrap_or_default(),
-        proxy: fields.take("proxy").and_then(|at| http::proxy(&at)).or(shared.proxy.clone()),
+        route: route::route(&fields, shared),
         tls: client::tls_client(&fields, inherited),
         body_limit: fields
             .parse("body_limit", value::size_up_to(http::BODY_LIMIT_MAX))

@@ -9,7 +9,9 @@ use url::Url;
 use super::read::hosts;
 use super::{Action, Condition, LoginStep, Sensitivity, StepFollow, Submit, capture, rules};
 use crate::config::walk::{At, Fields};
-use crate::config::{Expect, Part, RequestBody, StatusSet, Template, expect, http, suggest, value};
+use crate::config::{
+    Expect, Part, Refresh, RequestBody, StatusSet, Template, expect, http, suggest, value,
+};
 use crate::outcome::Step;
 
 const KEYS: &[&str] = &[
@@ -218,9 +220,10 @@ fn follow(fields: &Fields<'_>) -> StepFollow {
         auto_submit: None,
         max_hops: HOPS,
         allow_hosts: Vec::new(),
+        refresh: Refresh::Ignored,
     };
     let Some(at) = fields.take("follow") else { return follow };
-    let keys = ["redirects", "auto_submit", "max_hops", "allow_hosts"];
+    let keys = ["redirects", "auto_submit", "max_hops", "allow_hosts", "refresh"];
     let Some(fields) = at.fields(&keys) else { return follow };
     let redirects = fields.parse("redirects", value::whole(0..=http::REDIRECTS_MAX));
     follow.redirects = redirects.unwrap_or(follow.redirects);
@@ -229,6 +232,7 @@ fn follow(fields: &Fields<'_>) -> StepFollow {
     let hops = fields.parse("max_hops", value::whole(0..=HOPS_MAX));
     follow.max_hops = hops.unwrap_or(HOPS.max(follow.redirects));
     follow.allow_hosts = hosts(&fields, "allow_hosts");
+    follow.refresh = http::refresh(&fields);
     follow
 }
 

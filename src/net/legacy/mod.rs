@@ -18,7 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use self::reader::{Progress, Reader};
-use crate::probe::Deadline;
+use crate::deadline::Deadline;
 
 /// What an old server offers.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,13 +1,15 @@
 //! Reading the body of a response, within a limit, and undoing its coding.
 
 use http::Response;
-use http::header::CONTENT_ENCODING;
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
+use crate::deadline::{Deadline, Expired};
 use crate::outcome::{Failure, Reason};
+use crate::probe::coding::Codings;
 use crate::probe::decode::{BodyDecoder, DecodeError};
-use crate::probe::{Deadline, Expired};
+use crate::transport::failure;
+use crate::transport::http::Client;
+use crate::transport::phase::Phase;
 
 /// What is done with bodies.
 #[derive(Debug, Clone, Copy)]
@@ -38,30 +40,20 @@ pub enum Unfollowed {
     Dropped,
 }
 
-/// Why there is no body.
-pub(super) enum Unread {
-    /// Too large, or not what its coding promises.
-    Bad(Failure),
-    /// The connection failed.
-    Broken(hyper::Error),
-    /// The deadline passed.
-    Late,
-}
-
 /// Reads to the end.
 pub(super) async fn read(
+    client: &mut Client<'_>,
     response: &mut Response<Incoming>,
     rules: BodyRules,
     deadline: &Deadline,
-) -> Result<Vec<u8>, Unread> {
-    let coding = match rules.coding {
-        ContentCoding::AsIs => None,
-        ContentCoding::Decoded => response.headers().get(CONTENT_ENCODING),
+) -> Result<Vec<u8>, Failure> {
+    let codings = match rules.coding {
+        ContentCoding::AsIs => Codings::default(),
+        ContentCoding::Decoded => Codings::of(response.headers()),
     };
-    let coding = coding.map(|value| value.to_str().unwrap_or("?"));
-    let mut decoder = BodyDecoder::new(coding, rules.limit).map_err(undecoded)?;
+    let mut decoder = BodyDecoder::new(&codings, rules.limit);
     loop {
-        match deadline.within(response.body_mut().frame()).await {
+        match deadline.within(client.frame(response.body_mut())).await {
             Ok(Some(Ok(frame))) => {
                 // Anything else is a trailer.
                 if let Some(piece) = frame.data_ref() {
@@ -69,16 +61,16 @@ pub(super) async fn read(
                 }
             }
             Ok(None) => return decoder.finish().map_err(undecoded),
-            Ok(Some(Err(error))) => return Err(Unread::Broken(error)),
-            Err(Expired) => return Err(Unread::Late),
+            Ok(Some(Err(failure))) => return Err(failure),
+            Err(Expired) => return Err(failure::expired(Phase::Transfer)),
         }
     }
 }
 
-fn undecoded(error: DecodeError) -> Unread {
+fn undecoded(error: DecodeError) -> Failure {
     let reason = match error {
         DecodeError::TooLarge(_) => Reason::BodyTooLarge,
-        DecodeError::Corrupt(_) | DecodeError::Unknown => Reason::BodyDecode,
+        _ => Reason::BodyDecode,
     };
-    Unread::Bad(Failure::new(reason, format!("the body is {error}")))
+    Failure::new(reason, format!("the body is {error}"))
 }

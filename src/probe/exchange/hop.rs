@@ -1,10 +1,14 @@
 //! What the head of a response says, and where its redirect leads.
 
+use std::fmt::Write;
+
 use http::header::{CONTENT_LENGTH, HeaderValue, LAST_MODIFIED, LOCATION};
 use http::{Response, Version};
 use hyper::body::{Body, Incoming};
+use jiff::Timestamp;
 use url::Url;
 
+use crate::http_date;
 use crate::outcome::{Failure, HttpFacts, Reason};
 use crate::probe::request::shown;
 
@@ -30,13 +34,8 @@ pub(super) fn note(http: &mut HttpFacts, url: &Url, response: &Response<Incoming
         .and_then(|length| length.parse().ok())
         .or_else(|| response.body().size_hint().exact().and_then(|length| length.try_into().ok()))
         .unwrap_or(-1);
-    http.last_modified = text(LAST_MODIFIED).and_then(unix_seconds);
-}
-
-/// An HTTP date is one of RFC 2822's forms (RFC 9110 section 5.6.7).
-fn unix_seconds(date: &str) -> Option<i64> {
-    let parser = jiff::fmt::rfc2822::DateTimeParser::new();
-    parser.parse_timestamp(date).ok().map(|time| time.as_second())
+    let modified = text(LAST_MODIFIED).and_then(|date| http_date::parse(date, Timestamp::now()));
+    http.last_modified = modified.map(Timestamp::as_second);
 }
 
 /// The `Location` of a response that asks to be followed. Without one it is an answer like any
@@ -50,8 +49,12 @@ pub(super) fn redirect(response: &Response<Incoming>) -> Option<&HeaderValue> {
 
 /// Where a redirect leads.
 pub(super) fn target(from: &Url, location: &HeaderValue) -> Result<Url, Failure> {
-    // Raw UTF-8 is common and percent-encoded by the parser.
-    let text = String::from_utf8_lossy(location.as_bytes());
+    joined(from, location.as_bytes())
+}
+
+/// A URL that a page or a head names, relative to its own.
+pub(super) fn joined(from: &Url, address: &[u8]) -> Result<Url, Failure> {
+    let text = percent_encoded(address);
     let broken = |what: &str| {
         let detail = format!("the redirect from {} {what}", shown(from));
         Failure::new(Reason::ProtocolError, detail)
@@ -69,6 +72,20 @@ pub(super) fn target(from: &Url, location: &HeaderValue) -> Result<Url, Failure>
         next.set_fragment(from.fragment());
     }
     Ok(next)
+}
+
+/// Bytes beyond ASCII as they came: what the server meant by them only the server knows, and old
+/// servers here mean EUC-KR.
+fn percent_encoded(address: &[u8]) -> String {
+    let mut text = String::with_capacity(address.len());
+    for &byte in address {
+        match byte.is_ascii() {
+            true => text.push(char::from(byte)),
+            // Writing to a String cannot fail.
+            false => drop(write!(text, "%{byte:02X}")),
+        }
+    }
+    text
 }
 
 /// Whether a redirect may be followed there.

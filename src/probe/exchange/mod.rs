@@ -1,33 +1,29 @@
 //! A session: sends requests on the connections of one run, follows redirects hop by hop, and
 //! writes down what it learns as it goes, so that a failure keeps what came before it.
 //!
-//! Redirects are followed here and not by the HTTP client, because each hop is a fact of its own
-//! and because what may travel with a redirect is ours to decide.
+//! Redirects are followed here and not by the transport, because each hop is a fact of its own and
+//! because what may travel with a redirect is decided by the probe.
 
 mod body;
 mod hop;
-mod reach;
+mod refresh;
 
-use std::sync::Arc;
-
-use http::header::HeaderMap;
-use http::{Response, StatusCode};
-use hyper::body::Incoming;
+use http::header::{COOKIE, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
+use http::{Response, StatusCode, Version};
+use hyper::body::{Body, Incoming};
 use tokio::time::Instant;
-use url::Url;
+use url::{Host, Url};
 
-use self::body::Unread;
 pub use self::body::{BodyRules, ContentCoding, Unfollowed};
-use crate::config::{DialOptions, Follow};
-use crate::net::{Net, tcp_info};
-use crate::outcome::{Facts, Failure, Hop, Phases, Reason};
-use crate::probe::Deadline;
-use crate::probe::carrier::Carrier;
-use crate::probe::classify::{self, Route};
-use crate::probe::client::{self, Names, Ready, Setup, Wish};
-use crate::probe::clock::{Clock, Counters, Phase};
+use crate::config::{Follow, TlsClientOptions};
+use crate::deadline::Deadline;
+use crate::net::Net;
+use crate::outcome::{Failure, Hop, Reason};
 use crate::probe::jar::Jar;
 use crate::probe::request::{Outgoing, shown};
+use crate::transport::Recorder;
+use crate::transport::http::{Client, Message};
+use crate::transport::phase::Phase;
 
 /// The final response of a chain.
 pub struct Answer {
@@ -43,26 +39,27 @@ pub struct Answer {
     pub body: Result<Vec<u8>, Failure>,
 }
 
-/// The connections, cookies and clock of one run.
+/// How far a request is followed, and what is done with bodies on the way.
+#[derive(Clone, Copy)]
+pub struct Rules<'r> {
+    /// Redirects.
+    pub follow: &'r Follow,
+    /// Bodies.
+    pub body: BodyRules,
+}
+
+/// The connections and cookies of one run.
 pub struct Session<'a> {
     net: &'a Net,
-    dial: &'a DialOptions,
-    setup: Setup<'a>,
-    clock: Arc<Clock>,
-    names: Arc<Names>,
+    tls: &'a TlsClientOptions,
+    client: Client<'a>,
     jar: Jar,
-    ready: Option<Ready>,
-    carrier: Carrier,
-    answered: bool,
 }
 
 impl<'a> Session<'a> {
     /// Nothing is connected yet.
-    pub fn new(net: &'a Net, dial: &'a DialOptions, setup: Setup<'a>) -> Session<'a> {
-        let (clock, names) = (Arc::default(), Arc::default());
-        let carrier = Carrier::new(setup.connections);
-        let (jar, ready, answered) = (Jar::default(), None, false);
-        Session { net, dial, setup, clock, names, jar, ready, carrier, answered }
+    pub fn new(net: &'a Net, tls: &'a TlsClientOptions, client: Client<'a>) -> Session<'a> {
+        Session { net, tls, client, jar: Jar::default() }
     }
 
     /// The cookies of the run.
@@ -70,156 +67,183 @@ impl<'a> Session<'a> {
         &self.jar
     }
 
-    /// Where the time went so far.
-    pub fn phases(&self) -> Phases {
-        self.clock.phases()
-    }
-
-    /// Sends a request and follows its redirects. Everything learned is in `facts`, also when this
-    /// fails; `facts.http` is that of the last response.
+    /// Sends a request and follows its redirects. Everything learned is in `recorder`, also when
+    /// this fails; `facts.http` is that of the last response.
     pub async fn send(
         &mut self,
         request: Outgoing,
-        rules: (&Follow, BodyRules),
-        facts: &mut Facts,
+        rules: Rules<'_>,
+        recorder: &mut Recorder<'_>,
         deadline: &Deadline,
     ) -> Result<Answer, Failure> {
-        let result = self.follow(request, rules, facts, deadline).await;
-        self.clock.stop();
-        facts.phases = self.clock.phases();
+        let result = self.follow(request, rules, recorder, deadline).await;
+        recorder.finish();
         result
     }
 
     async fn follow(
         &mut self,
         first: Outgoing,
-        (follow, rules): (&Follow, BodyRules),
-        facts: &mut Facts,
+        rules: Rules<'_>,
+        recorder: &mut Recorder<'_>,
         deadline: &Deadline,
     ) -> Result<Answer, Failure> {
+        let Rules { follow, body } = rules;
         let own_host = first.url().host_str().unwrap_or_default().to_owned();
         let mut request = first;
-        facts.http.get_or_insert_default().redirects = 0;
+        recorder.facts.http.get_or_insert_default().redirects = 0;
         loop {
             let start = Instant::now();
-            let response = self.ask(&request, facts, deadline).await?;
+            let response = self.ask(&request, recorder, deadline).await?;
             let url = request.url().clone();
             self.jar.store(&url, response.headers());
-            let http = facts.http.get_or_insert_default();
+            let http = recorder.facts.http.get_or_insert_default();
             hop::note(http, &url, &response);
             let status = response.status();
             let elapsed = start.elapsed();
             http.hops.push(Hop { url: shown(&url), status: status.as_u16(), elapsed });
-            if let Some(warning) = self.confirm(&url, facts, deadline).await? {
-                facts.warnings.push(warning);
-            }
-            let Some(location) = hop::redirect(&response) else {
-                return Ok(self.answer(url, response, rules, (facts, deadline)).await);
+            self.confirm(&url, recorder, deadline).await?;
+            let Some(location) = hop::redirect(&response).cloned() else {
+                let answer = self.answer(url, response, body, recorder, deadline).await;
+                let Some(next) = refresh::target(follow, &answer)? else { return Ok(answer) };
+                redirect_once_more(follow, &answer.url, recorder)?;
+                hop::allowed(&next, &own_host, &follow.allow_hosts)?;
+                // A page that sends its reader on is left like a link is followed.
+                request = request.redirected(StatusCode::SEE_OTHER, next)?;
+                continue;
             };
-            let http = facts.http.get_or_insert_default();
-            http.redirects += 1;
             if follow.redirects == 0 {
-                if rules.unfollowed == Unfollowed::Read {
-                    return Ok(self.answer(url, response, rules, (facts, deadline)).await);
+                recorder.facts.http.get_or_insert_default().redirects += 1;
+                if body.unfollowed == Unfollowed::Read {
+                    return Ok(self.answer(url, response, body, recorder, deadline).await);
                 }
                 return Ok(answer_of(url, &response, Ok(Vec::new())));
             }
-            if http.redirects > follow.redirects {
-                return Err(Failure::new(
-                    Reason::RedirectLimit,
-                    format!(
-                        "more than {} redirects, the last from {}",
-                        follow.redirects,
-                        shown(&url)
-                    ),
-                ));
-            }
-            let next = hop::target(&url, location)?;
+            redirect_once_more(follow, &url, recorder)?;
+            let next = hop::target(&url, &location)?;
             hop::allowed(&next, &own_host, &follow.allow_hosts)?;
             request = request.redirected(status, next)?;
         }
     }
 
-    fn make_ready(&mut self, wish: Wish) -> Result<(), Failure> {
-        if self.ready.as_ref().is_none_or(|ready| ready.wish != wish) {
-            // Connections of another client were made by other rules.
-            self.carrier.clear();
-            let hooks = (&self.clock, &self.names);
-            self.ready = Some(client::make(self.net, &self.setup, wish, hooks)?);
+    /// One request up to the head of its response.
+    async fn ask(
+        &mut self,
+        request: &Outgoing,
+        recorder: &mut Recorder<'_>,
+        deadline: &Deadline,
+    ) -> Result<Response<Incoming>, Failure> {
+        let url = request.url();
+        let mut headers = request.headers();
+        // Cookies of the file come first, then those of the jar.
+        let own = headers.remove(COOKIE).map(|value| value.as_bytes().to_vec());
+        let cookies: Vec<Vec<u8>> = own.into_iter().chain(self.jar.header(url)).collect();
+        if !cookies.is_empty()
+            && let Ok(mut cookies) = HeaderValue::from_bytes(&cookies.join(b"; ".as_slice()))
+        {
+            cookies.set_sensitive(true);
+            headers.insert(COOKIE, cookies);
         }
-        Ok(())
+        headers.extend(request.host().map(|value| (HOST, value.clone())));
+        let server_name = self.server_name(request);
+        let mut bare = url.clone();
+        let _ = bare.set_username("");
+        let _ = bare.set_password(None);
+        let message = Message {
+            method: request.method().clone(),
+            url: &bare,
+            headers,
+            body: request.body().unwrap_or_default(),
+            server_name: server_name.as_deref(),
+            is_home: request.is_home(),
+            repeat: request.repeat(),
+        };
+        self.client.send(&message, recorder, deadline).await
     }
 
-    fn route(&self) -> Route {
-        if self.setup.proxy.is_some() { Route::Proxied } else { Route::Direct }
-    }
-
-    /// Takes what the connection has shown so far, as long as it is open.
-    fn learn(&mut self, url: &Url, facts: &mut Facts) {
-        if let Some(ends) = self.clock.endpoints() {
-            if !self.answered && self.route() == Route::Direct {
-                facts.address = Some(ends.remote.ip());
+    /// The name for SNI when it is not the URL's host: the options' `server_name`, else a custom
+    /// `Host` (as blackbox_exporter).
+    fn server_name(&self, request: &Outgoing) -> Option<String> {
+        let url = request.url();
+        if url.scheme() != "https" || !request.is_home() {
+            return None;
+        }
+        let name = match &self.tls.server_name {
+            Some(name) => name.clone(),
+            None => {
+                let host = request.host()?.to_str().ok()?;
+                host.rsplit_once(':').map_or(host, |(name, _)| name).to_owned()
             }
-            self.answered = true;
-            if self.setup.counters == Counters::Wanted {
-                let now = tcp_info::lookup(ends.local, ends.remote);
-                facts.tcp = now.or(facts.tcp).or_else(|| self.clock.opened_with());
-            }
-        }
-        // Until the server's own handshake began, what the witness saw is the proxy's.
-        let begun = !matches!(self.clock.current(), Some(Phase::Resolve | Phase::Connect));
-        if url.scheme() == "https" && begun {
-            facts.tls =
-                self.ready.as_ref().and_then(|r| r.witness.as_ref()).and_then(|w| w.facts());
-        }
+        };
+        let is_name = matches!(Host::parse(&name), Ok(Host::Domain(_)));
+        (is_name && Some(name.as_str()) != url.host_str()).then_some(name)
     }
 
+    /// Asks whether the certificate is revoked.
     async fn confirm(
         &self,
         url: &Url,
-        facts: &mut Facts,
+        recorder: &mut Recorder<'_>,
         deadline: &Deadline,
-    ) -> Result<Option<Failure>, Failure> {
-        let witness = self.ready.as_ref().and_then(|ready| ready.witness.as_ref());
-        let (Some(witness), "https") = (witness, url.scheme()) else { return Ok(None) };
-        let confirmed = self.net.trust.confirm(witness, deadline).await;
-        facts.tls = witness.facts();
+    ) -> Result<(), Failure> {
+        let (Some(verifier), "https") = (self.client.verifier(), url.scheme()) else {
+            return Ok(());
+        };
+        let confirmed = self.net.trust.confirm(verifier, deadline).await;
+        recorder.facts.tls = verifier.facts();
         if confirmed.is_err() {
-            facts.http.get_or_insert_default().tls = false;
+            recorder.facts.http.get_or_insert_default().tls = false;
         }
-        confirmed
+        recorder.facts.warnings.extend(confirmed?);
+        Ok(())
     }
 
+    /// Reads the body.
     async fn answer(
         &mut self,
         url: Url,
         mut response: Response<Incoming>,
         rules: BodyRules,
-        (facts, deadline): (&mut Facts, &Deadline),
+        recorder: &mut Recorder<'_>,
+        deadline: &Deadline,
     ) -> Answer {
-        self.clock.enter(Phase::Transfer);
-        self.carrier.expect_body(rules.limit);
-        let body = match body::read(&mut response, rules, deadline).await {
-            Ok(bytes) => Ok(bytes),
-            Err(Unread::Bad(failure)) => Err(failure),
-            Err(Unread::Broken(_)) if self.carrier.was_endless() => {
-                Err(classify::endless(Phase::Transfer))
-            }
-            Err(Unread::Broken(error)) => {
-                let witness = self.ready.as_ref().and_then(|ready| ready.witness.as_deref());
-                Err(classify::failed(&error, Phase::Transfer, self.route(), witness))
-            }
-            Err(Unread::Late) => Err(classify::expired(Phase::Transfer, self.route())),
-        };
-        self.clock.stop();
-        self.learn(&url, facts);
-        facts.http.get_or_insert_default().body_bytes = match &body {
+        recorder.watch.enter(Phase::Transfer);
+        self.client.expect_body(rules.limit);
+        let ends_with_connection = ends_with_connection(&response);
+        let body = body::read(&mut self.client, &mut response, rules, deadline).await;
+        recorder.watch.stop();
+        self.client.count(recorder);
+        let read_to_close = ends_with_connection && body.is_ok();
+        recorder.facts.warnings.extend(self.client.flaws(read_to_close));
+        recorder.facts.http.get_or_insert_default().body_bytes = match &body {
             Ok(bytes) => bytes.len() as u64,
             Err(failure) if failure.reason == Reason::BodyTooLarge => rules.limit,
             Err(_) => 0,
         };
         answer_of(url, &response, body)
     }
+}
+
+/// Whether the end of the connection is the end of the body (RFC 9112 section 6.3, rule 8).
+fn ends_with_connection(response: &Response<Incoming>) -> bool {
+    let is_chunked = response.headers().contains_key(TRANSFER_ENCODING);
+    response.version() < Version::HTTP_2
+        && !is_chunked
+        && response.body().size_hint().exact().is_none()
+}
+
+fn redirect_once_more(
+    follow: &Follow,
+    from: &Url,
+    recorder: &mut Recorder<'_>,
+) -> Result<(), Failure> {
+    let http = recorder.facts.http.get_or_insert_default();
+    http.redirects += 1;
+    if http.redirects <= follow.redirects {
+        return Ok(());
+    }
+    let detail = format!("more than {} redirects, the last from {}", follow.redirects, shown(from));
+    Err(Failure::new(Reason::RedirectLimit, detail))
 }
 
 fn answer_of(url: Url, response: &Response<Incoming>, body: Result<Vec<u8>, Failure>) -> Answer {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::deadline::Deadline;
 use crate::outcome::Failure;
-use crate::probe::Deadline;
 
 /// After this the next login may go although the one before has not ended: a login that hangs
 /// must not make those of healthy sites look down.

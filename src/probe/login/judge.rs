@@ -1,10 +1,11 @@
 //! What an answer means: rules of `fail_if` first, then the status, then what is expected. A miss
 //! behind the login is `not_logged_in`, or `session_lost` when the login had been proven.
 
-use crate::config::login::{LoginStep, rules};
+use crate::config::login::{CaptureFrom, LoginStep, rules};
 use crate::outcome::{Failure, Reason};
 use crate::probe::expect::{self, HasBody};
 use crate::probe::page::Page;
+use crate::probe::unread::{self, Body};
 
 use super::ending::Named;
 use super::form;
@@ -24,9 +25,7 @@ pub(super) fn judge(
     if let Some(miss) = expect::status_miss(&step.expect, page) {
         return Err(miss.failure.into());
     }
-    if let Some(failure) = body_failure {
-        return Err(failure.clone().into());
-    }
+    unread::settle(body_failure, page, needs(step))?;
     if let Some(miss) = expect::first_miss(&step.expect, page) {
         return Err(behind_the_login(miss.failure, page, login).into());
     }
@@ -34,6 +33,19 @@ pub(super) fn judge(
         login.proven = true;
     }
     Ok(())
+}
+
+/// Later steps look at the body too, where this one takes something out of it.
+fn needs(step: &LoginStep) -> Body {
+    let mut rules = step.fail_if.iter().map(|rule| &rule.when).chain([&step.expect]);
+    let of_body = |from: &CaptureFrom| {
+        matches!(from, CaptureFrom::Css(..) | CaptureFrom::Json(_) | CaptureFrom::Regex(_))
+    };
+    let is_captured = step.captures.iter().any(|capture| of_body(&capture.from));
+    match is_captured || rules.any(expect::needs_body) {
+        true => Body::Needed,
+        false => Body::NotNeeded,
+    }
 }
 
 /// Names a miss by what it says about the session.

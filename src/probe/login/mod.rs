@@ -31,9 +31,11 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::config::{Kind, Target};
+use crate::deadline::Deadline;
 use crate::net::Net;
 use crate::outcome::{Facts, Failure, Reason};
-use crate::probe::{Deadline, Probe};
+use crate::probe::{Probe, render};
+use crate::transport::Recorder;
 
 /// A login flow on one target.
 pub struct LoginProbe {
@@ -58,6 +60,11 @@ impl Probe for LoginProbe {
             let failure = Failure::new(Reason::Internal, "not a login target");
             return std::future::ready(Err(failure)).boxed();
         };
-        run::Run::new(options, &self.target, &self.net).attempt(facts, deadline).boxed()
+        async move {
+            let proxy = render::proxy(&self.net.vault, options.route.proxy.as_deref())?;
+            let run = run::Run::new(options, &self.target, &self.net, proxy.as_ref());
+            run.attempt(&mut Recorder::new(facts), deadline).await
+        }
+        .boxed()
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::config::login::{LoginStep, Pipe, Source};
 use crate::config::{Part, Template};
+use crate::deadline::{Deadline, Expired};
 use crate::outcome::{Failure, Reason};
-use crate::probe::{Deadline, Expired};
 use crate::secret::Secret;
 
 use super::guard::{Admission, Key};

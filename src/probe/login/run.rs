@@ -1,7 +1,7 @@
 //! The order of a run: steps, what is learned about the account, `finally`, and the mask over
 //! everything that is reported.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,14 +12,15 @@ use url::Url;
 
 use crate::config::Target;
 use crate::config::login::{Condition, Excerpt, LoginOptions, LoginStep};
+use crate::deadline::Deadline;
 use crate::net::Net;
-use crate::outcome::{Facts, Failure, Reason, Step, StepFacts};
-use crate::probe::Deadline;
-use crate::probe::client::{Connections, Setup};
-use crate::probe::clock::Counters;
+use crate::outcome::{Failure, Reason, Step, StepFacts};
 use crate::probe::exchange::Session;
 use crate::redact::Redactor;
 use crate::secret::Secret;
+use crate::transport::http::{Client, Connections};
+use crate::transport::proxy::Proxy;
+use crate::transport::{ClientTls, ReadCounters, Recorder, Transport};
 
 use super::ending::{Ending, Named};
 use super::gate::Pass;
@@ -42,8 +43,6 @@ pub(super) struct Run<'a> {
     pub(super) done: BTreeMap<Arc<str>, Progress>,
     /// Values that are masked beside the secrets of the configuration.
     pub(super) private: Vec<Secret>,
-    /// Authorities that were answered, so that their connection may be an old one.
-    pub(super) met: BTreeSet<String>,
     pub(super) login: Login<'a>,
     component: &'a Arc<str>,
     /// The host that the probe is about.
@@ -103,25 +102,32 @@ impl From<Failure> for Stumble {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(options: &'a LoginOptions, target: &'a Target, net: &'a Net) -> Run<'a> {
-        let setup = Setup {
-            tls: &options.tls,
-            versions: options.http,
-            proxy: options.proxy.as_ref(),
-            connections: Connections::Kept,
+    pub(super) fn new(
+        options: &'a LoginOptions,
+        target: &'a Target,
+        net: &'a Net,
+        proxy: Option<&'a Proxy<'a>>,
+    ) -> Run<'a> {
+        let transport = Transport {
+            resolvers: &net.resolvers,
+            dial: &target.dial,
+            route: &options.route,
+            pinned: None,
+            tls: Some(ClientTls { trusts: &net.trust, options: &options.tls }),
+            proxy,
             // A login's requests are large: lost segments show here first.
-            counters: Counters::Wanted,
+            counters: ReadCounters::Yes,
         };
+        let client = Client::new(transport, options.http, Connections::Kept);
         Run {
             options,
             net,
-            session: Session::new(net, &target.dial, setup),
+            session: Session::new(net, &options.tls, client),
             identities: Identities::new(&options.identities),
             captured: BTreeMap::new(),
             page: None,
             done: BTreeMap::new(),
             private: Vec::new(),
-            met: BTreeSet::new(),
             login: Login::default(),
             component: &target.component,
             host: target.host(),
@@ -130,21 +136,26 @@ impl<'a> Run<'a> {
 
     pub(super) async fn attempt(
         mut self,
-        facts: &mut Facts,
+        recorder: &mut Recorder<'_>,
         deadline: &Deadline,
     ) -> Result<(), Failure> {
         let until = deadline.at_most(self.options.end_of_steps(deadline.at()));
-        let steps = self.steps(facts, &until).await;
+        let steps = self.steps(recorder, &until).await;
         self.conclude(&steps);
         let result = steps.map_err(|stumble| stumble.failure);
         if result.is_err() && self.options.excerpt == Excerpt::OnFailure {
-            facts.excerpt = self.page.as_ref().map(LastPage::excerpt);
+            recorder.facts.excerpt = self.page.as_ref().map(LastPage::excerpt);
         }
-        self.finally(facts, &deadline.last()).await;
-        self.mask(facts, result)
+        self.finally(recorder, &deadline.last()).await;
+        recorder.finish();
+        self.mask(recorder, result)
     }
 
-    async fn steps(&mut self, facts: &mut Facts, deadline: &Deadline) -> Result<(), Stumble> {
+    async fn steps(
+        &mut self,
+        recorder: &mut Recorder<'_>,
+        deadline: &Deadline,
+    ) -> Result<(), Stumble> {
         let options = self.options;
         for step in &options.steps {
             if deadline.stop().asked().is_some() {
@@ -158,12 +169,12 @@ impl<'a> Run<'a> {
             };
             let result = tokio::select! {
                 biased;
-                result = self.step(step, facts, deadline) => result,
+                result = self.step(step, recorder, deadline) => result,
                 () = told => Err(self.stopped(step).into()),
             };
             let success = result.is_ok();
             let elapsed = start.elapsed().saturating_sub(self.login.waited);
-            facts.steps.push(StepFacts { step: step.step.clone(), elapsed, success });
+            recorder.facts.steps.push(StepFacts { step: step.step.clone(), elapsed, success });
             let reached = self.done.get(&step.step.name);
             trace!(step = %step.step.name, ?elapsed, success, ?reached, "login step");
             result.map_err(|stumble| Stumble {
@@ -225,7 +236,7 @@ impl<'a> Run<'a> {
 
     /// Each step by its own condition; a failure degrades and does not keep the next from being
     /// done.
-    async fn finally(&mut self, facts: &mut Facts, deadline: &Deadline) {
+    async fn finally(&mut self, recorder: &mut Recorder<'_>, deadline: &Deadline) {
         let options = self.options;
         for step in &options.finally {
             let reached = |name: &Arc<str>| self.done.get(name).copied();
@@ -238,20 +249,28 @@ impl<'a> Run<'a> {
                 continue;
             }
             let start = Instant::now();
-            let result = self.step(step, facts, deadline).await;
+            let result = self.step(step, recorder, deadline).await;
             let (success, elapsed) = (result.is_ok(), start.elapsed());
-            facts.steps.push(StepFacts { step: step.step.clone(), elapsed, success });
+            recorder.facts.steps.push(StepFacts { step: step.step.clone(), elapsed, success });
             if let Err(Stumble { failure, .. }) = result {
                 let detail = format!("{}: {}", failure.reason.as_str(), failure.detail);
                 let step = Some(step.step.clone());
-                facts.warnings.push(Failure { reason: Reason::LogoutFailed, step, detail });
+                recorder.facts.warnings.push(Failure {
+                    reason: Reason::LogoutFailed,
+                    step,
+                    detail,
+                });
             }
         }
     }
 
     /// Masks everything that is reported, when there is anything to mask.
-    fn mask(&self, facts: &mut Facts, result: Result<(), Failure>) -> Result<(), Failure> {
-        if result.is_ok() && facts.warnings.is_empty() && self.private.is_empty() {
+    fn mask(
+        &self,
+        recorder: &mut Recorder<'_>,
+        result: Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        if result.is_ok() && recorder.facts.warnings.is_empty() && self.private.is_empty() {
             return result;
         }
         // A host can send back whatever it was ever sent, by other probes too.
@@ -261,8 +280,8 @@ impl<'a> Run<'a> {
         let cookies = self.session.jar().values().map(Secret::new).collect::<Vec<_>>();
         let redactor = Redactor::new(secrets.values().chain(&self.private).chain(cookies.iter()));
         let mask = |failure: &mut Failure| failure.detail = redactor.mask(&failure.detail);
-        facts.warnings.iter_mut().for_each(mask);
-        facts.excerpt = facts.excerpt.as_deref().map(|text| {
+        recorder.facts.warnings.iter_mut().for_each(mask);
+        recorder.facts.excerpt = recorder.facts.excerpt.as_deref().map(|text| {
             let masked = redactor.mask(text);
             let mut end = masked.len().min(EXCERPT_BYTES);
             while !masked.is_char_boundary(end) {
@@ -270,7 +289,7 @@ impl<'a> Run<'a> {
             }
             masked[..end].to_owned()
         });
-        if let Some(http) = &mut facts.http {
+        if let Some(http) = &mut recorder.facts.http {
             http.hops.iter_mut().for_each(|hop| hop.url = redactor.mask(&hop.url));
         }
         result.map_err(|mut failure| {

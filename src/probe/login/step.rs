@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use http::Method;
 use tokio::time::{Instant, sleep};
 use url::Url;
 
 use crate::config::Follow;
 use crate::config::login::{Action, LoginStep};
-use crate::outcome::{Facts, Failure, Reason, Stage};
-use crate::probe::Deadline;
-use crate::probe::exchange::{Answer, BodyRules, ContentCoding, Unfollowed};
+use crate::deadline::Deadline;
+use crate::outcome::{Failure, Reason, Stage};
+use crate::probe::exchange::{Answer, BodyRules, ContentCoding, Rules, Unfollowed};
 use crate::probe::expect;
 use crate::probe::page::{Head, Page};
 use crate::probe::request::{Outgoing, shown};
+use crate::transport::Recorder;
 
 use super::capture;
 use super::judge::judge;
@@ -24,7 +24,7 @@ impl Run<'_> {
     pub(super) async fn step(
         &mut self,
         step: &LoginStep,
-        facts: &mut Facts,
+        recorder: &mut Recorder<'_>,
         deadline: &Deadline,
     ) -> Result<(), Stumble> {
         self.reached(step, Progress::Begun);
@@ -48,8 +48,8 @@ impl Run<'_> {
         let start = Instant::now();
         self.login.waited = start - asked;
         let request = self.request(step, draft, &codes)?;
-        let answer = self.exchange(step, request, facts, deadline).await?;
-        self.answered(step, answer, start, facts)
+        let answer = self.exchange(step, request, recorder, deadline).await?;
+        self.answered(step, answer, start, recorder)
     }
 
     fn reached(&mut self, step: &LoginStep, progress: Progress) {
@@ -104,11 +104,11 @@ impl Run<'_> {
         &mut self,
         step: &LoginStep,
         request: Outgoing,
-        facts: &mut Facts,
+        recorder: &mut Recorder<'_>,
         deadline: &Deadline,
     ) -> Result<Answer, Stumble> {
-        let before = hops(facts);
-        let mut answer = self.send(step, request, facts, deadline).await?;
+        let before = hops(recorder);
+        let mut answer = self.send(step, request, recorder, deadline).await?;
         while let Some(selector) = &step.follow.auto_submit {
             if !answer.status.is_success() {
                 break;
@@ -119,56 +119,52 @@ impl Run<'_> {
                 Err(failure) if failure.reason == Reason::FormMissing => break,
                 form => form?,
             };
-            if hops(facts) - before >= step.follow.max_hops as usize {
+            if hops(recorder) - before >= step.follow.max_hops as usize {
                 let most = step.follow.max_hops;
                 let detail = format!("more than {most} redirects and self-submitting forms");
                 return Err(Failure::new(Reason::RedirectLimit, detail).into());
             }
             self.is_allowed(step, &form.action, &page.url)?;
             let request = self.auto_submit(form, step)?;
-            answer = self.send(step, request, facts, deadline).await?;
+            answer = self.send(step, request, recorder, deadline).await?;
         }
         Ok(answer)
     }
 
-    /// One request with its redirects. A connection that the server had closed while we did not
-    /// look is not a failure, so what can be repeated without harm is repeated once; credentials
-    /// never are.
+    /// One request with its redirects. Credentials are sent once, and over a connection of their
+    /// own.
     async fn send(
         &mut self,
         step: &LoginStep,
         request: Outgoing,
-        facts: &mut Facts,
+        recorder: &mut Recorder<'_>,
         deadline: &Deadline,
     ) -> Result<Answer, Failure> {
         let follow = Follow {
             redirects: step.follow.redirects,
             allow_hosts: self.allow_hosts(step).to_vec(),
+            refresh: step.follow.refresh,
         };
-        let rules = BodyRules {
+        let body = BodyRules {
             limit: self.options.body_limit,
             coding: ContentCoding::Decoded,
             unfollowed: Unfollowed::Read,
         };
-        let met = !self.met.insert(authority(request.url()));
-        let harmless = matches!(*request.method(), Method::GET | Method::HEAD)
-            && !self.options.is_credential(step);
-        let again = (met && harmless).then(|| request.clone());
+        let rules = Rules { follow: &follow, body };
+        let request = request.once(self.options.is_credential(step));
         let own = self.own_step(step, request.url());
         // From here on a session may be open, whatever becomes of the answer.
-        let before = hops(facts);
+        let before = hops(recorder);
         let progress = self.done.get(&step.step.name).copied();
         self.reached(step, Progress::Sent);
-        let mut result = self.session.send(request, (&follow, rules), facts, deadline).await;
-        if let (Err(failure), Some(request)) = (&result, again)
-            && failure.reason == Reason::ConnectionReset
-            && hops(facts) == before
-        {
-            result = self.session.send(request, (&follow, rules), facts, deadline).await;
+        let told = recorder.facts.warnings.len();
+        let result = self.session.send(request, rules, recorder, deadline).await;
+        for warning in recorder.facts.warnings.iter_mut().skip(told) {
+            warning.step.get_or_insert_with(|| step.step.clone());
         }
         if let Err(failure) = &result
             && never_left(failure)
-            && hops(facts) == before
+            && hops(recorder) == before
         {
             self.reached(step, progress.unwrap_or(Progress::Begun));
             // Nobody behind this host was asked.
@@ -192,7 +188,7 @@ impl Run<'_> {
         step: &LoginStep,
         answer: Answer,
         start: Instant,
-        facts: &mut Facts,
+        recorder: &mut Recorder<'_>,
     ) -> Result<(), Stumble> {
         self.keep(&answer);
         let Answer { url, status, version, headers, body } = &answer;
@@ -220,7 +216,7 @@ impl Run<'_> {
         }
         let warnings = expect::warnings(&step.warn, &page).into_iter();
         let of_step = |warning| Failure { step: Some(step.step.clone()), ..warning };
-        facts.warnings.extend(warnings.map(of_step));
+        recorder.facts.warnings.extend(warnings.map(of_step));
         drop(page);
         self.captured.extend(taken);
         self.reached(step, Progress::Ok);
@@ -237,10 +233,6 @@ fn never_left(failure: &Failure) -> bool {
         )
 }
 
-fn hops(facts: &Facts) -> usize {
-    facts.http.as_ref().map_or(0, |http| http.hops.len())
-}
-
-fn authority(url: &Url) -> String {
-    url.origin().ascii_serialization()
+fn hops(recorder: &Recorder<'_>) -> usize {
+    recorder.facts.http.as_ref().map_or(0, |http| http.hops.len())
 }

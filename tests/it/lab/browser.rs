@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bongsu::lab::estate::Estate;
-use bongsu::lab::systems::{self, System};
+use lab::estate::SimulatedEstate as Estate;
+use lab::system::SimulatedSystem as System;
+use lab::systems;
 use scraper::{Html, Selector};
 use url::Url;
 
@@ -114,7 +115,7 @@ impl Shown {
 
 /// An HTTP client for the estate that keeps no connection and follows nothing.
 pub(crate) fn client(estate: &Estate) -> reqwest::Client {
-    let config = bongsu::lab::pki::client_config(estate.world().pki.root_der()).unwrap();
+    let config = lab::pki::client_config(estate.world().pki.root_der()).unwrap();
     let mut client = reqwest::Client::builder()
         .tls_backend_preconfigured(config)
         .redirect(reqwest::redirect::Policy::none())

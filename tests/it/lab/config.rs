@@ -3,9 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 
 use bongsu::config::Kind;
-use bongsu::lab::config;
-use bongsu::lab::estate::{Estate, Options};
-use bongsu::lab::site::PROBE_PASSWORD;
+use lab::estate::{EstateOptions as Options, SimulatedEstate as Estate};
+use lab::files as config;
+use lab::site::PROBE_PASSWORD;
 
 use super::browser::estate;
 

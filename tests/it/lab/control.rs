@@ -1,7 +1,7 @@
 //! The control page and its API.
 
-use bongsu::lab::estate::{Estate, Options};
-use bongsu::lab::faults::Kind;
+use lab::estate::{EstateOptions as Options, SimulatedEstate as Estate};
+use lab::faults::FaultKind as Kind;
 use serde_json::{Value, json};
 
 use super::browser::{estate, system};
@@ -13,9 +13,7 @@ async fn api(estate: &Estate, method: &str, path: &str, body: &str) -> (u16, Val
 
 async fn request(estate: &Estate, method: &str, path: &str, body: &str) -> (u16, String) {
     let client = reqwest::Client::builder()
-        .tls_backend_preconfigured(
-            bongsu::lab::pki::client_config(estate.world().pki.root_der()).unwrap(),
-        )
+        .tls_backend_preconfigured(lab::pki::client_config(estate.world().pki.root_der()).unwrap())
         .no_proxy()
         .build()
         .unwrap();
@@ -85,7 +83,7 @@ async fn the_page_shows_what_is_on_and_its_buttons_work_without_scripts() {
     assert_eq!(status, 200);
     assert!(estate.faults().of(system("gpki")).bites(Kind::StallLarge));
     assert!(page.contains("class=\"card broken\" id=\"gpki\""), "{page}");
-    assert!(page.contains("고장 1 broken") && !page.contains("<script"));
+    assert!(page.contains("장애 1 broken") && !page.contains("<script"));
 
     let (status, page) = request(&estate, "POST", "/faults", "system=gpki&fault=<b>").await;
     assert_eq!(status, 400);
@@ -99,9 +97,7 @@ async fn the_page_shows_what_is_on_and_its_buttons_work_without_scripts() {
 async fn another_sites_page_cannot_break_the_estate() {
     let estate = estate().await;
     let client = reqwest::Client::builder()
-        .tls_backend_preconfigured(
-            bongsu::lab::pki::client_config(estate.world().pki.root_der()).unwrap(),
-        )
+        .tls_backend_preconfigured(lab::pki::client_config(estate.world().pki.root_der()).unwrap())
         .no_proxy()
         .build()
         .unwrap();
@@ -144,7 +140,7 @@ async fn taken_ports_are_stepped_over() {
     let second = Estate::start(Options::default().preferred_ports()).await.unwrap();
     assert_ne!(first.control_address(), second.control_address());
     let ports = |estate: &Estate| -> Vec<u16> {
-        bongsu::lab::systems::ALL.iter().map(|system| estate.address(system).port()).collect()
+        lab::systems::ALL.iter().map(|system| estate.address(system).port()).collect()
     };
     assert!(ports(&first).iter().all(|port| !ports(&second).contains(port)));
 }

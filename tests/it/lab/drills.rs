@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bongsu::lab::drill::Drill;
-use bongsu::lab::faults::Kind;
-use bongsu::lab::replay::{self, Player, Told};
+use lab::drill::Drill;
+use lab::faults::FaultKind as Kind;
+use lab::replay::{self, Player, ReplayReport as Told};
 
 use super::browser::{estate, system};
 

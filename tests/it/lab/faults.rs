@@ -5,9 +5,9 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bongsu::lab::estate::{Estate, Options};
-use bongsu::lab::faults::{Fault, Kind};
-use bongsu::lab::{peers, pki};
+use lab::estate::{EstateOptions as Options, SimulatedEstate as Estate};
+use lab::faults::{Fault, FaultKind as Kind};
+use lab::{peers, pki};
 use rustls::{CertificateError, pki_types::ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;

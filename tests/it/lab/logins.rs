@@ -1,10 +1,10 @@
 //! The logins of the estate with a browser: what works, and what breaks with what.
 
-use bongsu::lab::accounts::STRIKES;
-use bongsu::lab::estate::Estate;
-use bongsu::lab::faults::Kind;
-use bongsu::lab::form_login::MAX_SESSIONS_OF_ACCOUNT;
-use bongsu::lab::site::{PROBE_PASSWORD, PROBE_USER};
+use lab::estate::SimulatedEstate as Estate;
+use lab::faults::FaultKind as Kind;
+use lab::sign_in::form::MAX_SESSIONS_OF_ACCOUNT;
+use lab::site::accounts::STRIKES;
+use lab::site::{PROBE_PASSWORD, PROBE_USER};
 
 use super::browser::{Browser, Shown, estate, system};
 
@@ -197,7 +197,7 @@ async fn a_code_is_good_once_and_only_for_the_browser_that_asked() {
 async fn every_system_has_its_front_page() {
     let estate = estate().await;
     let mut browser = Browser::of(&estate);
-    for system in bongsu::lab::systems::ALL {
+    for system in lab::systems::ALL {
         let page = browser.get(estate.base(system)).await;
         assert_eq!(page.status, 200, "{}", system.name);
         let frame = system.title;

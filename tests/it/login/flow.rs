@@ -8,8 +8,9 @@ use std::time::Duration;
 use bongsu::config::{self, Target};
 use bongsu::net::Net;
 use bongsu::outcome::{Outcome, Reason};
+use bongsu::probe;
 use bongsu::probe::login::accounts::Accounts;
-use bongsu::probe::{self, stop::Stop};
+use bongsu::stop::Stop;
 use tempfile::TempDir;
 
 /// Who signs in, unless a test says otherwise.

@@ -3,11 +3,11 @@
 
 use std::fs;
 
-use bongsu::lab::estate::Estate;
-use bongsu::lab::faults::Kind;
-use bongsu::lab::site::{PROBE_PASSWORD, PROBE_USER};
-use bongsu::lab::systems;
 use bongsu::outcome::{Reason, Verdict};
+use lab::estate::SimulatedEstate as Estate;
+use lab::faults::FaultKind as Kind;
+use lab::site::{PROBE_PASSWORD, PROBE_USER};
+use lab::systems;
 
 use super::flow::Flow;
 
@@ -123,7 +123,7 @@ finally:
         lab.base("document-exchange")
     ));
     // More than the system allows at once: each run signs out.
-    for _ in 0..2 * bongsu::lab::form_login::MAX_SESSIONS_OF_ACCOUNT {
+    for _ in 0..2 * lab::sign_in::form::MAX_SESSIONS_OF_ACCOUNT {
         flow.succeed().await;
     }
     assert_eq!(lab.signed_in(), 0);

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
-use bongsu::lab::estate::{Estate, Options};
-use bongsu::lab::faults::{Fault, Kind};
-use bongsu::lab::site::{PROBE_PASSWORD, PROBE_USER};
-use bongsu::lab::systems;
 use bongsu::outcome::{Outcome, Reason};
-use bongsu::probe::stop::Stop;
+use bongsu::stop::Stop;
+use lab::estate::{EstateOptions as Options, SimulatedEstate as Estate};
+use lab::faults::{Fault, FaultKind as Kind};
+use lab::site::{PROBE_PASSWORD, PROBE_USER};
+use lab::systems;
 use tokio::time::Instant;
 
 use super::flow::Flow;
@@ -30,7 +30,7 @@ const LATE_AFTER: Duration = Duration::from_secs(12);
 /// For what is to succeed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn system(name: &str) -> &'static systems::System {
+fn system(name: &str) -> &'static lab::system::SimulatedSystem {
     systems::find(name).unwrap()
 }
 

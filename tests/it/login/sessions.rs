@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bongsu::outcome::Reason;
-use bongsu::probe::stop::Stop;
+use bongsu::stop::Stop;
 use tokio::time::Instant;
 
 use super::flow::Flow;

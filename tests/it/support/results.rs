@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 use bongsu::board::Board;
 use bongsu::cert::{CertFault, Certificate, Chain};
 use bongsu::config::{
-    DialOptions, Expect, Follow, HttpOptions, HttpVersions, Kind, RequestBody, Schedule, Target,
-    TargetId, TlsClientOptions, TlsOptions,
+    DialOptions, Expect, Follow, HttpOptions, HttpVersions, Kind, Refresh, RequestBody,
+    RouteOptions, Schedule, Target, TargetId, TlsClientOptions, TlsOptions,
 };
 use bongsu::outcome::{Facts, Failure, HttpFacts, Outcome, Phases, Reason, TcpFacts, TlsFacts};
 use bongsu::scheduler::{Cadence, Observer, Run};
@@ -64,9 +64,9 @@ pub(crate) fn http_target(service: &str, probe: &str, url: &str) -> Target {
         compression: true,
         body_limit: 1 << 20,
         charset: None,
-        follow: Follow { redirects: 10, allow_hosts: Vec::new() },
+        follow: Follow { redirects: 10, allow_hosts: Vec::new(), refresh: Refresh::Ignored },
         http: HttpVersions::Any,
-        proxy: None,
+        route: RouteOptions::default(),
         tls: TlsClientOptions::default(),
         expect: Expect::default(),
         fail_if: Vec::new(),
@@ -77,6 +77,7 @@ pub(crate) fn http_target(service: &str, probe: &str, url: &str) -> Target {
 
 pub(crate) fn tls_target(service: &str, probe: &str, host: &str) -> Target {
     let options = TlsOptions {
+        route: RouteOptions::default(),
         host: host.into(),
         port: 443,
         tls: TlsClientOptions::default(),

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bongsu::config::{
-    DialOptions, Kind, Revocation, Schedule, Target, TargetId, TlsClientOptions, TlsOptions,
+    DialOptions, Kind, Revocation, RouteOptions, Schedule, Target, TargetId, TlsClientOptions,
+    TlsOptions,
 };
 use bongsu::controls::Controls;
+use bongsu::deadline::Deadline;
 use bongsu::outcome::{Facts, Failure, Reason, Verdict};
-use bongsu::probe::{Deadline, Probe};
+use bongsu::probe::Probe;
 use bongsu::scheduler::permits::Limits;
 use bongsu::scheduler::phase::Grid;
 use bongsu::scheduler::{Cadence, Observer, Run, Scheduler, Work};
@@ -69,6 +71,7 @@ impl Spec {
             labels: Default::default(),
             dial: DialOptions::default(),
             kind: Kind::Tls(Box::new(TlsOptions {
+                route: RouteOptions::default(),
                 host: "localhost".to_owned(),
                 port: 443,
                 tls: TlsClientOptions { revocation: Revocation::Off, ..Default::default() },

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu::config::{
-    ClientCert, DialOptions, Kind, Revocation, Roots, Schedule, Target, TargetId, TimeLimit,
-    TlsClientOptions, TlsOptions, TrustOptions,
+    ClientCert, DialOptions, Kind, Revocation, Roots, RouteOptions, Schedule, Target, TargetId,
+    TimeLimit, TlsClientOptions, TlsOptions, TrustOptions,
 };
 use bongsu::net::Net;
 use bongsu::outcome::{Outcome, Reason};
-use bongsu::probe::{self, stop::Stop};
+use bongsu::probe;
+use bongsu::stop::Stop;
 
 /// Generous: a loaded machine must not make a slow test a failed one.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
@@ -33,6 +34,7 @@ impl Look {
     pub(crate) fn at(port: u16) -> Look {
         Look {
             options: TlsOptions {
+                route: RouteOptions::default(),
                 host: "127.0.0.1".to_owned(),
                 port,
                 tls: TlsClientOptions {

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use bongsu::config::{
     Auth, ClientCert, DialOptions, Expect, FailIf, Follow, HttpOptions, HttpVersions, IpChoice,
-    Kind, Matcher, Part, RequestBody, Roots, Schedule, SecretRef, SecretSource, StatusSet, Target,
-    TargetId, Template, TimeLimit, TlsClientOptions, TrustOptions,
+    Kind, Matcher, Part, ProxyOptions, Refresh, RequestBody, Roots, RouteOptions, Schedule,
+    SecretRef, SecretSource, StatusSet, Target, TargetId, Template, TimeLimit, TlsClientOptions,
+    TrustOptions,
 };
 use bongsu::net::Net;
 use bongsu::outcome::{HttpFacts, Outcome, Reason};
-use bongsu::probe::{self, stop::Stop};
+use bongsu::probe;
+use bongsu::stop::Stop;
 
 /// Generous: a loaded machine must not make a slow test a failed one.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -39,9 +41,9 @@ impl Visit {
             compression: true,
             body_limit: 1 << 20,
             charset: None,
-            follow: Follow { redirects: 10, allow_hosts: Vec::new() },
+            follow: Follow { redirects: 10, allow_hosts: Vec::new(), refresh: Refresh::Ignored },
             http: HttpVersions::Any,
-            proxy: None,
+            route: RouteOptions::default(),
             tls: TlsClientOptions::default(),
             expect: Expect { status: Some(StatusSet(vec![200..=299])), ..Expect::default() },
             fail_if: Vec::new(),
@@ -109,7 +111,8 @@ impl Visit {
     }
 
     pub(crate) fn proxied_by(self, proxy: &str) -> Visit {
-        self.with(|options| options.proxy = Some(proxy.parse().unwrap()))
+        let proxy = ProxyOptions::at(proxy.parse().unwrap());
+        self.with(|options| options.route.proxy = Some(Arc::new(proxy)))
     }
 
     pub(crate) fn asking(mut self, dns: SocketAddr) -> Visit {

@@ -1,0 +1,88 @@
+//! The files the lab leaves behind: an ordinary configuration that probes it, and the certificates
+//! and secrets that the configuration names. A reader learns the syntax from a file that works.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::site::{PROBE_PASSWORD, PROBE_USER};
+use crate::world::LabWorld;
+
+const TEMPLATE: &str = include_str!("lab.yml");
+
+/// Mode of a secret's file: only its owner may read it, as with real secrets.
+const SECRET_MODE: u32 = 0o600;
+const OPEN_MODE: u32 = 0o644;
+
+/// The paths of what was written.
+#[derive(Debug, Clone)]
+pub struct WrittenFiles {
+    pub config: PathBuf,
+    /// Certificates that probes trust or complete chains with.
+    pub certificates: Vec<PathBuf>,
+    /// The account of the login probes.
+    pub secrets: Vec<PathBuf>,
+}
+
+impl WrittenFiles {
+    /// Every path, the configuration first.
+    pub fn all(&self) -> impl Iterator<Item = &PathBuf> {
+        std::iter::once(&self.config).chain(&self.certificates).chain(&self.secrets)
+    }
+}
+
+/// The configuration as text, with the addresses at which the estate is reached.
+pub fn text(world: &LabWorld) -> String {
+    let mut text = TEMPLATE.replace("@control@", &world.control_url);
+    for site in &world.sites {
+        let address = site.base.trim_start_matches("https://");
+        let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+        text = text.replace(&format!("@{}@", site.system.name), &site.base);
+        text = text.replace(&format!("@{}.address@", site.system.name), address);
+        text = text.replace(&format!("@{}.host@", site.system.name), host);
+    }
+    text
+}
+
+/// Writes every file into `directory`, which is made if it does not exist.
+pub fn write(world: &LabWorld, directory: &Path) -> Result<WrittenFiles, WriteError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |error| WriteError { path, error }
+    };
+    fs::create_dir_all(directory).map_err(failed(directory))?;
+    let put = |name: &str, mode: u32, content: &str| {
+        let path = directory.join(name);
+        replace(&path, mode, content).map_err(failed(&path))?;
+        Ok(path)
+    };
+    Ok(WrittenFiles {
+        config: put("bongsu.yml", OPEN_MODE, &text(world))?,
+        certificates: vec![
+            put("root.pem", OPEN_MODE, &world.pki.root_pem())?,
+            put("intermediate.pem", OPEN_MODE, &world.pki.intermediate_pem())?,
+        ],
+        secrets: vec![
+            put("probe-user", SECRET_MODE, PROBE_USER)?,
+            put("probe-password", SECRET_MODE, PROBE_PASSWORD)?,
+        ],
+    })
+}
+
+/// Removes an old file before writing, because it would keep its mode.
+fn replace(path: &Path, mode: u32, content: &str) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.write_all(content.as_bytes())
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {}: {error}; name another directory with --out", path.display())]
+pub struct WriteError {
+    path: PathBuf,
+    error: io::Error,
+}

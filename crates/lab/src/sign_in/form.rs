@@ -1,0 +1,170 @@
+//! The login with id and password that most of the systems have: a form with a CSRF token, a
+//! session cookie that changes at the login, lockout, captcha, and a signature that GPKI verifies.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use axum::routing::{get, post};
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+
+use super::captcha;
+use crate::faults::FaultKind;
+use crate::site::accounts::{PasswordCheck, STRIKES};
+use crate::site::page::{self, FormFields, HtmlPage};
+use crate::site::{SystemSite, redirect};
+
+/// Sessions of one account at a time. The next login is refused, so a probe that never logs out
+/// breaks itself.
+pub const MAX_SESSIONS_OF_ACCOUNT: usize = 20;
+
+/// Paths and field names of a system's login.
+#[derive(Debug, Clone, Copy)]
+pub struct FormLogin {
+    /// Path of the page with the form.
+    pub login: &'static str,
+    /// Path that the form is sent to.
+    pub action: &'static str,
+    /// Path of the page after the login.
+    pub home: &'static str,
+    /// Path that ends the session.
+    pub logout: &'static str,
+    pub user_field: &'static str,
+    pub password_field: &'static str,
+    pub vouching: Vouching,
+}
+
+/// What a system asks for before it lets a user in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vouching {
+    Password,
+    /// The password, and GPKI verifies a signature.
+    Gpki,
+}
+
+#[derive(Clone)]
+struct LoginRoutes {
+    site: Arc<SystemSite>,
+    form: FormLogin,
+}
+
+/// The login, its answer and the logout.
+pub fn routes(site: &Arc<SystemSite>, form: FormLogin) -> Router {
+    Router::new()
+        .route(form.login, get(show))
+        .route(form.action, post(submit))
+        .route(form.logout, get(logout))
+        .with_state(LoginRoutes { site: Arc::clone(site), form })
+}
+
+/// A signed-in page begins with the user and the logout link, which probes look for.
+pub fn greeting(user: &str, form: &FormLogin) -> String {
+    format!("<p id=\"user\">{} 님 <a href=\"{}\">로그아웃</a></p>", page::escape(user), form.logout)
+}
+
+#[derive(Deserialize)]
+struct ExpiredQuery {
+    #[serde(default)]
+    expired: Option<String>,
+}
+
+async fn show(
+    State(login): State<LoginRoutes>,
+    Query(why): Query<ExpiredQuery>,
+    headers: HeaderMap,
+) -> Response {
+    let notice = why.expired.map(|_| "세션이 만료되었습니다. 다시 로그인하십시오.");
+    login.form_page(&headers, notice.unwrap_or_default()).into()
+}
+
+async fn submit(State(login): State<LoginRoutes>, headers: HeaderMap, body: Bytes) -> Response {
+    let LoginRoutes { site, form } = &login;
+    let fields = FormFields::parse(&body, site.system.charset);
+    let Some(session) = site.session(&headers) else {
+        return redirect(&format!("{}?expired=1", form.login));
+    };
+    if fields.text("_csrf") != session.csrf {
+        let body = "<h1>잘못된 접근입니다</h1><p>CSRF 토큰이 올바르지 않습니다.</p>";
+        return site.page("접근 거부", body).status(StatusCode::FORBIDDEN).into();
+    }
+    if site.suffers(FaultKind::Captcha) {
+        return login.form_page(&headers, "보안문자를 바르게 입력하십시오.").into();
+    }
+    let user = fields.text(form.user_field);
+    match site.accounts.check(user, fields.text(form.password_field), site.directory()) {
+        PasswordCheck::Welcome => {}
+        PasswordCheck::Wrong { strikes } => {
+            let told =
+                format!("아이디 또는 비밀번호가 일치하지 않습니다. ({strikes}/{STRIKES}회 오류)");
+            return login.form_page(&headers, &told).into();
+        }
+        PasswordCheck::Locked => {
+            let told = "잠긴 계정입니다. 관리자에게 문의하십시오.";
+            return login.form_page(&headers, told).into();
+        }
+    }
+    let open = site.sessions.signed_in();
+    if open.iter().filter(|session| session.user == user).count() >= MAX_SESSIONS_OF_ACCOUNT {
+        return login
+            .form_page(&headers, "동시 접속 한도를 넘었습니다. 먼저 로그아웃하십시오.")
+            .into();
+    }
+    if form.vouching == Vouching::Gpki
+        && let Err(failed) = site.peers.gpki_verifies(user).await
+    {
+        return verification_failed(site, &failed.0);
+    }
+    // A new identifier: one that was planted before the login (session fixation) is void after it.
+    site.sessions.close(&session.id);
+    let session = site.sessions.open(Some(user));
+    let mut response = redirect(form.home);
+    let cookie = page::session_cookie(site.system.cookie, &session.id);
+    page::set_cookie(&mut response, &cookie);
+    response
+}
+
+async fn logout(State(login): State<LoginRoutes>, headers: HeaderMap) -> Response {
+    if let Some(session) = login.site.session(&headers) {
+        login.site.sessions.close(&session.id);
+    }
+    let mut response = redirect(login.form.login);
+    page::set_cookie(&mut response, &page::expired_cookie(login.site.system.cookie));
+    response
+}
+
+/// The page that a system shows when GPKI does not verify.
+pub fn verification_failed(site: &SystemSite, detail: &str) -> Response {
+    let body = format!(
+        "<h1>인증서 로그인 오류</h1><p>인증서 검증서버(IVS)가 응답하지 않습니다.</p><p>{}</p>",
+        page::escape(detail)
+    );
+    site.page("인증 오류", &body).status(StatusCode::INTERNAL_SERVER_ERROR).into()
+}
+
+impl LoginRoutes {
+    fn form_page(&self, headers: &HeaderMap, notice: &str) -> HtmlPage {
+        let LoginRoutes { site, form } = self;
+        let session = site.session_or_new(headers);
+        let notice = match notice {
+            "" => String::new(),
+            text => format!("<p class=\"error\">{}</p>", page::escape(text)),
+        };
+        let captcha = captcha(site);
+        let body = format!(
+            "<h1>{title}</h1>{notice}<form id=\"loginForm\" method=\"post\" action=\"{action}\">\
+             <input type=\"hidden\" name=\"_csrf\" value=\"{csrf}\">\
+             <label>아이디 <input name=\"{user}\"></label>\
+             <label>비밀번호 <input type=\"password\" name=\"{password}\"></label>{captcha}\
+             <button>로그인</button></form>",
+            title = site.system.title,
+            action = form.action,
+            csrf = session.csrf,
+            user = form.user_field,
+            password = form.password_field,
+        );
+        site.page("로그인", &body).cookie(site.system.cookie, &session.id)
+    }
+}

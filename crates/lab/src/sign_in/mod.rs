@@ -1,0 +1,18 @@
+//! The two ways in which the systems let people in: a form with id and password, and the identity
+//! provider of the citizen portals.
+
+pub mod form;
+pub mod id_token;
+pub mod portal;
+
+use crate::faults::FaultKind;
+use crate::site::SystemSite;
+
+/// The picture and the field that a login form shows while it asks for a captcha; empty otherwise.
+pub fn captcha(site: &SystemSite) -> &'static str {
+    if site.suffers(FaultKind::Captcha) {
+        "<img id=\"captcha\" src=\"/captcha.png\" alt=\"보안문자\"><input name=\"captcha\">"
+    } else {
+        ""
+    }
+}

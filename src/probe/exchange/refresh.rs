@@ -1,0 +1,96 @@
+//! Pages that send their reader on: the `Refresh` header and `<meta http-equiv=refresh>` (HTML
+//! standard, "shared declarative refresh steps"), followed where `follow.refresh` asks for it.
+//!
+//! The delay is not waited for: the probe wants to know where the reader arrives. A page that only
+//! loads itself anew is an answer like any other.
+
+use http::header::{CONTENT_TYPE, REFRESH};
+use scraper::Selector;
+use url::Url;
+
+use super::{Answer, hop};
+use crate::config::{Follow, Refresh};
+use crate::outcome::Failure;
+use crate::probe::{charset, markup};
+
+/// Where a page sends its reader; `None` when nowhere, or when it is not to be followed.
+pub(super) fn target(follow: &Follow, answer: &Answer) -> Result<Option<Url>, Failure> {
+    if follow.refresh == Refresh::Ignored || follow.redirects == 0 || !answer.status.is_success() {
+        return Ok(None);
+    }
+    let header = answer.headers.get(REFRESH).map(|value| value.as_bytes().to_vec());
+    let text = header.or_else(|| in_page(answer));
+    let Some(address) = text.as_deref().and_then(address) else { return Ok(None) };
+    let next = hop::joined(&answer.url, address)?;
+    Ok((next != answer.url).then_some(next))
+}
+
+/// The `content` of the first `<meta http-equiv=refresh>`.
+fn in_page(answer: &Answer) -> Option<Vec<u8>> {
+    let bytes = answer.body.as_ref().ok()?;
+    let content_type = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if content_type.is_some_and(|kind| !kind.trim_start().to_ascii_lowercase().contains("html")) {
+        return None;
+    }
+    let text = charset::text(bytes, content_type, None);
+    let document = markup::parse(&text).ok()?;
+    let selector = Selector::parse("meta[http-equiv=refresh i][content]").ok()?;
+    let meta = document.select(&selector).next()?;
+    meta.attr("content").map(|content| content.as_bytes().to_vec())
+}
+
+/// The address behind the delay: `0; url=/main.do`, also quoted, without `url=`, or with a comma.
+fn address(text: &[u8]) -> Option<&[u8]> {
+    let text = text.trim_ascii_start();
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
+    if digits == 0 {
+        return None;
+    }
+    let rest = &text[digits..];
+    let separated =
+        rest.first().is_some_and(|byte| b";,".contains(byte) || byte.is_ascii_whitespace());
+    if !separated {
+        return None;
+    }
+    let rest = rest.trim_ascii_start();
+    let rest = rest.strip_prefix(b";").or(rest.strip_prefix(b",")).unwrap_or(rest);
+    let rest = rest.trim_ascii_start();
+    let rest = match rest.get(..3).is_some_and(|word| word.eq_ignore_ascii_case(b"url")) {
+        true => match rest[3..].trim_ascii_start().strip_prefix(b"=") {
+            Some(address) => address.trim_ascii_start(),
+            None => rest,
+        },
+        false => rest,
+    };
+    let address = match rest.first() {
+        Some(&quote @ (b'"' | b'\'')) => {
+            let rest = &rest[1..];
+            let end = rest.iter().position(|&byte| byte == quote).unwrap_or(rest.len());
+            &rest[..end]
+        }
+        _ => rest.trim_ascii_end(),
+    };
+    (!address.is_empty()).then_some(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_read_as_browsers_do() {
+        for text in [
+            "0;url=/main.do",
+            "0; URL='/main.do'",
+            "5 ; url = \"/main.do\" ",
+            " 0,/main.do",
+            "0 /main.do",
+            "1.5;/main.do",
+        ] {
+            assert_eq!(address(text.as_bytes()), Some(&b"/main.do"[..]), "{text}");
+        }
+        for text in ["", "5", "5;", "url=/main.do", "x;url=/main.do", "0;url="] {
+            assert_eq!(address(text.as_bytes()), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What a `Content-Type` says (MIME Sniffing standard, "parse a MIME type").
+
+use std::borrow::Cow;
+
+/// What kind of text a body is, as far as its charset depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It may name its charset in `<meta>`.
+    Html,
+    /// It may name its charset in an XML declaration.
+    Xml,
+    /// Always UTF-8 (RFC 8259 section 8.1).
+    Json,
+    /// Nobody said; browsers look at the bytes.
+    Unknown,
+    /// Nothing in it speaks about its charset.
+    Other,
+}
+
+/// The kind of a body. A type that is none counts as not given.
+pub(super) fn kind(content_type: Option<&str>) -> Kind {
+    let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default();
+    let essence = essence.trim_matches(BLANK).to_ascii_lowercase();
+    let Some((main, sub)) = essence.split_once('/') else { return Kind::Unknown };
+    match (main, sub) {
+        ("", _) | (_, "") | ("*", "*") | ("unknown" | "application", "unknown") => Kind::Unknown,
+        ("text", "html") => Kind::Html,
+        ("text" | "application", "xml") => Kind::Xml,
+        ("text" | "application", "json") => Kind::Json,
+        (_, sub) if sub.ends_with("+xml") => Kind::Xml,
+        (_, sub) if sub.ends_with("+json") => Kind::Json,
+        _ => Kind::Other,
+    }
+}
+
+const BLANK: [char; 4] = [' ', '\t', '\r', '\n'];
+
+/// The value of the `charset` parameter; the first counts when there are two.
+pub(super) fn charset(content_type: &str) -> Option<Cow<'_, str>> {
+    let mut rest = content_type.split_once(';')?.1;
+    loop {
+        let end = rest.find(['=', ';']).unwrap_or(rest.len());
+        let (name, after) = rest.split_at_checked(end)?;
+        let Some(value) = after.strip_prefix('=') else {
+            rest = after.strip_prefix(';')?;
+            continue;
+        };
+        let (value, after) = self::value(value);
+        if name.trim_matches(BLANK).eq_ignore_ascii_case("charset") {
+            return Some(value);
+        }
+        rest = after.split_once(';')?.1;
+    }
+}
+
+/// A parameter's value and what is behind it. In quotes a semicolon is a letter like any other.
+fn value(text: &str) -> (Cow<'_, str>, &str) {
+    let Some(quoted) = text.trim_start_matches(BLANK).strip_prefix('"') else {
+        let (value, rest) = text.split_at(text.find(';').unwrap_or(text.len()));
+        return (Cow::Borrowed(value.trim_matches(BLANK)), rest);
+    };
+    let (mut value, mut escaped) = (String::new(), false);
+    for (at, letter) in quoted.char_indices() {
+        match letter {
+            _ if escaped => value.push(letter),
+            '"' => return (value.into(), quoted.get(at + 1..).unwrap_or_default()),
+            '\\' => {}
+            _ => value.push(letter),
+        }
+        escaped = letter == '\\' && !escaped;
+    }
+    (value.into(), "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_is_that_of_the_type_without_its_parameters() {
+        for (text, expected) in [
+            ("text/html", Kind::Html),
+            ("Text/HTML ; charset=utf-8", Kind::Html),
+            ("application/xhtml+xml", Kind::Xml),
+            ("text/xml", Kind::Xml),
+            ("application/soap+xml; action=x", Kind::Xml),
+            ("application/json", Kind::Json),
+            ("application/problem+json", Kind::Json),
+            ("text/plain", Kind::Other),
+            ("application/javascript", Kind::Other),
+            ("", Kind::Unknown),
+            ("html", Kind::Unknown),
+            ("; charset=utf-8", Kind::Unknown),
+            ("*/*", Kind::Unknown),
+        ] {
+            assert_eq!(kind(Some(text)), expected, "{text}");
+        }
+        assert_eq!(kind(None), Kind::Unknown);
+    }
+
+    #[test]
+    fn the_charset_is_a_parameter_and_not_a_part_of_another() {
+        for (text, expected) in [
+            ("text/html;charset=euc-kr", Some("euc-kr")),
+            ("text/html; Charset = \"euc-kr\" ; x=y", Some("euc-kr")),
+            ("text/html; x=\"a;charset=utf-8\"; charset=euc-kr", Some("euc-kr")),
+            ("text/html; x=\"\\\";charset=utf-8\"; charset=euc-kr", Some("euc-kr")),
+            ("text/html; charset=\"euc-kr", Some("euc-kr")),
+            ("text/html; charset=\"euc\\-kr\"", Some("euc-kr")),
+            ("text/html; x; charset=euc-kr; charset=utf-8", Some("euc-kr")),
+            (";charset=euc-kr", Some("euc-kr")),
+            ("text/html; charset=", Some("")),
+            ("text/html; xcharset=utf-8", None),
+            ("text/html; charset", None),
+            ("text/html", None),
+            ("charset=utf-8", None),
+        ] {
+            assert_eq!(charset(text).as_deref(), expected, "{text}");
+        }
+    }
+}

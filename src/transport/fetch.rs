@@ -1,0 +1,161 @@
+//! Fetches certificates and revocation lists over plain HTTP: the only requests that this program
+//! makes on its own account. Who is asked is written in certificates, that is, by strangers, so
+//! everything has a limit and the answer is never shown to anyone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::header::{HeaderMap, HeaderValue, LOCATION, USER_AGENT};
+use http::{Method, Response, StatusCode};
+use hyper::body::Incoming;
+use tokio::sync::Semaphore;
+use url::Url;
+
+use super::http::{Client, Connections, Message, Repeat};
+use super::resolve::Resolvers;
+use super::{ReadCounters, Recorder, Transport};
+use crate::config::{DialOptions, HttpVersions, RouteOptions};
+use crate::deadline::{Deadline, Expired};
+use crate::outcome::Facts;
+
+/// The whole of one fetch. CAs answer in well under a second.
+const FETCH_TIME: Duration = Duration::from_secs(10);
+
+/// Redirects followed.
+const MAX_REDIRECTS: usize = 2;
+
+/// Fetches at a time. A fleet of probes starts with as many lists to fetch as there are issuers.
+const MAX_FETCHES: usize = 8;
+
+/// Who we are.
+const OURSELVES: HeaderValue =
+    HeaderValue::from_static(concat!("bongsu/", env!("CARGO_PKG_VERSION")));
+
+/// Makes a connection for each fetch.
+pub struct Fetcher {
+    resolvers: Arc<Resolvers>,
+    permits: Semaphore,
+}
+
+impl Fetcher {
+    pub(crate) fn new(resolvers: &Arc<Resolvers>) -> Fetcher {
+        Fetcher { resolvers: Arc::clone(resolvers), permits: Semaphore::new(MAX_FETCHES) }
+    }
+
+    /// The body at an `http:` address, at most `limit` bytes; else one sentence why not.
+    pub(crate) fn get<'a>(
+        &'a self,
+        url: &'a str,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<u8>, String>> {
+        Box::pin(async move {
+            let _permit = self.permits.acquire().await.map_err(|error| error.to_string())?;
+            let deadline = Deadline::after(FETCH_TIME);
+            match deadline.within(self.follow(url, limit, &deadline)).await {
+                Ok(fetched) => fetched.map_err(|why| format!("{url}: {why}")),
+                Err(Expired) => {
+                    Err(format!("{url}: it took longer than {} s", FETCH_TIME.as_secs()))
+                }
+            }
+        })
+    }
+
+    async fn follow(
+        &self,
+        url: &str,
+        limit: usize,
+        deadline: &Deadline,
+    ) -> Result<Vec<u8>, String> {
+        let (dial, route) = (DialOptions::default(), RouteOptions::default());
+        let transport = Transport {
+            resolvers: &self.resolvers,
+            dial: &dial,
+            route: &route,
+            pinned: None,
+            tls: None,
+            proxy: None,
+            counters: ReadCounters::No,
+        };
+        let mut client = Client::new(transport, HttpVersions::Http1, Connections::Fresh);
+        let mut facts = Facts::default();
+        let mut recorder = Recorder::new(&mut facts);
+        let mut url = Url::parse(url).map_err(|error| error.to_string())?;
+        for _ in 0..=MAX_REDIRECTS {
+            if url.scheme() != "http" {
+                return Err("a redirect to something other than http".to_owned());
+            }
+            let message = Message {
+                method: Method::GET,
+                url: &url,
+                headers: HeaderMap::from_iter([(USER_AGENT, OURSELVES)]),
+                body: Bytes::new(),
+                server_name: None,
+                is_home: true,
+                repeat: Repeat::Allowed,
+            };
+            let sent = client.send(&message, &mut recorder, deadline).await;
+            let response = sent.map_err(|failure| failure.detail)?;
+            match target(&url, &response) {
+                Some(next) => url = next?,
+                None => return body(&mut client, response, limit).await,
+            }
+        }
+        Err("too many redirects".to_owned())
+    }
+}
+
+/// Where a redirect leads; `None` for any other answer.
+fn target(from: &Url, response: &Response<Incoming>) -> Option<Result<Url, String>> {
+    if !response.status().is_redirection() {
+        return None;
+    }
+    let location = response.headers().get(LOCATION)?.to_str().ok();
+    let next = location.and_then(|location| from.join(location).ok());
+    Some(next.ok_or_else(|| "a redirect to no URL".to_owned()))
+}
+
+async fn body(
+    client: &mut Client<'_>,
+    mut response: Response<Incoming>,
+    limit: usize,
+) -> Result<Vec<u8>, String> {
+    if response.status() != StatusCode::OK {
+        return Err(format!("status {}", response.status().as_u16()));
+    }
+    client.expect_body(limit as u64);
+    let mut body = Vec::new();
+    while let Some(frame) = client.frame(response.body_mut()).await {
+        let frame = frame.map_err(|failure| failure.detail)?;
+        let Some(piece) = frame.data_ref() else { continue };
+        if body.len() + piece.len() > limit {
+            return Err(format!("more than {limit} bytes"));
+        }
+        body.extend_from_slice(piece);
+    }
+    Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_sends_without_end_is_left_early() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let heads = "HTTP/1.1 100 Continue\r\n\r\n".repeat(1000);
+            while stream.write_all(heads.as_bytes()).is_ok() {}
+        });
+        let fetcher = Fetcher::new(&Arc::default());
+        let error = fetcher.get(&format!("http://{address}/ca.crl"), 1 << 20).await.unwrap_err();
+        assert!(error.contains("without end"), "{error}");
+    }
+}

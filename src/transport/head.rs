@@ -1,0 +1,424 @@
+//! Mends the head of an HTTP/1 response as browsers do, before the parser sees it.
+//!
+//! Real servers fold lines, repeat their status line, and print warnings of their language between
+//! headers. A browser leaves such lines out and shows the page; so a prober must not call the
+//! service down for them, but it tells them as a warning. A NUL stays an error, and so does
+//! everything outside header lines.
+
+/// Bytes of one line that are looked at; longer ones are for the parser to refuse.
+const MAX_LINE: usize = 256 << 10;
+
+/// Headers that say where the body ends or how it is read. A blank before their colon would be a
+/// reason to leave them out, but then the page could not be read.
+const FRAMING: [&[u8]; 4] =
+    [b"content-length", b"transfer-encoding", b"connection", b"content-encoding"];
+
+/// What was wrong with a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Flaw {
+    /// A line that is no header line was left out.
+    NoHeader,
+    /// A header line with a name that no header can have was left out.
+    BadName,
+    /// A header line with control characters in its value was left out.
+    ControlCharacters,
+    /// A blank before the colon was removed.
+    BlankBeforeColon,
+}
+
+impl Flaw {
+    /// In words that name no content, because servers repeat what they are sent.
+    pub fn detail(self) -> &'static str {
+        match self {
+            Flaw::NoHeader => {
+                "the response head has a line that is no header; it was left out, as in browsers"
+            }
+            Flaw::BadName => {
+                "the response head has a header whose name has characters that no name can have; \
+                 it was left out, as in browsers"
+            }
+            Flaw::ControlCharacters => {
+                "the response head has a header with control characters; it was left out"
+            }
+            Flaw::BlankBeforeColon => {
+                "the response head has a blank before a header's colon (RFC 9112 section 5.1)"
+            }
+        }
+    }
+}
+
+/// Where in a response the bytes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Before the status line.
+    Start,
+    /// Behind it; the status says whether another head follows.
+    Headers { interim: bool },
+    /// Behind the head of the final response: nothing is looked at.
+    Behind,
+}
+
+/// Takes the bytes of a connection and gives them back mended.
+#[derive(Debug)]
+pub struct HeadMender {
+    place: Place,
+    /// The beginning of a line whose end has not come.
+    line: Vec<u8>,
+    /// A good header line that the next one may continue.
+    held: Vec<u8>,
+    /// Whether the last line was left out, and its continuations with it.
+    skipped: bool,
+    flaws: Vec<Flaw>,
+}
+
+impl Default for HeadMender {
+    fn default() -> HeadMender {
+        HeadMender {
+            place: Place::Behind,
+            line: Vec::new(),
+            held: Vec::new(),
+            skipped: false,
+            flaws: Vec::new(),
+        }
+    }
+}
+
+impl HeadMender {
+    /// A new response is expected.
+    pub fn restart(&mut self) {
+        *self = HeadMender { place: Place::Start, ..HeadMender::default() };
+    }
+
+    /// Whether bytes pass as they are.
+    pub fn is_behind(&self) -> bool {
+        self.place == Place::Behind
+    }
+
+    /// What was found since the last time.
+    pub fn take_flaws(&mut self) -> Vec<Flaw> {
+        std::mem::take(&mut self.flaws)
+    }
+
+    /// Whether these bytes begin with a whole final head in which there is nothing to mend, which
+    /// is what nearly all servers send. The mender is then behind the head.
+    pub fn is_clean(&mut self, bytes: &[u8]) -> bool {
+        if self.place != Place::Start || !self.line.is_empty() {
+            return false;
+        }
+        let mut lines = Lines(bytes);
+        let Some(status) = lines.next() else { return false };
+        if !is_status(status) || is_interim(status) {
+            return false;
+        }
+        for line in lines {
+            if content(line).is_empty() {
+                self.place = Place::Behind;
+                return true;
+            }
+            if !matches!(judge(line), Line::Good) {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// Takes the next bytes; what may go on to the parser is appended to `out`.
+    pub fn push(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) {
+        while !bytes.is_empty() {
+            if self.place == Place::Behind {
+                out.extend_from_slice(bytes);
+                return;
+            }
+            let end = bytes.iter().position(|&byte| byte == b'\n').map(|at| at + 1);
+            let (piece, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
+            self.line.extend_from_slice(piece);
+            bytes = rest;
+            if end.is_some() {
+                let line = std::mem::take(&mut self.line);
+                self.take(&line, out);
+            } else if self.line.len() > MAX_LINE {
+                self.give_up(out);
+            }
+        }
+    }
+
+    /// The stream has ended: what was held goes on as it is.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        self.give_up(out);
+    }
+
+    fn give_up(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.held);
+        out.append(&mut self.line);
+        self.place = Place::Behind;
+    }
+
+    fn take(&mut self, line: &[u8], out: &mut Vec<u8>) {
+        match self.place {
+            Place::Start if content(line).is_empty() => out.extend_from_slice(line),
+            Place::Start if is_status(line) => {
+                self.place = Place::Headers { interim: is_interim(line) };
+                out.extend_from_slice(line);
+            }
+            // This is not HTTP, and the parser says so.
+            Place::Start => {
+                out.extend_from_slice(line);
+                self.place = Place::Behind;
+            }
+            Place::Headers { interim } if content(line).is_empty() => {
+                out.append(&mut self.held);
+                out.extend_from_slice(line);
+                self.place = if interim { Place::Start } else { Place::Behind };
+                self.skipped = false;
+            }
+            Place::Headers { .. } => self.header(line, out),
+            Place::Behind => out.extend_from_slice(line),
+        }
+    }
+
+    fn header(&mut self, line: &[u8], out: &mut Vec<u8>) {
+        if line.first().is_some_and(|byte| matches!(byte, b' ' | b'\t')) {
+            self.continuation(line, out);
+            return;
+        }
+        out.append(&mut self.held);
+        self.skipped = false;
+        match judge(line) {
+            Line::Good => self.held.extend_from_slice(line),
+            Line::Mended(mended) => {
+                self.note(Flaw::BlankBeforeColon);
+                self.held = mended;
+            }
+            Line::Bad(flaw) => {
+                self.note(flaw);
+                self.skipped = true;
+            }
+            // The parser refuses it.
+            Line::Fatal => {
+                self.held.extend_from_slice(line);
+                self.give_up(out);
+            }
+        }
+    }
+
+    /// RFC 9112 section 5.2: the fold is replaced by a blank.
+    fn continuation(&mut self, line: &[u8], out: &mut Vec<u8>) {
+        let text = content(line).trim_ascii();
+        if text.contains(&0) {
+            self.held.extend_from_slice(line);
+            self.give_up(out);
+        } else if text.iter().any(|byte| is_control(*byte)) {
+            self.held.clear();
+            self.skipped = true;
+            self.note(Flaw::ControlCharacters);
+        } else if !self.held.is_empty() {
+            let end = content(&self.held).len();
+            self.held.truncate(end);
+            if !text.is_empty() {
+                self.held.push(b' ');
+                self.held.extend_from_slice(text);
+            }
+            self.held.extend_from_slice(b"\r\n");
+        } else if !self.skipped {
+            // There is nothing that it could continue.
+            self.note(Flaw::NoHeader);
+            self.skipped = true;
+        }
+    }
+
+    fn note(&mut self, flaw: Flaw) {
+        if !self.flaws.contains(&flaw) {
+            self.flaws.push(flaw);
+        }
+    }
+}
+
+/// Lines with their ends; what comes behind the last end is no line.
+struct Lines<'a>(&'a [u8]);
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let end = self.0.iter().position(|&byte| byte == b'\n')? + 1;
+        let (line, rest) = self.0.split_at(end);
+        self.0 = rest;
+        Some(line)
+    }
+}
+
+/// A line without its end.
+fn content(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+fn is_status(line: &[u8]) -> bool {
+    line.starts_with(b"HTTP/")
+}
+
+/// 101 is final: what follows it is another protocol.
+fn is_interim(line: &[u8]) -> bool {
+    let status = content(line).split(|&byte| byte == b' ').nth(1).unwrap_or_default();
+    status.len() == 3 && status.starts_with(b"1") && status != b"101"
+}
+
+enum Line {
+    Good,
+    Mended(Vec<u8>),
+    Bad(Flaw),
+    Fatal,
+}
+
+fn judge(line: &[u8]) -> Line {
+    let text = content(line);
+    if text.contains(&0) {
+        return Line::Fatal;
+    }
+    let Some(colon) = text.iter().position(|&byte| byte == b':') else {
+        return Line::Bad(Flaw::NoHeader);
+    };
+    let (name, value) = (&text[..colon], &text[colon + 1..]);
+    if value.iter().any(|&byte| is_control(byte)) {
+        return Line::Bad(Flaw::ControlCharacters);
+    }
+    if is_token(name) {
+        return Line::Good;
+    }
+    let trimmed = name.trim_ascii_end();
+    if FRAMING.iter().any(|framing| trimmed.eq_ignore_ascii_case(framing)) {
+        return Line::Mended([trimmed, &line[colon..]].concat());
+    }
+    let blanks_only = is_token(trimmed) || trimmed.is_empty();
+    Line::Bad(if blanks_only || is_sentence(name) { Flaw::NoHeader } else { Flaw::BadName })
+}
+
+/// `PHP Warning`, `HTTP/1.1 200 OK`: words before a colon that happens to be there.
+fn is_sentence(name: &[u8]) -> bool {
+    name.contains(&b' ')
+}
+
+/// RFC 9110 section 5.6.2.
+fn is_token(name: &[u8]) -> bool {
+    let is_token_char =
+        |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    !name.is_empty() && name.iter().all(is_token_char)
+}
+
+fn is_control(byte: u8) -> bool {
+    (byte < 0x20 && byte != b'\t') || byte == 0x7f
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The head mended, given in pieces of every size, and its flaws.
+    fn mended(head: &str) -> (String, Vec<Flaw>) {
+        let whole = in_pieces(head.as_bytes(), usize::MAX);
+        for size in 1..head.len() {
+            assert_eq!(in_pieces(head.as_bytes(), size), whole, "in pieces of {size}");
+        }
+        (String::from_utf8(whole.0).unwrap(), whole.1)
+    }
+
+    fn in_pieces(head: &[u8], size: usize) -> (Vec<u8>, Vec<Flaw>) {
+        let mut mender = HeadMender::default();
+        mender.restart();
+        let mut out = Vec::new();
+        for piece in head.chunks(size.min(head.len())) {
+            mender.push(piece, &mut out);
+        }
+        mender.finish(&mut out);
+        (out, mender.take_flaws())
+    }
+
+    fn unchanged(text: &str) {
+        assert_eq!(mended(text), (text.to_owned(), Vec::new()));
+    }
+
+    #[test]
+    fn what_is_right_passes_as_it_is() {
+        unchanged(
+            "HTTP/1.1 200 OK\r\nA: b\r\nC:d\r\n\r\nno: header\r\n fold\r\nHTTP/1.1 500 X\r\n",
+        );
+        unchanged("\r\nHTTP/1.0 200\nA: b\n\nbody");
+        unchanged("HTTP/1.1 200 1st\r\nA: b\r\n\r\nno header\r\n");
+        unchanged("HTTP/1.1 103 Early\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nA: \r\n\r\n");
+        unchanged("SSH-2.0-OpenSSH\r\nno header\r\n");
+        unchanged("HTTP/1.1 101 Switching\r\n\r\nno header\r\n\r\n");
+    }
+
+    #[test]
+    fn folded_lines_become_one() {
+        let (head, flaws) = mended(
+            "HTTP/1.1 200 OK\r\nX-Policy: default-src 'self';\r\n  img-src *\r\n\t;x \r\nB: c\r\n\r\n",
+        );
+        assert_eq!(
+            head,
+            "HTTP/1.1 200 OK\r\nX-Policy: default-src 'self'; img-src * ;x\r\nB: c\r\n\r\n"
+        );
+        assert_eq!(flaws, []);
+    }
+
+    #[test]
+    fn bad_lines_are_left_out_with_their_continuations_and_told() {
+        for (line, flaw) in [
+            ("HTTP/1.1 200 OK", Flaw::NoHeader),
+            ("PHP Warning", Flaw::NoHeader),
+            ("PHP Warning:  a in b on line 3", Flaw::NoHeader),
+            ("X-A : one", Flaw::NoHeader),
+            (": one", Flaw::NoHeader),
+            ("X(A): one", Flaw::BadName),
+            ("이름: one", Flaw::BadName),
+            ("X-A: o\u{1}ne", Flaw::ControlCharacters),
+            ("Set-Cookie: a=b\u{7f}c", Flaw::ControlCharacters),
+            (" folded from nothing", Flaw::NoHeader),
+        ] {
+            let head = format!("HTTP/1.1 200 OK\r\n{line}\r\n more\r\nB: c\r\n\r\nbody");
+            let (mended, flaws) = mended(&head);
+            assert_eq!(mended, "HTTP/1.1 200 OK\r\nB: c\r\n\r\nbody", "{line}");
+            assert_eq!(flaws, [flaw], "{line}");
+        }
+    }
+
+    #[test]
+    fn a_blank_before_the_colon_of_what_frames_the_body_is_removed() {
+        let (head, flaws) = mended("HTTP/1.1 200 OK\r\nContent-Length : 4\r\n\r\nbody");
+        assert_eq!(head, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody");
+        assert_eq!(flaws, [Flaw::BlankBeforeColon]);
+    }
+
+    #[test]
+    fn a_nul_is_left_for_the_parser_to_refuse() {
+        unchanged("HTTP/1.1 200 OK\r\nA: b\0\r\nno header\r\n\r\n");
+        unchanged("HTTP/1.1 200 OK\r\nA: b\r\n c\0\r\nno header\r\n\r\n");
+    }
+
+    #[test]
+    fn a_clean_head_needs_no_copy() {
+        let clean = |head: &str| {
+            let mut mender = HeadMender::default();
+            mender.restart();
+            mender.is_clean(head.as_bytes())
+        };
+        assert!(clean("HTTP/1.1 200 OK\r\nA: b\r\n\r\nbody"));
+        assert!(!clean("HTTP/1.1 200 OK\r\nA: b\r\n"), "it is not complete");
+        assert!(!clean("HTTP/1.1 100 Continue\r\n\r\n"));
+        assert!(!clean("HTTP/1.1 200 OK\r\nA : b\r\n\r\n"));
+        assert!(!clean("HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_are_lost_behind_a_head_and_nothing_panics(
+            bytes in proptest::collection::vec(0u8.., 0..400),
+            size in 1usize..50,
+        ) {
+            let _ = in_pieces(&[b"HTTP/1.1 200 OK\r\n", bytes.as_slice()].concat(), size);
+            let head = b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n".to_vec();
+            let all = [head.as_slice(), &bytes].concat();
+            proptest::prop_assert_eq!(in_pieces(&all, size).0, all);
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! Names to addresses, uncached: a prober that answers from a cache does not see DNS fail.
+//!
+//! The preferred family is asked first and the other one only when that has no address (or, by
+//! [`Resolvers::other_family`], when none of its addresses answers): with thousands of probes the
+//! second query would double the load on the name servers for nothing.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use futures_util::FutureExt;
+use futures_util::future::{Either, select};
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{
+    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_resolver::system_conf::read_system_conf;
+
+use tokio::time::timeout;
+
+use crate::config::{DialOptions, IpChoice};
+use crate::outcome::{Failure, Reason};
+
+/// One query's time before it is sent again: a lost datagram must not cost a 10 s run.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
+/// First try included. More would outlast any sensible probe timeout.
+const QUERY_ATTEMPTS: usize = 3;
+/// How long the question for the preferred family may be unanswered before the other is asked,
+/// too: a server that drops AAAA questions must not cost the run.
+const OTHER_FAMILY_AFTER: Duration = Duration::from_millis(1_200);
+/// Addresses of one name that are tried. A name with more is a joke or an attack.
+const MAX_ADDRESSES: usize = 8;
+/// How often the system's files are looked at for changes.
+const SYSTEM_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// The files whose change makes a new system resolver.
+const SYSTEM_FILES: [&str; 2] = ["/etc/resolv.conf", "/etc/hosts"];
+
+/// One resolver per distinct set of servers.
+#[derive(Default)]
+pub struct Resolvers {
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// Made at first use. The configuration bounds how many sets there are, and a reload empties
+    /// the map.
+    by_servers: HashMap<Vec<SocketAddr>, Arc<TokioResolver>>,
+    system: Option<System>,
+}
+
+struct System {
+    resolver: Arc<TokioResolver>,
+    stamps: [Option<SystemTime>; 2],
+    checked: Instant,
+}
+
+#[derive(Clone, Copy)]
+enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    fn record(self) -> RecordType {
+        match self {
+            Family::V4 => RecordType::A,
+            Family::V6 => RecordType::AAAA,
+        }
+    }
+
+    fn has(self, address: &IpAddr) -> bool {
+        matches!((self, address), (Family::V4, IpAddr::V4(_)) | (Family::V6, IpAddr::V6(_)))
+    }
+}
+
+/// First choice, and what remains when it fails.
+fn families(choice: IpChoice) -> (Family, Option<Family>) {
+    match choice {
+        // Where both are asked for, each has a look of its own; a proxy's name needs one of them.
+        IpChoice::PreferV4 | IpChoice::Both => (Family::V4, Some(Family::V6)),
+        IpChoice::PreferV6 => (Family::V6, Some(Family::V4)),
+        IpChoice::OnlyV4 => (Family::V4, None),
+        IpChoice::OnlyV6 => (Family::V6, None),
+    }
+}
+
+impl Resolvers {
+    /// Nothing is read or bound yet.
+    pub fn new() -> Resolvers {
+        Resolvers::default()
+    }
+
+    /// Forgets every resolver, so that the sets of a former configuration do not pile up.
+    pub fn reset(&self) {
+        *self.known() = Known::default();
+    }
+
+    /// Addresses in the order they should be tried. An address literal is returned as it is. The
+    /// caller minds the time; a lookup that fails has one of the dns reasons.
+    ///
+    /// When the preferred family has no address, or its question is answered with an error or not
+    /// at all, the other family is asked: many name servers are wrong about one of them only
+    /// (RFC 4074).
+    pub async fn lookup(&self, host: &str, dial: &DialOptions) -> Result<Vec<IpAddr>, Failure> {
+        let (first, second) = families(dial.ip);
+        if let Some(address) = literal(host) {
+            let usable = first.has(&address) || second.is_some();
+            return if usable { Ok(vec![address]) } else { Err(no_address(host)) };
+        }
+        let resolver = self.resolver(&dial.dns_servers)?;
+        ask_in_turn(&resolver, host, first, second).boxed().await
+    }
+
+    /// The addresses that [`lookup`](Self::lookup) left out because the preferred family had some:
+    /// for when none of those answered. Empty when there are none or the choice forbids them.
+    pub async fn other_family(&self, host: &str, dial: &DialOptions) -> Vec<IpAddr> {
+        let (_, Some(second)) = families(dial.ip) else { return Vec::new() };
+        if literal(host).is_some() {
+            return Vec::new();
+        }
+        match self.resolver(&dial.dns_servers) {
+            Ok(resolver) => ask(&resolver, host, second).await.unwrap_or_default(),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn resolver(&self, servers: &[SocketAddr]) -> Result<Arc<TokioResolver>, Failure> {
+        let mut known = self.known();
+        if servers.is_empty() {
+            return system(&mut known.system);
+        }
+        if let Some(resolver) = known.by_servers.get(servers) {
+            return Ok(resolver.clone());
+        }
+        let name_servers = servers.iter().map(|server| name_server(*server)).collect();
+        let config = ResolverConfig::from_parts(None, Vec::new(), name_servers);
+        let resolver = make(config, ResolverOpts::default())?;
+        known.by_servers.insert(servers.to_vec(), resolver.clone());
+        Ok(resolver)
+    }
+}
+
+/// The resolver of `/etc/resolv.conf` and `/etc/hosts`, made anew when one of them has changed: a
+/// daemon outlives many a DHCP lease.
+fn system(slot: &mut Option<System>) -> Result<Arc<TokioResolver>, Failure> {
+    if let Some(system) = slot {
+        if system.checked.elapsed() < SYSTEM_CHECK_INTERVAL {
+            return Ok(system.resolver.clone());
+        }
+        system.checked = Instant::now();
+        if system.stamps == stamps() {
+            return Ok(system.resolver.clone());
+        }
+    }
+    let stamps = stamps();
+    // Without a usable file: the local host, as the C library does, so that /etc/hosts still works.
+    let (config, options) = read_system_conf().unwrap_or_else(|_| {
+        let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 53));
+        (
+            ResolverConfig::from_parts(None, Vec::new(), vec![name_server(local)]),
+            ResolverOpts::default(),
+        )
+    });
+    let resolver = make(config, options)?;
+    *slot = Some(System { resolver: resolver.clone(), stamps, checked: Instant::now() });
+    Ok(resolver)
+}
+
+fn stamps() -> [Option<SystemTime>; 2] {
+    SYSTEM_FILES.map(|path| std::fs::metadata(path).and_then(|meta| meta.modified()).ok())
+}
+
+fn name_server(server: SocketAddr) -> NameServerConfig {
+    let mut config = NameServerConfig::udp_and_tcp(server.ip());
+    config.connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()]
+        .into_iter()
+        .map(|mut connection| {
+            connection.port = server.port();
+            connection
+        })
+        .collect();
+    config
+}
+
+fn make(config: ResolverConfig, mut options: ResolverOpts) -> Result<Arc<TokioResolver>, Failure> {
+    options.cache_size = 0;
+    options.timeout = options.timeout.min(QUERY_TIMEOUT);
+    options.attempts = QUERY_ATTEMPTS;
+    // Old middleboxes answer FORMERR to EDNS; a truncated answer is asked for again over TCP.
+    options.edns0 = false;
+    // The kernel's choice of port is random too, and costs no search for a free one.
+    options.os_port_selection = true;
+    // One server at a time: several in parallel would multiply the load and hide a sick one.
+    options.num_concurrent_reqs = 1;
+    options.use_hosts_file = ResolveHosts::Always;
+    TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+        .with_options(options)
+        .build()
+        .map(Arc::new)
+        .map_err(|error| Failure::new(Reason::Internal, format!("no resolver: {error}")))
+}
+
+async fn ask_in_turn(
+    resolver: &TokioResolver,
+    host: &str,
+    first: Family,
+    second: Option<Family>,
+) -> Result<Vec<IpAddr>, Failure> {
+    let Some(second) = second else { return ask(resolver, host, first).await };
+    let mut preferred = pin!(ask(resolver, host, first));
+    let failed = match timeout(OTHER_FAMILY_AFTER, &mut preferred).await {
+        Ok(Ok(addresses)) => return Ok(addresses),
+        Ok(Err(failure)) => failure,
+        // The question goes on while the other family is asked for.
+        Err(_) => match select(preferred, pin!(ask(resolver, host, second))).await {
+            Either::Left((Ok(addresses), _)) | Either::Right((Ok(addresses), _)) => {
+                return Ok(addresses);
+            }
+            Either::Left((Err(failure), other)) => {
+                return other.await.map_err(|second| worse(failure, second));
+            }
+            Either::Right((Err(second), preferred)) => {
+                return preferred.await.map_err(|failure| worse(failure, second));
+            }
+        },
+    };
+    ask(resolver, host, second).await.map_err(|second| worse(failed, second))
+}
+
+/// Of two failures about one name the one that says more: "no address of this family" says least.
+fn worse(preferred: Failure, other: Failure) -> Failure {
+    if preferred.reason == Reason::DnsNoAddress { other } else { preferred }
+}
+
+/// A name as the DNS takes it: any bytes in its labels (RFC 2181 section 11), for real names have
+/// underscores and worse. What is not ASCII is converted (IDNA).
+fn dns_name(host: &str) -> Option<Name> {
+    if !host.is_ascii() {
+        return Name::from_utf8(host).ok();
+    }
+    let labels = host.strip_suffix('.').unwrap_or(host).split('.');
+    let mut name =
+        Name::from_labels(labels.map(|label| label.to_ascii_lowercase().into_bytes())).ok()?;
+    name.set_fqdn(host.ends_with('.'));
+    Some(name)
+}
+
+async fn ask(resolver: &TokioResolver, host: &str, family: Family) -> Result<Vec<IpAddr>, Failure> {
+    let Some(name) = dns_name(host) else {
+        return Err(Failure::new(
+            Reason::DnsNxdomain,
+            format!("\"{host}\" is not a name that can exist in the DNS"),
+        ));
+    };
+    let lookup =
+        resolver.lookup(name, family.record()).await.map_err(|error| explain(host, &error))?;
+    let mut addresses = Vec::new();
+    for address in lookup.answers().iter().filter_map(|record| record.data.ip_addr()) {
+        if family.has(&address) && !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    addresses.truncate(MAX_ADDRESSES);
+    if addresses.is_empty() { Err(no_address(host)) } else { Ok(addresses) }
+}
+
+fn literal(host: &str) -> Option<IpAddr> {
+    host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host).parse().ok()
+}
+
+fn no_address(host: &str) -> Failure {
+    Failure::new(Reason::DnsNoAddress, format!("{host} has no address of a usable family"))
+}
+
+/// RFC 2308: NXDOMAIN is about the name, an empty NOERROR about the type only.
+fn explain(host: &str, error: &NetError) -> Failure {
+    match error {
+        NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
+            ResponseCode::NXDomain => {
+                Failure::new(Reason::DnsNxdomain, format!("{host} does not exist"))
+            }
+            ResponseCode::NoError => no_address(host),
+            code => answered(host, code),
+        },
+        NetError::Dns(DnsError::ResponseCode(ResponseCode::NXDomain)) => {
+            Failure::new(Reason::DnsNxdomain, format!("{host} does not exist"))
+        }
+        NetError::Dns(DnsError::ResponseCode(code)) => answered(host, *code),
+        NetError::Timeout => {
+            Failure::new(Reason::DnsTimeout, format!("no answer about {host} from the name server"))
+        }
+        NetError::Io(io) if out_of_descriptors(io) => {
+            Failure::new(Reason::Internal, format!("no socket for a lookup: {io}"))
+        }
+        NetError::Busy => Failure::new(Reason::Internal, "too many lookups at once"),
+        other => Failure::new(
+            Reason::DnsServfail,
+            format!("the name server gave no usable answer about {host}: {other}"),
+        ),
+    }
+}
+
+fn answered(host: &str, code: ResponseCode) -> Failure {
+    Failure::new(Reason::DnsServfail, format!("the name server answered \"{code}\" about {host}"))
+}
+
+/// EMFILE or ENFILE: our own fault, never the service's.
+pub fn out_of_descriptors(error: &std::io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_literal_is_not_looked_up() {
+        let resolvers = Resolvers::new();
+        let dial = DialOptions::default();
+        let v6: IpAddr = "::1".parse().unwrap();
+        assert_eq!(resolvers.lookup("[::1]", &dial).await, Ok(vec![v6]));
+        assert_eq!(resolvers.lookup("::1", &dial).await, Ok(vec![v6]));
+        assert!(resolvers.other_family("::1", &dial).await.is_empty());
+    }
+
+    #[test]
+    fn the_dns_takes_names_that_hosts_may_not_have() {
+        for host in ["my_host.probe.test", "-a.probe.test", "a~b.probe.test.", "_x.A.kr"] {
+            let name = dns_name(host).unwrap();
+            let labels: Vec<&[u8]> = name.iter().collect();
+            let host = host.trim_end_matches('.').to_ascii_lowercase();
+            assert_eq!(labels, host.split('.').map(str::as_bytes).collect::<Vec<_>>());
+        }
+        let long = "a".repeat(64);
+        for host in ["a..b", "", long.as_str()] {
+            assert!(dns_name(host).is_none(), "{host}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_literal_of_a_forbidden_family_has_no_address() {
+        let dial = DialOptions { ip: IpChoice::OnlyV4, ..DialOptions::default() };
+        let failure = Resolvers::new().lookup("::1", &dial).await.unwrap_err();
+        assert_eq!(failure.reason, Reason::DnsNoAddress);
+    }
+}

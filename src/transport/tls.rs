@@ -1,0 +1,59 @@
+//! One TLS handshake over a stream, with the verifier that records it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls::client::Resumption;
+use rustls::pki_types::ServerName;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::stream::Stream;
+use crate::net::aftermath::Peer;
+use crate::net::trust::Witness;
+
+/// Shakes hands. Sessions are never resumed, because a resumed handshake shows no certificate; the
+/// verifier is the session store only to notice tickets.
+pub async fn handshake(
+    stream: Stream,
+    mut config: ClientConfig,
+    verifier: &Arc<Witness>,
+    name: &str,
+    alpn: &[&[u8]],
+) -> io::Result<TlsStream<Stream>> {
+    config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+    config.resumption = Resumption::store(Arc::clone(verifier) as _);
+    let name = ServerName::try_from(name.to_owned())
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await
+}
+
+/// The server of a handshake, for a second look at it.
+pub fn peer(address: SocketAddr, name: &str) -> Peer<'_> {
+    Peer { address, name }
+}
+
+/// A name as it is sent: IDNA in ASCII, without the trailing dot, which rustls and servers do not
+/// expect. What is no name at all is left for the handshake to refuse.
+pub fn ascii_name(name: &str) -> String {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    match url::Host::parse(name) {
+        Ok(url::Host::Domain(ascii)) => ascii,
+        _ => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_sent_in_ascii_and_without_the_trailing_dot() {
+        assert_eq!(ascii_name("www.gov.kr."), "www.gov.kr");
+        assert_eq!(ascii_name("정부24.한국"), "xn--24-hr2jq36a.xn--3e0b707e");
+        assert_eq!(ascii_name("2001:db8::1"), "2001:db8::1");
+        assert_eq!(ascii_name("192.0.2.1"), "192.0.2.1");
+    }
+}
