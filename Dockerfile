@@ -19,10 +19,11 @@ ENV RUSTFLAGS="-C target-feature=+crt-static"
 # The dependencies by themselves, with an empty program around them: as long as they are the same,
 # this layer comes from the cache. The manifest names benches and tests, so there must be some.
 COPY Cargo.toml Cargo.lock ./
+COPY crates/chain/Cargo.toml crates/chain/
 COPY crates/lab/Cargo.toml crates/lab/
 COPY benches benches
-RUN mkdir -p src tests/it crates/lab/src \
-    && touch src/lib.rs tests/it/main.rs crates/lab/src/lib.rs \
+RUN mkdir -p src tests/it crates/chain/src crates/lab/src \
+    && touch src/lib.rs tests/it/main.rs crates/chain/src/lib.rs crates/lab/src/lib.rs \
     && echo 'fn main() {}' > src/main.rs \
     && cargo build --release --locked --bins --target "$(rustc --print host-tuple)"
 

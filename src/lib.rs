@@ -1,7 +1,6 @@
 #![doc = include_str!("../ARCHITECTURE.md")]
 
 pub mod build_info;
-pub mod cert;
 pub mod deadline;
 pub mod http_date;
 pub mod outcome;

@@ -26,7 +26,7 @@ use tracing_subscriber::{Layer, fmt as layer};
 use crate::cli::{LogFormat, LogLevel};
 
 /// The crates whose events are logged from `--log.level` on; those of others from `warn` on.
-const OWN_CRATES: [&str; 2] = [env!("CARGO_CRATE_NAME"), "lab"];
+const OWN_CRATES: [&str; 3] = ["chain", env!("CARGO_CRATE_NAME"), "lab"];
 
 /// Starts logging. A second call is without effect.
 pub fn start(level: LogLevel, format: LogFormat) {

@@ -34,7 +34,7 @@ WHERE = {
     "AllVantagesOffline": rf"== {NUMBER}$",
     "ProberConfigReloadFailed": rf"== {NUMBER}$",
     "ProbeAccountHeld": rf"== {NUMBER}$",
-    "TLSCertificateExpired": rf"cert:remaining:seconds <= {NUMBER}\)",
+    "TLSCertificateExpired": rf'cert:remaining:seconds\{{position!="root"\}} <= {NUMBER}\)',
     "TLSCertificateExpiringSoon/days": rf"cert:lifetime:seconds, {NUMBER}\)",
     "TLSCertificateRenewalOverdue/days": rf"cert:lifetime:seconds, {NUMBER}\)",
     "PrometheusNotConnectedToAlertmanagers": rf"< {NUMBER}$",

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::{DigitallySignedStruct, Error as TlsError, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
@@ -157,7 +157,7 @@ fn client(tls: &TlsSettings) -> Result<ClientConfig, String> {
     let leaf = pem(&tls.cert_file)
         .and_then(|text| CertificateDer::from_pem_slice(&text).map_err(|e| e.to_string()))
         .map_err(|error| format!("{}: {error}", tls.cert_file.display()))?;
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let provider = chain::crypto_provider(false);
     let verifier = Ourselves { leaf, provider: Arc::clone(&provider) };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -4,9 +4,9 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::cert::Certificate;
 use crate::config::Target;
-use crate::outcome::{Failure, Outcome, TlsFacts};
+use crate::outcome::{Failure, Outcome, Reason};
+use chain::{Certificate, TlsFacts};
 
 /// Characters of the longest bar.
 const BAR_WIDTH: f64 = 40.0;
@@ -86,7 +86,7 @@ fn certificates(text: &mut String, tls: &TlsFacts) {
         let _ = writeln!(
             text,
             "  fault        {}: {}",
-            fault.reason.as_str(),
+            Reason::from(fault.kind).as_str(),
             printable(&fault.detail)
         );
     }

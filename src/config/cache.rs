@@ -2,10 +2,12 @@
 //! and takes its memory once.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chain::{ChainFault, roots_out_of_date};
+use jiff::Timestamp;
 use regex::{Regex, RegexBuilder};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -39,6 +41,7 @@ pub(super) struct Cache {
     json_paths: Made<String, JsonPath>,
     pems: Made<(PathBuf, PemUse), ()>,
     trusts: RefCell<HashMap<TrustOptions, Arc<TrustOptions>>>,
+    files_of_roots: RefCell<HashSet<PathBuf>>,
 }
 
 impl Cache {
@@ -89,6 +92,16 @@ impl Cache {
         let checked = check_pem(files, path, want);
         self.pems.borrow_mut().insert(key, checked.clone());
         checked
+    }
+
+    /// Which roots in a file are out of date, the first time that it is asked about.
+    pub(super) fn old_roots(&self, files: &dyn Files, path: &Path) -> Vec<ChainFault> {
+        if !self.files_of_roots.borrow_mut().insert(path.to_owned()) {
+            return Vec::new();
+        }
+        // A file that cannot be read is a problem already.
+        let pem = files.read(path, PEM_LIMIT).unwrap_or_default();
+        roots_out_of_date(&pem, Timestamp::now().as_second())
     }
 
     /// One copy of equal options.

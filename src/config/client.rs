@@ -1,7 +1,7 @@
 //! The client's side of TLS, shared by all kinds of probes: trust, server name, certificate,
 //! revocation.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::cache::PemUse;
@@ -22,6 +22,10 @@ pub(super) fn tls_client(fields: &Fields<'_>, inherited: TlsClientOptions) -> Tl
             .take("revocation")
             .and_then(|at| revocation(&at))
             .unwrap_or(inherited.revocation),
+        post_quantum: fields
+            .take("post_quantum")
+            .and_then(|at| at.flag())
+            .unwrap_or(inherited.post_quantum),
     }
 }
 
@@ -59,6 +63,9 @@ fn roots(at: &At<'_>) -> Option<Roots> {
             item.problem("only one file can be named; put all roots into it");
         }
     }
+    if let Some(file) = &file {
+        advise_on_old_roots(at, file);
+    }
     match (webpki, file) {
         (true, None) => Some(Roots::Webpki),
         (false, Some(file)) => Some(Roots::File(file)),
@@ -67,6 +74,13 @@ fn roots(at: &At<'_>) -> Option<Roots> {
             at.problem("is an empty list; nobody would be trusted");
             None
         }
+    }
+}
+
+/// Probes whose chain ends at such a root are degraded; here one learns of it before.
+fn advise_on_old_roots(at: &At<'_>, file: &Path) {
+    for fault in at.load.cache.old_roots(at.load.files, file) {
+        at.load.advise(format!("{}: {}", file.display(), fault.detail));
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) const KEYS: &[&str] = &[
     "trust",
     "server_name",
     "revocation",
+    "post_quantum",
     "proxy",
     "connect_to",
     "addresses",
@@ -81,6 +82,7 @@ pub(super) fn http(at: &At<'_>, shared: &Shared<'_>) -> Option<HttpOptions> {
         // The certificate has a probe of its own; a list fetched for every page would make a
         // page's verdict depend on somebody else's server. Asked for, it is checked here too.
         revocation: shared.revocation.unwrap_or(Revocation::Off),
+        post_quantum: shared.post_quantum,
         ..TlsClientOptions::default()
     };
     let size = |key, max| fields.parse(key, value::size_up_to(max));

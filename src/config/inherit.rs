@@ -14,7 +14,7 @@ use super::{
 };
 
 /// The shared keys, for the lists of known keys.
-pub(super) const KEYS: [&str; 12] = [
+pub(super) const KEYS: [&str; 13] = [
     "interval",
     "timeout",
     "recheck",
@@ -25,6 +25,7 @@ pub(super) const KEYS: [&str; 12] = [
     "proxy",
     "trust",
     "revocation",
+    "post_quantum",
     "latency_objective",
     "labels",
 ];
@@ -120,6 +121,7 @@ pub(super) struct Shared<'a> {
     pub(super) trust: Arc<TrustOptions>,
     /// `None`: the kind's own default.
     pub(super) revocation: Option<Revocation>,
+    pub(super) post_quantum: bool,
     pub(super) latency_objective: Option<Duration>,
     pub(super) labels: BTreeMap<String, String>,
 }
@@ -161,6 +163,8 @@ impl<'a> Shared<'a> {
         shared.trust = trust.unwrap_or(shared.trust);
         let revocation = fields.take("revocation").and_then(|at| client::revocation(&at));
         shared.revocation = revocation.or(shared.revocation);
+        let post_quantum = fields.take("post_quantum").and_then(|at| at.flag());
+        shared.post_quantum = post_quantum.unwrap_or(shared.post_quantum);
         let objective = value::duration_between(Duration::from_millis(1), TIMEOUT_MAX);
         shared.latency_objective =
             fields.parse("latency_objective", objective).or(shared.latency_objective);

@@ -54,6 +54,7 @@ use url::Url;
 
 use crate::outcome::{Failure, Stage};
 
+pub use chain::{ClientCert, Revocation, Roots, TlsClientOptions, TrustOptions};
 pub use decimal::{Decimal, NotANumber};
 pub use expectation::{
     CssSelector, Expect, FailIf, JsonPath, Matcher, StatusSet, TimeLimit, UrlPart,
@@ -61,9 +62,8 @@ pub use expectation::{
 pub use files::{Disk, Files, Nothing};
 pub use load::{load, parse};
 pub use options::{
-    Auth, ClientCert, Follow, HttpOptions, HttpVersions, JsonTemplate, Part, Refresh, RequestBody,
-    Revocation, Roots, SecretRef, SecretSource, Template, TlsClientOptions, TlsOptions,
-    TrustOptions,
+    Auth, Follow, HttpOptions, HttpVersions, JsonTemplate, Part, Refresh, RequestBody, SecretRef,
+    SecretSource, Template, TlsOptions,
 };
 pub use problem::{ConfigError, FileProblems, Problem};
 pub use proxy::{ProxyException, ProxyOptions};

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use chain::TlsClientOptions;
 use url::Url;
 
 use super::{Expect, FailIf, RouteOptions, TimeLimit, login};
@@ -155,62 +156,6 @@ pub enum Refresh {
     Ignored,
     /// It is followed at once, as one of the redirects.
     Followed,
-}
-
-/// The client's side of TLS.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct TlsClientOptions {
-    /// SNI and the name that is verified, when not the URL's host.
-    pub server_name: Option<String>,
-    /// Who is believed.
-    pub trust: Arc<TrustOptions>,
-    /// PEM files, certificate chain and key.
-    pub client_cert: Option<ClientCert>,
-    /// CRL checking.
-    pub revocation: Revocation,
-}
-
-/// Who is believed.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct TrustOptions {
-    /// Which roots.
-    pub roots: Roots,
-    /// PEM bundle of intermediates that servers forget to send; a chain that needs one is still
-    /// `tls_chain_incomplete`.
-    pub intermediates: Option<PathBuf>,
-}
-
-/// Which roots.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub enum Roots {
-    /// Mozilla's, compiled in.
-    #[default]
-    Webpki,
-    /// A PEM bundle.
-    File(PathBuf),
-    /// Either.
-    Both(PathBuf),
-}
-
-/// Our certificate.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientCert {
-    /// PEM, leaf first.
-    pub cert: PathBuf,
-    /// PEM, PKCS#8, PKCS#1 or SEC1.
-    pub key: PathBuf,
-}
-
-/// CRL checking (RFC 5280 section 5; HTTP distribution points).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Revocation {
-    /// Not at all.
-    Off,
-    /// An unreachable list degrades.
-    #[default]
-    Soft,
-    /// An unreachable list fails.
-    Hard,
 }
 
 /// Options of a TLS probe.

@@ -13,6 +13,7 @@ pub(super) const KEYS: &[&str] = &[
     "server_name",
     "client_cert",
     "revocation",
+    "post_quantum",
     "alpn",
     "expect",
     "warn",
@@ -33,6 +34,7 @@ pub(super) fn tls(at: &At<'_>, shared: &Shared<'_>) -> Option<TlsOptions> {
     let inherited = TlsClientOptions {
         trust: shared.trust.clone(),
         revocation: shared.revocation.unwrap_or(Revocation::Soft),
+        post_quantum: shared.post_quantum,
         ..TlsClientOptions::default()
     };
     let tls = client::tls_client(&fields, inherited);

@@ -9,7 +9,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
-use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
@@ -35,7 +34,7 @@ impl Identity {
     pub(super) fn client(
         roots: &Arc<RootCertStore>,
     ) -> Result<(ClientConfig, Arc<Identity>), rustls::client::VerifierBuilderError> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
+        let provider = chain::crypto_provider(false);
         let strict =
             WebPkiServerVerifier::builder_with_provider(Arc::clone(roots), Arc::clone(&provider))
                 .build()?;

@@ -13,9 +13,9 @@ use std::time::Duration;
 use super::probe::Write::{Http, Run, Tls};
 use super::probe::{ProbeFamily, Series, flag};
 use crate::board::LABEL_VALUE_MAX_BYTES;
-use crate::cert::Certificate;
 use crate::config::Kind;
-use crate::outcome::{HttpFacts, Phases, TlsFacts, Verdict};
+use crate::outcome::{HttpFacts, Phases, Verdict};
+use chain::{Certificate, TlsFacts};
 
 /// In the order of exposition.
 pub(super) static FAMILIES: &[ProbeFamily] = &[

@@ -9,10 +9,10 @@ use std::time::SystemTime;
 use super::probe::Write::{Run, Target};
 use super::probe::{ProbeFamily, Series, flag};
 use crate::board::{Row, is_padded};
-use crate::cert::Certificate;
 use crate::config::{self, Kind};
 use crate::outcome::{Outcome, Step, TcpFacts, Verdict};
 use crate::tally::Counts;
+use chain::Certificate;
 
 /// Certificates shown of one chain. Honest chains have up to five; one of a hundred is an attack.
 const CHAIN_SHOWN_MAX: usize = 10;
@@ -201,7 +201,8 @@ fn step_labels(step: &Step) -> [(&str, &str); 2] {
     [("step", &step.name), ("component", &step.component)]
 }
 
-/// Of a TLS probe the whole chain, of an HTTP probe the leaf: most chains are seen by both.
+/// Of a TLS probe the whole chain and the root that a file lists; of an HTTP probe the leaf, because
+/// most chains are seen by both.
 fn certs(row: &Row, out: &mut Series<'_, '_, '_>, date: fn(&Certificate) -> i64) {
     let Some(known) = row.tally.certs().filter(|_| row.is_fresh) else { return };
     let shown = match row.target.kind {
@@ -218,13 +219,21 @@ fn certs(row: &Row, out: &mut Series<'_, '_, '_>, date: fn(&Certificate) -> i64)
         ];
         out.with(&pairs, date(cert) as f64);
     }
+    if let Some(root) = known.root.as_deref().filter(|_| shown == CHAIN_SHOWN_MAX) {
+        let pairs = [
+            ("position", "root"),
+            ("subject", &root.subject),
+            ("serial", &root.serial),
+            ("in_path", "1"),
+        ];
+        out.with(&pairs, date(root) as f64);
+    }
 }
 
 fn cert_faults(row: &Row, out: &mut Series<'_, '_, '_>) {
     let Some(known) = row.tally.certs().filter(|_| row.is_fresh) else { return };
     for fault in &known.faults {
-        let name = fault.as_str();
-        out.with(&[("reason", name.strip_prefix("tls_").unwrap_or(name))], 1.0);
+        out.with(&[("reason", fault.as_str())], 1.0);
     }
 }
 

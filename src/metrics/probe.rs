@@ -2,11 +2,13 @@
 //! its samples. What the function is given says when it is asked at all, so that an optional
 //! series that does not apply is simply not written.
 
+use chain::TlsFacts;
+
 use super::text::{Family, Gone, Pairs, Samples, Text};
 use super::{blackbox, own};
 use crate::board::Row;
 use crate::config::{Kind, Target};
-use crate::outcome::{HttpFacts, Outcome, TlsFacts, Verdict};
+use crate::outcome::{HttpFacts, Outcome, Verdict};
 
 /// A family with one or more series per target.
 pub(super) struct ProbeFamily {

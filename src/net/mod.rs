@@ -1,25 +1,10 @@
-//! The world that probes share: resolvers, trust anchors, revocation lists, secrets. Everything
-//! here may be asked by many probes at once and holds its own caches; a reload swaps what changed.
-
-pub mod aftermath;
-mod aia;
-mod alert;
-mod chains;
-mod crl;
-mod fault;
-mod legacy;
-mod path;
-mod pointers;
-mod revocation;
-mod shelf;
-mod signature;
-pub mod trust;
-mod verdict;
-mod watched;
-mod witness;
+//! The world that probes share: resolvers, TLS clients, secrets. Everything here may be asked by
+//! many probes at once and holds its own caches; a reload swaps what changed.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
+
+use chain::TlsClients;
 
 use crate::config::{Config, SecretRef};
 use crate::probe::login::accounts::Accounts;
@@ -33,7 +18,7 @@ pub struct Net {
     /// Name resolution.
     pub resolvers: Arc<Resolvers>,
     /// Roots, verdicts, revocation.
-    pub trust: trust::Trusts,
+    pub trust: TlsClients,
     /// Secrets.
     pub vault: Vault,
     /// What is known of the accounts that logins use.
@@ -50,9 +35,8 @@ type SkewSource = Box<dyn Fn() -> Option<f64> + Send + Sync>;
 impl Default for Net {
     fn default() -> Net {
         let resolvers = Arc::new(Resolvers::new());
-        let fetcher = Arc::new(Fetcher::new(&resolvers));
         Net {
-            trust: trust::Trusts::new(&fetcher),
+            trust: TlsClients::new(Arc::new(Fetcher::new(&resolvers))),
             resolvers,
             vault: Vault::default(),
             accounts: Accounts::default(),

@@ -5,6 +5,8 @@
 //! closed list of causes in [`Reason`]; free text lives in [`Failure::detail`] and goes to logs and
 //! pages only.
 
+mod failed_socket;
+mod failed_tls;
 mod reason;
 
 use std::fmt;
@@ -12,7 +14,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::cert::{CertFault, Chain};
+use chain::TlsFacts;
 
 pub use reason::{Bilingual, Reason, Stage};
 
@@ -197,25 +199,6 @@ pub struct Hop {
     pub status: u16,
     /// From the request's start to the response head.
     pub elapsed: Duration,
-}
-
-/// What the handshake showed, whether or not it was accepted.
-#[derive(Debug, Clone, Default)]
-pub struct TlsFacts {
-    /// `TLS 1.2` or `TLS 1.3`; absent when the handshake did not get that far.
-    pub version: Option<&'static str>,
-    /// IANA name of the cipher suite, where the TLS stack shows it.
-    pub cipher: Option<String>,
-    /// The presented chain, leaf first, shared between runs that saw the same bytes.
-    pub chain: Option<Arc<Chain>>,
-    /// Positions of the chain on the path that was verified; empty when none was found.
-    pub path: Vec<usize>,
-    /// Earliest `notAfter` on the verified path, unix seconds.
-    pub path_not_after: Option<i64>,
-    /// All faults found, the one that failed the run first.
-    pub faults: Vec<CertFault>,
-    /// Which roots vouch for the chain: `webpki`, `file` or `leaf` (listed itself).
-    pub trusted_by: Option<&'static str>,
 }
 
 /// The kernel's counters of one TCP connection (Linux `TCP_INFO`).

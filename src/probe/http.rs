@@ -111,7 +111,7 @@ impl HttpProbe {
             dial,
             route: &options.route,
             pinned,
-            tls: Some(ClientTls { trusts: &self.net.trust, options: &options.tls }),
+            tls: Some(ClientTls { clients: &self.net.trust, options: &options.tls }),
             proxy: proxy.as_ref(),
             counters: if padded { ReadCounters::Yes } else { ReadCounters::No },
         };

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use chain::{RecordingVerifier, TlsFacts};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use rustls::ProtocolVersion;
@@ -19,8 +20,7 @@ use tokio_rustls::client::TlsStream;
 use crate::config::{DialOptions, TlsOptions};
 use crate::deadline::Deadline;
 use crate::net::Net;
-use crate::net::trust::Witness;
-use crate::outcome::{Facts, Failure, Reason, TlsFacts};
+use crate::outcome::{Facts, Failure, Reason};
 use crate::probe::addresses::{self, Look, Looked};
 use crate::probe::{Probe, render};
 use crate::transport::stream::Stream;
@@ -104,13 +104,13 @@ impl TlsProbe {
     ) -> Result<(), Failure> {
         let route = &self.options.route;
         let proxy = render::proxy(&self.net.vault, route.proxy.as_deref())?;
-        let trusts = &self.net.trust;
+        let clients = &self.net.trust;
         let transport = Transport {
             resolvers: &self.net.resolvers,
             dial,
             route,
             pinned,
-            tls: Some(ClientTls { trusts, options: &self.options.tls }),
+            tls: Some(ClientTls { clients, options: &self.options.tls }),
             proxy: proxy.as_ref(),
             counters: ReadCounters::Yes,
         };
@@ -131,18 +131,19 @@ impl TlsProbe {
         let judged = judged_by_server(tls, verifier, start.elapsed()).await;
         recorder.watch.stop();
         if let Err(error) = judged {
-            let failure = trusts.explain(verifier, verifier.broken(&error), None, deadline).await;
+            let broken = verifier.broken(&error);
+            let failure = clients.explain(verifier, broken, None, deadline.at()).boxed().await;
             recorder.facts.tls = verifier.facts();
-            return Err(failure);
+            return Err(failure.into());
         }
         let suite = tls.get_ref().1.negotiated_cipher_suite();
         // A close_notify fits into the empty send buffer; the peer's is not waited for.
         let _ = tls.shutdown().now_or_never();
         // rustls marks the suites of TLS 1.3 by its own prefix.
         let cipher = suite.map(|suite| format!("{:?}", suite.suite()).replace("TLS13_", "TLS_"));
-        let confirmed = trusts.confirm(verifier, deadline).await;
+        let confirmed = clients.confirm(verifier, deadline.at()).await;
         recorder.facts.tls = verifier.facts().map(|tls| TlsFacts { cipher, ..tls });
-        recorder.facts.warnings.extend(confirmed?);
+        recorder.facts.warnings.extend(confirmed?.into_iter().map(Failure::from));
         Ok(())
     }
 }
@@ -160,7 +161,7 @@ impl Probe for TlsProbe {
 /// Waits for what the server says of our certificate, if it asked for one.
 async fn judged_by_server(
     tls: &mut TlsStream<Stream>,
-    verifier: &Witness,
+    verifier: &RecordingVerifier,
     elapsed: Duration,
 ) -> io::Result<()> {
     let version = tls.get_ref().1.protocol_version();
@@ -176,7 +177,7 @@ async fn judged_by_server(
 
 /// Waits until the server refuses our certificate, or says anything else: a session ticket, data
 /// or an orderly end mean that it was accepted.
-async fn objection(tls: &mut TlsStream<Stream>, verifier: &Witness) -> io::Result<()> {
+async fn objection(tls: &mut TlsStream<Stream>, verifier: &RecordingVerifier) -> io::Result<()> {
     let mut bytes = [0u8; 1];
     poll_fn(|context| {
         let mut buffer = ReadBuf::new(&mut bytes);

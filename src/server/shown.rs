@@ -7,10 +7,10 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 
 use crate::board::Row;
-use crate::cert::Certificate;
 use crate::config::{Config, Target, Window};
 use crate::maintenance::occurrence;
 use crate::outcome::{Failure, Verdict};
+use chain::Certificate;
 
 /// A target's state as shown. Worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

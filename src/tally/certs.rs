@@ -4,36 +4,41 @@
 
 use std::sync::Arc;
 
-use crate::cert::Chain;
-use crate::outcome::{Reason, TlsFacts};
+use chain::{Certificate, Chain, FaultKind, TlsFacts};
 
 /// What was presented, and what was found wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownCerts {
     /// Leaf first.
     pub chain: Arc<Chain>,
+    /// The root of the path, when it is from a file of roots.
+    pub root: Option<Arc<Certificate>>,
     /// Positions on the verified path; empty when none was found.
     pub path: Box<[usize]>,
     /// Each fault once.
-    pub faults: Box<[Reason]>,
+    pub faults: Box<[FaultKind]>,
 }
 
 impl KnownCerts {
     /// Replaces what is known when a chain was presented; leaves it alone otherwise.
     pub(super) fn update(known: &mut Option<Arc<KnownCerts>>, tls: &TlsFacts) {
         let Some(chain) = &tls.chain else { return };
-        let mut faults: Vec<Reason> = Vec::new();
+        let mut faults: Vec<FaultKind> = Vec::new();
         for fault in &tls.faults {
-            if !faults.contains(&fault.reason) {
-                faults.push(fault.reason);
+            if !faults.contains(&fault.kind) {
+                faults.push(fault.kind);
             }
         }
         let unchanged = known.as_ref().is_some_and(|old| {
-            Arc::ptr_eq(&old.chain, chain) && *old.path == *tls.path && *old.faults == *faults
+            Arc::ptr_eq(&old.chain, chain)
+                && old.root == tls.root
+                && *old.path == *tls.path
+                && *old.faults == *faults
         });
         if !unchanged {
             *known = Some(Arc::new(KnownCerts {
                 chain: Arc::clone(chain),
+                root: tls.root.clone(),
                 path: tls.path.as_slice().into(),
                 faults: faults.into(),
             }));

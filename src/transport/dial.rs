@@ -180,8 +180,8 @@ fn informs(reason: Reason) -> u8 {
 }
 
 /// Why there is no connection to `whom`, in words that need no knowledge of system calls.
-pub fn failure(error: &io::Error, whom: &str) -> Failure {
-    let reason = reason(error);
+fn failure(error: &io::Error, whom: &str) -> Failure {
+    let reason = Reason::of_socket(error);
     let detail = match reason {
         Reason::ConnectRefused => format!("{whom} refused the connection"),
         Reason::ConnectTimeout => format!("{whom} did not accept the connection in time"),
@@ -190,36 +190,6 @@ pub fn failure(error: &io::Error, whom: &str) -> Failure {
         _ => format!("no connection to {whom} could be made: {error}"),
     };
     Failure::new(reason, detail)
-}
-
-/// The cause behind an error of `connect(2)`, `read(2)` or `write(2)` on a TCP socket.
-pub fn reason(error: &io::Error) -> Reason {
-    use io::ErrorKind::*;
-    match error.raw_os_error() {
-        // Descriptors, ports or memory of this machine are used up: our fault, not the target's.
-        Some(
-            libc::EMFILE
-            | libc::ENFILE
-            | libc::ENOBUFS
-            | libc::ENOMEM
-            | libc::EADDRNOTAVAIL
-            | libc::EAFNOSUPPORT,
-        ) => return Reason::Internal,
-        // A router or firewall that says "administratively prohibited" arrives as one of these.
-        Some(libc::EACCES | libc::EPERM | libc::EHOSTDOWN | libc::ENONET) => {
-            return Reason::ConnectUnreachable;
-        }
-        _ => {}
-    }
-    match error.kind() {
-        ConnectionRefused => Reason::ConnectRefused,
-        TimedOut => Reason::ConnectTimeout,
-        HostUnreachable | NetworkUnreachable | NetworkDown => Reason::ConnectUnreachable,
-        ConnectionReset | ConnectionAborted | BrokenPipe | UnexpectedEof | NotConnected => {
-            Reason::ConnectionReset
-        }
-        _ => Reason::Internal,
-    }
 }
 
 #[cfg(test)]
@@ -261,16 +231,5 @@ mod tests {
     async fn no_address_is_no_connection() {
         let unconnected = connect(&[], 443).await.unwrap_err();
         assert_eq!(unconnected.failure.reason, Reason::DnsNoAddress);
-    }
-
-    #[test]
-    fn running_out_of_descriptors_is_our_fault() {
-        for code in [libc::EMFILE, libc::ENFILE] {
-            assert_eq!(reason(&io::Error::from_raw_os_error(code)), Reason::Internal);
-        }
-        let unreachable = io::Error::from_raw_os_error(libc::EHOSTUNREACH);
-        assert_eq!(reason(&unreachable), Reason::ConnectUnreachable);
-        let reset = io::Error::from_raw_os_error(libc::ECONNRESET);
-        assert_eq!(reason(&reset), Reason::ConnectionReset);
     }
 }

@@ -6,10 +6,11 @@
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
+use chain::{RecordingVerifier, TlsFailureKind};
+
 use super::limited::Endless;
 use super::phase::Phase;
 use super::resolve::out_of_descriptors;
-use crate::net::trust::Witness;
 use crate::outcome::{Failure, Reason};
 
 /// The server did not choose HTTP/2, and nothing else may be spoken.
@@ -28,7 +29,7 @@ pub fn refused_version(error: &(dyn Error + 'static)) -> Option<Failure> {
 pub fn exchanging(
     error: &(dyn Error + 'static),
     phase: Phase,
-    verifier: Option<&Witness>,
+    verifier: Option<&RecordingVerifier>,
 ) -> Failure {
     let when = match phase {
         Phase::Transfer => "before the body was complete",
@@ -42,9 +43,9 @@ pub fn exchanging(
     // TLS 1.3 servers refuse a client certificate only after the client has finished.
     if let (Some(verifier), Some(tls)) = (verifier, find::<rustls::Error>(error))
         && let failure = verifier.failure(tls)
-        && failure.reason == Reason::TlsClientCert
+        && failure.kind == TlsFailureKind::ClientCert
     {
-        return failure;
+        return failure.into();
     }
     if find::<Endless>(error).is_some() {
         return endless(phase);

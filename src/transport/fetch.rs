@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chain::Fetch;
 use futures_util::future::BoxFuture;
 use http::header::{HeaderMap, HeaderValue, LOCATION, USER_AGENT};
 use http::{Method, Response, StatusCode};
@@ -34,32 +35,32 @@ const OURSELVES: HeaderValue =
     HeaderValue::from_static(concat!("bongsu/", env!("CARGO_PKG_VERSION")));
 
 /// Makes a connection for each fetch.
+#[derive(Clone)]
 pub struct Fetcher {
     resolvers: Arc<Resolvers>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
+}
+
+impl Fetch for Fetcher {
+    fn get(&self, url: String, limit: usize) -> BoxFuture<'static, Result<Vec<u8>, String>> {
+        let fetcher = self.clone();
+        Box::pin(async move { fetcher.get(&url, limit).await })
+    }
 }
 
 impl Fetcher {
-    pub(crate) fn new(resolvers: &Arc<Resolvers>) -> Fetcher {
-        Fetcher { resolvers: Arc::clone(resolvers), permits: Semaphore::new(MAX_FETCHES) }
+    pub fn new(resolvers: &Arc<Resolvers>) -> Fetcher {
+        Fetcher { resolvers: Arc::clone(resolvers), permits: Arc::new(Semaphore::new(MAX_FETCHES)) }
     }
 
     /// The body at an `http:` address, at most `limit` bytes; else one sentence why not.
-    pub(crate) fn get<'a>(
-        &'a self,
-        url: &'a str,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<u8>, String>> {
-        Box::pin(async move {
-            let _permit = self.permits.acquire().await.map_err(|error| error.to_string())?;
-            let deadline = Deadline::after(FETCH_TIME);
-            match deadline.within(self.follow(url, limit, &deadline)).await {
-                Ok(fetched) => fetched.map_err(|why| format!("{url}: {why}")),
-                Err(Expired) => {
-                    Err(format!("{url}: it took longer than {} s", FETCH_TIME.as_secs()))
-                }
-            }
-        })
+    pub(crate) async fn get(&self, url: &str, limit: usize) -> Result<Vec<u8>, String> {
+        let _permit = self.permits.acquire().await.map_err(|error| error.to_string())?;
+        let deadline = Deadline::after(FETCH_TIME);
+        match deadline.within(self.follow(url, limit, &deadline)).await {
+            Ok(fetched) => fetched.map_err(|why| format!("{url}: {why}")),
+            Err(Expired) => Err(format!("{url}: it took longer than {} s", FETCH_TIME.as_secs())),
+        }
     }
 
     async fn follow(

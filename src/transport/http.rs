@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use chain::RecordingVerifier;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, poll_fn};
 use futures_util::task::noop_waker_ref;
@@ -32,7 +33,6 @@ use super::tcp_info::Counters;
 use super::{Connection, Endpoint, Handshake, Purpose, Recorder, Transport};
 use crate::config::HttpVersions;
 use crate::deadline::{Deadline, Expired};
-use crate::net::trust::Witness;
 use crate::outcome::{Failure, Reason, TcpFacts};
 
 /// Header lines of a response. Browsers take more than hyper's 100; nobody needs this many.
@@ -119,7 +119,7 @@ impl<'a> Client<'a> {
     }
 
     /// The verifier of the connection in use, where it has TLS.
-    pub fn verifier(&self) -> Option<&Arc<Witness>> {
+    pub fn verifier(&self) -> Option<&Arc<RecordingVerifier>> {
         self.open.last()?.verifier.as_ref()
     }
 
@@ -387,7 +387,7 @@ struct Link {
     driver: Driver,
     meter: Arc<Meter>,
     counters: Option<Counters>,
-    verifier: Option<Arc<Witness>>,
+    verifier: Option<Arc<RecordingVerifier>>,
     forwarded_by: Option<Forwarder>,
     is_used: bool,
 }

@@ -22,6 +22,7 @@ pub mod tls;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use chain::{RecordingVerifier, TlsClients};
 use futures_util::FutureExt;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -34,7 +35,6 @@ use self::stream::Stream;
 use self::tcp_info::Counters;
 use crate::config::{DialOptions, RouteOptions, TlsClientOptions};
 use crate::deadline::{Deadline, Expired};
-use crate::net::trust::{Trusts, Witness};
 use crate::outcome::{Facts, Failure, Reason};
 
 /// How the connections of one run are made.
@@ -60,7 +60,7 @@ pub struct Transport<'a> {
 #[derive(Clone, Copy)]
 pub struct ClientTls<'a> {
     /// Anchors, and our certificates.
-    pub trusts: &'a Trusts,
+    pub clients: &'a TlsClients,
     /// Who is believed, which name is verified, what is shown.
     pub options: &'a TlsClientOptions,
 }
@@ -139,7 +139,7 @@ pub struct Connection {
     /// A second look at the socket, where counters are wanted.
     pub counters: Option<Counters>,
     /// What the server's handshake showed; present where there is TLS.
-    pub verifier: Option<Arc<Witness>>,
+    pub verifier: Option<Arc<RecordingVerifier>>,
     /// A proxy that wants the whole URL of each request is at the other end.
     pub forwarded_by: Option<proxy::Forwarder>,
 }
@@ -303,18 +303,17 @@ impl Transport<'_> {
         if !proxy.speaks_tls() {
             return Ok(stream);
         }
-        let ClientTls { trusts, options } = self.tls()?;
+        let ClientTls { clients, options } = self.tls()?;
         // Who is believed is the probe's choice; its own name and certificate are for the server.
         let options = TlsClientOptions { trust: options.trust.clone(), ..Default::default() };
-        let (config, verifier) = trusts.client(&options)?;
+        let (config, verifier) = clients.client(&options)?;
         let shaken = deadline.within(tls::handshake(stream, config, &verifier, host, &[])).await;
         match shaken {
             Ok(Ok(tls)) => Ok(Stream::Tls(Box::new(tls))),
             Ok(Err(error)) => {
-                let failure = trusts
-                    .explain(&verifier, verifier.broken(&error), None, deadline)
-                    .boxed()
-                    .await;
+                let broken = verifier.broken(&error);
+                let failure =
+                    clients.explain(&verifier, broken, None, deadline.at()).boxed().await.into();
                 Err(proxy::failed("the TLS handshake with the proxy", failure))
             }
             Err(Expired) => Err(proxy::late()),
@@ -336,7 +335,7 @@ impl Transport<'_> {
     ) -> Result<Connection, Failure> {
         let Connection { stream, counters, forwarded_by, .. } = connection;
         recorder.watch.enter(Phase::Tls);
-        let ClientTls { trusts, options } = self.tls()?;
+        let ClientTls { clients, options } = self.tls()?;
         let without_name;
         let options = if handshake.own_name || options.server_name.is_none() {
             options
@@ -344,7 +343,7 @@ impl Transport<'_> {
             without_name = TlsClientOptions { server_name: None, ..options.clone() };
             &without_name
         };
-        let (config, verifier) = trusts.client(options)?;
+        let (config, verifier) = clients.client(options)?;
         let shaken = tls::handshake(stream, config, &verifier, handshake.name, handshake.alpn);
         let shaken = deadline.within(shaken).await;
         recorder.facts.tcp = counters.as_ref().and_then(Counters::read);
@@ -359,7 +358,7 @@ impl Transport<'_> {
                 None => {
                     let peer = peer.map(|address| tls::peer(address, handshake.name));
                     let broken = verifier.broken(&error);
-                    trusts.explain(&verifier, broken, peer, deadline).boxed().await
+                    clients.explain(&verifier, broken, peer, deadline.at()).boxed().await.into()
                 }
             },
             Err(Expired) => failure::expired(Phase::Tls),

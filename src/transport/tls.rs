@@ -4,22 +4,23 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use chain::{ByteStream, Peer, RecordingVerifier};
+use futures_util::FutureExt;
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::stream::Stream;
-use crate::net::aftermath::Peer;
-use crate::net::trust::Witness;
 
 /// Shakes hands. Sessions are never resumed, because a resumed handshake shows no certificate; the
 /// verifier is the session store only to notice tickets.
 pub async fn handshake(
     stream: Stream,
     mut config: ClientConfig,
-    verifier: &Arc<Witness>,
+    verifier: &Arc<RecordingVerifier>,
     name: &str,
     alpn: &[&[u8]],
 ) -> io::Result<TlsStream<Stream>> {
@@ -32,7 +33,11 @@ pub async fn handshake(
 
 /// The server of a handshake, for a second look at it.
 pub fn peer(address: SocketAddr, name: &str) -> Peer<'_> {
-    Peer { address, name }
+    let connect = async move {
+        let stream = TcpStream::connect(address).await?;
+        Ok(Box::new(stream) as Box<dyn ByteStream>)
+    };
+    Peer { name, connect: connect.boxed() }
 }
 
 /// A name as it is sent: IDNA in ASCII, without the trailing dot, which rustls and servers do not

@@ -12,7 +12,6 @@ const LAYERS: &[&[&str]] = &[
         "redact",
         "outcome",
         "panics",
-        "cert",
         "cli",
         "deadline",
         "stop",

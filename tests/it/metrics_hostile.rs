@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bongsu::board::{LABEL_VALUE_MAX_BYTES, push};
-use bongsu::cert::Chain;
 use bongsu::outcome::Facts;
+use chain::{Chain, TlsFacts};
 use proptest::prelude::*;
 
 use crate::support::promtool;
@@ -63,8 +63,7 @@ fn hostile_certificates_make_no_series_of_their_own_and_stay_small() {
         })
         .collect();
     certs[0].dns_names = (0..100_000).map(|name| format!("{name}.{HOSTILE}")).collect();
-    let tls =
-        bongsu::outcome::TlsFacts { chain: Some(Arc::new(Chain { certs })), ..verified_tls() };
+    let tls = TlsFacts { chain: Some(Arc::new(Chain { certs })), ..verified_tls() };
     script.run(&target, 10, (Ok(()), Facts { tls: Some(tls), ..Facts::default() }));
     let text = script.text(20);
     assert!(text.lines().all(|line| !line.starts_with("bongsu_forged")));

@@ -9,7 +9,7 @@ use crate::support::pki::{Authority, Files, Issued, Leaf, only_names_below};
 use crate::support::tls::{Look, faults, reason, subjects};
 
 /// A server for a leaf and what it sends along.
-fn serve(files: &Files, leaf: &Issued, others: &[&Issued]) -> Server {
+pub(crate) fn serve(files: &Files, leaf: &Issued, others: &[&Issued]) -> Server {
     serve_with(files, leaf, others, &[])
 }
 

@@ -31,6 +31,7 @@ const KEYS: &[&str] = &[
     "trust",
     "server_name",
     "revocation",
+    "post_quantum",
     "proxy",
     "connect_to",
     "http_version",
@@ -86,6 +87,7 @@ pub(in crate::config) fn login(
     let inherited = TlsClientOptions {
         trust: shared.trust.clone(),
         revocation: shared.revocation.unwrap_or(Revocation::Off),
+        post_quantum: shared.post_quantum,
         ..TlsClientOptions::default()
     };
     let mut options = LoginOptions {

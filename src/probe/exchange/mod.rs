@@ -189,12 +189,17 @@ impl<'a> Session<'a> {
         let (Some(verifier), "https") = (self.client.verifier(), url.scheme()) else {
             return Ok(());
         };
-        let confirmed = self.net.trust.confirm(verifier, deadline).await;
+        let confirmed = self.net.trust.confirm(verifier, deadline.at()).await;
         recorder.facts.tls = verifier.facts();
         if confirmed.is_err() {
             recorder.facts.http.get_or_insert_default().tls = false;
         }
-        recorder.facts.warnings.extend(confirmed?);
+        for warning in confirmed?.into_iter().map(Failure::from) {
+            // The hops of a chain of redirects often have one certificate.
+            if !recorder.facts.warnings.contains(&warning) {
+                recorder.facts.warnings.push(warning);
+            }
+        }
         Ok(())
     }
 

@@ -113,7 +113,7 @@ impl<'a> Run<'a> {
             dial: &target.dial,
             route: &options.route,
             pinned: None,
-            tls: Some(ClientTls { trusts: &net.trust, options: &options.tls }),
+            tls: Some(ClientTls { clients: &net.trust, options: &options.tls }),
             proxy,
             // A login's requests are large: lost segments show here first.
             counters: ReadCounters::Yes,

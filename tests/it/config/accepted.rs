@@ -11,6 +11,38 @@ fn accept(text: &str) -> Config {
 }
 
 #[test]
+fn post_quantum_is_off_unless_a_level_or_a_probe_asks_for_it() {
+    let config = accept(
+        "
+services:
+  - name: a
+    probes:
+      - { name: http, http: { url: www.gov.kr } }
+      - { name: tls, tls: { address: www.gov.kr, post_quantum: true } }
+      - { name: https, http: { url: www.gov.kr, post_quantum: true } }
+      - name: login
+        login:
+          post_quantum: true
+          base: https://www.gov.kr/
+          steps:
+            - { name: front, get: /, expect: { status: 200 } }
+  - name: b
+    post_quantum: true
+    probes:
+      - { name: http, http: { url: www.gov.kr } }
+      - { name: tls, tls: { address: www.gov.kr, post_quantum: false } }
+",
+    );
+    let asks = |kind: &Kind| match kind {
+        Kind::Http(http) => http.tls.post_quantum,
+        Kind::Tls(tls) => tls.tls.post_quantum,
+        Kind::Login(login) => login.tls.post_quantum,
+    };
+    let asks: Vec<bool> = config.targets.iter().map(|target| asks(&target.kind)).collect();
+    assert_eq!(asks, [false, true, true, true, true, false]);
+}
+
+#[test]
 fn a_probe_inherits_from_its_service_and_from_the_defaults() {
     let config = accept(
         "

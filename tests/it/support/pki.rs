@@ -54,10 +54,25 @@ pub(crate) struct Authority {
 impl Authority {
     /// A root with this common name.
     pub(crate) fn root(name: &str) -> Authority {
-        let params = ca_params(name);
-        let key = KeyPair::generate().unwrap();
+        Authority::root_with(name, KeyPair::generate().unwrap(), |_| {})
+    }
+
+    /// A root with a key of one's choice and something unusual about it.
+    pub(crate) fn root_with(
+        name: &str,
+        key: KeyPair,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Authority {
+        let mut params = ca_params(name);
+        change(&mut params);
         let cert = params.self_signed(&key).unwrap();
         Authority::with(params, key, &cert)
+    }
+
+    /// A certificate for a key of one's choice.
+    pub(crate) fn issue_for(&self, leaf: Leaf, key: &KeyPair) -> Issued {
+        let cert = leaf.params.signed_by(key, &self.issuer).unwrap();
+        issued(&leaf.params, key, &cert)
     }
 
     /// An intermediate below this one.
@@ -90,9 +105,7 @@ impl Authority {
     }
 
     pub(crate) fn issue(&self, leaf: Leaf) -> Issued {
-        let key = KeyPair::generate().unwrap();
-        let cert = leaf.params.signed_by(&key, &self.issuer).unwrap();
-        issued(&leaf.params, &key, &cert)
+        self.issue_for(leaf, &KeyPair::generate().unwrap())
     }
 
     /// A revocation list of these certificates, as DER.

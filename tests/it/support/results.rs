@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bongsu::board::Board;
-use bongsu::cert::{CertFault, Certificate, Chain};
 use bongsu::config::{
     DialOptions, Expect, Follow, HttpOptions, HttpVersions, Kind, Refresh, RequestBody,
     RouteOptions, Schedule, Target, TargetId, TlsClientOptions, TlsOptions,
 };
-use bongsu::outcome::{Facts, Failure, HttpFacts, Outcome, Phases, Reason, TcpFacts, TlsFacts};
+use bongsu::outcome::{Facts, Failure, HttpFacts, Outcome, Phases, Reason, TcpFacts};
 use bongsu::scheduler::{Cadence, Observer, Run};
+use chain::{Certificate, Chain, ChainFault, FaultKind, TlsFacts};
 use tokio::time::Instant;
 
 pub(crate) fn millis(millis: u64) -> Duration {
@@ -119,6 +119,7 @@ pub(crate) fn verified_tls() -> TlsFacts {
         path_not_after: Some(1_720_000_000),
         faults: Vec::new(),
         trusted_by: Some("webpki"),
+        root: None,
     }
 }
 
@@ -127,13 +128,13 @@ pub(crate) fn expired_tls() -> TlsFacts {
     let mut certs = chain().certs.clone();
     certs[0].not_after = 1_700_000_000;
     certs.push(cert("CN=Old Cross", "CN=Old Root", "03"));
-    let fault = |reason| CertFault { reason, detail: "as scripted".into() };
+    let fault = |kind| ChainFault { kind, detail: "as scripted".into() };
     TlsFacts {
         cipher: Some("TLS_AES_128_GCM_SHA256".into()),
         chain: Some(Arc::new(Chain { certs })),
         path: vec![0, 1],
         path_not_after: None,
-        faults: vec![fault(Reason::TlsExpired), fault(Reason::TlsNameMismatch)],
+        faults: vec![fault(FaultKind::Expired), fault(FaultKind::NameMismatch)],
         trusted_by: None,
         ..verified_tls()
     }

@@ -87,6 +87,11 @@ impl Look {
         self
     }
 
+    pub(crate) fn post_quantum(mut self) -> Look {
+        self.options.tls.post_quantum = true;
+        self
+    }
+
     pub(crate) fn within(mut self, timeout: Duration) -> Look {
         self.timeout = timeout;
         self
@@ -135,7 +140,7 @@ pub(crate) fn reason(outcome: &Outcome) -> Option<Reason> {
 /// The reasons of every fault of the chain.
 pub(crate) fn faults(outcome: &Outcome) -> Vec<Reason> {
     let tls = outcome.facts.tls.as_ref();
-    tls.map(|tls| tls.faults.iter().map(|fault| fault.reason).collect()).unwrap_or_default()
+    tls.map(|tls| tls.faults.iter().map(|fault| fault.kind.into()).collect()).unwrap_or_default()
 }
 
 /// The subjects of the exported chain.

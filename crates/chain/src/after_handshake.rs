@@ -1,0 +1,192 @@
+//! What is asked once a handshake is over, because only the network can tell it.
+//!
+//! After a success: is a certificate revoked ([`TlsClients::confirm`])? After a failure: is the
+//! issuer only missing, does the server speak nothing newer than rustls can
+//! ([`TlsClients::explain`])? Both end by the run's deadline, and both record what they found in
+//! the verifier, so its [`facts`](RecordingVerifier::facts) are to be read afterwards.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use rustls::pki_types::{ServerName, UnixTime};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+
+use crate::alert;
+use crate::clients::TlsClients;
+use crate::failure::{IoCause, TlsFailure, TlsFailureKind};
+use crate::fault::FaultKind;
+use crate::legacy;
+use crate::options::Revocation;
+use crate::recording_verifier::RecordingVerifier;
+use crate::report::ChainReport;
+use crate::revocation::RevocationStatus;
+
+/// The server of a failed handshake, for a second look at it.
+pub struct Peer<'a> {
+    /// The server name that was sent, or the address literal.
+    pub name: &'a str,
+    /// Opens another connection to where the handshake failed. It is polled only when a second
+    /// look can tell more.
+    pub connect: BoxFuture<'a, io::Result<Box<dyn ByteStream>>>,
+}
+
+impl fmt::Debug for Peer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peer").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A connection.
+pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
+
+/// Issuers fetched for one chain, one above the other.
+const MAX_MISSING: usize = 3;
+
+/// Longest time for one of them: a run has better things to wait for.
+const ISSUER_TIME: Duration = Duration::from_secs(5);
+
+impl TlsClients {
+    /// Asks whether a certificate of the accepted path is revoked.
+    ///
+    /// `Ok` holds warnings: a listed root that is out of date, and under
+    /// [`Revocation::Soft`] a list that cannot be had. `Err` says that a certificate is revoked,
+    /// or under [`Revocation::Hard`] that it cannot be found out.
+    pub async fn confirm(
+        &self,
+        verifier: &RecordingVerifier,
+        deadline: Instant,
+    ) -> Result<Vec<TlsFailure>, TlsFailure> {
+        let Some(report) = verifier.report() else { return Ok(Vec::new()) };
+        let mut warnings = Vec::new();
+        warnings.extend(report.root_out_of_date(UnixTime::now()));
+        warnings.extend(self.check_revocation(verifier, &report, deadline).await?);
+        Ok(warnings)
+    }
+
+    async fn check_revocation(
+        &self,
+        verifier: &RecordingVerifier,
+        report: &ChainReport,
+        deadline: Instant,
+    ) -> Result<Option<TlsFailure>, TlsFailure> {
+        let policy = verifier.revocation;
+        if policy == Revocation::Off {
+            return Ok(None);
+        }
+        match self.lists.ask(&report.revocable, policy, deadline).await {
+            RevocationStatus::Good => Ok(None),
+            RevocationStatus::Revoked(detail) => {
+                verifier.add_fault(FaultKind::Revoked, &detail);
+                Err(TlsFailure::new(TlsFailureKind::Chain(FaultKind::Revoked), detail))
+            }
+            RevocationStatus::Unavailable(why) => {
+                let detail = format!("revocation cannot be checked: {why}");
+                let failure = TlsFailure::new(TlsFailureKind::RevocationUnavailable, detail);
+                if policy == Revocation::Hard { Err(failure) } else { Ok(Some(failure)) }
+            }
+        }
+    }
+
+    /// The failure of a broken handshake, after a second look where one can tell more. `peer` is
+    /// `None` where the server cannot be reached again, as through a proxy.
+    pub async fn explain(
+        &self,
+        verifier: &RecordingVerifier,
+        broken: BrokenHandshake,
+        peer: Option<Peer<'_>>,
+        deadline: Instant,
+    ) -> TlsFailure {
+        if broken.failure.kind == TlsFailureKind::Chain(FaultKind::UnknownIssuer) {
+            return self.find_issuer(verifier, broken.failure, deadline).await;
+        }
+        let (true, Some(peer)) = (broken.may_be_legacy, peer) else { return broken.failure };
+        let name = peer.name;
+        let Some(offer) = legacy::ask(peer, deadline).await else { return broken.failure };
+        if let Ok(name) = ServerName::try_from(name)
+            && let [leaf, issuers @ ..] = offer.message.as_slice()
+        {
+            verifier.look(leaf, issuers, &name, UnixTime::now());
+        }
+        let detail = format!(
+            "the server takes {} with {}, which modern clients refuse, and nothing newer",
+            offer.version, offer.suite
+        );
+        TlsFailure::new(TlsFailureKind::Legacy, detail)
+    }
+
+    /// Fetches the issuers that the chain points to, as a browser would, and verifies again.
+    async fn find_issuer(
+        &self,
+        verifier: &RecordingVerifier,
+        failure: TlsFailure,
+        deadline: Instant,
+    ) -> TlsFailure {
+        let mut fetched = Vec::new();
+        for _ in 0..MAX_MISSING {
+            let Some(report) = verifier.report() else { break };
+            let deadline = deadline.min(Instant::now() + ISSUER_TIME);
+            let issuers = self.issuers.fetch(&report.issuer_urls, deadline).await;
+            let Some(issuers) = issuers else { break };
+            fetched.extend(issuers.iter().cloned());
+            verifier.verify_again(&fetched);
+        }
+        verifier.first_fault().unwrap_or(failure)
+    }
+}
+
+/// A handshake that failed, as far as it can be told without asking the network.
+#[derive(Debug, Clone)]
+pub struct BrokenHandshake {
+    failure: TlsFailure,
+    /// The cause may be that the server speaks nothing that rustls does.
+    may_be_legacy: bool,
+}
+
+impl RecordingVerifier {
+    /// Names what ended a handshake. The error may be wrapped: a rustls error is looked for in its
+    /// sources. [`TlsClients::explain`] makes the failure of it.
+    pub fn broken(&self, error: &(dyn Error + 'static)) -> BrokenHandshake {
+        if let Some(error) = find::<rustls::Error>(error) {
+            let failure = self.failure(error);
+            // When a chain was refused, or our certificate, the versions and suites did fit.
+            let may_be_legacy =
+                failure.kind == TlsFailureKind::Handshake && alert::may_be_legacy(error);
+            return BrokenHandshake { failure, may_be_legacy };
+        }
+        if let Some(error) = find::<io::Error>(error) {
+            let cause = IoCause::from(error);
+            let detail = format!("the connection broke during the handshake: {error}");
+            let failure = TlsFailure::new(TlsFailureKind::Io(cause), detail);
+            // Old servers and middleboxes hang up on a ClientHello they do not understand.
+            return BrokenHandshake { failure, may_be_legacy: cause.is_closed() };
+        }
+        let detail = format!("the handshake failed: {error}");
+        let failure = TlsFailure::new(TlsFailureKind::Handshake, detail);
+        BrokenHandshake { failure, may_be_legacy: false }
+    }
+}
+
+/// How deep an error's sources are followed.
+const MAX_SOURCES: usize = 16;
+
+fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut next = Some(error);
+    for _ in 0..MAX_SOURCES {
+        let error = next?;
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
+        }
+        // `source` of an io::Error skips the error that it wraps.
+        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner as &(dyn Error + 'static)),
+            None => error.source(),
+        };
+    }
+    None
+}

@@ -1,0 +1,133 @@
+//! Certificates as plain data: what a chain says of itself.
+//!
+//! Everything here comes from bytes a stranger sent, so parsing gives `None` where it cannot give
+//! a truth, and never panics. Who trusts a chain is no question of this module.
+
+pub(crate) mod describe;
+pub(crate) mod name;
+
+use std::fmt::Write;
+
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+use crate::digest::sha256;
+
+/// A presented chain, leaf first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chain {
+    /// In the order the server sent them, at most 32. Certificates that cannot be decoded are left
+    /// out.
+    pub certs: Vec<Certificate>,
+}
+
+/// What operators and metrics want to know of one certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// RFC 2253-like, most specific first, as Go's `pkix.Name.String` writes it.
+    pub subject: String,
+    /// As `subject`.
+    pub issuer: String,
+    /// Lowercase hex, leading zeros kept.
+    pub serial: String,
+    /// DNS names of the subject alternative name, in order.
+    pub dns_names: Vec<String>,
+    /// Lowercase hex SHA-256 of the DER.
+    pub fingerprint_sha256: String,
+    /// Unix seconds.
+    pub not_before: i64,
+    /// Unix seconds.
+    pub not_after: i64,
+    /// For people, such as `RSA 2048` or `ECDSA P-256`.
+    pub key: String,
+    /// For people, such as `sha256WithRSAEncryption`.
+    pub signature: String,
+}
+
+/// DNS names kept of one certificate. Real ones have at most a few hundred; a hostile one could
+/// fill 64 KiB with names that would all become one label value.
+const MAX_DNS_NAMES: usize = 256;
+
+impl Certificate {
+    /// Reads one DER certificate; `None` when it is not one.
+    pub fn parse(der: &[u8]) -> Option<Certificate> {
+        let (_, x509) = X509Certificate::from_der(der).ok()?;
+        Some(Certificate::from_x509(der, &x509))
+    }
+
+    /// As [`Certificate::parse`], for a caller that has decoded it already.
+    pub(crate) fn from_x509(der: &[u8], x509: &X509Certificate<'_>) -> Certificate {
+        Certificate {
+            subject: name::text(x509.subject()),
+            issuer: name::text(x509.issuer()),
+            serial: serial(x509.raw_serial()),
+            dns_names: dns_names(x509),
+            fingerprint_sha256: hex(&sha256(der)),
+            not_before: x509.validity().not_before.timestamp(),
+            not_after: x509.validity().not_after.timestamp(),
+            key: describe::key(x509.public_key()),
+            signature: describe::signature(&x509.signature_algorithm),
+        }
+    }
+}
+
+impl Certificate {
+    /// Whether a moment, in unix seconds, is within its validity (RFC 5280 section 4.1.2.5).
+    pub fn is_valid_at(&self, moment: i64) -> bool {
+        (self.not_before..=self.not_after).contains(&moment)
+    }
+}
+
+fn dns_names(x509: &X509Certificate<'_>) -> Vec<String> {
+    let Ok(Some(names)) = x509.subject_alternative_name() else { return Vec::new() };
+    let dns = names.value.general_names.iter().filter_map(|name| match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        _ => None,
+    });
+    dns.take(MAX_DNS_NAMES).collect()
+}
+
+/// The magnitude of the number in whole bytes, as Go's `%x` of `big.Int.Bytes` writes it: the
+/// sign byte is dropped, a leading zero digit is kept.
+fn serial(raw: &[u8]) -> String {
+    let start = raw.iter().position(|&byte| byte != 0).unwrap_or(raw.len().saturating_sub(1));
+    hex(&raw[start..])
+}
+
+/// Lowercase hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_serial_keeps_leading_zero_digits_but_not_the_sign_byte() {
+        assert_eq!(serial(&[0x00, 0x9f, 0x01]), "9f01");
+        assert_eq!(serial(&[0x0a, 0x00]), "0a00");
+        assert_eq!(serial(&[0x00]), "00");
+        assert_eq!(serial(&[]), "");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_the_parser_panic(bytes in proptest::collection::vec(0u8.., 0..300)) {
+            let _ = Certificate::parse(&bytes);
+        }
+
+        #[test]
+        fn no_broken_certificate_makes_the_parser_panic(at in 0usize..400, byte in 0u8..) {
+            let params = rcgen::CertificateParams::new(vec!["probe.example".to_owned()]).unwrap();
+            let key = rcgen::KeyPair::generate().unwrap();
+            let mut der = params.self_signed(&key).unwrap().der().to_vec();
+            let at = at % der.len();
+            der[at] = byte;
+            let _ = Certificate::parse(&der);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What can be wrong with a chain.
+
+/// One fault of a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainFault {
+    pub kind: FaultKind,
+    /// One sentence for a person.
+    pub detail: String,
+}
+
+/// The kinds of faults, in the order in which they name a failure: a chain often has several, and
+/// the first one is what the operator should read first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FaultKind {
+    Expired,
+    NotYetValid,
+    NameMismatch,
+    /// No certificate of the issuer is sent or trusted.
+    UnknownIssuer,
+    /// The chain verifies only with an intermediate that the server did not send.
+    ChainIncomplete,
+    /// The server's certificate is signed by its own key and not trusted.
+    SelfSigned,
+    /// A key or signature algorithm that is not accepted any more.
+    Weak,
+    /// Encoding, purpose, constraints: any other broken rule of RFC 5280.
+    Invalid,
+    Revoked,
+}
+
+impl FaultKind {
+    pub const ALL: [FaultKind; 9] = [
+        FaultKind::Expired,
+        FaultKind::NotYetValid,
+        FaultKind::NameMismatch,
+        FaultKind::UnknownIssuer,
+        FaultKind::ChainIncomplete,
+        FaultKind::SelfSigned,
+        FaultKind::Weak,
+        FaultKind::Invalid,
+        FaultKind::Revoked,
+    ];
+
+    /// A label value, such as `chain_incomplete`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            FaultKind::Expired => "expired",
+            FaultKind::NotYetValid => "not_yet_valid",
+            FaultKind::NameMismatch => "name_mismatch",
+            FaultKind::UnknownIssuer => "unknown_issuer",
+            FaultKind::ChainIncomplete => "chain_incomplete",
+            FaultKind::SelfSigned => "self_signed",
+            FaultKind::Weak => "weak",
+            FaultKind::Invalid => "invalid",
+            FaultKind::Revoked => "revoked",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_the_list_is_the_order_of_the_kinds() {
+        assert!(FaultKind::ALL.is_sorted());
+    }
+}

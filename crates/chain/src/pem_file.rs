@@ -1,0 +1,45 @@
+//! PEM files that a configuration names.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use crate::failure::{TlsFailure, TlsFailureKind};
+
+/// Largest PEM file that is read: the roots of every browser together are below 1 MiB.
+const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// At least one certificate, in the file's order.
+pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFailure> {
+    let text = read(path)?;
+    let ders: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let ders = ders.map_err(|error| unusable(path, &format!("is not PEM: {error:?}")))?;
+    if ders.is_empty() {
+        return Err(unusable(path, "holds no certificate"));
+    }
+    Ok(ders)
+}
+
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, TlsFailure> {
+    // Opening a pipe would wait until something writes to it.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(unusable(path, "is not a regular file"));
+    }
+    let mut text = Vec::new();
+    let file = File::open(path).map_err(|error| unusable(path, &error.to_string()))?;
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut text)
+        .map_err(|error| unusable(path, &error.to_string()))?;
+    if text.len() as u64 > MAX_FILE_BYTES {
+        return Err(unusable(path, "is larger than 4 MiB"));
+    }
+    Ok(text)
+}
+
+/// The failure of a run that needs this file.
+pub(crate) fn unusable(path: &Path, why: &str) -> TlsFailure {
+    TlsFailure::new(TlsFailureKind::Internal, format!("{}: {why}", path.display()))
+}

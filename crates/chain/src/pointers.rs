@@ -1,0 +1,100 @@
+//! Where a certificate says that more is to be found: its issuer (RFC 5280 section 4.2.2.1,
+//! `caIssuers`) and the list of what its issuer revoked (section 4.2.1.13).
+//!
+//! Only `http:` is followed: `https:` could need the very chain that is being verified, and the
+//! LDAP points of the Korean government PKI are reached from inside its own network only.
+
+use rustls::pki_types::TrustAnchor;
+use x509_parser::prelude::{DistributionPointName, GeneralName, ParsedExtension, X509Certificate};
+
+use crate::certification_path::PathCertificate;
+
+/// Addresses taken from one certificate. Real ones have one or two.
+const MAX_URLS: usize = 4;
+
+/// Longest address that is used.
+const MAX_URL_BYTES: usize = 512;
+
+/// A certificate of an accepted path, as it is looked up on revocation lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RevocationSubject {
+    /// Its subject, for people.
+    pub(crate) who: String,
+    /// Its serial number's octets, as they are on a list.
+    pub(crate) serial: Vec<u8>,
+    /// Its issuer's name, DER.
+    pub(crate) issuer: Vec<u8>,
+    /// Its issuer's public key, content of the SubjectPublicKeyInfo.
+    pub(crate) issuer_key: Vec<u8>,
+    /// Whether it is a CA's certificate: some lists hold only these, or only others.
+    pub(crate) is_ca: bool,
+    /// HTTP distribution points. Empty when there are others only, or none at all.
+    pub(crate) urls: Vec<String>,
+}
+
+/// What to look up for each certificate of a path. Certificates without any revocation source
+/// are there too, with no addresses.
+pub(crate) fn revocable(
+    certificates: &[PathCertificate<'_>],
+    positions: &[usize],
+    anchor: Option<&TrustAnchor<'static>>,
+) -> Vec<RevocationSubject> {
+    let keys = positions.iter().skip(1).map(|&position| certificates[position].key_content());
+    let keys = keys.chain(anchor.map(|anchor| anchor.subject_public_key_info.as_ref()));
+    positions
+        .iter()
+        .zip(keys)
+        .map(|(&position, issuer_key)| {
+            let x509 = &certificates[position].x509;
+            RevocationSubject {
+                who: certificates[position].who(),
+                serial: x509.raw_serial().to_vec(),
+                issuer: x509.issuer().as_raw().to_vec(),
+                issuer_key: issuer_key.to_vec(),
+                is_ca: x509.is_ca(),
+                urls: list_urls(x509),
+            }
+        })
+        .collect()
+}
+
+/// HTTP addresses of the revocation list.
+fn list_urls(x509: &X509Certificate<'_>) -> Vec<String> {
+    let mut urls = Vec::new();
+    for extension in x509.iter_extensions() {
+        let ParsedExtension::CRLDistributionPoints(points) = extension.parsed_extension() else {
+            continue;
+        };
+        for point in points.iter() {
+            // A list for some reasons only, or of another issuer, is not used.
+            if point.reasons.is_some() || point.crl_issuer.is_some() {
+                continue;
+            }
+            if let Some(DistributionPointName::FullName(names)) = &point.distribution_point {
+                urls.extend(names.iter().filter_map(http_url));
+            }
+        }
+    }
+    urls.truncate(MAX_URLS);
+    urls
+}
+
+/// HTTP addresses of the issuer's certificate.
+pub(crate) fn issuer_urls(x509: &X509Certificate<'_>) -> Vec<String> {
+    const CA_ISSUERS: &str = "1.3.6.1.5.5.7.48.2";
+    let mut urls = Vec::new();
+    for extension in x509.iter_extensions() {
+        if let ParsedExtension::AuthorityInfoAccess(access) = extension.parsed_extension() {
+            let issuers = access.iter().filter(|d| d.access_method.to_id_string() == CA_ISSUERS);
+            urls.extend(issuers.filter_map(|d| http_url(&d.access_location)));
+        }
+    }
+    urls.truncate(MAX_URLS);
+    urls
+}
+
+fn http_url(name: &GeneralName<'_>) -> Option<String> {
+    let GeneralName::URI(uri) = name else { return None };
+    let http = uri.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"));
+    (http && uri.len() <= MAX_URL_BYTES).then(|| (*uri).to_owned())
+}

@@ -1,0 +1,139 @@
+//! Whether a certificate of an accepted path is revoked, by the lists that it names.
+//!
+//! Lists are fetched in the background, kept to their `nextUpdate`, and asked for again every
+//! [`FRESH_FOR`]. The first run waits for its lists within its deadline, so that a one-off run is
+//! right too. Only HTTP addresses are followed; a certificate that names none (or LDAP only, like
+//! the GPKI's) is passed over, except under `revocation: hard`, where that is a failure.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use crate::fetch::Fetch;
+use crate::fetch_cache::{FetchCache, FetchedValue};
+use crate::options::Revocation;
+use crate::pointers::RevocationSubject;
+use crate::revocation_list::{RevocationList, cache_key};
+
+/// Largest list. The largest ones in public use have a few MiB.
+const MAX_BYTES: usize = 10 * 1024 * 1024;
+
+/// RevocationLists kept. Each issuer has one, or a few dozen shards.
+const MAX_LISTS: usize = 128;
+
+/// A list is asked for again after this long, because revocations are added between updates.
+const FRESH_FOR: Duration = Duration::from_secs(4 * 3600);
+
+/// What a list without `nextUpdate` is good for.
+const WITHOUT_END: Duration = Duration::from_secs(24 * 3600);
+
+/// What is left of the run for telling that a list did not come in time.
+const MARGIN: Duration = Duration::from_millis(100);
+
+/// What the lists say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RevocationStatus {
+    /// Nothing is known against the path.
+    Good,
+    /// This certificate is revoked.
+    Revoked(String),
+    /// It could not be found out, and why.
+    Unavailable(String),
+}
+
+/// The lists fetched so far.
+pub(crate) struct RevocationLists {
+    cache: Arc<FetchCache<RevocationList>>,
+    fetch: Arc<dyn Fetch>,
+}
+
+impl RevocationLists {
+    pub(crate) fn new(fetch: &Arc<dyn Fetch>) -> RevocationLists {
+        RevocationLists { cache: FetchCache::new(MAX_LISTS), fetch: Arc::clone(fetch) }
+    }
+
+    /// Asks about every certificate of a path.
+    pub(crate) async fn ask(
+        &self,
+        path: &[RevocationSubject],
+        policy: Revocation,
+        deadline: Instant,
+    ) -> RevocationStatus {
+        let wait = deadline.saturating_duration_since(Instant::now()).saturating_sub(MARGIN);
+        let deadline = Instant::now() + wait;
+        let answers = path.iter().map(|subject| self.ask_one(subject, policy, deadline));
+        let mut answers = join_all(answers).await;
+        // A revocation is certain; a missing list is not.
+        answers.sort_by_key(|answer| match answer {
+            RevocationStatus::Revoked(_) => 0,
+            RevocationStatus::Unavailable(_) => 1,
+            RevocationStatus::Good => 2,
+        });
+        answers.into_iter().next().unwrap_or(RevocationStatus::Good)
+    }
+
+    async fn ask_one(
+        &self,
+        subject: &RevocationSubject,
+        policy: Revocation,
+        deadline: Instant,
+    ) -> RevocationStatus {
+        if subject.urls.is_empty() {
+            return match policy {
+                Revocation::Hard => RevocationStatus::Unavailable(format!(
+                    "the certificate of {} names no revocation list that can be fetched by HTTP",
+                    subject.who
+                )),
+                Revocation::Soft | Revocation::Off => RevocationStatus::Good,
+            };
+        }
+        let mut why = String::new();
+        for url in &subject.urls {
+            let fetch = || fetch_list(Arc::clone(&self.fetch), url.clone(), subject.clone());
+            match self.cache.get(&cache_key(url, subject), deadline, fetch).await {
+                Ok(list) if !list.covers(subject) => {
+                    why = format!("{url}: is a list for other certificates");
+                }
+                Ok(list) if list.revokes(subject) => {
+                    return RevocationStatus::Revoked(format!(
+                        "the certificate of {} is revoked, says {url}",
+                        subject.who
+                    ));
+                }
+                Ok(_) => return RevocationStatus::Good,
+                Err(error) => why = error,
+            }
+        }
+        RevocationStatus::Unavailable(why)
+    }
+}
+
+async fn fetch_list(
+    fetch: Arc<dyn Fetch>,
+    url: String,
+    subject: RevocationSubject,
+) -> Result<FetchedValue<RevocationList>, String> {
+    let body = fetch.get(url.clone(), MAX_BYTES).await?;
+    // Hashing and sorting 10 MiB takes longer than other tasks should wait.
+    let parsed = tokio::task::spawn_blocking(move || RevocationList::parse(&body, &subject)).await;
+    let list = parsed
+        .map_err(|_| format!("{url}: could not be read"))?
+        .map_err(|why| format!("{url}: {why}"))?;
+    let usable = match list.next_update {
+        Some(next_update) => {
+            let left = next_update - now();
+            u64::try_from(left)
+                .map(Duration::from_secs)
+                .map_err(|_| format!("{url}: the list is out of date"))?
+        }
+        None => WITHOUT_END,
+    };
+    Ok(FetchedValue { value: list, usable, fresh: FRESH_FOR })
+}
+
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}
