@@ -1,5 +1,5 @@
 # The recipes are the steps of CI: .ci/run calls nothing but these.
-.PHONY: fmt fmt-check lint doc install-test-tools test unit ci mutants mutants-code timelines release \
+.PHONY: fmt fmt-check lint doc install-test-tools test quick build build-tests unit integration integration-quick doc-tests ci mutants mutants-code timelines release \
         kubernetes lint-kubernetes lint-deploy dashboards pictures e2e test-newer image-test \
         bench-load bench-exposition bench-https bench-compare bench-nation bench-start \
         bench-login bench-blackhole install-bench-tools
@@ -25,12 +25,38 @@ doc:
 install-test-tools:
 	tests/install.sh
 
-# Installs what the tests need (Debian, root or sudo), then runs all of them. None is skipped.
-test: unit e2e
+# Installs what the tests need (Debian, root or sudo), then runs all of them. What the alert rules are
+# judged by passes at once when nothing of it has changed (tests/rules/once.py).
+test:
+	python3 tests/parts.py install-test-tools build unit integration doc-tests e2e
+
+# What can be known in three minutes, before a commit: without the alert rules, servers of third
+# parties, thousands of runs, and several processes together.
+quick:
+	python3 tests/parts.py fmt-check lint build-tests unit integration-quick
+
+build-tests:
+	cargo test --locked --no-run
+
+build: build-tests
+	cargo build --locked
+
+unit:
+	cargo test --locked --lib --bins
 
 # More at a time than there are cores, because most of them wait, and those of the alert rules give way.
-unit: install-test-tools
-	cargo test --locked -- --test-threads=$$((2 * $$(nproc) + 1))
+threads = --test-threads=$$((2 * $$(nproc) + 1))
+
+integration: install-test-tools
+	cargo test --locked --test it -- $(threads)
+
+integration-quick: install-test-tools
+	cargo test --locked --test it -- $(threads) --skip alert_rules:: --skip third_party:: \
+	    --skip a_thousand_runs --skip lab_sessions:: --skip lab::daemon:: --skip nation:: \
+	    --skip metrics_prometheus:: --skip blackbox::
+
+doc-tests:
+	cargo test --locked --doc
 
 ci: fmt-check lint lint-deploy doc lint-kubernetes test
 
@@ -87,16 +113,16 @@ pictures:
 
 # Breaks each alert rule in every small way and sees that its scenarios notice. Hours, not minutes.
 mutants:
-	python3 config/prometheus/mutants.py
+	python3 tests/rules/mutants.py
 
-# Breaks the program on purpose, a promise at a time, and sees that its tests notice (tests/mutants).
-# A build for each: hours on a busy machine, at low priority.
+# Breaks the modules named in .cargo/mutants.toml and sees that their tests notice. A build for each:
+# days, at low priority. For one file: tests/mutants-code.sh src/maintenance.rs
 mutants-code:
-	python3 tests/mutants/run.py
+	tests/mutants-code.sh
 
 # A thousand random timelines for the alert rules; `make test` runs two hundred.
 timelines:
-	python3 config/prometheus/tests/timelines.py 1000
+	python3 tests/rules/timelines.py 1000
 
 release:
 	cargo build --release --locked

@@ -69,7 +69,7 @@ pub enum Command {
     Run,
     /// Validate the configuration and print what would run.
     Check {
-        /// The same as --config.file, and stronger.
+        /// The file to check; takes precedence over --config.file.
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
     },

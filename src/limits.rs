@@ -7,11 +7,9 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;
 
-/// Open files: the limit found and the one in force. `None` is without limit.
+/// How many files may be open. `None` is without limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Descriptors {
-    /// The soft limit as it was.
-    pub before: Option<u64>,
     /// The soft limit now.
     pub now: Option<u64>,
 }
@@ -24,7 +22,7 @@ pub fn raise_descriptors() -> Descriptors {
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         warn!(%error, limit = found.current, "the limit of open files could not be raised");
     }
-    Descriptors { before: found.current, now: getrlimit(Resource::Nofile).current }
+    Descriptors { now: getrlimit(Resource::Nofile).current }
 }
 
 #[cfg(test)]
@@ -35,6 +33,6 @@ mod tests {
     fn the_soft_limit_becomes_the_hard_one() {
         let hard = getrlimit(Resource::Nofile).maximum;
         assert_eq!(raise_descriptors().now, hard);
-        assert_eq!(raise_descriptors(), Descriptors { before: hard, now: hard });
+        assert_eq!(raise_descriptors(), Descriptors { now: hard });
     }
 }

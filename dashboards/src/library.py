@@ -55,7 +55,7 @@ def freshness():
     """A board that shows old numbers in green is worse than none."""
     return stat(
         both("화면의 나이", "Age of this board"),
-        f"마지막 점검 결과가 나온 뒤 지난 시간. {STALE_SECONDS}초를 넘으면 회색이 되며, 그때 이 화면의 다른 값은 믿지 않는다.",
+        f"마지막 감시 결과가 나온 뒤 지난 시간. {STALE_SECONDS}초를 넘으면 회색이 되며, 그때 이 화면의 다른 값은 믿지 않는다.",
         f"Time since the last result of any probe. Grey beyond {STALE_SECONDS} seconds: then do not "
         "believe the rest of this board.",
         [now("clamp_min(time() - max(bongsu_probe_last_run_timestamp_seconds), 0)")],
@@ -68,7 +68,7 @@ def minutes_left():
     return bars(
         both("이번 달 남은 시간(분)", "Minutes left this month"),
         "SLA 목표(30일 기준 1등급 34.6분, 나머지 43.2분)에서 이번 달(한국 시각)에 쓴 시간을 뺀 값. "
-        "점검 횟수가 아니라 실제 중단 시간으로 센다. 예고된 점검은 빼고 센다.",
+        "실패한 횟수가 아니라 실제 장애 시간으로 센다. 예고된 점검은 빼고 센다.",
         "What is left of 34.6 minutes (grade 1) or 43.2 minutes (others) in this month of Korea. "
         "Counted as time down, not as failed runs; announced maintenance does not count.",
         [now(f"sort({titled(f'service:budget_left:minutes{{{CHOSEN}}}')})", "{{title}}")],
@@ -84,13 +84,13 @@ def last_login():
             + ",site=~\"$site\"})"
     return bars(
         both("마지막 로그인 성공 후", "Since the last good login"),
-        "점검 계정의 로그인이 끝까지 성공한 뒤 지난 시간. 기관이 여럿이면 가장 오래된 곳.",
+        "감시용 계정의 로그인이 끝까지 성공한 뒤 지난 시간. 기관이 여럿이면 가장 오래된 곳.",
         "Time since a login of the test account last went through to its end; of several sites, the "
         "oldest.",
         [now(f"sort_desc({titled(f'(time() - {worst})')})", "{{title}}")],
         unit="s", steps=[(None, GREY), (0, GREEN), (600, ORANGE), (1800, RED)],
         defaults={"decimals": 0, "min": 0, "max": 3600, "links": [to_service("bongsu-login")]},
-        empty="로그인 점검 없음 · no login probe", alerts=("LoginBroken",),
+        empty="로그인 감시 항목 없음 · no login probe", alerts=("LoginBroken",),
     )
 
 

@@ -373,17 +373,7 @@ impl World {
         self.daemon.config_loaded(config, work.len(), SystemTime::now());
         self.controls.replace(contact);
         self.pulse.expect(work.iter().map(|work| &work.target));
-        let changes = scheduler.apply(work);
-        let capacity = scheduler.capacity();
-        if !capacity.is_enough() {
-            warn!(
-                runs_wanted = capacity.wanted,
-                runs = capacity.scheduled,
-                descriptors_wanted = capacity.descriptors_wanted,
-                "the limit of open files is too low for a day on which every probe waits"
-            );
-        }
-        changes
+        scheduler.apply(work)
     }
 }
 

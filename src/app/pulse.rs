@@ -16,7 +16,7 @@ pub(super) struct Pulse {
 
 struct State {
     last: Instant,
-    /// Longer silence is none of a scheduler that lives; `None` where nothing is scheduled.
+    /// A live scheduler is never silent for longer. `None` if nothing is scheduled.
     longest: Option<Duration>,
 }
 

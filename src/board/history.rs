@@ -69,7 +69,7 @@ pub struct History {
 }
 
 impl History {
-    /// A past of which only failures are known, from before a restart.
+    /// History restored after a restart; only failures are stored.
     pub(super) fn of(mut episodes: Vec<Episode>) -> History {
         episodes.sort_by_key(|episode| episode.last_started_at);
         let older = episodes.len().saturating_sub(FAILURE_EPISODES);

@@ -1,9 +1,9 @@
 //! `bongsu healthcheck`: for HEALTHCHECK of a container, where there is no shell and no curl.
 //!
 //! It asks the listen address, over TLS when the web configuration says so, and below the path of
-//! the external URL. Passwords are known
-//! as hashes only and client certificates not at all, so a daemon that answers "who are you?"
-//! counts as alive: it has accepted, decrypted and judged a request.
+//! the external URL. Passwords are known as hashes only and client certificates not at all, so a
+//! daemon that answers "who are you?" counts as alive: it has accepted, decrypted and judged a
+//! request.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -49,7 +49,7 @@ fn load(flags: &Flags) -> Result<Config, Exit> {
     })
 }
 
-/// The command line has checked that there is such a shard.
+/// `cli` has already checked that index < count.
 fn shard(flags: &Flags) -> Shard {
     Shard::new(flags.shard_index, flags.shard_count).unwrap_or(Shard::WHOLE)
 }

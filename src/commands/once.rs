@@ -95,9 +95,11 @@ fn unknown(config: &Config, id: &str) -> String {
     let distance = |other: &String| strsim::damerau_levenshtein(id, other);
     ids.sort_by_cached_key(|other| (distance(other), other.clone()));
     ids.truncate(SUGGESTED_MAX);
-    match config.disabled.iter().any(|disabled| disabled.to_string() == id) {
-        true => format!("{id} is switched off in the configuration\n"),
-        false if ids.is_empty() => format!("no probe {id}: none is configured\n"),
-        false => format!("no probe {id}; the nearest: {}\n", ids.join(", ")),
+    if config.disabled.iter().any(|disabled| disabled.to_string() == id) {
+        format!("{id} is switched off in the configuration\n")
+    } else if ids.is_empty() {
+        format!("no probe {id}: none is configured\n")
+    } else {
+        format!("no probe {id}; the nearest: {}\n", ids.join(", "))
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn run(flags: Flags) -> Exit {
             }
         }
     });
-    // Whatever still blocks a thread has had its time.
+    // Blocking tasks that are still running are abandoned.
     runtime.shutdown_background();
     exit
 }

@@ -1,6 +1,7 @@
 //! The closed list of causes, each on one row: name, stage, label, and what a person needs to
 //! know. Labels may be relied on by alert rules. The page shows the Korean sentence above the
-//! detail of the failure, and `docs/reasons.md` is this table (a test compares them).
+//! detail of the failure; `docs/reasons.md` and `docs/reasons.json` are this table (a test compares
+//! them), and boards and alerts take their words from the latter.
 
 /// The part of a run in which a failure happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,12 +58,14 @@ pub struct Bilingual {
 }
 
 /// Declares [`Reason`] once, so that a new reason cannot be left out of a table. A row is: the
-/// meaning in English, as documentation; variant, stage, label; the meaning in Korean; and what
-/// to look at first, in both.
+/// meaning in English, as documentation; variant, stage, label; a name of few words in both
+/// languages, for boards and tables; the meaning in Korean; and what to check first, in both.
 macro_rules! reasons {
     ($(
         #[doc = $english:literal]
-        $variant:ident $stage:ident $label:literal $korean:literal
+        $variant:ident $stage:ident $label:literal
+        [$short_korean:literal, $short_english:literal]
+        $korean:literal
         [$look_korean:literal, $look_english:literal],
     )*) => {
         /// The closed list of causes.
@@ -83,6 +86,16 @@ macro_rules! reasons {
                 match self { $(Reason::$variant => Stage::$stage,)* }
             }
 
+            /// Its name in few words.
+            pub const fn short(self) -> Bilingual {
+                match self {
+                    $(Reason::$variant => Bilingual {
+                        korean: $short_korean,
+                        english: $short_english,
+                    },)*
+                }
+            }
+
             /// What it means.
             pub const fn meaning(self) -> Bilingual {
                 match self {
@@ -93,7 +106,7 @@ macro_rules! reasons {
                 }
             }
 
-            /// What to look at first.
+            /// What to check first.
             pub const fn first_look(self) -> Bilingual {
                 match self {
                     $(Reason::$variant => Bilingual {
@@ -109,288 +122,345 @@ macro_rules! reasons {
 reasons! {
     /// The name does not exist (RFC 2308, NXDOMAIN).
     DnsNxdomain Dns "dns_nxdomain"
+    ["도메인 없음", "no such domain"]
     "도메인 이름이 DNS에 없습니다."
-    ["이름이 바뀌었거나 도메인 등록이 끝났는지: dig 이름",
+    ["도메인 이름이 바뀌었거나 등록이 만료되었는지: dig 이름",
      "Whether the name was changed or its registration lapsed: dig NAME"],
     /// The server answered SERVFAIL or another error.
     DnsServfail Dns "dns_servfail"
+    ["DNS 서버 오류", "DNS server error"]
     "DNS 서버가 오류로 응답했습니다."
-    ["해당 도메인의 네임서버와 DNSSEC 서명 만료: dig +trace 이름",
+    ["해당 도메인의 DNS 서버와 DNSSEC 서명 만료: dig +trace 이름",
      "The domain's name servers and its DNSSEC signatures: dig +trace NAME"],
     /// No answer in time.
     DnsTimeout Dns "dns_timeout"
-    "DNS 서버가 제때 응답하지 않았습니다."
-    ["이 거점의 DNS 서버까지 가는 길, 다른 거점에서도 같은지",
+    ["DNS 조회 시간 초과", "DNS timeout"]
+    "DNS 서버가 제한 시간 안에 응답하지 않았습니다."
+    ["이 관측 지점에서 DNS 서버까지의 경로, 다른 관측 지점에서도 같은지",
      "The way from this vantage to its resolver, and whether other vantages see the same"],
     /// The name exists but has no address of a usable family.
     DnsNoAddress Dns "dns_no_address"
-    "이름은 있으나 쓸 수 있는 주소(A, AAAA)가 없습니다."
-    ["최근에 바뀐 DNS 레코드와 점검의 ip 설정",
+    ["주소 없음", "no address"]
+    "도메인은 있으나 사용할 수 있는 A/AAAA 레코드가 없습니다."
+    ["최근에 바뀐 DNS 레코드와 감시 항목의 ip 설정",
      "Recently changed records, and the probe's choice of address family"],
     /// The host refused the connection.
     ConnectRefused Tcp "connect_refused"
+    ["연결 거부", "connection refused"]
     "서버가 접속을 거부했습니다."
-    ["서버 프로세스가 떠 있는지, 포트와 방화벽(reject) 규칙",
+    ["서버 프로세스가 실행 중인지, 포트와 방화벽(reject) 규칙",
      "Whether the server process runs; the port; firewall rules that reject"],
     /// No answer to the connection attempt in time.
     ConnectTimeout Tcp "connect_timeout"
-    "접속 요청에 제때 응답이 없습니다."
-    ["서버와 L4의 전원·연결, 방화벽(drop) 규칙, 다른 거점에서도 같은지",
+    ["연결 시간 초과", "connection timeout"]
+    "접속 요청에 제한 시간 안에 응답이 없습니다."
+    ["서버와 L4의 전원·연결, 방화벽(drop) 규칙, 다른 관측 지점에서도 같은지",
      "Power and link of server and load balancer; firewall rules that drop; other vantages"],
     /// No route to the host, or a router refused.
     ConnectUnreachable Tcp "connect_unreachable"
-    "그 주소로 가는 경로가 없습니다."
-    ["이 거점의 라우팅과 중간 라우터: traceroute 주소",
+    ["경로 없음", "no route"]
+    "서버 주소로 가는 경로가 없습니다."
+    ["이 관측 지점의 라우팅과 중간 라우터: traceroute 주소",
      "Routing at this vantage and on the way: traceroute ADDRESS"],
     /// The peer closed or reset an open connection.
     ConnectionReset Tcp "connection_reset"
-    "열린 연결을 상대가 끊었습니다."
+    ["연결 끊김", "connection reset"]
+    "연결된 뒤 서버가 연결을 끊었습니다."
     ["서버 재시작·과부하, L4·WAF의 세션 한도와 로그",
      "Restarts and overload of the server; limits and logs of load balancer and firewall"],
     /// The handshake failed for a cause that no other reason names.
     TlsHandshake Tls "tls_handshake"
-    "TLS 협상이 실패했습니다."
-    ["상세 문장의 경고(alert) 이름, 서버의 최근 TLS 설정 변경",
+    ["TLS 협상 실패", "handshake failed"]
+    "TLS 협상에 실패했습니다."
+    ["상세 내용에 있는 경고(alert) 이름, 서버의 최근 TLS 설정 변경",
      "The alert named in the detail; recent changes of the server's TLS settings"],
     /// The handshake did not end in time.
     TlsTimeout Tls "tls_timeout"
-    "TLS 협상이 제때 끝나지 않았습니다."
-    ["대용량 패킷 유실(인증서 묶음은 1,500바이트를 넘습니다)과 서버 과부하",
+    ["TLS 시간 초과", "TLS timeout"]
+    "TLS 협상이 제한 시간 안에 끝나지 않았습니다."
+    ["대용량 패킷 유실(인증서 체인은 1,500바이트를 넘습니다)과 서버 과부하",
      "Loss of large packets (a chain is above 1,500 bytes) and overload of the server"],
     /// The server speaks nothing newer than TLS 1.1, RSA key exchange or CBC suites.
     TlsLegacy Tls "tls_legacy"
+    ["구형 TLS", "obsolete TLS"]
     "서버가 오래된 TLS(1.1 이하, RSA 키 교환, CBC)만 지원합니다."
-    ["서버의 TLS 버전과 암호군 설정: 요즘 브라우저도 접속하지 못합니다",
+    ["서버의 TLS 버전과 암호군 설정: 최신 브라우저도 접속하지 못합니다",
      "TLS versions and cipher suites of the server: current browsers cannot connect either"],
     /// A certificate of the path is past its `notAfter`.
     TlsExpired Tls "tls_expired"
+    ["인증서 만료", "certificate expired"]
     "인증서의 유효기간이 지났습니다."
-    ["갱신된 인증서가 모든 서버에 설치되고 다시 읽혔는지",
+    ["갱신한 인증서를 모든 서버에 설치하고 다시 읽었는지",
      "Whether the renewed certificate is on every server and was loaded"],
     /// A certificate of the path is before its `notBefore`.
     TlsNotYetValid Tls "tls_not_yet_valid"
+    ["유효기간 시작 전", "certificate not yet valid"]
     "인증서의 유효기간이 아직 시작되지 않았습니다."
-    ["인증서 교체 시점과 이 거점의 시계(bongsu_clock_skew_seconds)",
+    ["인증서 교체 시점과 이 관측 지점의 시계(bongsu_clock_skew_seconds)",
      "When the certificate was replaced, and this vantage's clock (bongsu_clock_skew_seconds)"],
     /// The leaf is not for this name.
     TlsNameMismatch Tls "tls_name_mismatch"
-    "인증서가 이 도메인 이름의 것이 아닙니다."
+    ["인증서 이름 불일치", "certificate for another name"]
+    "이 도메인에 발급된 인증서가 아닙니다."
     ["서버의 가상 호스트(SNI) 설정과 인증서의 대체 이름(SAN)",
      "Virtual hosts (SNI) of the server, and the names in the certificate"],
     /// No path to a trusted root.
     TlsUnknownIssuer Tls "tls_unknown_issuer"
+    ["알 수 없는 발급 기관", "unknown issuer"]
     "신뢰하는 최상위 인증기관까지 이어지지 않는 인증서입니다."
-    ["발급 기관, 점검의 trust.roots 설정(GPKI는 파일로 지정)",
+    ["발급 기관, 감시 항목의 trust.roots 설정(GPKI는 파일로 지정)",
      "Who issued it, and the probe's trust.roots (GPKI needs its file)"],
     /// No path as served, but one with an intermediate that browsers fetch by themselves.
     TlsChainIncomplete Tls "tls_chain_incomplete"
-    "서버가 중간 인증서를 보내지 않습니다. 브라우저는 열려도 앱과 연계 시스템은 실패합니다."
-    ["서버의 인증서 묶음(체인) 파일",
+    ["중간 인증서 누락", "intermediate missing"]
+    "서버가 중간 인증서를 보내지 않습니다. 브라우저에서는 열려도 앱과 연계 시스템은 접속하지 못합니다."
+    ["서버의 인증서 체인 파일",
      "The chain file of the server: browsers fetch what is missing, programs do not"],
     /// The leaf is its own issuer and not trusted.
     TlsSelfSigned Tls "tls_self_signed"
+    ["자체 서명 인증서", "self-signed certificate"]
     "신뢰하지 않는 자체 서명 인증서입니다."
-    ["장비 기본 인증서로 돌아갔는지, 내부용이면 trust.roots에 등록",
+    ["장비의 기본 인증서로 돌아갔는지, 내부용이면 trust.roots에 등록",
      "Whether a device fell back to its default; if it is meant, list it in trust.roots"],
     /// Bad encoding, purpose, constraint, or a CA used as a leaf.
     TlsInvalid Tls "tls_invalid"
+    ["잘못된 인증서", "invalid certificate"]
     "인증서의 형식, 용도 또는 제약이 잘못되었습니다."
-    ["상세 문장과 발급 기관의 발급 프로파일",
+    ["상세 내용과 발급 기관의 발급 프로파일",
      "The detail, and the profile the issuer used"],
     /// A signature algorithm or key below today's minimum.
     TlsWeak Tls "tls_weak"
-    "서명 알고리즘이나 키가 오늘의 최소 기준보다 약합니다."
+    ["취약한 인증서", "weak certificate"]
+    "서명 알고리즘이나 키가 현재의 최소 보안 기준에 미치지 못합니다."
     ["SHA-1 서명, 2,048비트 미만 RSA 키: 재발급",
      "SHA-1 signatures and RSA keys below 2,048 bits: have it issued anew"],
     /// Revoked by its issuer.
     TlsRevoked Tls "tls_revoked"
+    ["폐지된 인증서", "certificate revoked"]
     "발급 기관이 폐지한 인증서입니다."
     ["폐지 사유를 발급 기관에 확인하고 새 인증서로 교체",
      "Ask the issuer why, and replace the certificate"],
     /// The revocation list could not be had. Fails only with `revocation: hard`.
     TlsRevocationUnavailable Tls "tls_revocation_unavailable"
+    ["폐지 확인 불가", "revocation unknown"]
     "인증서 폐지 목록(CRL)을 받을 수 없습니다."
-    ["CRL 배포 주소가 이 거점에서 열리는지",
+    ["CRL 배포 주소에 이 관측 지점에서 접속할 수 있는지",
      "Whether the distribution point answers from this vantage"],
     /// The server refused our client certificate or the lack of one.
     TlsClientCert Tls "tls_client_cert"
+    ["클라이언트 인증서 거부", "client certificate refused"]
     "서버가 클라이언트 인증서를 거부했거나 요구했습니다."
-    ["점검용 인증서의 만료와 서버의 허용 목록",
+    ["감시용 인증서의 만료와 서버의 허용 목록",
      "Expiry of the probe's certificate, and what the server admits"],
     /// A status other than expected.
     HttpStatus Http "http_status"
-    "기대와 다른 HTTP 상태 코드입니다."
+    ["비정상 상태 코드", "unexpected status"]
+    "예상과 다른 HTTP 상태 코드입니다."
     ["상태 코드: 5xx는 WAS·연계 시스템, 403은 WAF·접근 제어, 404는 배포",
      "The code: 5xx points to the application and what it needs, 403 to a firewall, 404 to a release"],
     /// A protocol version other than expected.
     HttpVersion Http "http_version"
-    "기대와 다른 HTTP 버전입니다."
+    ["HTTP 버전 불일치", "unexpected HTTP version"]
+    "예상과 다른 HTTP 버전입니다."
     ["L7·CDN의 HTTP/2 설정 변경",
      "Changes of HTTP/2 at load balancer or CDN"],
     /// More redirects than allowed.
     RedirectLimit Http "redirect_limit"
-    "주소 이동(redirect)이 한도를 넘었습니다."
-    ["http와 https 사이, 로그인 화면 사이를 맴도는 이동 고리",
+    ["리다이렉트 초과", "too many redirects"]
+    "리다이렉트가 허용 횟수를 넘었습니다."
+    ["http와 https 사이, 로그인 화면 사이의 리다이렉트 반복(루프)",
      "A loop between http and https, or through a login page"],
     /// A redirect to a host outside `allow_hosts`, or to no web address at all.
     RedirectUnexpectedHost Http "redirect_unexpected_host"
-    "허용하지 않은 다른 사이트나 웹 주소가 아닌 곳으로 이동시킵니다."
+    ["허용되지 않은 주소로 이동", "redirect to another host"]
+    "허용되지 않은 사이트나 웹 주소가 아닌 곳으로 리다이렉트합니다."
     ["이동한 주소: 점검 안내 사이트이거나 변조일 수 있습니다",
      "Where it leads: a notice site, or tampering"],
     /// The request was sent and no complete response head came in time.
     ResponseTimeout Http "response_timeout"
-    "요청을 보냈으나 응답이 제때 오지 않았습니다."
+    ["응답 없음", "no response"]
+    "요청을 보냈으나 제한 시간 안에 응답이 오지 않았습니다."
     ["WAS 스레드와 DB, 연계 시스템의 지연, 대용량 패킷 유실",
      "Threads and database of the application, what it waits for, loss of large packets"],
     /// The response body did not end in time.
     BodyTimeout Http "body_timeout"
-    "응답 본문이 제때 끝나지 않았습니다."
+    ["본문 시간 초과", "body timeout"]
+    "응답 본문을 제한 시간 안에 모두 받지 못했습니다."
     ["회선 대역폭과 패킷 유실, 서버의 느린 출력",
      "Bandwidth and packet loss, slow output of the server"],
     /// The body is larger than the limit.
     BodyTooLarge Http "body_too_large"
-    "응답 본문이 한도보다 큽니다."
-    ["페이지가 바뀌었는지, 점검의 body_limit",
+    ["본문 크기 초과", "body too large"]
+    "응답 본문이 제한 크기보다 큽니다."
+    ["페이지가 바뀌었는지, 감시 항목의 body_limit",
      "Whether the page changed; the probe's body_limit"],
     /// The body could not be decompressed or decoded.
     BodyDecode Http "body_decode"
-    "응답 본문의 압축이나 문자 집합을 풀 수 없습니다."
+    ["본문 해독 실패", "undecodable body"]
+    "응답 본문의 압축을 풀거나 문자 인코딩을 해석할 수 없습니다."
     ["Content-Encoding과 charset, 중간 장비의 변형",
      "Content-Encoding and charset, and devices in between that change bodies"],
     /// The peer broke the protocol.
     ProtocolError Http "protocol_error"
-    "상대가 HTTP 규약에 맞지 않게 응답했습니다."
+    ["프로토콜 오류", "protocol error"]
+    "서버가 HTTP 규약에 맞지 않게 응답했습니다."
     ["포트와 프로토콜(http/https) 혼동, 중간 장비",
      "A port that speaks something else (http for https), and devices in between"],
     /// A `body` or `css` expectation failed.
     BodyMismatch Content "body_mismatch"
+    ["내용 불일치", "unexpected content"]
     "화면에 있어야 할 내용이 없습니다."
-    ["사이트 개편이면 점검의 expect를 고치고, 아니면 화면을 직접 확인",
+    ["사이트 개편이면 감시 항목의 expect를 고치고, 아니면 화면을 직접 확인",
      "Look at the page: redesigned (change expect) or broken"],
     /// A `header` or `cookie` expectation failed.
     HeaderMismatch Content "header_mismatch"
-    "응답 헤더나 쿠키가 기대와 다릅니다."
+    ["헤더 불일치", "unexpected header"]
+    "응답 헤더나 쿠키가 예상과 다릅니다."
     ["L7·WAS의 헤더 설정 변경",
      "Changed headers at load balancer or application"],
     /// A `json` expectation failed.
     JsonMismatch Content "json_mismatch"
-    "JSON 응답의 내용이 기대와 다릅니다."
+    ["JSON 불일치", "unexpected JSON"]
+    "JSON 응답의 내용이 예상과 다릅니다."
     ["API의 오류 코드 항목과 최근 변경",
      "The error field of the API, and its recent changes"],
     /// The final URL, or its scheme, is not the expected one.
     UrlMismatch Content "url_mismatch"
-    "마지막으로 도착한 주소가 기대와 다릅니다."
-    ["오류 화면이나 로그인 화면으로 보내졌는지",
+    ["주소 불일치", "unexpected address"]
+    "최종 주소가 예상과 다릅니다."
+    ["오류 화면이나 로그인 화면으로 이동했는지",
      "Whether it was sent to an error page or a login page"],
     /// A notice instead of the service: it answers, and nothing works.
     NoticePage Content "notice_page"
-    "서비스 대신 안내(점검·장애) 화면이 나옵니다."
-    ["예고된 작업인지: 아니면 이용자에게는 장애입니다",
+    ["안내 화면", "notice page"]
+    "서비스 대신 점검·장애 안내 화면이 나옵니다."
+    ["예고된 점검인지: 아니면 이용자에게는 장애입니다",
      "Whether it was announced: if not, this is an outage for its users"],
     /// Slower than an expected time.
     TooSlow Content "too_slow"
-    "기대한 시간보다 느립니다."
+    ["응답 지연", "too slow"]
+    "기준 시간보다 응답이 느립니다."
     ["단계별 시간(resolve, connect, tls, processing, transfer)에서 늘어난 곳",
      "Which phase grew: resolve, connect, tls, processing or transfer"],
     /// The flow ended without the positive marker.
     NotLoggedIn Login "not_logged_in"
+    ["로그인 실패", "login failed"]
     "로그인 절차가 끝났지만 로그인된 화면이 아닙니다."
     ["화면의 오류 문구, 인증 연계(GPKI·Any-ID) 상태",
      "What the page says, and the sign-in services behind it"],
     /// The form to submit is not on the page.
     FormMissing Login "form_missing"
+    ["입력 양식 없음", "form missing"]
     "제출할 양식이 화면에 없습니다."
     ["로그인 화면 개편, 점검 안내 화면",
      "A redesigned login page, or a notice in its place"],
     /// A value to capture is not in the response.
     CaptureMissing Login "capture_missing"
+    ["추출 값 없음", "value missing"]
     "응답에서 가져와야 할 값이 없습니다."
     ["화면 개편이나 앞 단계의 오류 화면",
      "A redesign, or an error page in the step before"],
     /// The service said that the password is wrong.
     BadCredentials Login "bad_credentials"
-    "점검 계정의 비밀번호가 틀렸다고 응답했습니다. 서비스 장애가 아닙니다."
-    ["점검 계정의 비밀번호 변경·만료: 고친 뒤에 다시 시도합니다",
+    ["비밀번호 거부", "password refused"]
+    "감시용 계정의 비밀번호가 틀렸다는 응답을 받았습니다. 서비스 장애가 아닙니다."
+    ["감시용 계정의 비밀번호 변경·만료: 비밀 값을 교체하면 다시 시도합니다",
      "Whether the password was changed or ran out; the probe goes on when the secret changes"],
     /// The service said that the account is locked.
     AccountLocked Login "account_locked"
-    "점검 계정이 잠겼습니다. 서비스 장애가 아닙니다."
+    ["계정 잠김", "account locked"]
+    "감시용 계정이 잠겼습니다. 서비스 장애가 아닙니다."
     ["서비스 담당자에게 잠금 해제를 요청하고 POST /-/resume",
      "Have the account unlocked, then POST /-/resume"],
     /// A captcha stands in the way.
     Captcha Login "captcha"
+    ["자동 입력 방지", "captcha"]
     "자동 입력 방지(캡차)가 로그인을 막았습니다."
-    ["점검 주소를 예외로 등록할 수 있는지",
+    ["프로버의 주소를 예외로 등록할 수 있는지",
      "Whether the prober's address can be exempted"],
     /// A second factor is asked for that the flow does not have.
     MfaRequired Login "mfa_required"
-    "절차에 없는 추가 인증을 요구했습니다."
+    ["추가 인증 요구", "second factor required"]
+    "로그인 절차에 없는 추가 인증을 요구했습니다."
     ["계정의 2차 인증 설정과 새 기기 정책",
      "The account's second factor, and rules for new devices"],
     /// The service limits our rate.
     RateLimited Login "rate_limited"
-    "서비스가 점검의 요청 빈도를 제한했습니다."
-    ["점검 주기를 늘리거나 예외 등록",
+    ["요청 제한", "rate limited"]
+    "서비스가 프로버의 요청 빈도를 제한했습니다."
+    ["감시 주기를 늘리거나 예외로 등록",
      "A longer interval, or an exemption"],
     /// A web application firewall stands in the way.
     WafBlocked Login "waf_blocked"
-    "웹 방화벽이 점검을 막았습니다."
-    ["WAF 로그에서 점검 주소와 User-Agent",
+    ["웹 방화벽 차단", "blocked by firewall"]
+    "웹 방화벽이 프로버를 차단했습니다."
+    ["WAF 로그에서 프로버의 주소와 User-Agent",
      "The firewall's log for the prober's address and user agent"],
     /// The service refused our signing certificate.
     CertRejected Login "cert_rejected"
-    "서비스가 점검용 인증서를 거부했습니다. 서비스 장애가 아닙니다."
-    ["점검용 인증서의 만료·폐지와 사용자 등록",
+    ["감시용 인증서 거부", "our certificate refused"]
+    "서비스가 감시용 인증서를 거부했습니다. 서비스 장애가 아닙니다."
+    ["감시용 인증서의 만료·폐지와 사용자 등록",
      "Expiry or revocation of the probe's certificate, and its registration"],
     /// The certificate verification server behind the service failed.
     PkiBackend Login "pki_backend"
-    "서비스 뒤의 인증서 검증 서버가 실패했습니다."
+    ["인증 검증 실패", "certificate verification failed"]
+    "서비스가 쓰는 인증서 검증 서버에 장애가 있습니다."
     ["행정전자서명(GPKI) 검증 서버와 그 사이의 통신망 장비",
      "The certificate verification servers and the network devices on the way to them"],
     /// The session was gone in a later step.
     SessionLost Login "session_lost"
+    ["세션 유실", "session lost"]
     "로그인 뒤의 단계에서 세션이 사라졌습니다."
-    ["WAS 사이의 세션 공유와 L4의 고정 연결(sticky)",
+    ["WAS 사이의 세션 공유와 L4의 세션 고정(sticky)",
      "Shared sessions between servers, and stickiness of the load balancer"],
     /// The logout failed; degrades only.
     LogoutFailed Login "logout_failed"
-    "로그아웃이 실패했습니다. 저하로만 봅니다."
-    ["로그아웃 주소 변경, 중복 로그인 제한에 걸리지 않는지",
+    ["로그아웃 실패", "logout failed"]
+    "로그아웃에 실패했습니다. '저하'로만 처리합니다."
+    ["로그아웃 주소 변경, 감시용 계정의 세션이 쌓여 중복 로그인 제한에 걸리지 않는지",
      "A changed logout address; whether open sessions of the account pile up"],
     /// The account is held by the guard.
     AccountHeld Probe "account_held"
-    "계정이 잠기지 않도록 점검이 로그인을 멈췄습니다."
-    ["거부된 까닭을 고친 뒤 비밀을 바꾸거나 POST /-/resume",
+    ["로그인 보류", "login held"]
+    "감시용 계정이 잠기지 않도록 로그인을 보류했습니다."
+    ["거부된 원인을 해결한 뒤 비밀 값을 교체하거나 POST /-/resume",
      "Mend why it was refused; then change the secret or POST /-/resume"],
     /// A secret cannot be read.
     SecretMissing Probe "secret_missing"
-    "점검에 쓸 비밀 값을 읽을 수 없습니다."
-    ["상세 문장의 파일이나 환경 변수, 그 권한",
+    ["비밀 값 없음", "secret missing"]
+    "감시에 쓸 비밀 값을 읽을 수 없습니다."
+    ["상세 내용에 있는 파일이나 환경 변수와 그 권한",
      "The file or variable named in the detail, and its permissions"],
     /// A secret would have gone to a host it is not bound to.
     SecretHost Probe "secret_host"
-    "비밀 값이 허용되지 않은 호스트로 나갈 뻔해 보내지 않았습니다."
+    ["비밀 값 전송 차단", "secret kept back"]
+    "비밀 값이 허용되지 않은 호스트로 전송되려 하여 차단했습니다."
     ["로그인이 다른 호스트로 옮겨졌는지, secrets의 hosts",
      "Whether the login moved to another host; hosts of the secret"],
     /// Our signing failed.
     SignFailed Probe "sign_failed"
-    "점검용 인증서로 서명하지 못했습니다."
+    ["서명 실패", "signing failed"]
+    "감시용 인증서로 서명하지 못했습니다."
     ["키 파일과 그 비밀번호",
      "The key file and its passphrase"],
     /// The proxy refused or could not be reached.
     ProxyFailed Probe "proxy_failed"
-    "프록시가 거부했거나 닿지 않습니다."
+    ["프록시 실패", "proxy failed"]
+    "프록시가 연결을 거부했거나 프록시에 접속할 수 없습니다."
     ["프록시 상태와 접근 규칙",
      "The proxy and its rules"],
     /// All controls fail: this vantage is offline.
     VantageOffline Probe "vantage_offline"
-    "이 점검 거점의 통신망이 끊겼습니다. 서비스에 대해서는 알 수 없습니다."
-    ["거점의 회선: 기준점(controls)이 모두 응답하지 않습니다",
+    ["관측 지점 단절", "vantage offline"]
+    "이 관측 지점의 네트워크가 끊겼습니다. 서비스의 상태는 알 수 없습니다."
+    ["관측 지점의 회선: 대조점(controls)이 모두 응답하지 않습니다",
      "The vantage's own link: no control answers"],
     /// A fault of the prober itself.
     Internal Probe "internal"
-    "점검 도구 자체의 문제입니다."
-    ["상세 문장과 bongsu 로그",
+    ["프로버 내부 오류", "prober fault"]
+    "프로버 자체의 문제입니다."
+    ["상세 내용과 bongsu 로그",
      "The detail, and the log of bongsu"],
 }
 

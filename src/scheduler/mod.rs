@@ -64,12 +64,12 @@ pub struct Run {
     pub outcome: Arc<Outcome>,
 }
 
-/// Whoever wants to know. Called from the target's task, so an implementation must be quick and
+/// Is told of every run. Called from the target's task, so an implementation must be quick and
 /// must not block. Calls for one target never overlap, and come in this order: `adopt`, any number
 /// of `started`, `observe` and `skipped`, `forget`. Once `forget` was called nothing follows for
 /// that life of the target: the end of a run under way is then not observed either, so a count of
-/// runs in flight has to be kept per target. A reload that leaves a target as it was is not heard
-/// of.
+/// runs in flight has to be kept per target. A reload that leaves a target as it was is never
+/// reported.
 pub trait Observer: Send + Sync + 'static {
     /// A target is new, or replaces one of the same id that did something else (which was
     /// forgotten just before): its counters start at zero.
@@ -287,7 +287,8 @@ impl Scheduler {
                 rechecks,
                 descriptors = self.limits.descriptors,
                 descriptors_wanted,
-                "the limit of open files is too low for a day on which every probe waits for its                  timeout; runs would then be skipped: raise it (ulimit -n, LimitNOFILE)"
+                "the limit of open files is too low for a day on which every probe waits for its \
+                 timeout; runs would then be skipped: raise it (ulimit -n, LimitNOFILE)"
             );
         }
     }

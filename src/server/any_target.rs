@@ -101,7 +101,7 @@ fn target_of(
     let text = format!(
         "services:\n  - name: any\n    probes:\n      - name: target\n        interval: {}ms\n        \
          timeout: {ms}ms\n        {options}\n",
-        // Whatever is longer: it is never waited for.
+        // Any interval longer than the timeout; this target is never scheduled.
         ms + 60_000
     );
     let config = config::parse(&text, Path::new("target"), &Nothing)

@@ -22,7 +22,7 @@ pub(super) fn banners(site: &Site, config: &Config, language: Language) -> Strin
             &mut html,
             "offline",
             language.pick(
-                "이 점검 거점의 통신망이 끊겼습니다. 아래 결과는 서비스의 상태가 아닙니다.",
+                "이 관측 지점의 네트워크가 끊겼습니다. 아래 결과는 서비스의 상태가 아닙니다.",
                 "This vantage is offline. What is below says nothing about the services.",
             ),
         );
@@ -30,7 +30,7 @@ pub(super) fn banners(site: &Site, config: &Config, language: Language) -> Strin
     if let Some(why) = site.surroundings.accounts.unwritten() {
         let text = match language {
             Language::Korean => format!(
-                "상태 디렉터리(--state.dir)에 쓸 수 없어, 다시 시작하면 새로 보류된 계정을 잊습니다: {why}"
+                "상태 디렉터리(--state.dir)에 쓸 수 없어, 재시작하면 최근에 보류된 계정 기록이 사라집니다: {why}"
             ),
             Language::English => format!(
                 "The state directory (--state.dir) cannot be written: a restart would forget \
@@ -43,7 +43,7 @@ pub(super) fn banners(site: &Site, config: &Config, language: Language) -> Strin
         let since = site.local_time.second(refused.since);
         let text = match language {
             Language::Korean => {
-                format!("새 설정이 거부되어 이전 설정으로 점검하고 있습니다({since} 부터).")
+                format!("새 설정이 거부되어 이전 설정으로 감시하고 있습니다({since}부터).")
             }
             Language::English => {
                 format!("A new configuration was refused and the old one is kept, since {since}.")
@@ -80,7 +80,7 @@ fn maintenance(
     let names = names.join(", ");
     let reason = running.window.reason.as_deref().unwrap_or(&running.window.name);
     match language {
-        Language::Korean => format!("점검 작업 중: {names} ({until} 까지) {reason}"),
+        Language::Korean => format!("예고된 점검 중: {names} ({until}까지) {reason}"),
         Language::English => format!("Maintenance: {names} (until {until}) {reason}"),
     }
 }

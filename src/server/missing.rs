@@ -26,17 +26,17 @@ pub(super) async fn no_such_path(
     }
     let wish = wishes.ok().and_then(|Query(wishes)| wishes.lang);
     let language = Language::of(wish.as_deref(), &headers);
-    let what = language.pick("그런 주소는 없습니다.", "There is nothing at this address.");
+    let what = language.pick("존재하지 않는 페이지입니다.", "There is nothing at this address.");
     let paths = format!("<pre lang=\"en\">{}</pre>", Text(PATHS));
     answer(&site, language, (what, &paths))
 }
 
 /// A probe that is not configured here.
 pub(super) fn no_such_probe(site: &Site, language: Language, id: &str) -> Response {
-    let what = language.pick("그런 점검은 없습니다", "There is no such probe");
+    let what = language.pick("해당 감시 항목을 찾을 수 없습니다", "There is no such probe");
     let why = language.pick(
-        "설정에서 빠졌거나, 다른 샤드가 맡았거나, 이름이 다릅니다.",
-        "It was taken out of the configuration, another shard has it, or its name is another.",
+        "설정에서 빠졌거나, 다른 샤드가 맡았거나, 이름이 바뀌었을 수 있습니다.",
+        "It was taken out of the configuration, another shard has it, or its name has changed.",
     );
     answer(site, language, (what, &format!("<p>{}</p><p>{why}</p>", Code(id))))
 }

@@ -76,10 +76,10 @@ fn listing(site: &Site, config: &Config, rows: &[Row], language: Language) -> St
          </tr></thead><tbody>",
         language.pick("상태", "State"),
         language.pick("서비스", "Service"),
-        language.pick("점검", "Probe"),
+        language.pick("감시 항목", "Probe"),
         language.pick("원인", "Reason"),
         language.pick("시작", "Since"),
-        language.pick("마지막 점검", "Last run"),
+        language.pick("마지막 실행", "Last run"),
     );
     for row in rows.iter().take(ROWS_MAX) {
         view.line(&mut html, row);
@@ -89,7 +89,7 @@ fn listing(site: &Site, config: &Config, rows: &[Row], language: Language) -> St
         let _ = write!(
             html,
             "<p class=\"q\">{}</p>",
-            language.pick("설정된 점검이 없습니다.", "No probe is configured.")
+            language.pick("설정된 감시 항목이 없습니다.", "No probe is configured.")
         );
     }
     if let Some(hidden) = rows.len().checked_sub(ROWS_MAX).filter(|&hidden| hidden > 0) {
@@ -217,9 +217,9 @@ impl View<'_> {
         let Some(excused) = shown::excused(row, &self.running) else { return String::new() };
         let mark =
             |class: &str, text: &str| format!("{before}<span class=\"m {class}\">{text}</span>");
-        let mut html = mark("", self.language.pick("작업 중", "maintenance"));
+        let mut html = mark("", self.language.pick("점검 중", "maintenance"));
         if excused.was_down {
-            let text = self.language.pick("작업 전부터 장애", "down before maintenance");
+            let text = self.language.pick("점검 전부터 장애", "down before maintenance");
             html.push_str(&mark("before", text));
         }
         html

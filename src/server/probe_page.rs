@@ -103,7 +103,7 @@ impl View<'_> {
         }
         if let Some(last) = row.tally.last_run_at() {
             let text = format!("{} ({})", times.second(last), ago(last, language));
-            facts.push((language.pick("마지막 점검", "Last run"), text));
+            facts.push((language.pick("마지막 실행", "Last run"), text));
         }
         if let Some(last) = row.tally.last_success_at() {
             let text = format!("{} ({})", times.second(last), ago(last, language));
@@ -113,7 +113,7 @@ impl View<'_> {
             && let Ok(end) = Timestamp::from_second(cert.not_after)
         {
             let text = format!("{} · {}", times.minute(end), Code(&cert.subject));
-            facts.push((language.pick("인증서 만료", "Certificate ends"), text));
+            facts.push((language.pick("인증서 만료", "Certificate expires"), text));
         }
         html.push_str("<table class=\"f\"><tbody>");
         for (label, text) in facts {
@@ -126,7 +126,7 @@ impl View<'_> {
         let language = self.language;
         let _ = write!(html, "<h2>{}</h2>", language.pick("최근 실패", "Last failures"));
         if history.episodes().next().is_none() {
-            let none = language.pick("기록된 실패가 없습니다.", "None is remembered.");
+            let none = language.pick("기록된 실패가 없습니다.", "No failures recorded.");
             let _ = write!(html, "<p class=\"q\">{none}</p>");
         }
         for episode in history.episodes().rev() {
@@ -153,7 +153,7 @@ impl View<'_> {
             " · {first} ({times})<br>{}<br>{}<br><span class=\"q\">{}: {}</span><br>{}</p>",
             language.of_both(cause.reason.meaning()),
             self.blamed(row, cause),
-            language.pick("먼저 볼 것", "Look first"),
+            language.pick("우선 확인 사항", "Check first"),
             Text(language.of_both(cause.reason.first_look())),
             English(&cause.detail),
         );
@@ -172,9 +172,9 @@ impl View<'_> {
 
     fn runs(&self, html: &mut String, history: &History) {
         let language = self.language;
-        let _ = write!(html, "<h2>{}</h2>", language.pick("최근 점검", "Last runs"));
+        let _ = write!(html, "<h2>{}</h2>", language.pick("최근 실행", "Last runs"));
         if history.recent().next().is_none() {
-            let none = language.pick("아직 점검하지 않았습니다.", "It has not run yet.");
+            let none = language.pick("아직 실행되지 않았습니다.", "It has not run yet.");
             let _ = write!(html, "<p class=\"q\">{none}</p>");
             return;
         }
@@ -183,7 +183,7 @@ impl View<'_> {
             "<table><thead><tr><th>{}</th><th>{}</th><th>{}</th><th>{}</th></tr></thead><tbody>",
             language.pick("시각", "Time"),
             language.pick("상태", "State"),
-            language.pick("걸린 시간", "Took"),
+            language.pick("소요 시간", "Took"),
             language.pick("원인", "Reason"),
         );
         for run in history.recent().rev() {
@@ -195,7 +195,8 @@ impl View<'_> {
                 took(run.elapsed(), language),
             );
             if let Some(reason) = run.reason {
-                let _ = write!(html, "{}", Code(reason.as_str()));
+                let name = language.of_both(reason.short());
+                let _ = write!(html, "{name} · {}", Code(reason.as_str()));
             }
             html.push_str("</td></tr>");
         }

@@ -1,6 +1,6 @@
-//! Readiness as structure: ready is when every [`Latch`] is gone and nobody has begun to stop.
+//! Readiness as structure: ready is when the [`Latch`] is gone and the daemon is not stopping.
 //!
-//! A part that must be up first holds a latch and drops it when it is. There is no flag that could
+//! The part that must be up first holds the latch and drops it when it is. There is no flag that could
 //! be set too early, and a part that dies before it is up never makes the daemon ready by mistake:
 //! its latch is dropped too, but then the daemon ends.
 
@@ -13,27 +13,25 @@ pub struct Latch {
     _held: Arc<()>,
 }
 
-/// Asks whether everything is up.
+/// Asks whether the daemon is up.
 #[derive(Clone)]
 pub struct Readiness {
-    latches: Weak<()>,
+    latch: Weak<()>,
     stopping: Arc<AtomicBool>,
 }
 
 impl Readiness {
-    /// A readiness and the first latch of it.
+    /// A readiness and the latch of it.
     pub fn new() -> (Readiness, Latch) {
         let held = Arc::new(());
-        let readiness = Readiness {
-            latches: Arc::downgrade(&held),
-            stopping: Arc::new(AtomicBool::new(false)),
-        };
+        let readiness =
+            Readiness { latch: Arc::downgrade(&held), stopping: Arc::new(AtomicBool::new(false)) };
         (readiness, Latch { _held: held })
     }
 
-    /// Whether every latch is gone and the daemon is not stopping.
+    /// Whether the latch is gone and the daemon is not stopping.
     pub fn is_ready(&self) -> bool {
-        self.latches.strong_count() == 0 && !self.is_stopping()
+        self.latch.strong_count() == 0 && !self.is_stopping()
     }
 
     /// Whether the daemon is on its way out.
@@ -47,25 +45,15 @@ impl Readiness {
     }
 }
 
-impl Latch {
-    /// One more part to wait for.
-    pub fn another(&self) -> Latch {
-        Latch { _held: Arc::clone(&self._held) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn ready_is_when_the_last_latch_is_gone_and_until_stopping() {
+    fn ready_is_when_the_latch_is_gone_and_until_stopping() {
         let (readiness, listening) = Readiness::new();
-        let scheduled = listening.another();
         assert!(!readiness.is_ready());
         drop(listening);
-        assert!(!readiness.is_ready());
-        drop(scheduled);
         assert!(readiness.is_ready());
         readiness.stop();
         assert!(!readiness.is_ready());

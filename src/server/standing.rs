@@ -52,7 +52,7 @@ impl<'c> Services<'c> {
     /// The service as people call it, with its name.
     pub(super) fn called(&self, name: &str, language: Language) -> String {
         let title = match self.get(name) {
-            _ if name == OURSELVES => Some(language.pick("점검 도구", "the prober itself")),
+            _ if name == OURSELVES => Some(language.pick("프로버", "the prober itself")),
             known => known.and_then(|known| known.service.title.as_deref()),
         };
         match title {
@@ -76,7 +76,9 @@ impl<'c> Services<'c> {
         if standing.blamed_by > 0 {
             let count = standing.blamed_by;
             let _ = match language {
-                Language::Korean => write!(html, " (다른 서비스의 점검 {count}개가 원인으로 지목)"),
+                Language::Korean => {
+                    write!(html, " (다른 서비스의 감시 항목 {count}개가 원인으로 지목)")
+                }
                 Language::English => {
                     write!(html, " (blamed by {count} {} of others)", plural(count))
                 }

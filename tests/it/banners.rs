@@ -32,7 +32,7 @@ fn maintenance_says_of_what_and_until_when_in_korean_time() {
     let daemon = Setup::new(&text).start();
     daemon.wait_until_ready();
     for (page, wanted) in
-        both(&daemon).iter().zip(["점검 작업 중: 정부24", "Maintenance: 정부24"].iter().cycle())
+        both(&daemon).iter().zip(["예고된 점검 중: 정부24", "Maintenance: 정부24"].iter().cycle())
     {
         assert!(page.contains(wanted), "{wanted} is not in {page}");
         assert!(
@@ -83,7 +83,7 @@ fn an_offline_vantage_says_that_nothing_below_counts() {
         (daemon.get("/api/v1/status").json()["online"] == false).then_some(())
     });
     let [korean, english, ..] = both(&daemon);
-    assert!(korean.contains("이 점검 거점의 통신망이 끊겼습니다"), "{korean}");
+    assert!(korean.contains("이 관측 지점의 네트워크가 끊겼습니다"), "{korean}");
     assert!(english.contains("This vantage is offline"), "{english}");
 }
 

@@ -102,6 +102,7 @@ fn an_empty_external_url_is_none() {
     let setup = Setup::new(CONFIG).env("BONGSU_WEB_EXTERNAL_URL", "");
     assert!(setup.output(&["check"]).status.success());
     let daemon = setup.flag("--web.external-url=").start();
+    daemon.wait_until_ready();
     assert!(daemon.get("/").text().contains("href=\"/"), "links begin at the root");
     let output = Setup::new(CONFIG).output(&["--web.external-url=ops.go.kr", "check"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -49,3 +49,4 @@ mod tls_revocation;
 mod tls_roots;
 mod tls_verdicts;
 mod web_config;
+mod words;

@@ -149,7 +149,7 @@ fn an_outage_that_began_before_its_maintenance_is_marked_as_both() {
     assert_eq!(probe(1)["down_before_maintenance"], false, "{}", probe(1));
     assert!(probe(2)["maintenance"].is_null());
     for (lang, under_way, before) in
-        [("ko", "작업 중", "작업 전부터 장애"), ("en", "maintenance", "down before maintenance")]
+        [("ko", "점검 중", "점검 전부터 장애"), ("en", "maintenance", "down before maintenance")]
     {
         let page = daemon.get(&format!("/?lang={lang}")).text();
         let marked = |service: &str| {
@@ -167,7 +167,7 @@ fn an_outage_that_began_before_its_maintenance_is_marked_as_both() {
 
 /// Every clock time on a page, with what follows it.
 fn zones(page: &str) -> Vec<String> {
-    let time = Regex::new(r"\d\d:\d\d(?::\d\d)?(?:\.\d+)?( [^\s<,)부]+|[^\s<]*)").unwrap();
+    let time = Regex::new(r"\d\d:\d\d(?::\d\d)?(?:\.\d+)?( [^\s<,)부까]+|[^\s<]*)").unwrap();
     time.captures_iter(page).map(|found| found[1].trim().to_owned()).collect()
 }
 
@@ -244,13 +244,14 @@ fn the_korean_pages_are_in_korean() {
     nothing.wait_until_ready();
     let page = nothing.get("/?lang=ko").text();
     assert_eq!(latin(&page), empty, "{page}");
-    assert!(page.contains("설정된 점검이 없습니다."), "{page}");
+    assert!(page.contains("설정된 감시 항목이 없습니다."), "{page}");
 }
 
 #[test]
 fn a_missing_page_is_told_in_the_askers_language_with_a_way_back() {
     let (daemon, _target) = broken_login();
-    for (lang, words) in [("ko", "그런 점검은 없습니다"), ("en", "There is no such probe")]
+    for (lang, words) in
+        [("ko", "해당 감시 항목을 찾을 수 없습니다"), ("en", "There is no such probe")]
     {
         let answer = daemon.get(&format!("/probes/gpki/none?lang={lang}"));
         assert_eq!(answer.status, 404);

@@ -1,18 +1,19 @@
-//! `docs/reasons.md` is the table of the source. `BONGSU_REGENERATE=1 cargo test --test it reasons`
-//! writes it.
+//! `docs/reasons.md`, for people, and `docs/reasons.json`, for the boards and the checks of the alert
+//! rules, are the table of the source. `BONGSU_REGENERATE=1 cargo test --test it reasons` writes
+//! them.
 
 use std::fmt::Write;
 use std::path::Path;
 
-use bongsu::outcome::{Reason, Stage};
+use bongsu::outcome::{Bilingual, Reason, Stage};
 
 const HEAD: &str = "\
 # 실패 원인 · Reasons
 
 모든 실패에는 이 목록에 있는 원인 하나가 붙습니다. 지표의 `reason` 라벨, 경보, 상태 화면이 같은 이름을
-씁니다. `stage`는 점검의 어느 단계에서 일어났는지입니다. **판단 불가**로 표시된 원인은 서비스에 대해
-아무것도 말해 주지 않으므로(우리 계정, 우리 인증서, 우리 회선) 장애로 세지 않고 담당자에게 표로만
-갑니다.
+씁니다. `stage`는 실행의 어느 단계에서 일어났는지입니다. **판단 불가**로 표시된 원인은 서비스에 대해
+아무것도 말해 주지 않으므로(감시용 계정, 감시용 인증서, 프로버의 회선) 장애로 세지 않고 담당자에게
+티켓으로만 알립니다.
 
 Every failure has one reason of this list: the label `reason` of the metrics, the alerts and the status
 page use the same names. `stage` says in which part of the run it happened. Reasons marked **unknown**
@@ -22,13 +23,13 @@ count as an outage.
 
 fn title(stage: Stage) -> &'static str {
     match stage {
-        Stage::Dns => "이름 찾기 · name resolution",
+        Stage::Dns => "DNS 조회 · name resolution",
         Stage::Tcp => "접속 · connection",
         Stage::Tls => "암호 통신과 인증서 · TLS and certificates",
         Stage::Http => "요청과 응답 · HTTP",
         Stage::Content => "응답의 내용 · content",
         Stage::Login => "로그인 · login",
-        Stage::Probe => "점검 자신 · the prober itself",
+        Stage::Probe => "프로버 자체 · the prober itself",
     }
 }
 
@@ -37,7 +38,7 @@ fn page() -> String {
     for stage in Stage::ALL {
         let _ = write!(
             page,
-            "\n## `{}`: {}\n\n| reason | 뜻 · meaning | 먼저 볼 것 · look first |\n|---|---|---|\n",
+            "\n## `{}`: {}\n\n| reason | 뜻 · meaning | 우선 확인 사항 · check first |\n|---|---|---|\n",
             stage.as_str(),
             title(stage)
         );
@@ -50,8 +51,10 @@ fn page() -> String {
             let (meaning, look) = (reason.meaning(), reason.first_look());
             let _ = writeln!(
                 page,
-                "| `{}`{unknown} | {}<br>{} | {}<br>{} |",
+                "| `{}`<br>{}<br>{}{unknown} | {}<br>{} | {}<br>{} |",
                 reason.as_str(),
+                reason.short().korean,
+                reason.short().english,
                 meaning.korean,
                 meaning.english,
                 look.korean,
@@ -62,15 +65,43 @@ fn page() -> String {
     page
 }
 
-#[test]
-fn the_published_list_is_the_one_of_the_source() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reasons.md");
-    if std::env::var_os("BONGSU_REGENERATE").is_some() {
-        std::fs::write(&path, page()).unwrap();
-    }
-    let published = std::fs::read_to_string(&path).unwrap();
-    assert!(published == page(), "docs/reasons.md differs; BONGSU_REGENERATE=1 writes it anew");
+/// One reason a line.
+fn table() -> String {
+    let both = |text: Bilingual| {
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        format!("{{\"ko\": {}, \"en\": {}}}", quoted(text.korean), quoted(text.english))
+    };
+    let rows: Vec<_> = Reason::ALL
+        .iter()
+        .map(|reason| {
+            format!(
+                "  {{\"reason\": \"{}\", \"stage\": \"{}\", \"unknown\": {}, \"short\": {}, \
+                 \"meaning\": {}}}",
+                reason.as_str(),
+                reason.stage().as_str(),
+                reason.says_nothing_about_the_service(),
+                both(reason.short()),
+                both(reason.meaning())
+            )
+        })
+        .collect();
+    format!("[\n{}\n]\n", rows.join(",\n"))
 }
+
+#[test]
+fn the_published_lists_are_the_one_of_the_source() {
+    for (name, text) in [("docs/reasons.md", page()), ("docs/reasons.json", table())] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        if std::env::var_os("BONGSU_REGENERATE").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let published = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(published == text, "{name} differs; BONGSU_REGENERATE=1 writes it anew");
+    }
+}
+
+/// Characters of a name in a column of a board.
+const SHORT_MAX: usize = 15;
 
 #[test]
 fn every_reason_is_explained_in_both_languages() {
@@ -83,6 +114,9 @@ fn every_reason_is_explained_in_both_languages() {
             assert!(!format!("{}{}", text.korean, text.english).contains('|'), "{name}");
         }
         assert!(reason.meaning().korean.ends_with('.'), "{}", reason.meaning().korean);
+        let short = reason.short();
+        assert!(is_korean(short.korean) && !is_korean(short.english), "{short:?}");
+        assert!(short.korean.chars().count() <= SHORT_MAX, "{short:?} is too long for a table");
     }
 }
 

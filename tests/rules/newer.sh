@@ -4,7 +4,7 @@
 # apt's own lists are left alone. Fails if they cannot be had, with 75: what was not tried is not known.
 #
 #   newer.sh              all scenario files
-#   newer.sh FILE...      only these of config/prometheus/tests
+#   newer.sh FILE...      only these, such as every-60s.yml
 #
 # Leaves target/newer/bin, so that other checks can run with them:
 #   PROMETHEUS=target/newer/bin/prometheus ALERTMANAGER=target/newer/bin/prometheus-alertmanager ...
@@ -52,11 +52,12 @@ fi
 PATH="$to/bin:$PATH"
 promtool --version 2>&1 | head -n 1
 amtool --version 2>&1 | head -n 1
-cd "$root/config/prometheus"
-promtool check config prometheus.yml
-cd tests
+promtool check config "$root/config/prometheus/prometheus.yml"
+amtool check-config "$root/config/alertmanager/alertmanager.yml"
+"$root/tests/rules/install.sh" "$root/target/tmp/rule-tools"
+python="$root/target/tmp/rule-tools/bin/python3"
+"$python" "$root/tests/rules/generate.py" "$to/scenarios"
+cd "$to/scenarios"
 files=("$@")
 [ ${#files[@]} -gt 0 ] || files=(every-*.yml)
-promtool test rules "${files[@]}"
-cd "$root/config/alertmanager"
-amtool check-config alertmanager.yml
+"$python" "$root/tests/rules/once.py" newer promtool test rules "${files[@]}"

@@ -49,8 +49,8 @@ def watchdog():
 
 def stale():
     return stat(
-        both("멈춘 점검", "Stale probes"),
-        "세 주기 동안 결과가 없는 점검의 수.",
+        both("결과가 없는 감시 항목", "Stale probes"),
+        "세 주기 동안 결과가 없는 감시 항목의 수.",
         "Probes without a result for three intervals.",
         [now(f"count(bongsu_probe_interval_seconds{{{OURS},site=~\"$site\"}} unless on (service, probe, site, vantage,"
              " prober) bongsu_probe_verdict) or vector(0)")],
@@ -98,7 +98,7 @@ def drift():
 def online():
     return timeline(
         both("관측 지점 네트워크", "Network of the vantages"),
-        "기준 주소(controls)가 하나라도 응답하는지.",
+        "대조점(controls)이 하나라도 응답하는지.",
         "Whether any of its controls answers.",
         [Query(f"min by (vantage) (bongsu_vantage_online{{{OURS}}})", "{{vantage}}")],
         words({0: ("단절 · OFFLINE", RED), 1: ("온라인 · ONLINE", GREEN)}), alerts=("VantageOffline",),
@@ -107,8 +107,8 @@ def online():
 
 def runs():
     return stacked(
-        both("초당 점검", "Runs per second"),
-        "초당 실행한 점검, 결과별.",
+        both("초당 실행", "Runs per second"),
+        "초당 실행 수, 결과별.",
         "Runs per second by result.",
         [Query(f"sum by (result) (rate(bongsu_probe_runs_total{{{OURS}}}[$__rate_interval]))",
                "{{result}}")],
@@ -118,8 +118,8 @@ def runs():
 
 def flight():
     return graph(
-        both("진행 중인 점검", "Probes in flight"),
-        "지금 동시에 실행 중인 점검. 전국 장애 때는 모두가 시간 초과를 기다린다.",
+        both("진행 중인 실행", "Probes in flight"),
+        "지금 동시에 진행 중인 실행. 전국 장애 때는 모두가 시간 초과를 기다린다.",
         "Probes that run at this moment. In a national outage every one waits for its timeout.",
         [Query(f"sum by ({WHO}) (bongsu_probes_in_flight{{{OURS}}})", NAME)],
         unit="short", defaults={"min": 0},
@@ -140,13 +140,13 @@ def lag():
 
 def skipped():
     return graph(
-        both("건너뛴 점검", "Runs left out"),
-        "제때 시작하지 못해 빠진 점검과 재점검.",
+        both("건너뛴 실행", "Runs left out"),
+        "정해진 때에 시작하지 못해 빠진 실행과 재확인.",
         "Runs and rechecks that could not start in time.",
         [Query(f"sum by ({WHO}) (increase(bongsu_scheduler_skipped_runs_total{{{OURS}}}[$__rate_interval]))",
                NAME),
          Query(f"sum by ({WHO}) (increase(bongsu_scheduler_shed_rechecks_total{{{OURS}}}[$__rate_interval]))",
-               f"{NAME} 재점검 · rechecks")],
+               f"{NAME} 재확인 · rechecks")],
         unit="short", steps=[(None, TEXT), (library.first_above("ProberRunsSkipped"), RED)],
         defaults={"min": 0}, alerts=("ProberRunsSkipped",),
     )
@@ -156,12 +156,12 @@ def clock():
     limit = thresholds.of("ClockSkewed")
     return graph(
         both("시각 오차", "Clock skew"),
-        f"기준 주소의 시각과의 차이. {limit:g}초를 넘으면 일회용 비밀번호를 보내지 않는다.",
+        f"대조점의 시각과의 차이. {limit:g}초를 넘으면 일회용 비밀번호를 보내지 않는다.",
         f"Difference from the clocks of the controls. Above {limit:g} seconds no one-time password"
         " is sent.",
         [Query(f"max by ({WHO}) (abs(bongsu_clock_skew_seconds{{{OURS}}}))", NAME)],
         unit="s", steps=[(None, TEXT), (limit, RED)], defaults={"min": 0}, alerts=("ClockSkewed",),
-        empty="기준 주소 없음 · no controls",
+        empty="대조점 없음 · no controls",
     )
 
 
@@ -186,7 +186,7 @@ def process(korean, english, explanation, meaning, query, unit):
 def scrape():
     return graph(
         both("수집 시간", "Scrape duration"),
-        "Prometheus가 지표를 가져오는 데 걸린 시간.",
+        "Prometheus가 지표를 가져오는 소요 시간.",
         "How long Prometheus takes to fetch the metrics.",
         [Query(f"max by ({WHO}) (scrape_duration_seconds{{{OURS}}})", NAME)],
         unit="s", defaults={"min": 0},
@@ -196,7 +196,7 @@ def scrape():
 def samples():
     return graph(
         both("수집한 값", "Samples per scrape"),
-        "한 번에 가져온 값의 수. 점검마다 48개를 넘지 않는다.",
+        "한 번에 가져온 값의 수. 감시 항목마다 48개를 넘지 않는다.",
         "Samples of one scrape; at most 48 a probe.",
         [Query(f"max by ({WHO}) (scrape_samples_scraped{{{OURS}}})", NAME)],
         unit="short", defaults={"min": 0},
@@ -206,7 +206,7 @@ def samples():
 def rules():
     return graph(
         both("규칙 계산 시간", "Rule evaluation"),
-        "규칙 묶음마다 한 번 계산하는 데 걸린 시간과 실패한 횟수.",
+        "규칙 묶음마다 한 번 계산하는 소요 시간과 실패한 횟수.",
         "How long each group of rules takes, and how often one failed.",
         [Query("max by (rule_group) (label_replace(prometheus_rule_group_last_duration_seconds"
                '{rule_group=~".*bongsu-.*"}, "rule_group", "$1", "rule_group", ".*;(.*)"))',
@@ -258,7 +258,7 @@ def board():
     health.add(7, (6, process("CPU", "cores", "쓰고 있는 코어 수.", "Cores in use.",
                               f"sum by ({WHO}) (rate(process_cpu_seconds_total{{{OURS}}}"
                               "[$__rate_interval]))", "short")),
-               (6, process("열린 파일", "Open files", "열린 디스크립터. 한도에 닿으면 점검을 시작하지 못한다.",
+               (6, process("열린 파일", "Open files", "열린 디스크립터. 한도에 닿으면 실행을 시작하지 못한다.",
                            "Open descriptors. At the limit no probe can start.",
                            f"max by ({WHO}) (process_open_fds{{{OURS}}})", "short")),
                (7, rules()), (5, delivery()))

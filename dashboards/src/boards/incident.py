@@ -14,19 +14,19 @@ SPENT = f"sum by (service) (sum_over_time(service:down_minutes:increase1m{{{CHOS
 
 def first():
     return stat(
-        both("먼저 멈춘 것", "What fell first"),
-        "이 기간에 가장 먼저 중단된 서비스와 그때.",
+        both("최초 장애", "What fell first"),
+        "이 기간에 가장 먼저 장애가 난 서비스와 그 시각.",
         "The service that was the first to fall in this range, and when.",
         [now(f"1000 * bottomk(1, max by (service) ({FELL}))", "{{service}}", BROKEN)],
-        unit="dateTimeAsIso", steps=[(None, GREY), (0, RED)], empty="중단 없음 · nothing fell",
+        unit="dateTimeAsIso", steps=[(None, GREY), (0, RED)], empty="장애 없음 · nothing fell",
         alerts=("CauseDown",), options={"textMode": "value_and_name", "text": {"titleSize": 20, "valueSize": 28}},
     )
 
 
 def most():
     return stat(
-        both("가장 많이 멈췄을 때", "At its worst"),
-        "이 기간에 동시에 중단된 서비스의 가장 많은 수.",
+        both("동시 장애 최대", "At its worst"),
+        "이 기간에 동시에 장애였던 서비스의 최대 수.",
         "The most services that were down together in this range.",
         [now(f"max_over_time(sum(service:down{{{CHOSEN}}})[$__range:15s])")],
         steps=[(None, GREY), (0, GREEN), (1, RED)], alerts=("ServiceDown",),
@@ -35,8 +35,8 @@ def most():
 
 def worst_sites():
     return stat(
-        both("가장 많은 기관", "Most sites"),
-        "이 기간에 동시에 중단된 기관의 가장 많은 수.",
+        both("기관 최대", "Most sites"),
+        "이 기간에 동시에 장애였던 기관의 최대 수.",
         "The most sites that were down together in this range.",
         [now(f"max_over_time(sum(service:sites:down{{{CHOSEN}}})[$__range:15s])")],
         steps=[(None, GREY), (0, GREEN), (library.first_above("SitesDown"), RED)], empty="기관 없음 · no sites",
@@ -47,7 +47,7 @@ def worst_sites():
 def attempts():
     return stat(
         both("회복 시도", "Recovery attempts"),
-        "중단된 뒤 다시 응답한 횟수(가장 많은 서비스). 1보다 크면 '복구'가 성급했다.",
+        "장애 뒤에 다시 응답한 횟수(가장 많은 서비스). 1보다 크면 '복구'가 성급했다.",
         "How often the worst service came back from being down. More than 1 means that a recovery"
         " was announced too early.",
         [now(f"max(resets(service:stability:down{{{CHOSEN}}}[$__range]))")],
@@ -58,7 +58,7 @@ def attempts():
 def spent_most():
     return stat(
         both("쓴 예산", "Budget spent"),
-        "이 기간에 가장 많이 멈춘 서비스가 쓴 월 예산의 비율.",
+        "이 기간에 장애가 가장 길었던 서비스가 쓴 월 예산의 비율.",
         "The share of its monthly minutes that the worst service spent in this range.",
         [now(f"max({SPENT} / on (service) service:budget:minutes) or vector(0)")],
         unit="percentunit", steps=[(None, GREY), (0, GREEN), (0.5, ORANGE), (1, RED)],
@@ -68,8 +68,8 @@ def spent_most():
 
 def order():
     return table(
-        both("멈춘 순서", "Order of the falls"),
-        "중단된 순서와, 처음 멈춘 것보다 늦은 시간. 거리는 지금 원인으로 보이는 것에서 몇 단계 건너에 있는지.",
+        both("장애 순서", "Order of the falls"),
+        "장애가 난 순서와, 최초 장애보다 늦은 시간. 거리는 지금 원인으로 보이는 것에서 몇 단계 건너에 있는지.",
         "Who fell when, and how long after the first. The distance is how many needs away the likely"
         " cause is.",
         [
@@ -87,14 +87,14 @@ def order():
         ],
         [
             ("title", Column(SERVICE, width=230, links=[row_to_service()])),
-            ("Value #A", Column(both("처음 멈춘 때", "Fell at"), unit="dateTimeAsIso", width=190)),
-            ("Value #B", Column(both("첫 장애 후", "After the first"), unit="s", width=150)),
-            ("Value #E", Column(both("멈춘 횟수", "Falls"), width=120, decimals=0)),
+            ("Value #A", Column(both("장애 시작", "Fell at"), unit="dateTimeAsIso", width=190)),
+            ("Value #B", Column(both("최초 장애 후", "After the first"), unit="s", width=150)),
+            ("Value #E", Column(both("장애 횟수", "Falls"), width=120, decimals=0)),
             ("Value #F", Column(both("쓴 분", "Minutes"), width=110, decimals=1)),
             ("needs", Column(both("원인 추정", "Likely cause"), width=150)),
             ("distance", Column(both("거리", "Needs away"))),
         ],
-        sort=(both("처음 멈춘 때", "Fell at"), "asc"), cell="sm", empty="중단 없음 · nothing fell",
+        sort=(both("장애 시작", "Fell at"), "asc"), cell="sm", empty="장애 없음 · nothing fell",
         alerts=("ServiceHeldBack",),
     )
 
@@ -102,18 +102,18 @@ def order():
 def spread():
     return stacked(
         both("원인별로 번진 수", "Spread by likely cause"),
-        "같은 원인을 가진 것으로 보이는 중단된 서비스의 수. 한 원인에서 번지는 모습이 계단으로 보인다.",
+        "같은 원인을 가진 것으로 보이는 장애 서비스의 수. 한 원인에서 번지는 모습이 계단으로 보인다.",
         "Services that are down, by the cause they seem to share. A spreading cause is a staircase.",
         [Query(f"count by (cause) (service:root_cause{{{CHOSEN}}})", "{{cause}}", expected=BROKEN)],
         unit="short", style={"lineInterpolation": "stepAfter"}, defaults={"min": 0, "decimals": 0},
-        empty="중단 없음 · nothing fell", alerts=("CauseDown",),
+        empty="장애 없음 · nothing fell", alerts=("CauseDown",),
     )
 
 
 def distance():
     return graph(
         both("거리별로 번진 수", "Spread along needs"),
-        "원인에서 1단계, 2단계 건너 필요로 하는 서비스 가운데 중단된 수.",
+        "원인에서 1단계, 2단계 건너 필요로 하는 서비스 가운데 장애인 수.",
         "Services that are down one or two needs away from something that is down.",
         [Query("count by (distance) (max by (service, distance) (bongsu_service_needs"
                f" and on (service) service:down{{{CHOSEN}}} == 1 and on (needs)"
@@ -126,8 +126,8 @@ def distance():
 
 def sites():
     return graph(
-        both("중단된 기관", "Sites down"),
-        "시간에 따른 중단된 기관의 수.",
+        both("장애 기관", "Sites down"),
+        "시간에 따른 장애 기관의 수.",
         "How many sites were down over time.",
         [Query(f"service:sites:down{{{CHOSEN}}}", "{{service}}"),
          Query(f"service:sites:total{{{CHOSEN}}}", "{{service}} 전체 · all")],
@@ -139,7 +139,7 @@ def sites():
 def reasons():
     return library.failures(
         both("원인의 변화", "Reasons over time"),
-        ("실패한 점검의 수, 원인별. 원인이 바뀌면 장애의 성격이 바뀐 것이다.",
+        ("실패한 실행의 수, 원인별. 원인이 바뀌면 장애의 성격이 바뀐 것이다.",
          "Failed runs by reason. When the reasons change, so did the fault."),
         ["reason"],
     )
@@ -170,7 +170,7 @@ def pages():
 
 
 def board():
-    incident = Board("bongsu-incident", "한 장애를 되짚는다: 무엇이 먼저 멈추고 어떻게 번졌는가. "
+    incident = Board("bongsu-incident", "한 장애를 되짚는다: 어디서 먼저 장애가 나고 어떻게 번졌는가. "
                      "One outage: what fell first, and how it spread.")
     incident.add(4, (7, first()), (4, most()), (4, worst_sites()), (3, attempts()), (3, spent_most()),
                  (3, library.freshness()))

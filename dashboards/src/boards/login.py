@@ -10,14 +10,14 @@ from texts import REASON, SERVICE, STEP, both, reason_mapping, words
 PLACE = library.PLACE
 LOGIN = f'kind="login",{PLACE}'
 WORKS = words({0: ("실패 · FAILS", RED), 1: ("성공 · WORKS", GREEN)})
-DOWN = words({0: ("정상 · UP", GREEN), 1: ("중단 · DOWN", RED)})
+DOWN = words({0: ("정상 · UP", GREEN), 1: ("장애 · DOWN", RED)})
 
 
 def verdicts():
     """Grey for what says nothing of the service."""
     return stat(
         both("로그인", "Logins"),
-        "서비스별 로그인. 점검 계정이 거부되면 장애가 아니라 판단 불가(회색)이다.",
+        "서비스별 로그인. 감시용 계정이 거부되면 장애가 아니라 판단 불가(회색)이다.",
         "The login of each service. A refused test account is no outage: nobody can tell (grey).",
         [now("sort_desc(2 * max by (service) (probe:down{kind=\"login\",service=~\"$service\","
              "site=~\"$site\"}) or on (service) 0 * count by (service) (bongsu_probe_interval_seconds{"
@@ -25,7 +25,7 @@ def verdicts():
         defaults={"mappings": [words({2: ("실패 · FAILS", RED), 1: ("판단 불가 · NO VERDICT", GREY),
                                       0: ("성공 · WORKS", GREEN)})],
                   "links": [to_service()]},
-        empty="로그인 점검 없음 · no login probe", alerts=("LoginBroken", "ProbeUnknown"),
+        empty="로그인 감시 항목 없음 · no login probe", alerts=("LoginBroken", "ProbeUnknown"),
         options={"textMode": "value_and_name"},
     )
 
@@ -33,7 +33,7 @@ def verdicts():
 def step_history():
     return timeline(
         both("단계별 성공", "Steps over time"),
-        "서비스와 단계별로, 마지막 로그인에서 기대한 것을 찾았는지. 앞 단계가 실패하면 뒤 단계는 비어 있다.",
+        "서비스와 단계별로, 마지막 로그인에서 예상한 것을 찾았는지. 앞 단계가 실패하면 뒤 단계는 비어 있다.",
         "Whether each step of the last login found what it expects. Steps after a failed one are"
         " absent.",
         [Query(f"min by (service, step) (bongsu_step_success{{{PLACE}}})",
@@ -64,7 +64,7 @@ def where():
 def components():
     return timeline(
         both("인증 구성 요소", "Components behind the logins"),
-        "로그인 단계들이 가리키는 구성 요소(GPKI, 통합인증)의 상태. 서비스 둘과 절반이 같은 곳을 탓하면 중단으로 본다.",
+        "로그인 단계들이 가리키는 구성 요소(GPKI, 통합인증)의 상태. 서비스 둘과 절반이 같은 곳을 지목하면 장애로 본다.",
         "What the steps of the logins depend on (GPKI, sign-on). It is down when two services and"
         " half of those that test it blame it.",
         [Query("max by (component) (component:down)", "{{component}}")],
@@ -94,7 +94,7 @@ def blame():
 def difference():
     return graph(
         both("로그인과 첫 화면의 시간", "Login beside front page"),
-        "로그인 전체의 시간과 첫 화면만의 시간. 첫 화면만 보는 점검은 위 선을 모른다.",
+        "로그인 전체의 시간과 첫 화면만의 시간. 첫 화면만 감시하면 위 선을 알 수 없다.",
         "The whole login and the front page alone. Who watches only front pages never sees the upper"
         " line.",
         [Query(f"avg by (service) (probe_duration_seconds{{{LOGIN}}})", "{{service}} 로그인 · login"),
@@ -108,8 +108,8 @@ def difference():
 def held():
     # Held is 1, so the threshold is where the value stands.
     return stat(
-        both("중지된 점검 계정", "Accounts held back"),
-        "잠기지 않도록 사용을 멈춘 점검 계정의 수. 비밀값을 바꾸거나 풀어 줄 때까지 그 로그인은 멈춘다.",
+        both("로그인 보류 계정", "Accounts held back"),
+        "잠기지 않도록 로그인을 보류한 감시용 계정의 수. 비밀 값을 교체하거나 보류를 풀 때까지 그 로그인은 실행되지 않는다.",
         "Test accounts that are held back lest they be locked. Their logins stop until the secret"
         " changes or somebody resumes them.",
         [now("count(max by (account, host) (bongsu_account_held) == 1) or 0 * count(bongsu_account_held)")],
@@ -120,8 +120,8 @@ def held():
 
 def refused():
     return stat(
-        both("거부된 점검 계정", "Accounts refused"),
-        "점검 계정이나 인증서가 거부되는 서비스의 수. 장애가 아니라 계정을 갱신할 일이다.",
+        both("거부된 감시용 계정", "Accounts refused"),
+        "감시용 계정이나 인증서가 거부되는 서비스의 수. 장애가 아니라 계정을 갱신할 일이다.",
         "Services that refuse our test account or certificate. Not an outage: renew it.",
         [now("(count(count by (service) (bongsu_probe_failure_info{service=~\"$service\","
              'reason=~"bad_credentials|account_locked|cert_rejected"})) or vector(0))'

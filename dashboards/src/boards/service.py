@@ -59,7 +59,7 @@ def availability():
 def budget():
     return stat(
         both("이번 달 남은 시간", "Minutes left this month"),
-        "이번 달(한국 시각)에 더 멈춰도 되는 시간.",
+        "이번 달(한국 시각)에 남은 장애 허용 시간.",
         "How many minutes it may still be down in this month of Korea.",
         [now(f"service:budget_left:minutes{{{ONE}}}")],
         unit="m", steps=library.MINUTES_LEFT, defaults={"decimals": 1},
@@ -70,9 +70,9 @@ def budget():
 def sites():
     return stat(
         both("기관", "Sites"),
-        "중단된 기관과 전체. 2곳이고 5%를 넘으면 서비스 중단으로 본다.",
+        "장애 기관과 전체. 2곳이고 5%를 넘으면 서비스 장애로 본다.",
         "Sites that are down, and all. From 2 sites and 5 % up, the service is down.",
-        [now(f"service:sites:down{{{ONE}}}", "중단 · down"),
+        [now(f"service:sites:down{{{ONE}}}", "장애 · down"),
          now(f"service:sites:total{{{ONE}}}", "전체 · all")],
         steps=[(None, GREY), (0, GREEN), (library.first_above("SitesDown"), RED)],
         overrides=[library.plain("전체 · all")], empty="기관 없음 · no sites",
@@ -98,11 +98,11 @@ def grid():
 def votes():
     return timeline(
         both("관측 지점별 판정", "Verdict of each vantage"),
-        "점검마다, 관측 지점마다의 판정. 두 번 이어진 실패만 중단으로 센다. 기관이 여럿이면 하나라도 중단이면 빨강.",
+        "감시 항목마다, 관측 지점마다의 판정. 두 번 이어진 실패만 장애로 센다. 기관이 여럿이면 하나라도 장애이면 빨강.",
         "What each vantage says of each probe. Only two failures in a row count. Of several sites,"
         " one that is down is enough for red.",
         [Query(f"max by (probe, vantage) (vantage:probe:down{{{PLACE}}})", "{{probe}} @ {{vantage}}")],
-        words({0: ("정상 · UP", GREEN), 1: ("중단 · DOWN", RED)}),
+        words({0: ("정상 · UP", GREEN), 1: ("장애 · DOWN", RED)}),
         alerts=("ServiceDegradedFromSomeVantages",),
     )
 
@@ -123,20 +123,20 @@ def burn():
 def failures():
     return library.failures(
         both("원인별 실패", "Failures by reason"),
-        ("실패한 점검의 수, 단계와 원인별.", "Failed runs, by step and reason."),
+        ("실패한 실행의 수, 단계와 원인별.", "Failed runs, by step and reason."),
         ["step", "reason"],
     )
 
 
 def reasons():
     return table(
-        both("지금 실패하는 점검", "Probes that fail now"),
+        both("지금 실패하는 감시 항목", "Probes that fail now"),
         "마지막 실행이 실패한 단계와 원인, 그런 기관의 수. 구성 요소는 실패의 책임이 있는 곳이다.",
         "Where and why last runs failed, and at how many sites. The component is what is to blame.",
         [rows("count by (probe, step, reason, component) (count by (probe, site, step, reason, component)"
               f" (bongsu_probe_failure_info{{{PLACE}}}))", BROKEN)],
         [
-            ("probe", Column(both("점검", "Probe"), width=130)),
+            ("probe", Column(both("감시 항목", "Probe"), width=130)),
             ("step", Column(STEP, width=130)),
             ("reason", Column(REASON, mapping=reason_mapping())),
             ("component", Column(both("구성 요소", "Component"), width=190)),
@@ -150,7 +150,7 @@ def latency():
     factor, limit = thresholds.of("ServiceSlow"), thresholds.slow_limit()
     return graph(
         both("응답 시간", "Response time"),
-        f"점검별 소요 시간(관측 지점 중 가장 느린 곳), 하루 중앙값과 목표. 중앙값의 {factor:g}배를 넘으면 알린다.",
+        f"감시 항목별 소요 시간(관측 지점 중 가장 느린 곳), 하루 중앙값과 목표. 중앙값의 {factor:g}배를 넘으면 알린다.",
         f"Duration of each probe at its slowest vantage, the daily median, and the objective. Above"
         f" {factor:g} times the median there is a message.",
         [Query(f"max by (probe) (probe_duration_seconds{{{PLACE}}})", "{{probe}}"),
@@ -171,7 +171,7 @@ def latency():
 def phases():
     return stacked(
         both("HTTP 단계별 시간", "Where the time goes"),
-        "이름 조회, 연결, TLS, 처리, 전송. 합이 실행 시간이다.",
+        "DNS 조회, 연결, TLS, 처리, 전송. 합이 실행 시간이다.",
         "Name, connection, TLS, processing and transfer; together they are the run.",
         [Query(f"avg by (phase) (probe_http_duration_seconds{{{PLACE}}})", "{{phase}}")],
         unit="s", defaults={"min": 0},
@@ -199,7 +199,7 @@ def packets():
                "{{probe}} @ {{vantage}}")],
         unit="short", steps=[(None, TEXT), (thresholds.of("LargePacketsLost"), ORANGE)],
         defaults={"min": 0, "decimals": 0}, alerts=("LargePacketsLost",),
-        empty="크기를 키운 점검 없음 · no padded probe",
+        empty="크기를 키운 감시 항목 없음 · no padded probe",
     )
 
 
@@ -210,14 +210,14 @@ def segments():
         f"Below {thresholds.of('LargePacketBlind'):g} bytes the loss of large packets cannot be seen.",
         [now(f"min by (vantage) (bongsu_tcp_snd_mss_bytes{{{PLACE}}})", "{{vantage}}")],
         unit="bytes", steps=[(None, GREY), (0, ORANGE), (thresholds.of("LargePacketBlind"), GREEN)],
-        empty="크기를 키운 점검 없음 · no padded probe", alerts=("LargePacketBlind",),
+        empty="크기를 키운 감시 항목 없음 · no padded probe", alerts=("LargePacketBlind",),
     )
 
 
 def transitions():
     return graph(
         both("상태가 바뀐 횟수", "Changes of state"),
-        "30분 동안 정상과 중단을 오간 횟수. 많으면 판정이 아니라 서비스가 불안정한 것이다.",
+        "30분 동안 정상과 장애를 오간 횟수. 많으면 판정이 아니라 서비스가 불안정한 것이다.",
         "Changes between up and down within 30 minutes. Many of them mean an unstable service.",
         [Query("max(avg by (probe, site) (increase(bongsu_probe_transitions_total{"
                f"{PLACE}}}[30m])))", "변화 · changes")],
@@ -230,7 +230,7 @@ def needs():
     """Both directions of `needs`."""
     return stat(
         both("필요로 하는 것", "What it needs"),
-        "이 서비스가 직접 또는 건너서 필요로 하는 것의 상태. 중단된 것이 있으면 그것이 원인일 수 있다.",
+        "이 서비스가 직접 또는 건너서 필요로 하는 것의 상태. 장애인 것이 있으면 그것이 원인일 수 있다.",
         "The state of what this service needs, directly or through others. What is down here may be"
         " the cause.",
         [now("sort_desc(service:state and on (service) label_replace(max by (needs)"
@@ -243,7 +243,7 @@ def needs():
 def needed_by():
     return stat(
         both("이것을 필요로 하는 것", "What needs it"),
-        "이 서비스가 멈추면 영향을 받는 것의 상태.",
+        "이 서비스에 장애가 나면 영향을 받는 것의 상태.",
         "The state of what suffers when this service is down.",
         [now(f'sort_desc(service:state and on (service) service:needs{{needs=~"$service"}})',
              "{{service}}")],
@@ -254,10 +254,10 @@ def needed_by():
 
 def site_history():
     return graph(
-        both("중단된 기관 수", "Sites down over time"),
-        "중단된 기관의 수. 한꺼번에 늘면 기관이 아니라 공통 시스템이 원인이다.",
+        both("장애 기관 수", "Sites down over time"),
+        "장애 기관의 수. 한꺼번에 늘면 기관이 아니라 공통 시스템이 원인이다.",
         "How many sites were down. If they fall together, the cause is what they share.",
-        [Query(f"service:sites:down{{{ONE}}}", "중단 · down"),
+        [Query(f"service:sites:down{{{ONE}}}", "장애 · down"),
          Query(f"service:sites:total{{{ONE}}}", "전체 · all")],
         unit="short", defaults={"min": 0, "decimals": 0}, related=("SitesDown",),
         style={"lineInterpolation": "stepAfter"}, empty="기관 없음 · no sites",

@@ -38,7 +38,7 @@ def counts():
         one("갱신 지연", "Renewal overdue", "남은 기간이 수명의 4분의 1(최대 30일)보다 짧은 인증서.",
             "Less than a quarter of the lifetime is left, at most 30 days.",
             f"({LEFT} > 0) < {OVERDUE}", "TLSCertificateRenewalOverdue", YELLOW),
-        one("검증 실패", "Refused", "브라우저나 프로그램이 받아들이지 않는 인증서를 가진 점검.",
+        one("검증 실패", "Refused", "브라우저나 프로그램이 받아들이지 않는 인증서를 가진 감시 항목.",
             "Probes whose chain is not accepted by clients.",
             f"count by (service, probe, site) (bongsu_cert_invalid{{{CHOSEN}}})",
             "TLSCertificateInvalid", RED),
@@ -59,7 +59,7 @@ def every():
         ],
         [
             ("service", Column(SERVICE, width=190, links=[row_to_service()])),
-            ("probe", Column(both("점검", "Probe"), width=130)),
+            ("probe", Column(both("감시 항목", "Probe"), width=130)),
             ("site", Column(both("기관", "Site"), width=120)),
             ("position", Column(both("위치", "Position"), width=110)),
             ("Value #B", Column(both("판정", "Verdict"), width=200, mapping=TIERS,
@@ -85,7 +85,7 @@ def invalid():
         [rows(f"count by (service, probe, site, reason) (bongsu_cert_invalid{{{CHOSEN}}})", BROKEN)],
         [
             ("service", Column(SERVICE, width=160, links=[row_to_service()])),
-            ("probe", Column(both("점검", "Probe"), width=110)),
+            ("probe", Column(both("감시 항목", "Probe"), width=110)),
             ("site", Column(both("기관", "Site"), width=110)),
             ("reason", Column(both("이유", "Reason"))),
             ("Value", Column(both("관측 지점", "Vantages"), width=140)),
@@ -126,7 +126,7 @@ def lifetimes():
 def versions():
     return bars(
         both("TLS 버전", "TLS versions"),
-        "점검이 협상한 TLS 버전.",
+        "협상된 TLS 버전.",
         "The versions that probes negotiated.",
         [now("sort_desc(count by (version) (count by (service, probe, site, version)"
              f" (probe_tls_version_info{{{CHOSEN}}})))", "{{version}}")],

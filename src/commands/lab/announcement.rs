@@ -21,7 +21,7 @@ pub(super) fn announcement(world: &LabWorld, files: &WrittenFiles) -> String {
         row("인증서 · certificate", &file.display().to_string());
     }
     for file in &files.secrets {
-        row("비밀 · secret", &file.display().to_string());
+        row("비밀 값 · secret", &file.display().to_string());
     }
     text.push_str(&format!(
         "\n  장애 · break:  curl -d '{{\"system\":\"gpki\",\"fault\":\"stall_large\"}}' {control}api/faults\n"

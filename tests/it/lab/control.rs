@@ -83,7 +83,7 @@ async fn the_page_shows_what_is_on_and_its_buttons_work_without_scripts() {
     assert_eq!(status, 200);
     assert!(estate.faults().of(system("gpki")).bites(Kind::StallLarge));
     assert!(page.contains("class=\"card broken\" id=\"gpki\""), "{page}");
-    assert!(page.contains("고장 1 broken") && !page.contains("<script"));
+    assert!(page.contains("장애 1 broken") && !page.contains("<script"));
 
     let (status, page) = request(&estate, "POST", "/faults", "system=gpki&fault=<b>").await;
     assert_eq!(status, 400);

@@ -64,7 +64,7 @@ fn header(html: &mut String, world: &LabWorld) {
         .count();
     let state = match broken {
         0 => "<strong class=\"well\">모두 정상 all well</strong>".to_owned(),
-        n => format!("<strong class=\"broken\">고장 {n} broken</strong>"),
+        n => format!("<strong class=\"broken\">장애 {n} broken</strong>"),
     };
     let daemon = match world.daemon_url.get() {
         Some(url) => format!(

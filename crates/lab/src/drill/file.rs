@@ -96,6 +96,14 @@ impl Drill {
 
 /// At most one byte more than a drill may have.
 fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
+    // Before it is opened: to open a FIFO waits for whoever writes to it.
+    let metadata = std::fs::metadata(path)?;
+    if metadata.is_dir() {
+        return Err(io::Error::other("is a directory; name a file in it"));
+    }
+    if !metadata.is_file() {
+        return Err(io::Error::other("is no regular file (a FIFO, socket or device); name a file"));
+    }
     let mut bytes = Vec::new();
     File::open(path)?.take(FILE_LIMIT_BYTES + 1).read_to_end(&mut bytes)?;
     Ok(bytes)

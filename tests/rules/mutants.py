@@ -36,10 +36,11 @@ import threading
 
 import yaml
 
+import slices
+from scenarios import SCENARIOS
+
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE / "tests"))
-import slices  # noqa: E402
-from scenarios import SCENARIOS  # noqa: E402
+RULES = HERE.parents[1] / "config/prometheus/rules"
 
 # Mutants that change nothing a user could see, each with its reason.
 EQUIVALENT = yaml.safe_load((HERE / "mutants-equivalent.yml").read_text())
@@ -49,7 +50,7 @@ RESULTS = HERE / "mutants-judged.jsonl"
 
 
 def rules():
-    return {path.name: yaml.safe_load(path.read_text()) for path in sorted(HERE.glob("rules/*.yml"))}
+    return {path.name: yaml.safe_load(path.read_text()) for path in sorted(RULES.glob("*.yml"))}
 
 
 def clauses(expr):

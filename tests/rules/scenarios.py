@@ -57,7 +57,7 @@ w.daemons().service("tax").probe("tax", "front", (0, "up"), (5, "down"))
 w.expect(14.5, "ServiceDown tax").expect(15.5, "ServiceDown tax", "PageUnacknowledged tax")
 
 # --- causes -----------------------------------------------------------------------------------
-w = scenario("a cause pages alone; who stays down after it pages by himself", 50, "CauseDown",
+w = scenario("a cause pages alone; a service that stays down after it raises its own page", 50, "CauseDown",
              "ServiceHeldBack", "ServiceDown")
 w.daemons().service("gpki", title="행정전자서명 인증")
 for name in ("saeol", "resident", "welfare"):
@@ -601,7 +601,7 @@ w.firing(69, "VantageDisagrees", "jeju", by="vantage")
 never(w, 69, "ErrorBudgetBurnFast").firing(78, "VantageDisagrees", "jeju", by="vantage").expect(85)
 w.text(30, "VantageDisagrees", {"vantage": "jeju", "severity": "chat"}, {
     "summary": "jeju sees 5 services down that work from more vantages",
-    "summary_ko": "관측 지점 jeju에서만 5개 서비스 실패: 그 지점의 망을 확인",
+    "summary_ko": "관측 지점 jeju에서만 5개 서비스 실패: 해당 지점의 네트워크 확인 필요",
     "description": "Its controls answer, so its votes count, and the others overrule them. "
                    "Likely its way to: s0 s1 s2 s3 s4 ",
     "runbook_url": "https://ops.example.go.kr/bongsu/runbooks/VantageDisagrees",
@@ -670,7 +670,7 @@ w.probe("gpki", "padded", (0, "up"), (5, "down")).probe("saeol", "front", (0, "u
 for minute, summary, summary_ko in (
         (7, "gpki: response_timeout - affected: saeol, 1 services", "gpki: 응답 없음 - 영향: 새올, 총 1개 서비스"),
         (10, "gpki: nobody sees it any more, it was down before - affected: unknown",
-         "gpki: 감시 결과 없음, 직전까지 중단 - 영향: 알 수 없음")):
+         "gpki: 감시 결과 없음, 직전까지 장애 - 영향: 알 수 없음")):
     w.text(minute, "CauseDown", {"service": "gpki", "severity": "page", "hours": "always"}, {
         "summary": summary, "summary_ko": summary_ko,
         "description": "gpki is down and others need it; their own pages are held back while it is. Falls within a day, "
@@ -683,7 +683,7 @@ w = slow_scenario("what cannot be said, probe by probe", 22, "ProbeUnknown").dae
 for name, reason in (("login", "captcha"), ("issuing", "bad_credentials")):
     w.probe("tax", name, (0, "unknown"), kind="login", reason=reason)
 w.text(20, "ProbeUnknown", {"service": "tax", "severity": "ticket"}, {
-    "summary": "2 probes of tax cannot say whether it works", "summary_ko": "tax 점검 2건이 판단 불가 상태",
+    "summary": "2 probes of tax cannot say whether it works", "summary_ko": "tax 감시 항목 2개가 판단 불가 상태",
     "description": "No vantage has a verdict: issuing (bad_credentials), login (captcha), at most three are named.",
     "runbook_url": "https://ops.example.go.kr/bongsu/runbooks/ProbeUnknown",
     "dashboard": "/d/bongsu-service?var-service=tax"})

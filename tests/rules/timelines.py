@@ -132,7 +132,7 @@ def quiet(seed):
 
 def judge(world, rules=RULES):
     """The services that promtool got otherwise than expected."""
-    with tempfile.TemporaryDirectory(dir=HERE.parent) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / "t.yml"
         file.write_text(document([world], rules))
         run = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True)

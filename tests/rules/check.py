@@ -12,8 +12,8 @@ import holidays
 import yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-sys.path.insert(0, str(HERE / "tests"))
+ROOT = HERE.parents[1]
+RULES = ROOT / "config/prometheus/rules"
 
 ANNOTATIONS = {"summary", "summary_ko", "description", "runbook_url", "dashboard"}
 SEVERITIES = {"page", "escalation", "chat", "ticket", "none"}
@@ -26,7 +26,7 @@ problems = []
 
 
 def alerts():
-    for path in sorted(HERE.glob("rules/*.yml")):
+    for path in sorted(RULES.glob("*.yml")):
         for group in yaml.safe_load(path.read_text())["groups"]:
             for rule in group["rules"]:
                 if "alert" in rule:
@@ -91,6 +91,17 @@ def check_tests(names):
         problems.extend(f"scenario '{world.name}': no alert {n}" for n in set(world.alerts) - names)
 
 
+def check_reasons():
+    """What a summary calls a reason is what page and boards call it."""
+    short = {row["reason"]: row["short"]["ko"]
+             for row in json.loads((ROOT / "docs/reasons.json").read_text())}
+    for rule in alerts():
+        for reason, said in re.findall(r'eq \$reason "(\w+)" }}([^{]+){{', rule["annotations"]["summary_ko"]):
+            # There it is about many accounts at once, which is no reason of a probe.
+            if reason != "bad_credentials" and said != short.get(reason):
+                problems.append(f"{rule['alert']}: {reason} is {said!r} and not {short.get(reason)!r}")
+
+
 def check_holidays():
     config = yaml.safe_load((ROOT / "config/alertmanager/alertmanager.yml").read_text())
     table = next(t for t in config["time_intervals"] if t["name"] == "holidays")["time_intervals"]
@@ -117,7 +128,7 @@ def check_templates():
                  "bongsu.payload.jandi", "bongsu.payload.dooray"):
         run = subprocess.run(
             ["amtool", "template", "render", f"--template.glob={base}/templates/*.tmpl",
-             f"--template.data={base}/tests/notification.json",
+             f"--template.data={ROOT}/tests/alertmanager/notification.json",
              f'--template.text={{{{ template "{name}" . }}}}'], capture_output=True, text=True)
         wanted = "[DOWN]" if name == "bongsu.title.en" else "runbook" if name == "bongsu.body.en" else "인증 검증 실패"
         if run.returncode or wanted not in run.stdout:
@@ -135,6 +146,7 @@ def main():
         if path.stem not in names and path.stem != "README":
             problems.append(f"docs/runbooks/{path.name}: no such alert")
     check_tests(names)
+    check_reasons()
     check_holidays()
     check_templates()
     if problems:
