@@ -69,7 +69,8 @@ pub(super) fn probe(at: &At<'_>, name: &Arc<str>, parent: &Parent<'_, '_>) -> Op
     let component = component(&fields, parent.service);
     let shared = parent.shared.over(&fields);
     let schedule = shared.schedule();
-    let kind = kind(&fields, &shared, (name, component.as_ref().unwrap_or(parent.service)));
+    let frame = Frame { probe: name, component: component.as_ref().unwrap_or(parent.service) };
+    let kind = kind(&fields, &shared, &frame);
     let mut schedule = schedule?;
     let kind = kind?;
     let ip = match (&kind, shared.ip) {
@@ -107,21 +108,14 @@ pub(super) fn probe(at: &At<'_>, name: &Arc<str>, parent: &Parent<'_, '_>) -> Op
 }
 
 /// Exactly one kind.
-fn kind(
-    fields: &Fields<'_>,
-    shared: &Shared<'_>,
-    (name, component): (&Arc<str>, &Arc<str>),
-) -> Option<Kind> {
+fn kind(fields: &Fields<'_>, shared: &Shared<'_>, frame: &Frame<'_>) -> Option<Kind> {
     let given = fields.present(KINDS);
     let read = |kind: &&str| {
         let at = fields.take(kind)?;
         match *kind {
             "http" => http::http(&at, shared).map(Arc::new).map(Kind::Http),
             "tls" => tls::tls(&at, shared).map(Arc::new).map(Kind::Tls),
-            _ => {
-                let frame = Frame { probe: name, component };
-                login::read::login(&at, shared, &frame).map(Arc::new).map(Kind::Login)
-            }
+            _ => login::read::login(&at, shared, frame).map(Arc::new).map(Kind::Login),
         }
     };
     let kinds: Vec<Option<Kind>> = given.iter().map(read).collect();

@@ -219,7 +219,7 @@ fn css_miss(rule: Rule<'_>, page: &Page<'_>) -> Option<Miss> {
             let text: String = element.text().collect();
             Hit::Text(text.trim().to_owned())
         });
-        places_miss(Reason::BodyMismatch, &selector.0, rule, ("css", matcher), texts, page)
+        places_miss(Reason::BodyMismatch, &selector.0, rule, "css", matcher, texts, page)
     })
 }
 
@@ -236,7 +236,7 @@ fn json_miss(rule: Rule<'_>, page: &Page<'_>) -> Option<Miss> {
             serde_json::Value::Number(number) => Hit::Number(number.to_string()),
             other => Hit::Text(other.to_string()),
         });
-        places_miss(Reason::JsonMismatch, &*path.0, rule, ("json", matcher), values, page)
+        places_miss(Reason::JsonMismatch, &*path.0, rule, "json", matcher, values, page)
     })
 }
 
@@ -246,7 +246,8 @@ fn places_miss(
     reason: Reason,
     what: &dyn fmt::Display,
     rule: Rule<'_>,
-    (subject, matcher): (&str, &Matcher),
+    subject: &str,
+    matcher: &Matcher,
     hits: impl Iterator<Item = Hit>,
     page: &Page<'_>,
 ) -> Option<Miss> {

@@ -185,7 +185,7 @@ impl HttpProbe {
     fn authorization(&self, auth: &Auth, host: &str) -> Result<HeaderValue, Failure> {
         match auth {
             Auth::Basic { username, password } => {
-                render::basic(&self.surroundings.vault, (username, password), host)
+                render::basic(&self.surroundings.vault, username, password, host)
             }
             Auth::Bearer(token) => render::bearer(&self.surroundings.vault, token, host),
         }

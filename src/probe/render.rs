@@ -35,7 +35,8 @@ pub fn header(fill: &dyn Fill, template: &Template, host: &str) -> Result<Header
 /// `Authorization: Basic` (RFC 7617, UTF-8).
 pub fn basic(
     fill: &dyn Fill,
-    (username, password): (&Template, &Template),
+    username: &Template,
+    password: &Template,
     host: &str,
 ) -> Result<HeaderValue, Failure> {
     let username = fill.fill(username, host)?;

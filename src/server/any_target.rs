@@ -42,10 +42,11 @@ impl Places {
 pub(super) async fn probe(
     site: &Site,
     places: &Places,
-    (target, module): (&str, Option<&str>),
+    target: &str,
+    module: Option<&str>,
     headers: &HeaderMap,
 ) -> Response {
-    let target = match target_of((target, module), timeout(headers)) {
+    let target = match target_of(target, module, timeout(headers)) {
         Ok(target) => target,
         Err(problem) => return refused(&problem),
     };
@@ -79,10 +80,7 @@ fn timeout(headers: &HeaderMap) -> Duration {
 }
 
 /// Goes through the configuration's own reader, so that defaults and checks are the same.
-fn target_of(
-    (target, module): (&str, Option<&str>),
-    timeout: Duration,
-) -> Result<Arc<Target>, String> {
+fn target_of(target: &str, module: Option<&str>, timeout: Duration) -> Result<Arc<Target>, String> {
     let options = match module.map_or(Some("http"), kind_of) {
         Some("http") => {
             let url = as_url(target)
@@ -135,7 +133,7 @@ mod tests {
     use super::*;
 
     fn built(target: &str, module: Option<&str>) -> Result<String, String> {
-        target_of((target, module), TIMEOUT).map(|target| target.instance.clone())
+        target_of(target, module, TIMEOUT).map(|target| target.instance.clone())
     }
 
     #[test]
@@ -160,7 +158,7 @@ mod tests {
             "http://a.kr/$${secret.pass}",
             "http://a.kr/#\n",
         ] {
-            if let Ok(target) = target_of((hostile, None), TIMEOUT) {
+            if let Ok(target) = target_of(hostile, None, TIMEOUT) {
                 assert!(target.instance.starts_with("http://a.kr/"), "{}", target.instance);
                 let config::Kind::Http(http) = &target.kind else { panic!("{hostile}") };
                 assert_eq!(http.url.host_str(), Some("a.kr"));

@@ -55,7 +55,7 @@ pub(super) fn banners(site: &Site, config: &Config, language: Language) -> Strin
         config.services.iter().map(|service| (&*service.name, service.title.as_deref())).collect();
     for window in running(config, Timestamp::now()) {
         let until = site.local_time.minute(window.until);
-        push(&mut html, "maintenance", &maintenance(&window, &titles, (&until, language)));
+        push(&mut html, "maintenance", &maintenance(&window, &titles, &until, language));
     }
     html
 }
@@ -63,7 +63,8 @@ pub(super) fn banners(site: &Site, config: &Config, language: Language) -> Strin
 fn maintenance(
     running: &Running<'_>,
     titles: &HashMap<&str, Option<&str>>,
-    (until, language): (&str, Language),
+    until: &str,
+    language: Language,
 ) -> String {
     let name = |target: &WindowTarget| {
         let title = titles.get(&*target.service).copied().flatten().unwrap_or(&target.service);

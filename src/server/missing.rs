@@ -28,7 +28,7 @@ pub(super) async fn no_such_path(
     let language = Language::of(wish.as_deref(), &headers);
     let what = language.pick("존재하지 않는 페이지입니다.", "There is nothing at this address.");
     let paths = format!("<pre lang=\"en\">{}</pre>", Text(PATHS));
-    answer(&site, language, (what, &paths))
+    answer(&site, language, what, &paths)
 }
 
 /// A probe that is not configured here.
@@ -38,10 +38,10 @@ pub(super) fn no_such_probe(site: &Site, language: Language, id: &str) -> Respon
         "설정에서 빠졌거나, 다른 샤드가 맡았거나, 이름이 바뀌었을 수 있습니다.",
         "It was taken out of the configuration, another shard has it, or its name has changed.",
     );
-    answer(site, language, (what, &format!("<p>{}</p><p>{why}</p>", Code(id))))
+    answer(site, language, what, &format!("<p>{}</p><p>{why}</p>", Code(id)))
 }
 
-fn answer(site: &Site, language: Language, (what, more): (&str, &str)) -> Response {
+fn answer(site: &Site, language: Language, what: &str, more: &str) -> Response {
     let mut body = String::new();
     let back = site.external.link(&format!("/?lang={}", language.code()));
     // Writing to a String cannot fail.

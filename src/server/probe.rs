@@ -44,7 +44,7 @@ pub(super) async fn probe(
             Some(_) if origin::is_from_elsewhere(&headers, &site.external) => {
                 (StatusCode::FORBIDDEN, origin::REFUSED).into_response()
             }
-            Some(places) => any_target::probe(&site, places, (&target, module), &headers).await,
+            Some(places) => any_target::probe(&site, places, &target, module, &headers).await,
             None => refused(&format!(
                 "{target:?} is not configured; /sd lists what is, and --web.probe-any-target \
                  probes anything else"
