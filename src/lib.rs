@@ -16,6 +16,7 @@ pub mod net;
 pub mod probe;
 pub mod stored;
 pub mod transport;
+pub mod trusted_client;
 pub mod vault;
 
 pub mod controls;

@@ -12,6 +12,7 @@ use super::{
     Auth, Expect, Follow, HttpOptions, HttpVersions, JsonTemplate, Part, Refresh, RequestBody,
     Revocation, StatusSet, Template, TlsClientOptions, client, expect, route, value,
 };
+use crate::build_info;
 
 pub(super) const KEYS: &[&str] = &[
     "url",
@@ -64,9 +65,6 @@ const OWN_HEADERS: &[(&str, &str)] = &[
     ("upgrade", "the client sets it"),
     ("x-bongsu-padding", "write pad_request"),
 ];
-
-/// What a probe says of itself when the file does not.
-const USER_AGENT: &str = concat!("bongsu/", env!("CARGO_PKG_VERSION"));
 
 /// Reads the mapping under `http`.
 pub(super) fn http(at: &At<'_>, shared: &Shared<'_>) -> Option<HttpOptions> {
@@ -306,7 +304,8 @@ pub(super) fn request_headers(
     }
     if !all.iter().any(|(name, _)| *name == header::USER_AGENT) {
         let agent = shared.user_agent.clone();
-        all.insert(0, (header::USER_AGENT, agent.unwrap_or_else(|| Template::plain(USER_AGENT))));
+        let agent = agent.unwrap_or_else(|| Template::plain(build_info::USER_AGENT));
+        all.insert(0, (header::USER_AGENT, agent));
     }
     all
 }

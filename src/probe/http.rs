@@ -14,6 +14,7 @@ use http::header::{
 };
 use tokio::time::Instant;
 
+use crate::build_info;
 use crate::config::{Auth, DialOptions, HttpOptions, Kind, Part, Target, Template};
 use crate::deadline::Deadline;
 use crate::net::Net;
@@ -27,9 +28,6 @@ use crate::probe::unread::{self, Body};
 use crate::probe::{Probe, decode, render};
 use crate::transport::http::{Client, Connections};
 use crate::transport::{ClientTls, ReadCounters, Recorder, Transport};
-
-/// What is sent when the configuration names no `User-Agent`.
-const DEFAULT_USER_AGENT: &str = concat!("bongsu/", env!("CARGO_PKG_VERSION"));
 
 /// One HTTP exchange with one target.
 pub struct HttpProbe {
@@ -54,7 +52,7 @@ impl HttpProbe {
                 }
             }
             if !options.headers.iter().any(|(name, _)| name == USER_AGENT) {
-                headers.insert(USER_AGENT, HeaderValue::from_static(DEFAULT_USER_AGENT));
+                headers.insert(USER_AGENT, HeaderValue::from_static(build_info::USER_AGENT));
             }
             if options.compression {
                 headers

@@ -19,7 +19,7 @@ const LAYERS: &[&[&str]] = &[
         "http_date",
     ],
     &["config"],
-    &["vault", "stored", "net", "transport", "probe"],
+    &["vault", "stored", "net", "transport", "trusted_client", "probe"],
     &[
         "limits",
         "scheduler",
