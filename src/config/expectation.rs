@@ -77,9 +77,10 @@ impl fmt::Display for StatusSet {
         for (index, range) in self.0.iter().enumerate() {
             let (first, last) = (range.start(), range.end());
             let between = if index == 0 { "" } else { ", " };
-            match first == last {
-                true => write!(f, "{between}{first}")?,
-                false => write!(f, "{between}{first}-{last}")?,
+            if first == last {
+                write!(f, "{between}{first}")?;
+            } else {
+                write!(f, "{between}{first}-{last}")?;
             }
         }
         Ok(())

@@ -42,10 +42,7 @@ fn needs(step: &LoginStep) -> Body {
         matches!(from, CaptureFrom::Css(..) | CaptureFrom::Json(_) | CaptureFrom::Regex(_))
     };
     let is_captured = step.captures.iter().any(|capture| of_body(&capture.from));
-    match is_captured || rules.any(expect::needs_body) {
-        true => Body::Needed,
-        false => Body::NotNeeded,
-    }
+    if is_captured || rules.any(expect::needs_body) { Body::Needed } else { Body::NotNeeded }
 }
 
 /// Names a miss by what it says about the session.

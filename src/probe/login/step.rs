@@ -36,14 +36,15 @@ impl Run<'_> {
         self.may_go(step, draft.url())?;
         let host = draft.url().host_str().unwrap_or_default().to_owned();
         let asked = Instant::now();
-        let codes = match self.options.is_credential(step) {
-            // Nothing was sent yet, so nothing is lost.
-            true => tokio::select! {
+        let codes = if self.options.is_credential(step) {
+            tokio::select! {
                 biased;
                 codes = self.permit(step, &host, deadline) => codes?,
+                // Nothing was sent yet, so nothing is lost.
                 _ = deadline.stop().wait() => return Err(self.stopped(step).into()),
-            },
-            false => Default::default(),
+            }
+        } else {
+            Default::default()
         };
         let start = Instant::now();
         self.login.waited = start - asked;
@@ -93,9 +94,10 @@ impl Run<'_> {
     }
 
     fn allow_hosts<'s>(&'s self, step: &'s LoginStep) -> &'s [String] {
-        match step.follow.allow_hosts.is_empty() {
-            true => &self.options.allow_hosts,
-            false => &step.follow.allow_hosts,
+        if step.follow.allow_hosts.is_empty() {
+            &self.options.allow_hosts
+        } else {
+            &step.follow.allow_hosts
         }
     }
 
