@@ -25,7 +25,6 @@ const PEM_LIMIT: u64 = 4 << 20;
 pub(super) enum PemUse {
     /// At least one certificate.
     Certificates,
-    /// A private key.
     Key,
 }
 
@@ -56,7 +55,6 @@ impl Cache {
         })
     }
 
-    /// A CSS selector.
     pub(super) fn selector(&self, text: &str) -> Result<CssSelector, String> {
         once(&self.selectors, text, || {
             let parsed = scraper::Selector::parse(text);
@@ -69,7 +67,6 @@ impl Cache {
         })
     }
 
-    /// A JSONPath.
     pub(super) fn json_path(&self, text: &str) -> Result<JsonPath, String> {
         once(&self.json_paths, text, || {
             let parsed = serde_json_path::JsonPath::parse(text);

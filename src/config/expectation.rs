@@ -49,7 +49,6 @@ pub struct FailIf {
 /// Which part of the final URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UrlPart {
-    /// All of it.
     Whole,
     /// `https`
     Scheme,
@@ -104,21 +103,15 @@ pub enum Matcher {
     Absent,
     /// A bare scalar.
     Equals(String),
-    /// `contains`
     Contains(String),
-    /// `not_contains`
     NotContains(String),
-    /// `matches`
     Matches(Regex),
-    /// `not_matches`
     NotMatches(Regex),
-    /// `in`
     In(Vec<String>),
     /// `lt`, numeric.
     Lt(Decimal),
     /// `gt`, numeric.
     Gt(Decimal),
-    /// `starts_with`
     StartsWith(String),
 }
 

@@ -79,7 +79,6 @@ pub struct Config {
     pub targets: Vec<Arc<Target>>,
     /// "Am I online?"
     pub controls: Vec<Control>,
-    /// Announced windows.
     pub maintenance: Vec<Window>,
     /// Where the secrets are; their values are read when a request is written.
     pub secrets: BTreeMap<Arc<str>, SecretRef>,
@@ -115,7 +114,6 @@ pub struct Service {
 /// `service/probe`, with a site `service/probe@site`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TargetId {
-    /// The service's name.
     pub service: Arc<str>,
     /// The probe's name, unique in its service.
     pub probe: Arc<str>,
@@ -136,13 +134,11 @@ impl fmt::Display for TargetId {
 /// One probe of one endpoint. Equal targets are the same work: a reload leaves them running.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
-    /// Unique.
     pub id: TargetId,
     /// The service that is being tested by it.
     pub component: Arc<str>,
     /// The endpoint without query and userinfo: the `instance` label.
     pub instance: String,
-    /// When.
     pub schedule: Schedule,
     /// What a response time of this probe should stay under.
     pub latency_objective: Option<Duration>,
@@ -150,7 +146,6 @@ pub struct Target {
     pub labels: BTreeMap<String, String>,
     /// How names are resolved and addresses chosen.
     pub dial: DialOptions,
-    /// What to do.
     pub kind: Kind,
 }
 
@@ -220,9 +215,7 @@ impl Schedule {
 /// `probe/`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
-    /// One HTTP exchange.
     Http(Box<HttpOptions>),
-    /// One TLS handshake.
     Tls(Box<TlsOptions>),
     /// A login, step by step.
     Login(Box<login::LoginOptions>),
@@ -256,9 +249,7 @@ pub enum IpChoice {
     PreferV4,
     /// The other way round.
     PreferV6,
-    /// Only IPv4.
     OnlyV4,
-    /// Only IPv6.
     OnlyV6,
     /// Both families must answer: two looks in each run.
     Both,
@@ -271,7 +262,6 @@ pub enum Control {
     Tcp {
         /// Name or address.
         host: String,
-        /// Port.
         port: u16,
     },
     /// `http://` or `https://`: any response is enough; its `Date` header shows clock skew.
@@ -281,20 +271,17 @@ pub enum Control {
 /// An announced maintenance window.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Window {
-    /// Unique.
     pub name: Arc<str>,
     /// Service, optionally one site of it (`saeol`, `saeol/seocho`).
     pub targets: Vec<WindowTarget>,
     /// For people.
     pub reason: Option<String>,
-    /// When.
     pub when: WindowTime,
 }
 
 /// What a window covers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WindowTarget {
-    /// The service's name.
     pub service: Arc<str>,
     /// One site; `None` is the whole service.
     pub site: Option<Arc<str>>,
@@ -304,12 +291,7 @@ pub struct WindowTarget {
 #[derive(Debug, Clone, PartialEq)]
 pub enum WindowTime {
     /// `from`, `until` (exclusive), settled to instants at load.
-    Once {
-        /// Start.
-        from: jiff::Timestamp,
-        /// End.
-        until: jiff::Timestamp,
-    },
+    Once { from: jiff::Timestamp, until: jiff::Timestamp },
     /// `every: sunday 02:00-04:00`. An end at or before the start is on the next day.
     Weekly {
         /// The days it starts on (`daily` is all seven).
@@ -318,7 +300,6 @@ pub enum WindowTime {
         start: jiff::civil::Time,
         /// End, local time.
         end: jiff::civil::Time,
-        /// Where local is.
         zone: jiff::tz::TimeZone,
     },
 }

@@ -17,7 +17,6 @@ pub struct HttpOptions {
     pub method: ::http::Method,
     /// In the file's order. Values may hold secrets.
     pub headers: Vec<(::http::HeaderName, Template)>,
-    /// What is sent.
     pub body: RequestBody,
     /// `Authorization`.
     pub auth: Option<Auth>,
@@ -30,13 +29,11 @@ pub struct HttpOptions {
     pub body_limit: u64,
     /// Used when neither header nor page names one.
     pub charset: Option<&'static encoding_rs::Encoding>,
-    /// Redirects.
     pub follow: Follow,
     /// HTTP version to negotiate.
     pub http: HttpVersions,
     /// Proxy, fixed destination, addresses.
     pub route: RouteOptions,
-    /// TLS side.
     pub tls: TlsClientOptions,
     /// What a good answer looks like.
     pub expect: Expect,
@@ -52,16 +49,13 @@ pub enum HttpVersions {
     /// By ALPN, HTTP/2 preferred.
     #[default]
     Any,
-    /// HTTP/1.1 only.
     Http1,
     /// HTTP/2 only; over plain TCP with prior knowledge.
     Http2,
 }
 
-/// A request body.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum RequestBody {
-    /// None.
     #[default]
     None,
     /// As written.
@@ -77,9 +71,7 @@ pub enum RequestBody {
 pub enum JsonTemplate {
     /// null, booleans, numbers.
     Literal(serde_json::Value),
-    /// A string.
     Text(Template),
-    /// An array.
     Array(Vec<JsonTemplate>),
     /// An object, in the file's order.
     Object(Vec<(String, JsonTemplate)>),
@@ -92,7 +84,6 @@ pub enum Auth {
     Basic {
         /// Usually plain.
         username: Template,
-        /// A secret.
         password: Template,
     },
     /// RFC 6750.
@@ -162,7 +153,6 @@ pub enum Refresh {
 pub struct TlsClientOptions {
     /// SNI and the name that is verified, when not the URL's host.
     pub server_name: Option<String>,
-    /// Who is believed.
     pub trust: Arc<TrustOptions>,
     /// PEM files, certificate chain and key.
     pub client_cert: Option<ClientCert>,
@@ -170,17 +160,14 @@ pub struct TlsClientOptions {
     pub revocation: Revocation,
 }
 
-/// Who is believed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct TrustOptions {
-    /// Which roots.
     pub roots: Roots,
     /// PEM bundle of intermediates that servers forget to send; a chain that needs one is still
     /// `tls_chain_incomplete`.
     pub intermediates: Option<PathBuf>,
 }
 
-/// Which roots.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub enum Roots {
     /// Mozilla's, compiled in.
@@ -192,7 +179,6 @@ pub enum Roots {
     Both(PathBuf),
 }
 
-/// Our certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCert {
     /// PEM, leaf first.
@@ -204,7 +190,6 @@ pub struct ClientCert {
 /// CRL checking (RFC 5280 section 5; HTTP distribution points).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Revocation {
-    /// Not at all.
     Off,
     /// An unreachable list degrades.
     #[default]
@@ -218,7 +203,6 @@ pub enum Revocation {
 pub struct TlsOptions {
     /// Host name or address literal (no brackets).
     pub host: String,
-    /// Port.
     pub port: u16,
     /// Proxy, fixed destination, addresses.
     pub route: RouteOptions,

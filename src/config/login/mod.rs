@@ -34,7 +34,6 @@ pub struct LoginOptions {
     /// The secret or identity that stands for the account; `None` when nothing is sent that could
     /// lock one.
     pub account: Option<Arc<str>>,
-    /// How patient.
     pub guard: GuardOptions,
     /// When not empty, the only hosts that redirects and auto-submitted forms may lead to.
     pub allow_hosts: Vec<String>,
@@ -59,7 +58,6 @@ pub struct LoginOptions {
 /// Whether a failure keeps a piece of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Excerpt {
-    /// No.
     #[default]
     Never,
     /// Yes, masked.
@@ -84,14 +82,12 @@ pub struct Identity {
     pub key: PathBuf,
 }
 
-/// One step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoginStep {
     /// Its name, unique in the flow, and the service that it tests.
     pub step: Step,
     /// When it is done; only steps of `finally` have a condition.
     pub condition: Condition,
-    /// What it does.
     pub action: Action,
     /// Added to the URL, percent-encoded.
     pub query: Vec<(String, Template)>,
@@ -123,7 +119,6 @@ pub enum Sensitivity {
 /// When a step of `finally` is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Condition {
-    /// Always.
     Always,
     /// `if: NAME.ok`
     Ok(Arc<str>),
@@ -134,13 +129,11 @@ pub enum Condition {
 /// What a step does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// One request.
     Request {
         /// `get`, `post`, `put`, `delete`, `head`.
         method: Method,
         /// Absolute or relative to the base. Holds no secret.
         url: Template,
-        /// What is sent.
         body: RequestBody,
     },
     /// Sends the form of the page before.
@@ -180,11 +173,9 @@ pub struct StepFollow {
 pub struct Capture {
     /// What later steps call it.
     pub name: Arc<str>,
-    /// Where it is.
     pub from: CaptureFrom,
     /// Cuts a part out of what was found: the first group, else the whole match.
     pub regex: Option<Pattern>,
-    /// Undoes an encoding.
     pub decode: Option<Decode>,
     /// The separator when all matches are wanted and not the first.
     pub join: Option<String>,
@@ -221,7 +212,6 @@ impl PartialEq for Pattern {
     }
 }
 
-/// `decode`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decode {
     /// RFC 4648 section 4, padded or not.
@@ -259,7 +249,6 @@ pub struct Value {
 pub enum Source {
     /// The file's own text: a site's column, a variable.
     Text(String),
-    /// The named secret.
     Secret(Arc<str>),
     /// Captured by an earlier step.
     Capture(Arc<str>),
