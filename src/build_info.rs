@@ -4,6 +4,9 @@
 /// The crate's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// What our requests say who sends them.
+pub const USER_AGENT: &str = concat!("bongsu/", env!("CARGO_PKG_VERSION"));
+
 /// The source revision, or `unknown`.
 pub const REVISION: &str = env!("BONGSU_REVISION");
 

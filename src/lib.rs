@@ -14,6 +14,7 @@ pub mod config;
 pub mod probe;
 pub mod stored;
 pub mod transport;
+pub mod trusted_client;
 pub mod vault;
 
 pub mod controls;

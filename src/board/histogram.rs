@@ -29,12 +29,10 @@ pub struct Histogram<const N: usize> {
 }
 
 impl<const N: usize> Histogram<N> {
-    /// An empty one.
     pub const fn new(bounds: &'static Bounds<N>) -> Histogram<N> {
         Histogram { bounds, buckets: [0; N], count: 0, sum: Duration::ZERO }
     }
 
-    /// Counts one duration.
     pub fn observe(&mut self, duration: Duration) {
         if let Some(bucket) = self.bounds.iter().position(|(_, bound)| duration <= *bound) {
             self.buckets[bucket] += 1;
@@ -52,7 +50,6 @@ impl<const N: usize> Histogram<N> {
         finite.chain(std::iter::once(("+Inf", self.count)))
     }
 
-    /// Observed durations together.
     pub fn sum(&self) -> Duration {
         self.sum
     }

@@ -21,7 +21,6 @@ pub const FAILURE_EPISODES: usize = 3;
 pub struct RecentRun {
     started_at_unix_ms: u64,
     elapsed_ms: u32,
-    /// What it said.
     pub verdict: Verdict,
     /// Why, unless it was up.
     pub reason: Option<Reason>,

@@ -71,7 +71,6 @@ pub struct Snapshot {
 /// One target at one moment.
 #[derive(Debug, Clone)]
 pub struct Row {
-    /// What is probed.
     pub target: Arc<Target>,
     /// As exposition text.
     pub labels: Arc<Labels>,
@@ -91,7 +90,6 @@ impl Row {
 }
 
 impl Board {
-    /// An empty board.
     pub fn new() -> Board {
         Board::default()
     }

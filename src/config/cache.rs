@@ -27,7 +27,6 @@ const PEM_LIMIT: u64 = 4 << 20;
 pub(super) enum PemUse {
     /// At least one certificate.
     Certificates,
-    /// A private key.
     Key,
 }
 
@@ -59,7 +58,6 @@ impl Cache {
         })
     }
 
-    /// A CSS selector.
     pub(super) fn selector(&self, text: &str) -> Result<CssSelector, String> {
         once(&self.selectors, text, || {
             let parsed = scraper::Selector::parse(text);
@@ -72,7 +70,6 @@ impl Cache {
         })
     }
 
-    /// A JSONPath.
     pub(super) fn json_path(&self, text: &str) -> Result<JsonPath, String> {
         once(&self.json_paths, text, || {
             let parsed = serde_json_path::JsonPath::parse(text);

@@ -6,7 +6,6 @@ use super::{Control, value};
 /// Each is asked whenever something fails.
 const CONTROLS_MAX: usize = 20;
 
-/// Reads the list.
 pub(super) fn controls(at: &At<'_>) -> Vec<Control> {
     let items = at.items().unwrap_or_default();
     if items.len() > CONTROLS_MAX {

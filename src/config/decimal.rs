@@ -88,10 +88,9 @@ impl Ord for Decimal {
             (false, false) => 1,
             (false, true) => -1,
         };
-        sign(self).cmp(&sign(other)).then_with(|| match self.negative {
-            false => size(self, other),
-            true => size(other, self),
-        })
+        sign(self)
+            .cmp(&sign(other))
+            .then_with(|| if self.negative { size(other, self) } else { size(self, other) })
     }
 }
 

@@ -15,7 +15,6 @@ use super::template::Scope;
 use super::walk::At;
 use super::yaml::{self, Node};
 
-/// One file, read.
 pub(super) struct Document {
     /// Its place in the order of reading.
     pub(super) index: usize,

@@ -205,7 +205,6 @@ fn body_matcher(at: &At<'_>) -> Option<Matcher> {
     Some(matcher)
 }
 
-/// Reads one matcher.
 fn matcher(at: &At<'_>) -> Option<Matcher> {
     let Node::Map(entries) = at.node else {
         return match at.text()?.as_ref() {

@@ -49,7 +49,6 @@ pub struct FailIf {
 /// Which part of the final URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UrlPart {
-    /// All of it.
     Whole,
     /// `https`
     Scheme,
@@ -77,9 +76,10 @@ impl fmt::Display for StatusSet {
         for (index, range) in self.0.iter().enumerate() {
             let (first, last) = (range.start(), range.end());
             let between = if index == 0 { "" } else { ", " };
-            match first == last {
-                true => write!(f, "{between}{first}")?,
-                false => write!(f, "{between}{first}-{last}")?,
+            if first == last {
+                write!(f, "{between}{first}")?;
+            } else {
+                write!(f, "{between}{first}-{last}")?;
             }
         }
         Ok(())
@@ -103,21 +103,15 @@ pub enum Matcher {
     Absent,
     /// A bare scalar.
     Equals(String),
-    /// `contains`
     Contains(String),
-    /// `not_contains`
     NotContains(String),
-    /// `matches`
     Matches(Regex),
-    /// `not_matches`
     NotMatches(Regex),
-    /// `in`
     In(Vec<String>),
     /// `lt`, numeric.
     Lt(Decimal),
     /// `gt`, numeric.
     Gt(Decimal),
-    /// `starts_with`
     StartsWith(String),
 }
 

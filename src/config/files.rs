@@ -17,7 +17,6 @@ pub trait Files {
     fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, String>;
     /// The files that match, in byte order of their names.
     fn glob(&self, pattern: &Path) -> Result<Vec<PathBuf>, String>;
-    /// An environment variable.
     fn variable(&self, name: &str) -> Option<String>;
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::inherit::Shared;
 use super::walk::{At, Fields};
 use super::yaml::Node;
+use crate::build_info;
+
 use super::{
     Auth, Expect, HttpOptions, JsonTemplate, Part, RequestBody, Template, exchange, expect, value,
 };
@@ -57,9 +59,6 @@ const OWN_HEADERS: &[(&str, &str)] = &[
     ("upgrade", "the client sets it"),
     ("x-bongsu-padding", "write pad_request"),
 ];
-
-/// What a probe says of itself when the file does not.
-const USER_AGENT: &str = concat!("bongsu/", env!("CARGO_PKG_VERSION"));
 
 /// Reads the mapping under `http`.
 pub(super) fn http(at: &At<'_>, shared: &Shared<'_>) -> Option<HttpOptions> {
@@ -272,7 +271,10 @@ pub(super) fn request_headers(
     }
     if !all.iter().any(|(name, _)| *name == header::USER_AGENT) {
         let agent = shared.user_agent.clone();
-        all.insert(0, (header::USER_AGENT, agent.unwrap_or_else(|| Template::plain(USER_AGENT))));
+        all.insert(
+            0,
+            (header::USER_AGENT, agent.unwrap_or_else(|| Template::plain(build_info::USER_AGENT))),
+        );
     }
     all
 }

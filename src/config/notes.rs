@@ -24,7 +24,6 @@ const SUGGESTIONS_MAX: usize = 200;
 
 /// What all readers of one load share.
 pub(super) struct Load<'a> {
-    /// Surroundings.
     pub(super) files: &'a dyn Files,
     /// Things that are costly to make and named often.
     pub(super) cache: Cache,

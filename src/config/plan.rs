@@ -99,9 +99,10 @@ fn kinds(config: &Config) -> String {
     }
     let counts: Vec<String> =
         counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-    match counts.is_empty() {
-        true => "0".into(),
-        false => format!("{} ({})", config.targets.len(), counts.join(", ")),
+    if counts.is_empty() {
+        "0".into()
+    } else {
+        format!("{} ({})", config.targets.len(), counts.join(", "))
     }
 }
 

@@ -31,7 +31,6 @@ pub(super) fn other_kind(key: &str, known: &[&str]) -> Option<String> {
 
 /// What a probe is told by its service.
 pub(super) struct Parent<'p, 's> {
-    /// The service's name.
     pub(super) service: &'p Arc<str>,
     /// The service's level of the shared keys.
     pub(super) shared: &'p Shared<'s>,
@@ -39,7 +38,6 @@ pub(super) struct Parent<'p, 's> {
 
 /// A probe that was read.
 pub(super) struct Probe {
-    /// What to do.
     pub(super) target: Target,
     /// `enabled: false` keeps a probe in the file, checked but not run.
     pub(super) enabled: bool,

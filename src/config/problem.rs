@@ -43,7 +43,6 @@ pub struct Problem {
 }
 
 impl ConfigError {
-    /// Number of problems.
     pub fn count(&self) -> usize {
         self.files.iter().map(|file| file.problems.len()).sum()
     }

@@ -32,9 +32,7 @@ pub enum Addresses {
 /// How many of the addresses must be up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MustBeUp {
-    /// One is enough.
     Any,
-    /// Every one.
     All,
 }
 

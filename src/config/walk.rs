@@ -299,7 +299,6 @@ impl<'a> At<'a> {
 
 /// A mapping with known keys.
 pub(super) struct Fields<'a> {
-    /// The mapping itself.
     pub(super) at: At<'a>,
     entries: Vec<(&'a str, At<'a>)>,
     unknown: usize,

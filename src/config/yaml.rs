@@ -27,7 +27,6 @@ const LEVELS_MAX: usize = 128;
 pub(super) enum Node {
     /// Nothing after the colon, `null` or `~`.
     Null,
-    /// `true`, `false`.
     Bool(bool),
     /// A plain scalar that reads as an integer.
     Int(i128),
@@ -35,7 +34,6 @@ pub(super) enum Node {
     Float(f64),
     /// Any other scalar.
     Text(String),
-    /// A sequence.
     List(Vec<Node>),
     /// A mapping, in the file's order, duplicates included.
     Map(Vec<(String, Node)>),

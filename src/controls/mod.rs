@@ -6,7 +6,6 @@
 //! [`Controls`] remembers and judges; the network is behind [`Contact`] ([`wire`]), so that the
 //! judgement can be tested on a paused clock.
 
-mod identity;
 pub mod wire;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -2,7 +2,7 @@
 //! `http://` and `https://`.
 //!
 //! A response over TLS shows that we are online whatever the certificate. Its `Date` is believed
-//! only with a certificate that is valid for the name ([`Identity`]), because something between us
+//! only with a certificate that is valid for the name at that time, because something between us
 //! and the control, an inspecting proxy or a captive portal, may keep its own time. Over plain
 //! HTTP it is believed: whoever writes `http://` there has chosen to.
 
@@ -16,20 +16,17 @@ use futures_util::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use reqwest::dns::{Name, Resolve, Resolving};
 use reqwest::header::{AGE, CACHE_CONTROL, DATE, HeaderMap};
-use reqwest::redirect::Policy;
-use reqwest::{Client, Url};
+use reqwest::{Method, Url};
 use rustls::RootCertStore;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::identity::Identity;
 use super::{Contact, Reading};
 use crate::config::{Control, DialOptions};
 use crate::http_date;
 use crate::outcome::Failure;
 use crate::probe::surroundings::Surroundings;
-
-const USER_AGENT: &str = concat!("bongsu/", env!("CARGO_PKG_VERSION"));
+use crate::trusted_client::TrustedClient;
 
 /// `Date` has whole seconds and is cut off, not rounded (RFC 9110 section 5.6.7): on average the
 /// server's clock is half a second further.
@@ -55,7 +52,7 @@ struct Wire {
 /// One control with what it takes to ask it.
 enum Dialled {
     Tcp { host: String, port: u16, names: Arc<dyn Names> },
-    Http { url: Url, client: Client, identity: Option<Arc<Identity>> },
+    Http { url: Url, client: TrustedClient, roots: Arc<RootCertStore> },
 }
 
 /// It answered; perhaps with the time.
@@ -85,7 +82,7 @@ pub fn public_roots() -> Arc<RootCertStore> {
 #[error("no client for the control {url}")]
 pub struct WireError {
     url: Url,
-    source: Box<dyn std::error::Error + Send + Sync>,
+    source: reqwest::Error,
 }
 
 impl Contact for Wire {
@@ -126,20 +123,9 @@ impl Dialled {
                 Ok(Dialled::Tcp { host: host.clone(), port: *port, names })
             }
             Control::Http(url) => {
-                let failed = |source| WireError { url: url.clone(), source };
-                let (tls, identity) =
-                    Identity::client(roots).map_err(|error| failed(error.into()))?;
-                let client = Client::builder()
-                    .dns_resolver(Arc::new(Lookup(names)))
-                    .tls_backend_preconfigured(tls)
-                    .user_agent(USER_AGENT)
-                    .redirect(Policy::none())
-                    .pool_max_idle_per_host(0)
-                    .no_proxy()
-                    .build()
-                    .map_err(|error| failed(error.into()))?;
-                let identity = (url.scheme() == "https").then_some(identity);
-                Ok(Dialled::Http { url: url.clone(), client, identity })
+                let client = TrustedClient::new(|client| client.dns_resolver(Lookup(names)))
+                    .map_err(|source| WireError { url: url.clone(), source })?;
+                Ok(Dialled::Http { url: url.clone(), client, roots: Arc::clone(roots) })
             }
         }
     }
@@ -154,16 +140,16 @@ impl Dialled {
                 TcpStream::connect(&*addresses).await.ok()?;
                 Some(Answer { skew: None })
             }
-            Dialled::Http { url, client, identity } => {
+            Dialled::Http { url, client, roots } => {
                 let asked = SystemTime::now();
-                let request = client.head(url.clone()).header(CACHE_CONTROL, "no-cache");
+                let request = client.request(Method::HEAD, url.clone());
+                let request = request.header(CACHE_CONTROL, "no-cache");
                 let response = request.send().await.ok()?;
                 // The server looked at its clock somewhere between.
                 let ours = asked + asked.elapsed().unwrap_or_default() / 2;
                 let theirs = date(response.headers());
-                let believed = theirs.filter(|&theirs| {
-                    identity.as_ref().is_none_or(|identity| identity.is_proven(theirs))
-                });
+                let believed = theirs
+                    .filter(|&theirs| url.scheme() == "http" || client.is_proven(roots, theirs));
                 let skew = believed.map(|theirs| ahead(ours, theirs + DATE_CUT_OFF));
                 Some(Answer { skew })
             }

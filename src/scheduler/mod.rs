@@ -54,13 +54,11 @@ pub enum Cadence {
 /// One finished run.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// Why.
     pub cadence: Cadence,
     /// How long after its due time it started.
     pub lag: Duration,
     /// When it ended, on the clock that intervals are measured on.
     pub finished: Instant,
-    /// What it found.
     pub outcome: Arc<Outcome>,
 }
 
@@ -74,9 +72,7 @@ pub trait Observer: Send + Sync + 'static {
     /// A target is new, or replaces one of the same id that did something else (which was
     /// forgotten just before): its counters start at zero.
     fn adopt(&self, target: &Arc<Target>, now: Instant);
-    /// A run began.
     fn started(&self, target: &Arc<Target>);
-    /// A run ended.
     fn observe(&self, target: &Arc<Target>, run: &Run);
     /// Runs that could not start in time.
     fn skipped(&self, target: &Arc<Target>, cadence: Cadence, runs: u64);
@@ -86,9 +82,7 @@ pub trait Observer: Send + Sync + 'static {
 
 /// A target and the means to look at it.
 pub struct Work {
-    /// What and when.
     pub target: Arc<Target>,
-    /// How.
     pub probe: Arc<dyn Probe>,
 }
 
@@ -118,13 +112,11 @@ pub enum Stopped {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the task of {target} died: {panic}")]
 pub struct TaskFailure {
-    /// Whose.
     pub target: String,
     /// What the panic said.
     pub panic: String,
 }
 
-/// Owns the tasks.
 pub struct Scheduler {
     limits: Limits,
     capacity: Capacity,

@@ -52,7 +52,6 @@ pub struct Capacity {
     pub wanted: usize,
     /// Scheduled runs, as the descriptor limit allows.
     pub scheduled: usize,
-    /// Rechecks.
     pub rechecks: usize,
     /// Descriptors that `wanted` and its rechecks would need.
     pub descriptors_wanted: u64,
@@ -94,7 +93,6 @@ fn affordable(descriptors: u64) -> usize {
     (runs / (share + 1) * share).max(PERMITS_FLOOR)
 }
 
-/// Both pools.
 #[derive(Debug)]
 pub(super) struct Permits {
     scheduled: Pool,

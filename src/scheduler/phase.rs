@@ -34,7 +34,6 @@ pub struct WallClock {
 }
 
 impl WallClock {
-    /// Reads the clock.
     pub fn read() -> WallClock {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         WallClock::showing(unix, Instant::now())
@@ -81,7 +80,6 @@ impl Grid {
         Grid { base: origin + ahead, first: origin + ahead.min(look), interval }
     }
 
-    /// The first slot.
     pub fn first(&self) -> Instant {
         self.first
     }

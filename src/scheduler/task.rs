@@ -25,7 +25,6 @@ pub(super) struct Shared {
     pub(super) observer: Arc<dyn Observer>,
 }
 
-/// One target's task.
 pub(super) struct Task {
     pub(super) target: Arc<Target>,
     pub(super) grid: Grid,
@@ -35,7 +34,6 @@ pub(super) struct Task {
     pub(super) shared: Arc<Shared>,
 }
 
-/// Told to stop.
 struct Stopped;
 
 /// A run that may start now.

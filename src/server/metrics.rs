@@ -16,11 +16,8 @@ use crate::metrics::{self, Daemon, Gone};
 
 /// Where the numbers come from.
 pub struct Sources {
-    /// The probes'.
     pub board: Arc<Board>,
-    /// Our own.
     pub daemon: Arc<Daemon>,
-    /// The services' names.
     pub config: watch::Receiver<Arc<Config>>,
 }
 

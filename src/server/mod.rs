@@ -116,7 +116,6 @@ pub struct Parts {
 pub enum AnyTarget {
     /// It is probed, from where we stand, for everybody who may ask.
     Probed,
-    /// It is refused.
     Refused,
 }
 

@@ -34,7 +34,6 @@ impl Refused {
     }
 }
 
-/// Where to ask.
 pub type Asks = mpsc::Sender<Asker>;
 
 /// The queue of askers.

@@ -9,7 +9,6 @@ use serde::Deserialize;
 
 use super::Site;
 
-/// What is resumed.
 #[derive(Deserialize)]
 pub(super) struct Wanted {
     /// The account's name in the configuration; every account when it is left out.

@@ -23,7 +23,6 @@ pub struct Loaded {
     pub allowed_sans: Vec<String>,
     /// Added to every response.
     pub headers: HeaderMap,
-    /// Who may ask.
     pub users: Arc<Users>,
 }
 

@@ -48,7 +48,6 @@ pub struct TlsSettings {
     pub cert_file: PathBuf,
     /// PEM.
     pub key_file: PathBuf,
-    /// Who may connect.
     pub clients: Clients,
     /// Subject alternative names of which a client needs one. Empty: any.
     pub allowed_sans: Vec<String>,
@@ -63,7 +62,6 @@ pub struct TlsSettings {
 /// Which clients may connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Clients {
-    /// Everybody.
     Any,
     /// Those with no certificate, or one that this CA vouches for.
     VerifyIfGiven(PathBuf),
@@ -71,21 +69,17 @@ pub enum Clients {
     Verify(PathBuf),
 }
 
-/// Protocol versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Versions {
     /// 1.2 and 1.3.
     Both,
-    /// Only 1.2.
     Only12,
-    /// Only 1.3.
     Only13,
 }
 
 /// Everything wrong with a web configuration.
 #[derive(Debug)]
 pub struct WebConfigError {
-    /// The file.
     pub file: PathBuf,
     /// One line each. Never empty.
     pub problems: Vec<String>,

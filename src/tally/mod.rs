@@ -55,7 +55,6 @@ impl Share {
     }
 }
 
-/// Runs by result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Up or degraded.
@@ -85,7 +84,6 @@ impl Counts {
 /// configuration, so a target has few of these whatever it answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailureCount {
-    /// Why.
     pub reason: Reason,
     /// In which login step.
     pub step: Option<Arc<str>>,

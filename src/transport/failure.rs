@@ -133,7 +133,7 @@ fn closed(error: &io::Error) -> bool {
 
 /// Finds an error of a type in a chain. `io::Error` hides the error it wraps from `source`, so it
 /// is opened by hand.
-fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+pub fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<T>() {

@@ -17,6 +17,7 @@ use url::Url;
 use super::http::{Client, Connections, Message, Repeat};
 use super::resolve::Resolvers;
 use super::{ReadCounters, Recorder, Transport};
+use crate::build_info;
 use crate::config::{DialOptions, HttpVersions, RouteOptions};
 use crate::deadline::{Deadline, Expired};
 use crate::outcome::Facts;
@@ -31,8 +32,7 @@ const MAX_REDIRECTS: usize = 2;
 const MAX_FETCHES: usize = 8;
 
 /// Who we are.
-const OURSELVES: HeaderValue =
-    HeaderValue::from_static(concat!("bongsu/", env!("CARGO_PKG_VERSION")));
+const OURSELVES: HeaderValue = HeaderValue::from_static(build_info::USER_AGENT);
 
 /// Makes a connection for each fetch.
 #[derive(Clone)]

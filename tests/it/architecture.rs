@@ -18,7 +18,7 @@ const LAYERS: &[&[&str]] = &[
         "http_date",
     ],
     &["config"],
-    &["vault", "stored", "net", "transport", "probe"],
+    &["vault", "stored", "transport", "trusted_client", "probe"],
     &[
         "limits",
         "scheduler",

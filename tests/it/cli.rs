@@ -1,5 +1,6 @@
 //! The command line as a person or a container meets it: exit codes, what is printed where.
 
+use std::io::{Read, Write};
 use std::process::Output;
 
 use crate::support::daemon::Setup;
@@ -232,6 +233,29 @@ fn the_health_check_follows_the_daemon() {
     assert_eq!(check(&format!(":{}", daemon.address.port())), 0);
     drop(daemon);
     assert_eq!(check(&address), 1);
+}
+
+#[test]
+fn the_health_check_quotes_what_is_no_daemon() {
+    for (answer, expected) in [
+        ("SSH-2.0-OpenSSH_9.2\r\n", "\"SSH-2.0-OpenSSH_9.2\", which is not HTTP"),
+        ("HTTP/1.1 503 Service Unavailable\r\n\r\n", "\"HTTP/1.1 503 Service Unavailable\""),
+        ("HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", "\"HTTP/1.1 302 Found\""),
+        ("", "hung up without an answer"),
+    ] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        std::thread::spawn(move || {
+            while let Ok((mut stream, _)) = listener.accept() {
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        });
+        let setup = Setup::new("").env("BONGSU_WEB_LISTEN_ADDRESS", &address);
+        let output = setup.env("http_proxy", "http://127.0.0.1:1").output(&["healthcheck"]);
+        assert_eq!(code(&output), 1, "{answer:?}");
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    }
 }
 
 #[test]

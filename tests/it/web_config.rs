@@ -143,6 +143,12 @@ fn a_health_check_in_the_wrong_tongue_says_what_to_do() {
     let web = format!("--web.config.file={}", tls.setup.path().join("web.yml").display());
     let text = said(&plain, &["healthcheck", &web]);
     assert!(text.contains("does not speak TLS"), "{text}");
+
+    let pair = authority.issue("ops.example.go.kr");
+    tls.setup.write("renewed.pem", &pair.cert);
+    let web = tls.setup.write("renewed.yml", TLS.replace("server.pem", "renewed.pem"));
+    let text = said(&tls, &["healthcheck", &format!("--web.config.file={}", web.display())]);
+    assert!(text.contains("another certificate than the file's"), "{text}");
 }
 
 #[test]

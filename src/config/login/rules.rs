@@ -19,9 +19,10 @@ pub const RESERVE_MAX: Duration = Duration::from_secs(5);
 impl LoginOptions {
     /// The time kept for `finally` out of a timeout.
     pub fn reserve(&self, timeout: Duration) -> Duration {
-        match self.finally.is_empty() {
-            true => Duration::ZERO,
-            false => (timeout / RESERVE_SHARE).min(RESERVE_MAX),
+        if self.finally.is_empty() {
+            Duration::ZERO
+        } else {
+            (timeout / RESERVE_SHARE).min(RESERVE_MAX)
         }
     }
 
@@ -93,9 +94,10 @@ impl Template {
 
 /// Whether a step's own request holds a secret.
 pub(super) fn sensitivity(step: &LoginStep) -> Sensitivity {
-    match step.templates().any(Template::is_credential) {
-        true => Sensitivity::Credential,
-        false => Sensitivity::Anonymous,
+    if step.templates().any(Template::is_credential) {
+        Sensitivity::Credential
+    } else {
+        Sensitivity::Anonymous
     }
 }
 

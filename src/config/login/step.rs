@@ -49,7 +49,6 @@ const HOPS_MAX: u32 = 50;
 
 /// Where a flow stands in its file.
 pub(in crate::config) struct Frame<'f> {
-    /// The probe's name.
     pub(in crate::config) probe: &'f str,
     /// What a step tests unless it says otherwise.
     pub(in crate::config) component: &'f Arc<str>,
@@ -66,7 +65,6 @@ pub(super) struct Place<'p> {
     pub(super) is_finally: bool,
 }
 
-/// Reads a step.
 pub(super) fn step(at: &At<'_>, place: &Place<'_>) -> Option<LoginStep> {
     let mut known = KEYS.to_vec();
     if place.is_finally {

@@ -79,10 +79,11 @@ pub(super) fn joined(from: &Url, address: &[u8]) -> Result<Url, Failure> {
 fn percent_encoded(address: &[u8]) -> String {
     let mut text = String::with_capacity(address.len());
     for &byte in address {
-        match byte.is_ascii() {
-            true => text.push(char::from(byte)),
+        if byte.is_ascii() {
+            text.push(char::from(byte));
+        } else {
             // Writing to a String cannot fail.
-            false => drop(write!(text, "%{byte:02X}")),
+            let _ = write!(text, "%{byte:02X}");
         }
     }
     text

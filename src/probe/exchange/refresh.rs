@@ -55,12 +55,11 @@ fn address(text: &[u8]) -> Option<&[u8]> {
     let rest = rest.trim_ascii_start();
     let rest = rest.strip_prefix(b";").or(rest.strip_prefix(b",")).unwrap_or(rest);
     let rest = rest.trim_ascii_start();
-    let rest = match rest.get(..3).is_some_and(|word| word.eq_ignore_ascii_case(b"url")) {
-        true => match rest[3..].trim_ascii_start().strip_prefix(b"=") {
-            Some(address) => address.trim_ascii_start(),
-            None => rest,
-        },
-        false => rest,
+    let rest = match rest.split_at_checked(3) {
+        Some((word, after)) if word.eq_ignore_ascii_case(b"url") => {
+            after.trim_ascii_start().strip_prefix(b"=").map_or(rest, <[u8]>::trim_ascii_start)
+        }
+        _ => rest,
     };
     let address = match rest.first() {
         Some(&quote @ (b'"' | b'\'')) => {

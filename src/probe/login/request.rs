@@ -177,9 +177,10 @@ fn from_form(form: Form, page: &Url, secrecy: Secrecy) -> Outgoing {
     let origin = page.origin();
     let mut referer = page.clone();
     referer.set_fragment(None);
-    let referer = match origin == action.origin() {
-        true => referer.to_string(),
-        false => format!("{}/", origin.ascii_serialization()),
+    let referer = if origin == action.origin() {
+        referer.to_string()
+    } else {
+        format!("{}/", origin.ascii_serialization())
     };
     headers.extend(HeaderValue::try_from(referer).ok().map(|value| (REFERER, value)));
     if method != Method::POST {
