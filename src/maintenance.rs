@@ -83,7 +83,7 @@ fn instant(zone: &TimeZone, local: DateTime) -> Option<Timestamp> {
 
 /// A window as it concerns one service or one site of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct WindowRow {
     /// The window.
     pub name: Arc<str>,
     /// The service it covers.
@@ -97,11 +97,11 @@ pub struct Row {
 }
 
 /// Every window with everything it covers, in the file's order.
-pub fn rows(windows: &[Window], now: Timestamp) -> Vec<Row> {
+pub fn rows(windows: &[Window], now: Timestamp) -> Vec<WindowRow> {
     let mut rows = Vec::new();
     for window in windows {
         let Some(occurrence) = occurrence(&window.when, now) else { continue };
-        rows.extend(window.targets.iter().map(|target| Row {
+        rows.extend(window.targets.iter().map(|target| WindowRow {
             name: Arc::clone(&window.name),
             service: Arc::clone(&target.service),
             site: target.site.clone(),
@@ -247,7 +247,7 @@ mod tests {
             when: WindowTime::Once { from, until: at_utc("2026-12-05T17:00:00Z") },
         };
         let rows = rows(&[window], from);
-        let row = |service: &str, site: Option<&str>| Row {
+        let row = |service: &str, site: Option<&str>| WindowRow {
             name: "patch".into(),
             service: service.into(),
             site: site.map(Into::into),

@@ -99,7 +99,7 @@ const RESERVED_LABELS: &[&str] = &[
 
 /// A value and where it was said.
 #[derive(Clone)]
-pub(super) struct Said<'a, T> {
+pub(super) struct WrittenValue<'a, T> {
     value: T,
     at: At<'a>,
 }
@@ -107,10 +107,10 @@ pub(super) struct Said<'a, T> {
 /// The shared keys of one level, over those of the level above.
 #[derive(Clone, Default)]
 pub(super) struct Shared<'a> {
-    interval: Option<Said<'a, Duration>>,
-    timeout: Option<Said<'a, Duration>>,
+    interval: Option<WrittenValue<'a, Duration>>,
+    timeout: Option<WrittenValue<'a, Duration>>,
     /// `Some(None)`: `off`.
-    recheck: Option<Said<'a, Option<Duration>>>,
+    recheck: Option<WrittenValue<'a, Option<Duration>>>,
     /// A schedule key could not be read: what would follow from its absence is no second problem.
     broken: bool,
     pub(super) user_agent: Option<Template>,
@@ -138,7 +138,7 @@ impl<'a> Shared<'a> {
         }
         let said = |key: &str, min, max| {
             let at = fields.take(key)?;
-            Some(Said { value: at.parse(value::duration_between(min, max))?, at })
+            Some(WrittenValue { value: at.parse(value::duration_between(min, max))?, at })
         };
         let unread = |key: &str, read: bool| fields.has(key) && !read;
         let interval = said("interval", INTERVAL_MIN, INTERVAL_MAX);
@@ -222,12 +222,12 @@ impl<'a> Shared<'a> {
     }
 }
 
-fn recheck<'a>(at: &At<'a>) -> Option<Said<'a, Option<Duration>>> {
+fn recheck<'a>(at: &At<'a>) -> Option<WrittenValue<'a, Option<Duration>>> {
     let value = at.parse(|text| match text {
         "off" | "false" => Ok(None),
         text => value::duration_between(RECHECK_MIN, INTERVAL_MAX)(text).map(Some),
     })?;
-    Some(Said { value, at: at.clone() })
+    Some(WrittenValue { value, at: at.clone() })
 }
 
 fn dns(at: &At<'_>) -> Vec<SocketAddr> {

@@ -37,7 +37,7 @@ pub(super) struct Parent<'p, 's> {
 }
 
 /// A probe that was read.
-pub(super) struct Probe {
+pub(super) struct ReadProbe {
     pub(super) target: Target,
     /// `enabled: false` keeps a probe in the file, checked but not run.
     pub(super) enabled: bool,
@@ -61,7 +61,7 @@ pub(super) fn known() -> Vec<&'static str> {
 }
 
 /// Reads a probe for the site of its scope.
-pub(super) fn probe(at: &At<'_>, name: &Arc<str>, parent: &Parent<'_, '_>) -> Option<Probe> {
+pub(super) fn probe(at: &At<'_>, name: &Arc<str>, parent: &Parent<'_, '_>) -> Option<ReadProbe> {
     let fields = at.fields(&known())?;
     let enabled = fields.take("enabled").and_then(|at| at.flag()).unwrap_or(true);
     let component = component(&fields, parent.service);
@@ -102,7 +102,7 @@ pub(super) fn probe(at: &At<'_>, name: &Arc<str>, parent: &Parent<'_, '_>) -> Op
         dial: DialOptions { dns_servers: shared.dns_servers, ip },
         kind,
     };
-    Some(Probe { target, enabled })
+    Some(ReadProbe { target, enabled })
 }
 
 /// Exactly one kind.

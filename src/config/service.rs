@@ -163,7 +163,7 @@ fn probes(
     fields: &Fields<'_>,
     service: &Arc<str>,
     defaults: &Defaults<'_>,
-    found: &mut dyn FnMut(probe::Probe),
+    found: &mut dyn FnMut(probe::ReadProbe),
 ) -> Vec<Arc<str>> {
     let list = fields.take("probes");
     let items = list.as_ref().and_then(|at| at.items());

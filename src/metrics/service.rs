@@ -129,7 +129,7 @@ fn closure(services: &[Arc<Service>]) -> Vec<Need> {
     all
 }
 
-pub(super) fn write_maintenance(rows: &[maintenance::Row], text: &mut Text<'_>) {
+pub(super) fn write_maintenance(rows: &[maintenance::WindowRow], text: &mut Text<'_>) {
     // A window that names the same target twice is one series.
     let rows: BTreeMap<_, _> = rows.iter().map(|row| ((&row.name, labels(row)), row)).collect();
     let mut active = text.family(&MAINTENANCE_ACTIVE);
@@ -142,7 +142,7 @@ pub(super) fn write_maintenance(rows: &[maintenance::Row], text: &mut Text<'_>) 
     }
 }
 
-fn labels(row: &maintenance::Row) -> String {
+fn labels(row: &maintenance::WindowRow) -> String {
     let mut text = String::new();
     push(&mut text, "service", &row.service);
     if let Some(site) = &row.site {

@@ -2,22 +2,22 @@
 
 use std::io;
 
-use chain::{FaultKind, TlsFailure, TlsFailureKind};
+use chain::{ChainFaultKind, TlsFailure, TlsFailureKind};
 
 use super::{Failure, Reason};
 
-impl From<FaultKind> for Reason {
-    fn from(kind: FaultKind) -> Reason {
+impl From<ChainFaultKind> for Reason {
+    fn from(kind: ChainFaultKind) -> Reason {
         match kind {
-            FaultKind::Expired => Reason::TlsExpired,
-            FaultKind::NotYetValid => Reason::TlsNotYetValid,
-            FaultKind::NameMismatch => Reason::TlsNameMismatch,
-            FaultKind::UnknownIssuer => Reason::TlsUnknownIssuer,
-            FaultKind::ChainIncomplete => Reason::TlsChainIncomplete,
-            FaultKind::SelfSigned => Reason::TlsSelfSigned,
-            FaultKind::Weak => Reason::TlsWeak,
-            FaultKind::Invalid => Reason::TlsInvalid,
-            FaultKind::Revoked => Reason::TlsRevoked,
+            ChainFaultKind::Expired => Reason::TlsExpired,
+            ChainFaultKind::NotYetValid => Reason::TlsNotYetValid,
+            ChainFaultKind::NameMismatch => Reason::TlsNameMismatch,
+            ChainFaultKind::UnknownIssuer => Reason::TlsUnknownIssuer,
+            ChainFaultKind::ChainIncomplete => Reason::TlsChainIncomplete,
+            ChainFaultKind::SelfSigned => Reason::TlsSelfSigned,
+            ChainFaultKind::Weak => Reason::TlsWeak,
+            ChainFaultKind::Invalid => Reason::TlsInvalid,
+            ChainFaultKind::Revoked => Reason::TlsRevoked,
         }
     }
 }
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn a_fault_has_the_label_of_its_reason() {
-        for kind in FaultKind::ALL {
+        for kind in ChainFaultKind::ALL {
             let label = Reason::from(kind).as_str();
             assert_eq!(label.strip_prefix("tls_"), Some(kind.as_str()));
         }

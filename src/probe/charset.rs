@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use encoding_rs::{EUC_KR, Encoding, UTF_8};
 
-use super::media::{self, Kind};
+use super::media::{self, MediaKind};
 use super::prescan;
 
 /// The text of a body. Bytes that are not valid in the charset become U+FFFD; that is for the
@@ -42,14 +42,14 @@ pub fn encoding(
 
 /// What the body says of itself, if it is of a kind that can. A script or a message that holds
 /// the text of a page says nothing about its own charset.
-fn in_band(bytes: &[u8], kind: Kind) -> Option<&'static Encoding> {
+fn in_band(bytes: &[u8], kind: MediaKind) -> Option<&'static Encoding> {
     match kind {
-        Kind::Html => prescan::of_html(bytes),
-        Kind::Xml => prescan::of_xml(bytes),
-        Kind::Unknown => prescan::of_any(bytes),
+        MediaKind::Html => prescan::of_html(bytes),
+        MediaKind::Xml => prescan::of_xml(bytes),
+        MediaKind::Unknown => prescan::of_any(bytes),
         // An option for the pages of a probe does not make its JSON something else.
-        Kind::Json => std::str::from_utf8(bytes).is_ok().then_some(UTF_8),
-        Kind::Other => None,
+        MediaKind::Json => std::str::from_utf8(bytes).is_ok().then_some(UTF_8),
+        MediaKind::Other => None,
     }
 }
 

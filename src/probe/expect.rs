@@ -11,7 +11,7 @@ use scraper::Selector;
 
 use crate::config::{Expect, FailIf, Matcher, UrlPart};
 use crate::outcome::{Failure, Reason};
-use crate::probe::hits::{self, BYTES_MAX, HITS_MAX, Hit, Verdict, Wanted};
+use crate::probe::hits::{self, BYTES_MAX, HITS_MAX, Hit, HitsVerdict, WantedHits};
 use crate::probe::markup;
 use crate::probe::matcher::{describe, holds, is_negative};
 use crate::probe::page::Page;
@@ -43,14 +43,14 @@ const FAIL_IF: &str = "fail_if";
 
 /// The first subject of `expect` that misses.
 pub fn first_miss(expect: &Expect, page: &Page<'_>) -> Option<Miss> {
-    let rule = Rule { key: EXPECT, wanted: Wanted::All, subjects: expect };
+    let rule = Rule { key: EXPECT, wanted: WantedHits::All, subjects: expect };
     CHECKS.iter().find_map(|check| check(rule, page))
 }
 
 /// Every subject of `warn` that misses, once each, and what else degrades a run.
 pub fn warnings(warn: &Expect, page: &Page<'_>) -> Vec<Failure> {
     let subjects = if page.is_unread() { &without_body(warn) } else { warn };
-    let rule = Rule { key: WARN, wanted: Wanted::All, subjects };
+    let rule = Rule { key: WARN, wanted: WantedHits::All, subjects };
     let misses = CHECKS.iter().filter_map(|check| check(rule, page)).map(|miss| miss.failure);
     let mut found: Vec<Failure> = misses.collect();
     found.extend(page.remarks());
@@ -66,7 +66,7 @@ fn without_body(rules: &Expect) -> Expect {
 /// body only the rules are tried that need none.
 pub fn forbidden(rules: &[FailIf], page: &Page<'_>, body: HasBody) -> Option<Miss> {
     let holds = |rule: &FailIf| {
-        let forbids = Rule { key: FAIL_IF, wanted: Wanted::Any, subjects: &rule.when };
+        let forbids = Rule { key: FAIL_IF, wanted: WantedHits::Any, subjects: &rule.when };
         (body == HasBody::Yes || !needs_body(&rule.when))
             && CHECKS.iter().all(|check| check(forbids, page).is_none())
     };
@@ -93,14 +93,14 @@ pub fn needs_body(expect: &Expect) -> bool {
 /// The status of `expect` alone, for when the body could not be had: a wrong status is the better
 /// cause.
 pub fn status_miss(expect: &Expect, page: &Page<'_>) -> Option<Miss> {
-    wrong_status(Rule { key: EXPECT, wanted: Wanted::All, subjects: expect }, page)
+    wrong_status(Rule { key: EXPECT, wanted: WantedHits::All, subjects: expect }, page)
 }
 
 /// Subjects, the key of the configuration that they stand under, and what it wants of them.
 #[derive(Clone, Copy)]
 struct Rule<'r> {
     key: &'static str,
-    wanted: Wanted,
+    wanted: WantedHits,
     subjects: &'r Expect,
 }
 
@@ -253,9 +253,9 @@ fn places_miss(
 ) -> Option<Miss> {
     let miss = || Miss::new(reason, unexpected(&what.to_string(), rule, subject, matcher));
     match hits::judge(matcher, hits, rule.wanted) {
-        Verdict::Holds => None,
-        Verdict::Misses => Some(miss()),
-        Verdict::Undecided => {
+        HitsVerdict::Holds => None,
+        HitsVerdict::Misses => Some(miss()),
+        HitsVerdict::Undecided => {
             let said = format!(
                 "{what} meets more than {HITS_MAX} places or {BYTES_MAX} bytes, and not all were \
                  looked at ({}.{subject}: {})",
@@ -263,7 +263,7 @@ fn places_miss(
                 describe(matcher)
             );
             page.remark(Failure::new(reason, said));
-            (rule.wanted == Wanted::Any).then(miss)
+            (rule.wanted == WantedHits::Any).then(miss)
         }
     }
 }

@@ -12,7 +12,7 @@ pub(super) const BYTES_MAX: usize = 16 << 20;
 
 /// How many places must pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum WantedHits {
     /// Every one, and there is one: `expect` and `warn`.
     All,
     /// One: `fail_if`.
@@ -21,7 +21,7 @@ pub(super) enum Wanted {
 
 /// What a rule came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum HitsVerdict {
     Holds,
     Misses,
     /// There is more than may be looked at, and what was looked at decides nothing.
@@ -54,9 +54,9 @@ impl Hit {
 pub(super) fn judge(
     rule: &Matcher,
     mut hits: impl Iterator<Item = Hit>,
-    wanted: Wanted,
-) -> Verdict {
-    let of = |holds: bool| if holds { Verdict::Holds } else { Verdict::Misses };
+    wanted: WantedHits,
+) -> HitsVerdict {
+    let of = |holds: bool| if holds { HitsVerdict::Holds } else { HitsVerdict::Misses };
     match rule {
         Matcher::Exists => return of(hits.next().is_some()),
         Matcher::Absent => return of(hits.next().is_none()),
@@ -66,29 +66,29 @@ pub(super) fn judge(
     for hit in hits {
         // The first is looked at, however large it is.
         if count == HITS_MAX || (count > 0 && bytes + hit.len() > BYTES_MAX) {
-            return Verdict::Undecided;
+            return HitsVerdict::Undecided;
         }
         count += 1;
         bytes += hit.len();
         match (wanted, hit.passes(rule)) {
-            (Wanted::All, false) => return Verdict::Misses,
-            (Wanted::Any, true) => return Verdict::Holds,
+            (WantedHits::All, false) => return HitsVerdict::Misses,
+            (WantedHits::Any, true) => return HitsVerdict::Holds,
             _ => {}
         }
     }
-    of(wanted == Wanted::All && count > 0)
+    of(wanted == WantedHits::All && count > 0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn judged(rule: &Matcher, hits: &[&str], wanted: Wanted) -> bool {
+    fn judged(rule: &Matcher, hits: &[&str], wanted: WantedHits) -> bool {
         let hits = hits.iter().map(|text| Hit::Text((*text).to_owned()));
         match judge(rule, hits, wanted) {
-            Verdict::Holds => true,
-            Verdict::Misses => false,
-            Verdict::Undecided => panic!("undecided"),
+            HitsVerdict::Holds => true,
+            HitsVerdict::Misses => false,
+            HitsVerdict::Undecided => panic!("undecided"),
         }
     }
 
@@ -110,8 +110,8 @@ mod tests {
             (&Matcher::Absent, &["a"], false, false),
             (&Matcher::Absent, &[], true, true),
         ] {
-            assert_eq!(judged(rule, hits, Wanted::All), all, "{rule:?} {hits:?}");
-            assert_eq!(judged(rule, hits, Wanted::Any), any, "{rule:?} {hits:?}");
+            assert_eq!(judged(rule, hits, WantedHits::All), all, "{rule:?} {hits:?}");
+            assert_eq!(judged(rule, hits, WantedHits::Any), any, "{rule:?} {hits:?}");
         }
     }
 
@@ -122,15 +122,15 @@ mod tests {
             let hits = std::iter::repeat_n("UP", count).chain([last]);
             hits.map(|text| Hit::Text(text.to_owned()))
         };
-        assert_eq!(judge(&up, many("UP", HITS_MAX - 1), Wanted::All), Verdict::Holds);
-        assert_eq!(judge(&up, many("UP", HITS_MAX), Wanted::All), Verdict::Undecided);
-        assert_eq!(judge(&up, many("DOWN", HITS_MAX - 1), Wanted::All), Verdict::Misses);
+        assert_eq!(judge(&up, many("UP", HITS_MAX - 1), WantedHits::All), HitsVerdict::Holds);
+        assert_eq!(judge(&up, many("UP", HITS_MAX), WantedHits::All), HitsVerdict::Undecided);
+        assert_eq!(judge(&up, many("DOWN", HITS_MAX - 1), WantedHits::All), HitsVerdict::Misses);
         let down = Matcher::Equals("DOWN".to_owned());
-        assert_eq!(judge(&down, many("DOWN", HITS_MAX - 1), Wanted::Any), Verdict::Holds);
-        assert_eq!(judge(&down, many("DOWN", HITS_MAX), Wanted::Any), Verdict::Undecided);
+        assert_eq!(judge(&down, many("DOWN", HITS_MAX - 1), WantedHits::Any), HitsVerdict::Holds);
+        assert_eq!(judge(&down, many("DOWN", HITS_MAX), WantedHits::Any), HitsVerdict::Undecided);
         let large = || (0..2).map(|_| Hit::Text("x".repeat(BYTES_MAX)));
         let rule = Matcher::StartsWith("x".to_owned());
-        assert_eq!(judge(&rule, large().take(1), Wanted::All), Verdict::Holds);
-        assert_eq!(judge(&rule, large(), Wanted::All), Verdict::Undecided);
+        assert_eq!(judge(&rule, large().take(1), WantedHits::All), HitsVerdict::Holds);
+        assert_eq!(judge(&rule, large(), WantedHits::All), HitsVerdict::Undecided);
     }
 }

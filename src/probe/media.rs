@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// What kind of text a body is, as far as its charset depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum MediaKind {
     /// It may name its charset in `<meta>`.
     Html,
     /// It may name its charset in an XML declaration.
@@ -18,18 +18,20 @@ pub(super) enum Kind {
 }
 
 /// The kind of a body. A type that is none counts as not given.
-pub(super) fn kind(content_type: Option<&str>) -> Kind {
+pub(super) fn kind(content_type: Option<&str>) -> MediaKind {
     let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default();
     let essence = essence.trim_matches(BLANK).to_ascii_lowercase();
-    let Some((main, sub)) = essence.split_once('/') else { return Kind::Unknown };
+    let Some((main, sub)) = essence.split_once('/') else { return MediaKind::Unknown };
     match (main, sub) {
-        ("", _) | (_, "") | ("*", "*") | ("unknown" | "application", "unknown") => Kind::Unknown,
-        ("text", "html") => Kind::Html,
-        ("text" | "application", "xml") => Kind::Xml,
-        ("text" | "application", "json") => Kind::Json,
-        (_, sub) if sub.ends_with("+xml") => Kind::Xml,
-        (_, sub) if sub.ends_with("+json") => Kind::Json,
-        _ => Kind::Other,
+        ("", _) | (_, "") | ("*", "*") | ("unknown" | "application", "unknown") => {
+            MediaKind::Unknown
+        }
+        ("text", "html") => MediaKind::Html,
+        ("text" | "application", "xml") => MediaKind::Xml,
+        ("text" | "application", "json") => MediaKind::Json,
+        (_, sub) if sub.ends_with("+xml") => MediaKind::Xml,
+        (_, sub) if sub.ends_with("+json") => MediaKind::Json,
+        _ => MediaKind::Other,
     }
 }
 
@@ -79,23 +81,23 @@ mod tests {
     #[test]
     fn the_kind_is_that_of_the_type_without_its_parameters() {
         for (text, expected) in [
-            ("text/html", Kind::Html),
-            ("Text/HTML ; charset=utf-8", Kind::Html),
-            ("application/xhtml+xml", Kind::Xml),
-            ("text/xml", Kind::Xml),
-            ("application/soap+xml; action=x", Kind::Xml),
-            ("application/json", Kind::Json),
-            ("application/problem+json", Kind::Json),
-            ("text/plain", Kind::Other),
-            ("application/javascript", Kind::Other),
-            ("", Kind::Unknown),
-            ("html", Kind::Unknown),
-            ("; charset=utf-8", Kind::Unknown),
-            ("*/*", Kind::Unknown),
+            ("text/html", MediaKind::Html),
+            ("Text/HTML ; charset=utf-8", MediaKind::Html),
+            ("application/xhtml+xml", MediaKind::Xml),
+            ("text/xml", MediaKind::Xml),
+            ("application/soap+xml; action=x", MediaKind::Xml),
+            ("application/json", MediaKind::Json),
+            ("application/problem+json", MediaKind::Json),
+            ("text/plain", MediaKind::Other),
+            ("application/javascript", MediaKind::Other),
+            ("", MediaKind::Unknown),
+            ("html", MediaKind::Unknown),
+            ("; charset=utf-8", MediaKind::Unknown),
+            ("*/*", MediaKind::Unknown),
         ] {
             assert_eq!(kind(Some(text)), expected, "{text}");
         }
-        assert_eq!(kind(None), Kind::Unknown);
+        assert_eq!(kind(None), MediaKind::Unknown);
     }
 
     #[test]

@@ -29,7 +29,7 @@ use tracing::{info, warn};
 use self::leash::Leash;
 use self::permits::{Capacity, Limits, Permits};
 use self::phase::{Grid, WallClock};
-use self::task::{Shared, Task};
+use self::task::{SchedulerContext, Task};
 use crate::config::{Target, TargetId};
 use crate::controls::Controls;
 use crate::outcome::Outcome;
@@ -121,7 +121,7 @@ pub struct Scheduler {
     limits: Limits,
     capacity: Capacity,
     clock: Option<WallClock>,
-    shared: Arc<Shared>,
+    shared: Arc<SchedulerContext>,
     running: HashMap<TargetId, Running>,
     /// Tasks that were told to stop and may still have a run under way.
     leaving: HashMap<TargetId, Weak<Leash>>,
@@ -141,7 +141,7 @@ impl Scheduler {
             limits,
             capacity: Capacity::of(std::iter::empty(), &limits),
             clock: None,
-            shared: Arc::new(Shared { permits: Permits::none(), controls, observer }),
+            shared: Arc::new(SchedulerContext { permits: Permits::none(), controls, observer }),
             running: HashMap::new(),
             leaving: HashMap::new(),
             tasks: JoinSet::new(),
@@ -362,7 +362,7 @@ mod tests {
             })),
             id,
         });
-        let shared = Shared {
+        let shared = SchedulerContext {
             permits: Permits::none(),
             controls: Arc::new(Controls::none()),
             observer: Arc::new(Idle),

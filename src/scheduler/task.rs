@@ -19,7 +19,7 @@ use crate::outcome::Verdict;
 use crate::probe;
 
 /// What all tasks share.
-pub(super) struct Shared {
+pub(super) struct SchedulerContext {
     pub(super) permits: Permits,
     pub(super) controls: Arc<Controls>,
     pub(super) observer: Arc<dyn Observer>,
@@ -31,7 +31,7 @@ pub(super) struct Task {
     pub(super) leash: Arc<Leash>,
     /// The task that had this id before: its last run must be over before the first one here.
     pub(super) predecessor: Option<Arc<Leash>>,
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<SchedulerContext>,
 }
 
 struct Stopped;
@@ -137,14 +137,14 @@ impl Task {
     }
 
     fn skipped(&self, cadence: Cadence, runs: u64) {
-        let Shared { observer, .. } = &*self.shared;
+        let SchedulerContext { observer, .. } = &*self.shared;
         self.leash.report(|| observer.skipped(&self.target, cadence, runs));
     }
 
     /// One run from permit to report. Its end, for what follows it, is before the judgement on
     /// our own connection, which does not concern the target; nor does it need the permit.
     async fn once(&self, start: Start<'_>) -> (Verdict, Instant) {
-        let Shared { observer, controls, .. } = &*self.shared;
+        let SchedulerContext { observer, controls, .. } = &*self.shared;
         let lag = start.due.elapsed();
         self.leash.report(|| observer.started(&self.target));
         let probe = self.leash.probe();

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use jiff::Timestamp;
 
 use super::Site;
-use super::html::{English, Language, Text};
+use super::html::{English, EscapedText, Language};
 use super::shown::{Running, running};
 use crate::config::{Config, WindowTarget};
 
@@ -49,7 +49,11 @@ pub(super) fn banners(site: &Site, config: &Config, language: Language) -> Strin
                 format!("A new configuration was refused and the old one is kept, since {since}.")
             }
         };
-        push_html(&mut html, "refused", &format!("{} {}", Text(&text), English(&refused.problem)));
+        push_html(
+            &mut html,
+            "refused",
+            &format!("{} {}", EscapedText(&text), English(&refused.problem)),
+        );
     }
     let titles: HashMap<&str, Option<&str>> =
         config.services.iter().map(|service| (&*service.name, service.title.as_deref())).collect();
@@ -87,7 +91,7 @@ fn maintenance(
 }
 
 fn push(html: &mut String, class: &str, text: &str) {
-    push_html(html, class, &Text(text).to_string());
+    push_html(html, class, &EscapedText(text).to_string());
 }
 
 fn push_html(html: &mut String, class: &str, inner: &str) {

@@ -27,9 +27,9 @@ pub(super) static POLICY: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Outside text, escaped for element content and quoted attributes.
-pub(super) struct Text<'a>(pub(super) &'a str);
+pub(super) struct EscapedText<'a>(pub(super) &'a str);
 
-impl fmt::Display for Text<'_> {
+impl fmt::Display for EscapedText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for piece in self.0.split_inclusive(['&', '<', '>', '"', '\'']) {
             let Some(last) = piece.chars().next_back() else { continue };
@@ -56,7 +56,7 @@ pub(super) struct Code<'a>(pub(super) &'a str);
 
 impl fmt::Display for Code<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<code>{}</code>", Text(self.0))
+        write!(f, "<code>{}</code>", EscapedText(self.0))
     }
 }
 
@@ -65,7 +65,7 @@ pub(super) struct English<'a>(pub(super) &'a str);
 
 impl fmt::Display for English<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<span class=\"q\" lang=\"en\">{}</span>", Text(self.0))
+        write!(f, "<span class=\"q\" lang=\"en\">{}</span>", EscapedText(self.0))
     }
 }
 
@@ -128,7 +128,7 @@ impl Language {
 /// A whole page. `refresh_seconds` makes the browser ask again by itself.
 pub(super) fn page(language: Language, title: &str, body: &str) -> String {
     let mut html = String::with_capacity(body.len() + 4096);
-    let (code, title) = (language.code(), Text(title));
+    let (code, title) = (language.code(), EscapedText(title));
     // Writing to a String cannot fail.
     let _ = write!(
         html,
@@ -166,9 +166,9 @@ mod tests {
 
     #[test]
     fn outside_text_stays_text() {
-        let escaped = Text("<b onload='x'>&\"봉수").to_string();
+        let escaped = EscapedText("<b onload='x'>&\"봉수").to_string();
         assert_eq!(escaped, "&lt;b onload=&#39;x&#39;&gt;&amp;&quot;봉수");
-        assert_eq!(Text("").to_string(), "");
+        assert_eq!(EscapedText("").to_string(), "");
     }
 
     #[test]

@@ -10,14 +10,14 @@ use axum::response::{Html, IntoResponse, Response};
 use http::header::ACCEPT;
 use http::{HeaderMap, StatusCode};
 
-use super::html::{Code, Language, Text, page};
-use super::page::Wishes;
+use super::html::{Code, EscapedText, Language, page};
+use super::page::ListQuery;
 use super::{PATHS, Site};
 
 /// A path that nothing is at.
 pub(super) async fn no_such_path(
     State(site): State<Arc<Site>>,
-    wishes: Result<Query<Wishes>, QueryRejection>,
+    wishes: Result<Query<ListQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Response {
     let accepted = headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
@@ -27,7 +27,7 @@ pub(super) async fn no_such_path(
     let wish = wishes.ok().and_then(|Query(wishes)| wishes.lang);
     let language = Language::of(wish.as_deref(), &headers);
     let what = language.pick("존재하지 않는 페이지입니다.", "There is nothing at this address.");
-    let paths = format!("<pre lang=\"en\">{}</pre>", Text(PATHS));
+    let paths = format!("<pre lang=\"en\">{}</pre>", EscapedText(PATHS));
     answer(&site, language, what, &paths)
 }
 
@@ -48,7 +48,7 @@ fn answer(site: &Site, language: Language, what: &str, more: &str) -> Response {
     let _ = write!(
         body,
         "<h1>{what}</h1>{more}<p><a href=\"{}\">{}</a></p>",
-        Text(&back),
+        EscapedText(&back),
         language.pick("전체 보기", "All probes")
     );
     (StatusCode::NOT_FOUND, Html(page(language, what, &body))).into_response()

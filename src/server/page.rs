@@ -12,9 +12,9 @@ use tokio::time::Instant;
 
 use super::Site;
 use super::banner::banners;
-use super::html::{Code, English, Language, Text, ago, page};
+use super::html::{Code, English, EscapedText, Language, ago, page};
 use super::shown::{self, Running, Shown};
-use super::standing::Services;
+use super::standing::ServiceStates;
 use crate::board::Row;
 use crate::config::{Config, Service};
 use crate::outcome::Failure;
@@ -24,13 +24,13 @@ const ROWS_MAX: usize = 1000;
 
 /// What the address may say.
 #[derive(Deserialize)]
-pub(super) struct Wishes {
+pub(super) struct ListQuery {
     pub(super) lang: Option<String>,
 }
 
 pub(super) async fn page_of_all(
     State(site): State<Arc<Site>>,
-    Query(wishes): Query<Wishes>,
+    Query(wishes): Query<ListQuery>,
     headers: HeaderMap,
 ) -> Response {
     let language = Language::of(wishes.lang.as_deref(), &headers);
@@ -57,13 +57,13 @@ fn title(site: &Site, language: Language) -> String {
 
 fn listing(site: &Site, config: &Config, rows: &[Row], language: Language) -> String {
     let running = shown::running(config, Timestamp::now());
-    let view = View { site, services: Services::of(config, rows), running, language };
+    let view = View { site, services: ServiceStates::of(config, rows), running, language };
     let mut html = String::new();
     let _ = write!(
         html,
         "<nav>{}</nav><h1>{}</h1>{}<p>",
         other_language("?", language),
-        Text(&title(site, language)),
+        EscapedText(&title(site, language)),
         banners(site, config, language),
     );
     for (state, count) in shown::counts(rows) {
@@ -99,14 +99,14 @@ fn listing(site: &Site, config: &Config, rows: &[Row], language: Language) -> St
             Language::Korean => write!(html, "<p class=\"q\">외 {hidden}개: "),
             Language::English => write!(html, "<p class=\"q\">and {hidden} more: "),
         };
-        let _ = write!(html, "<a href=\"{}\">{path}</a></p>", Text(&link));
+        let _ = write!(html, "<a href=\"{}\">{path}</a></p>", EscapedText(&link));
     }
     html
 }
 
 /// A link to the same page in the other language; `to` ends where `lang=` belongs.
 pub(super) fn other_language(to: &str, language: Language) -> String {
-    let (other, to) = (language.other(), Text(to));
+    let (other, to) = (language.other(), EscapedText(to));
     let (code, name) = (other.code(), other.name());
     format!("<a href=\"{to}lang={code}\" lang=\"{code}\" hreflang=\"{code}\">{name}</a>")
 }
@@ -114,7 +114,7 @@ pub(super) fn other_language(to: &str, language: Language) -> String {
 /// What rows are written with.
 pub(super) struct View<'a> {
     pub(super) site: &'a Site,
-    pub(super) services: Services<'a>,
+    pub(super) services: ServiceStates<'a>,
     pub(super) running: Vec<Running<'a>>,
     pub(super) language: Language,
 }
@@ -129,7 +129,7 @@ impl View<'_> {
         let _ = write!(html, "<tr{stale}><td>{}{marks}</td><td>", chip(state, language));
         self.service(html, row, state);
         let link = self.site.external.link(&probe_path(row, language));
-        let _ = write!(html, "</td><td><a href=\"{}\">{}</a>", Text(&link), Code(&id.probe));
+        let _ = write!(html, "</td><td><a href=\"{}\">{}</a>", EscapedText(&link), Code(&id.probe));
         if let Some(site) = &id.site {
             let _ = write!(html, " {}", Code(&format!("@{site}")));
         }
@@ -171,7 +171,8 @@ impl View<'_> {
     /// Owner, needs and alternative, as far as they are known.
     pub(super) fn about(&self, service: &Service) -> Vec<(&'static str, String)> {
         let language = self.language;
-        let escaped = |text: &Option<String>| text.as_ref().map(|text| Text(text).to_string());
+        let escaped =
+            |text: &Option<String>| text.as_ref().map(|text| EscapedText(text).to_string());
         let needs = (!service.needs.is_empty()).then(|| self.services.needs(service, language));
         let about = [
             (language.pick("담당", "Owner"), escaped(&service.owner)),
@@ -207,7 +208,7 @@ impl View<'_> {
         let owner = self.services.get(blamed).and_then(|known| known.service.owner.as_deref());
         if let Some(owner) = owner.filter(|_| blamed != &*row.target.id.service) {
             let label = language.pick("담당", "Owner");
-            let _ = write!(html, ", {label}: {}", Text(owner));
+            let _ = write!(html, ", {label}: {}", EscapedText(owner));
         }
         html
     }

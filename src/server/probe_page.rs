@@ -14,17 +14,17 @@ use tokio::time::Instant;
 
 use super::Site;
 use super::banner::banners;
-use super::html::{Code, English, Language, Text, ago, page, took};
+use super::html::{Code, English, EscapedText, Language, ago, page, took};
 use super::missing::no_such_probe;
 use super::page::{View, chip, grade_in, other_language, probe_path};
 use super::shown::{self, Shown};
-use super::standing::Services;
+use super::standing::ServiceStates;
 use crate::board::{Episode, History, Row};
 use crate::config::TargetId;
 
 /// What the address may say.
 #[derive(Deserialize)]
-pub(super) struct Wishes {
+pub(super) struct ProbeQuery {
     lang: Option<String>,
     site: Option<String>,
 }
@@ -32,7 +32,7 @@ pub(super) struct Wishes {
 pub(super) async fn page_of_one(
     State(site): State<Arc<Site>>,
     Path((service, probe)): Path<(String, String)>,
-    Query(wishes): Query<Wishes>,
+    Query(wishes): Query<ProbeQuery>,
     headers: HeaderMap,
 ) -> Response {
     let language = Language::of(wishes.lang.as_deref(), &headers);
@@ -53,7 +53,7 @@ fn answer(site: &Site, id: &TargetId, language: Language) -> Response {
         return no_such_probe(site, language, &id.to_string());
     };
     let config = Arc::clone(&site.sources.config.borrow());
-    let services = Services::of(&config, &rows);
+    let services = ServiceStates::of(&config, &rows);
     let running = shown::running(&config, Timestamp::now());
     let view = View { site, services, running, language };
     let mut body = banners(site, &config, language);
@@ -73,7 +73,7 @@ impl View<'_> {
         let _ = write!(
             html,
             "<nav><a href=\"{}\">{}</a> · {}</nav><h1>{} {}{}</h1><p class=\"q\">{} · {}</p>",
-            Text(&all),
+            EscapedText(&all),
             language.pick("전체", "All"),
             other_language(own.trim_end_matches(&format!("lang={}", language.code())), language),
             Code(&row.target.id.to_string()),
@@ -154,7 +154,7 @@ impl View<'_> {
             language.of_both(cause.reason.meaning()),
             self.blamed(row, cause),
             language.pick("우선 확인 사항", "Check first"),
-            Text(language.of_both(cause.reason.first_look())),
+            EscapedText(language.of_both(cause.reason.first_look())),
             English(&cause.detail),
         );
         if let Some(http) = &episode.first.facts.http {
@@ -166,7 +166,7 @@ impl View<'_> {
             html.push_str("</ul>");
         }
         if let Some(excerpt) = &episode.first.facts.excerpt {
-            let _ = write!(html, "<pre>{}</pre>", Text(excerpt));
+            let _ = write!(html, "<pre>{}</pre>", EscapedText(excerpt));
         }
     }
 

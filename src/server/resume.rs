@@ -10,14 +10,14 @@ use serde::Deserialize;
 use super::Site;
 
 #[derive(Deserialize)]
-pub(super) struct Wanted {
+pub(super) struct ResumeQuery {
     /// The account's name in the configuration; every account when it is left out.
     account: Option<String>,
 }
 
 pub(super) async fn resume(
     State(site): State<Arc<Site>>,
-    Query(wanted): Query<Wanted>,
+    Query(wanted): Query<ResumeQuery>,
 ) -> Response {
     if site.reloads.is_none() {
         let text = "resuming over HTTP is off; start with --web.enable-lifecycle\n";

@@ -4,14 +4,14 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use super::html::{Code, Language, Text};
+use super::html::{Code, EscapedText, Language};
 use super::page::chip;
 use super::shown::{Shown, cause};
 use crate::board::Row;
 use crate::config::{Config, OURSELVES, Service};
 
 /// Services by name, with what the board says of each.
-pub(super) struct Services<'c> {
+pub(super) struct ServiceStates<'c> {
     known: HashMap<&'c str, Standing<'c>>,
 }
 
@@ -25,8 +25,8 @@ pub(super) struct Standing<'c> {
     pub(super) blamed_by: usize,
 }
 
-impl<'c> Services<'c> {
-    pub(super) fn of(config: &'c Config, rows: &[Row]) -> Services<'c> {
+impl<'c> ServiceStates<'c> {
+    pub(super) fn of(config: &'c Config, rows: &[Row]) -> ServiceStates<'c> {
         let standing = |service: &'c Service| Standing { service, state: None, blamed_by: 0 };
         let mut known: HashMap<&str, Standing<'_>> =
             config.services.iter().map(|service| (&*service.name, standing(service))).collect();
@@ -42,7 +42,7 @@ impl<'c> Services<'c> {
                 other.blamed_by += 1;
             }
         }
-        Services { known }
+        ServiceStates { known }
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Standing<'c>> {
@@ -56,7 +56,7 @@ impl<'c> Services<'c> {
             known => known.and_then(|known| known.service.title.as_deref()),
         };
         match title {
-            Some(title) => format!("{} {}", Text(title), Code(name)),
+            Some(title) => format!("{} {}", EscapedText(title), Code(name)),
             None => Code(name).to_string(),
         }
     }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use chain::{Certificate, Chain, FaultKind, TlsFacts};
+use chain::{Certificate, Chain, ChainFaultKind, TlsFacts};
 
 /// What was presented, and what was found wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,14 +16,14 @@ pub struct KnownCerts {
     /// Positions on the verified path; empty when none was found.
     pub path: Box<[usize]>,
     /// Each fault once.
-    pub faults: Box<[FaultKind]>,
+    pub faults: Box<[ChainFaultKind]>,
 }
 
 impl KnownCerts {
     /// Replaces what is known when a chain was presented; leaves it alone otherwise.
     pub(super) fn update(known: &mut Option<Arc<KnownCerts>>, tls: &TlsFacts) {
         let Some(chain) = &tls.chain else { return };
-        let mut faults: Vec<FaultKind> = Vec::new();
+        let mut faults: Vec<ChainFaultKind> = Vec::new();
         for fault in &tls.faults {
             if !faults.contains(&fault.kind) {
                 faults.push(fault.kind);

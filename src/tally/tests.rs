@@ -1,5 +1,5 @@
 use super::*;
-use chain::{Certificate, Chain, ChainFault, FaultKind, TlsFacts};
+use chain::{Certificate, Chain, ChainFault, ChainFaultKind, TlsFacts};
 
 use crate::outcome::{Facts, Step};
 
@@ -242,7 +242,7 @@ fn certificates_are_kept_while_unreachable_and_replaced_at_once_by_a_renewal() {
     let with = |tls| Facts { tls: Some(tls), ..Facts::default() };
     let mut expired = chain_of("0a");
     for detail in ["leaf", "intermediate"] {
-        expired.faults.push(ChainFault { kind: FaultKind::Expired, detail: detail.into() });
+        expired.faults.push(ChainFault { kind: ChainFaultKind::Expired, detail: detail.into() });
     }
     let failure = Err(Failure::new(Reason::TlsExpired, "expired yesterday"));
     script.run_with(0, Cadence::Scheduled, failure, with(expired));
@@ -250,7 +250,7 @@ fn certificates_are_kept_while_unreachable_and_replaced_at_once_by_a_renewal() {
     script.run_with(60, Cadence::Scheduled, Err(refused()), with(TlsFacts::default()));
     let known = script.tally.certs().unwrap();
     assert_eq!(known.chain.certs[0].serial, "0a");
-    assert_eq!(*known.faults, [FaultKind::Expired]);
+    assert_eq!(*known.faults, [ChainFaultKind::Expired]);
     script.run_with(90, Cadence::Scheduled, Ok(()), with(chain_of("0b")));
     let known = script.tally.certs().unwrap();
     assert_eq!(known.chain.certs[0].serial, "0b");

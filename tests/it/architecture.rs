@@ -205,3 +205,28 @@ fn modules_of_the_lab_import_only_from_those_above_them() {
     }
     assert!(wrong.is_empty(), "imports from below:\n{}", wrong.join("\n"));
 }
+
+/// One name stands for one type in the whole workspace, so that a reader who has met a name knows
+/// what it is.
+#[test]
+fn a_type_name_is_defined_once() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    for directory in ["src", "crates/chain/src", "crates/lab/src"] {
+        collect(&root.join(directory), &root.join(directory), &mut found);
+    }
+    let mut places = std::collections::BTreeMap::<String, Vec<String>>::new();
+    for source in &found {
+        for line in code(source).filter(|line| line.starts_with("pub")) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            if let [_, "struct" | "enum" | "trait", name, ..] = words[..] {
+                let end = name.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(name.len());
+                let place = source.path.display().to_string();
+                places.entry(name[..end].to_owned()).or_default().push(place);
+            }
+        }
+    }
+    assert!(places.len() > 200, "only {} types were found", places.len());
+    let twice: Vec<_> = places.iter().filter(|(_, places)| places.len() > 1).collect();
+    assert!(twice.is_empty(), "defined more than once: {twice:?}");
+}

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::alert;
 use crate::clients::TlsClients;
 use crate::failure::{IoCause, TlsFailure, TlsFailureKind};
-use crate::fault::FaultKind;
+use crate::fault::ChainFaultKind;
 use crate::legacy;
 use crate::options::Revocation;
 use crate::recording_verifier::RecordingVerifier;
@@ -82,8 +82,8 @@ impl TlsClients {
         match self.lists.ask(&report.revocable, policy, deadline).await {
             RevocationStatus::Good => Ok(None),
             RevocationStatus::Revoked(detail) => {
-                verifier.add_fault(FaultKind::Revoked, &detail);
-                Err(TlsFailure::new(TlsFailureKind::Chain(FaultKind::Revoked), detail))
+                verifier.add_fault(ChainFaultKind::Revoked, &detail);
+                Err(TlsFailure::new(TlsFailureKind::Chain(ChainFaultKind::Revoked), detail))
             }
             RevocationStatus::Unavailable(why) => {
                 let detail = format!("revocation cannot be checked: {why}");
@@ -102,7 +102,7 @@ impl TlsClients {
         peer: Option<Peer<'_>>,
         deadline: Instant,
     ) -> TlsFailure {
-        if broken.failure.kind == TlsFailureKind::Chain(FaultKind::UnknownIssuer) {
+        if broken.failure.kind == TlsFailureKind::Chain(ChainFaultKind::UnknownIssuer) {
             return self.find_issuer(verifier, broken.failure, deadline).await;
         }
         let (true, Some(peer)) = (broken.may_be_legacy, peer) else { return broken.failure };

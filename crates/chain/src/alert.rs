@@ -3,7 +3,7 @@
 use rustls::{AlertDescription, Error};
 
 use crate::failure::{TlsFailure, TlsFailureKind};
-use crate::fault::FaultKind;
+use crate::fault::ChainFaultKind;
 
 /// Our certificate's part in a handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,11 +36,11 @@ pub(crate) fn failure(error: &Error, client: ClientCertState) -> TlsFailure {
             format!("the server ended the handshake with alert {}", name(*alert)),
         ),
         Error::InvalidCertificate(error) => TlsFailure::new(
-            TlsFailureKind::Chain(FaultKind::Invalid),
+            TlsFailureKind::Chain(ChainFaultKind::Invalid),
             format!("the certificate is refused: {error}"),
         ),
         Error::NoCertificatesPresented => TlsFailure::new(
-            TlsFailureKind::Chain(FaultKind::Invalid),
+            TlsFailureKind::Chain(ChainFaultKind::Invalid),
             "the server sent no certificate",
         ),
         Error::InvalidMessage(_) => TlsFailure::new(

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::fault::{ChainFault, FaultKind};
+use crate::fault::{ChainFault, ChainFaultKind};
 
 /// A failed handshake or a warning about one that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct TlsFailure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsFailureKind {
     /// The chain was refused.
-    Chain(FaultKind),
+    Chain(ChainFaultKind),
     /// The server and rustls found no way to speak.
     Handshake,
     /// The server offers only versions or cipher suites that rustls has dropped.

@@ -3,7 +3,7 @@
 /// One fault of a chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChainFault {
-    pub kind: FaultKind,
+    pub kind: ChainFaultKind,
     /// One sentence for a person.
     pub detail: String,
 }
@@ -11,7 +11,7 @@ pub struct ChainFault {
 /// The kinds of faults, in the order in which they name a failure: a chain often has several, and
 /// the first one is what the operator should read first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum FaultKind {
+pub enum ChainFaultKind {
     Expired,
     NotYetValid,
     NameMismatch,
@@ -28,31 +28,31 @@ pub enum FaultKind {
     Revoked,
 }
 
-impl FaultKind {
-    pub const ALL: [FaultKind; 9] = [
-        FaultKind::Expired,
-        FaultKind::NotYetValid,
-        FaultKind::NameMismatch,
-        FaultKind::UnknownIssuer,
-        FaultKind::ChainIncomplete,
-        FaultKind::SelfSigned,
-        FaultKind::Weak,
-        FaultKind::Invalid,
-        FaultKind::Revoked,
+impl ChainFaultKind {
+    pub const ALL: [ChainFaultKind; 9] = [
+        ChainFaultKind::Expired,
+        ChainFaultKind::NotYetValid,
+        ChainFaultKind::NameMismatch,
+        ChainFaultKind::UnknownIssuer,
+        ChainFaultKind::ChainIncomplete,
+        ChainFaultKind::SelfSigned,
+        ChainFaultKind::Weak,
+        ChainFaultKind::Invalid,
+        ChainFaultKind::Revoked,
     ];
 
     /// A label value, such as `chain_incomplete`.
     pub const fn as_str(self) -> &'static str {
         match self {
-            FaultKind::Expired => "expired",
-            FaultKind::NotYetValid => "not_yet_valid",
-            FaultKind::NameMismatch => "name_mismatch",
-            FaultKind::UnknownIssuer => "unknown_issuer",
-            FaultKind::ChainIncomplete => "chain_incomplete",
-            FaultKind::SelfSigned => "self_signed",
-            FaultKind::Weak => "weak",
-            FaultKind::Invalid => "invalid",
-            FaultKind::Revoked => "revoked",
+            ChainFaultKind::Expired => "expired",
+            ChainFaultKind::NotYetValid => "not_yet_valid",
+            ChainFaultKind::NameMismatch => "name_mismatch",
+            ChainFaultKind::UnknownIssuer => "unknown_issuer",
+            ChainFaultKind::ChainIncomplete => "chain_incomplete",
+            ChainFaultKind::SelfSigned => "self_signed",
+            ChainFaultKind::Weak => "weak",
+            ChainFaultKind::Invalid => "invalid",
+            ChainFaultKind::Revoked => "revoked",
         }
     }
 }
@@ -63,6 +63,6 @@ mod tests {
 
     #[test]
     fn the_order_of_the_list_is_the_order_of_the_kinds() {
-        assert!(FaultKind::ALL.is_sorted());
+        assert!(ChainFaultKind::ALL.is_sorted());
     }
 }

@@ -2,13 +2,13 @@
 
 use crate::certificate::{Certificate, describe};
 use crate::certification_path::PathCertificate;
-use crate::fault::{ChainFault, FaultKind};
+use crate::fault::{ChainFault, ChainFaultKind};
 use crate::signature::SignatureStrength;
 
 /// Names of a certificate that are told when none of them fits.
 const NAMES_TOLD: usize = 4;
 
-pub(crate) fn fault(kind: FaultKind, detail: impl Into<String>) -> ChainFault {
+pub(crate) fn fault(kind: ChainFaultKind, detail: impl Into<String>) -> ChainFault {
     ChainFault { kind, detail: detail.into() }
 }
 
@@ -26,12 +26,13 @@ pub(crate) fn root_out_of_date(root: &Certificate, now: i64) -> Option<ChainFaul
     Some(fault(kind, detail))
 }
 
-fn state_at((not_before, not_after): (i64, i64), now: i64) -> Option<(FaultKind, String)> {
+fn state_at((not_before, not_after): (i64, i64), now: i64) -> Option<(ChainFaultKind, String)> {
     if now > not_after {
-        return Some((FaultKind::Expired, format!("expired on {}", rfc3339(not_after))));
+        return Some((ChainFaultKind::Expired, format!("expired on {}", rfc3339(not_after))));
     }
-    (now < not_before)
-        .then(|| (FaultKind::NotYetValid, format!("is not valid before {}", rfc3339(not_before))))
+    (now < not_before).then(|| {
+        (ChainFaultKind::NotYetValid, format!("is not valid before {}", rfc3339(not_before)))
+    })
 }
 
 /// A leaf that is for `names` and not for the one that was asked for.
@@ -54,7 +55,7 @@ pub(crate) fn name_fault(
         }
         other => format!("the certificate is not for {asked}: {}", invalid_detail(other)),
     };
-    fault(FaultKind::NameMismatch, detail)
+    fault(ChainFaultKind::NameMismatch, detail)
 }
 
 /// An RSA key below the 2048 bits that CA/Browser Forum BR 6.1.5 and NIST SP 800-131A demand.
@@ -64,7 +65,7 @@ pub(crate) fn short_key(certificate: &PathCertificate<'_>) -> Option<ChainFault>
     (bits < SHORTEST_RSA_BITS).then(|| {
         let detail =
             format!("the certificate of {} has an RSA key of {bits} bits", certificate.who());
-        fault(FaultKind::Weak, detail)
+        fault(ChainFaultKind::Weak, detail)
     })
 }
 
@@ -83,14 +84,14 @@ pub(crate) fn signature_fault(
         SignatureStrength::Weak | SignatureStrength::Unchecked
             if describe::weak_hash(algorithm) =>
         {
-            Some(fault(FaultKind::Weak, detail))
+            Some(fault(ChainFaultKind::Weak, detail))
         }
         // The issuer's key is too short; that is told of the issuer, or of the root here.
         SignatureStrength::Weak => {
-            Some(fault(FaultKind::Weak, format!("{detail} and a short key")))
+            Some(fault(ChainFaultKind::Weak, format!("{detail} and a short key")))
         }
         SignatureStrength::Unchecked => {
-            Some(fault(FaultKind::Invalid, format!("{detail}, which cannot be checked")))
+            Some(fault(ChainFaultKind::Invalid, format!("{detail}, which cannot be checked")))
         }
         SignatureStrength::Strong | SignatureStrength::Forged => None,
     }

@@ -50,7 +50,7 @@ pub use certificate::{Certificate, Chain};
 pub use clients::TlsClients;
 pub use facts::TlsFacts;
 pub use failure::{IoCause, TlsFailure, TlsFailureKind};
-pub use fault::{ChainFault, FaultKind};
+pub use fault::{ChainFault, ChainFaultKind};
 pub use fetch::Fetch;
 pub use options::{ClientCert, Revocation, Roots, TlsClientOptions, TrustOptions};
 pub use provider::crypto_provider;

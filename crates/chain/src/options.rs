@@ -22,7 +22,7 @@ pub struct TlsClientOptions {
 pub struct TrustOptions {
     pub roots: Roots,
     /// PEM bundle of intermediates that servers forget to send; a chain that needs one is still
-    /// [`FaultKind::ChainIncomplete`](crate::FaultKind::ChainIncomplete).
+    /// [`ChainFaultKind::ChainIncomplete`](crate::ChainFaultKind::ChainIncomplete).
     pub intermediates: Option<PathBuf>,
 }
 

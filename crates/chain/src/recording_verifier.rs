@@ -23,7 +23,7 @@ use crate::chain_cache::DecodedChain;
 use crate::clients::VerifierShared;
 use crate::facts::TlsFacts;
 use crate::failure::TlsFailure;
-use crate::fault::{ChainFault, FaultKind};
+use crate::fault::{ChainFault, ChainFaultKind};
 use crate::options::{Revocation, TlsClientOptions};
 use crate::report::ChainReport;
 use crate::trust_anchors::TrustAnchors;
@@ -149,7 +149,7 @@ impl RecordingVerifier {
     }
 
     /// Adds a fault that only the network could tell.
-    pub(crate) fn add_fault(&self, kind: FaultKind, detail: &str) {
+    pub(crate) fn add_fault(&self, kind: ChainFaultKind, detail: &str) {
         if let Some(presented) = &mut self.record().presented {
             let report = Arc::make_mut(&mut presented.report);
             report.faults.push(ChainFault { kind, detail: detail.to_owned() });
@@ -226,10 +226,10 @@ impl RecordingVerifier {
         let Some(fault) = record.first_fault() else { return Ok(()) };
         // The error decides which alert the server gets.
         Err(Error::InvalidCertificate(match fault.kind {
-            FaultKind::Expired => CertificateError::Expired,
-            FaultKind::NotYetValid => CertificateError::NotValidYet,
-            FaultKind::NameMismatch => CertificateError::NotValidForName,
-            FaultKind::Invalid => CertificateError::BadEncoding,
+            ChainFaultKind::Expired => CertificateError::Expired,
+            ChainFaultKind::NotYetValid => CertificateError::NotValidYet,
+            ChainFaultKind::NameMismatch => CertificateError::NotValidForName,
+            ChainFaultKind::Invalid => CertificateError::BadEncoding,
             _ => CertificateError::UnknownIssuer,
         }))
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustls::pki_types::UnixTime;
 
 use crate::certification_path::{PathCertificate, PathEnd, PathSearch, SearchedPath};
-use crate::fault::{ChainFault, FaultKind};
+use crate::fault::{ChainFault, ChainFaultKind};
 use crate::fault_texts::{
     breaks_a_rule, fault, invalid_detail, out_of_date, short_key, signature_fault,
     unknown_issuer_detail,
@@ -54,22 +54,22 @@ pub(crate) fn explain(
     match path.end {
         PathEnd::Anchor(_) => faults.extend(missing_intermediate(&certificates, &path)),
         PathEnd::Unknown if leaf.signs_itself() => faults.push(fault(
-            FaultKind::SelfSigned,
+            ChainFaultKind::SelfSigned,
             format!("the certificate of {} is signed by itself and not trusted", leaf.who()),
         )),
         PathEnd::Unknown => {
             urls = issuer_urls(&last.x509);
-            faults.push(fault(FaultKind::UnknownIssuer, unknown_issuer_detail(last)));
+            faults.push(fault(ChainFaultKind::UnknownIssuer, unknown_issuer_detail(last)));
         }
     }
     if leaf.x509.is_ca() {
         let detail = "a CA certificate is used as the server's certificate";
-        faults.push(fault(FaultKind::Invalid, detail));
+        faults.push(fault(ChainFaultKind::Invalid, detail));
     }
     faults.extend(broken_rule(verification, presented.len(), &certificates, &path));
     if faults.is_empty() {
         let detail = refusal.as_ref().map_or_else(|| "no valid path".into(), invalid_detail);
-        faults.push(fault(FaultKind::Invalid, detail));
+        faults.push(fault(ChainFaultKind::Invalid, detail));
     }
     ChainReport { faults, issuer_urls: urls, ..along(verification, &certificates, &path) }
 }
@@ -100,7 +100,7 @@ fn missing_intermediate(
     let missing = on_path.find(|certificate| certificate.position.is_none())?;
     let who = missing.who();
     let detail = format!("the server does not send the intermediate certificate of {who}");
-    Some(fault(FaultKind::ChainIncomplete, detail))
+    Some(fault(ChainFaultKind::ChainIncomplete, detail))
 }
 
 /// A broken rule of RFC 5280 other than dates, names, issuers and strength: purpose, constraints,
@@ -125,7 +125,7 @@ fn broken_rule(
         match input.verify(&algorithms, verification.anchors.anchors(), moment) {
             Ok(_) => return None,
             Err(error) if breaks_a_rule(&error) => {
-                return Some(fault(FaultKind::Invalid, invalid_detail(&error)));
+                return Some(fault(ChainFaultKind::Invalid, invalid_detail(&error)));
             }
             Err(webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. }) => {}
             Err(_) => return None,

@@ -7,7 +7,7 @@ use webpki::EndEntityCert;
 
 use crate::certification_path::PathCertificate;
 use crate::chain_cache::DecodedChain;
-use crate::fault::{ChainFault, FaultKind};
+use crate::fault::{ChainFault, ChainFaultKind};
 use crate::fault_texts::{fault, invalid_detail, name_fault, out_of_date, short_key};
 use crate::pointers::revocable;
 use crate::refusal;
@@ -81,7 +81,7 @@ impl<'a> Verification<'a> {
                     faults.push(name_fault(leaf, names, &self.name.to_str(), &error));
                 }
             }
-            Err(error) => faults.push(fault(FaultKind::Invalid, invalid_detail(error))),
+            Err(error) => faults.push(fault(ChainFaultKind::Invalid, invalid_detail(error))),
         }
         if self.anchors.lists(&self.message[0]) {
             return self.listed_leaf(leaf, faults);
@@ -169,7 +169,7 @@ impl<'a> Verification<'a> {
 
 fn undecoded() -> ChainReport {
     let detail = "the server's certificate cannot be decoded";
-    ChainReport { faults: vec![fault(FaultKind::Invalid, detail)], ..ChainReport::default() }
+    ChainReport { faults: vec![fault(ChainFaultKind::Invalid, detail)], ..ChainReport::default() }
 }
 
 #[cfg(test)]
@@ -255,7 +255,7 @@ mod tests {
         }
     }
 
-    fn kinds(report: &ChainReport) -> Vec<FaultKind> {
+    fn kinds(report: &ChainReport) -> Vec<ChainFaultKind> {
         report.faults.iter().map(|fault| fault.kind).collect()
     }
 
@@ -287,7 +287,7 @@ mod tests {
         assert!(server.recalled(&trust, "a.test", moment(2039, end)).is_some());
         assert!(server.recalled(&trust, "a.test", moment(2039, end + 1)).is_none());
         let expired = server.verified(&trust, "a.test", moment(2039, end + 1));
-        assert_eq!(kinds(&expired), [FaultKind::Expired]);
+        assert_eq!(kinds(&expired), [ChainFaultKind::Expired]);
     }
 
     #[test]
@@ -297,7 +297,7 @@ mod tests {
         server.verified(&trust, "a.test", moment(2030, 0));
         assert!(server.recalled(&trust, "b.test", moment(2030, 1)).is_none());
         let other = server.verified(&trust, "b.test", moment(2030, 1));
-        assert_eq!(kinds(&other), [FaultKind::NameMismatch]);
+        assert_eq!(kinds(&other), [ChainFaultKind::NameMismatch]);
         assert!(server.recalled(&trust, "a.test", moment(2030, 1)).is_some(), "not forgotten");
     }
 
@@ -310,7 +310,7 @@ mod tests {
         let strangers = anchors(&[&stranger]);
         assert!(server.recalled(&strangers, "a.test", moment(2030, 1)).is_none());
         let report = server.verified(&strangers, "a.test", moment(2030, 1));
-        assert_eq!(kinds(&report), [FaultKind::UnknownIssuer]);
+        assert_eq!(kinds(&report), [ChainFaultKind::UnknownIssuer]);
         // The same file loaded again is another set.
         assert!(server.recalled(&anchors(&[&root]), "a.test", moment(2030, 1)).is_none());
     }
@@ -380,7 +380,7 @@ mod tests {
         }
         for until in [1949, 1960, 1969, 1970] {
             let (kinds, _, first) = verified(1948, until);
-            assert_eq!(kinds, [FaultKind::Expired], "notAfter in {until}");
+            assert_eq!(kinds, [ChainFaultKind::Expired], "notAfter in {until}");
             let said = first.unwrap().detail;
             assert!(said.contains(&format!("expired on {until}-12-31")), "{said}");
         }
@@ -392,6 +392,6 @@ mod tests {
         let stranger = authority(2060, KeyPair::generate().unwrap());
         let server = Server::with(vec![leaf(&stranger, 1969, 2040)]);
         let report = server.verified(&anchors(&[&root]), "a.test", moment(2030, 0));
-        assert_eq!(kinds(&report), [FaultKind::UnknownIssuer]);
+        assert_eq!(kinds(&report), [ChainFaultKind::UnknownIssuer]);
     }
 }

@@ -70,7 +70,7 @@ impl Probe for LoginProbe {
                 component: &self.target.component,
                 host: self.target.host(),
             };
-            let run = run::Run::new(context, &self.target.dial, proxy.as_ref());
+            let run = run::LoginRun::new(context, &self.target.dial, proxy.as_ref());
             run.attempt(&mut Recorder::new(facts), deadline).await
         }
         .boxed()

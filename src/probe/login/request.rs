@@ -19,7 +19,7 @@ use crate::secret::Secret;
 
 use super::lockout::admission::Codes;
 use super::page::form::{self, Enctype, Form};
-use super::run::Run;
+use super::run::LoginRun;
 use super::template::Values;
 
 /// Where a step's request goes, before any secret is looked at.
@@ -45,7 +45,7 @@ impl Fill for Values<'_> {
     }
 }
 
-impl Run<'_> {
+impl LoginRun<'_> {
     fn values<'v>(&'v self, codes: &'v Codes) -> Values<'v> {
         self.values.with(self.context.surroundings, codes)
     }

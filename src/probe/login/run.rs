@@ -55,7 +55,7 @@ impl Context<'_> {
 }
 
 /// One run of a flow.
-pub(super) struct Run<'a> {
+pub(super) struct LoginRun<'a> {
     pub(super) context: Context<'a>,
     /// Connections and cookies.
     pub(super) session: Session<'a>,
@@ -81,12 +81,12 @@ impl From<Failure> for StepFailure {
     }
 }
 
-impl<'a> Run<'a> {
+impl<'a> LoginRun<'a> {
     pub(super) fn new(
         context: Context<'a>,
         dial: &'a DialOptions,
         proxy: Option<&'a Proxy<'a>>,
-    ) -> Run<'a> {
+    ) -> LoginRun<'a> {
         let Context { options, surroundings, .. } = context;
         let transport = Transport {
             resolvers: &surroundings.resolvers,
@@ -102,7 +102,7 @@ impl<'a> Run<'a> {
             counters: ReadCounters::Yes,
         };
         let client = Client::new(transport, options.client.versions, Connections::Kept);
-        Run {
+        LoginRun {
             context,
             session: Session::new(surroundings, &options.client.tls, client),
             page: None,

@@ -20,9 +20,9 @@ use super::lockout::admission::{Codes, Wish};
 use super::page::LastPage;
 use super::page::capture;
 use super::progress::Progress;
-use super::run::{Run, StepFailure};
+use super::run::{LoginRun, StepFailure};
 
-impl Run<'_> {
+impl LoginRun<'_> {
     /// Does a step. `self.reached` tells how far it got, also when it is dropped in the middle.
     pub(super) async fn step(
         &mut self,
@@ -97,7 +97,7 @@ impl Run<'_> {
     /// A form may have been changed to lead elsewhere.
     fn may_go(&self, step: &LoginStep, url: &Url) -> Result<(), Failure> {
         let (Action::Submit(_), Some(page)) = (&step.action, &self.page) else { return Ok(()) };
-        Run::is_allowed(step, url, &page.url)
+        LoginRun::is_allowed(step, url, &page.url)
     }
 
     fn is_allowed(step: &LoginStep, url: &Url, from: &Url) -> Result<(), Failure> {
@@ -135,7 +135,7 @@ impl Run<'_> {
                 let detail = format!("more than {max_hops} redirects and self-submitting forms");
                 return Err(Failure::new(Reason::RedirectLimit, detail).into());
             }
-            Run::is_allowed(step, &form.action, &page.url)?;
+            LoginRun::is_allowed(step, &form.action, &page.url)?;
             let request = self.auto_submit(form, step)?;
             answer = self.send(step, request, recorder, deadline).await?;
         }

@@ -12,7 +12,7 @@ use bongsu::config::{
 };
 use bongsu::outcome::{Facts, Failure, HttpFacts, Outcome, Phases, Reason, TcpFacts};
 use bongsu::scheduler::{Cadence, Observer, Run};
-use chain::{Certificate, Chain, ChainFault, FaultKind, TlsFacts};
+use chain::{Certificate, Chain, ChainFault, ChainFaultKind, TlsFacts};
 use tokio::time::Instant;
 
 pub(crate) fn millis(millis: u64) -> Duration {
@@ -130,7 +130,7 @@ pub(crate) fn expired_tls() -> TlsFacts {
         chain: Some(Arc::new(Chain { certs })),
         path: vec![0, 1],
         path_not_after: None,
-        faults: vec![fault(FaultKind::Expired), fault(FaultKind::NameMismatch)],
+        faults: vec![fault(ChainFaultKind::Expired), fault(ChainFaultKind::NameMismatch)],
         trusted_by: None,
         ..verified_tls()
     }
