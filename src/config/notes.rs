@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::cache::Cache;
 use super::document::Document;
 use super::files::Files;
-use super::position::{Place, Step};
+use super::position::{PathStep, Place};
 use super::problem::{ConfigError, FileProblems, Problem};
 use super::template::FILLED_TOTAL_MAX;
 use super::walk::At;
@@ -48,14 +48,14 @@ pub(super) struct Load<'a> {
 struct Found {
     problems: Vec<Noted>,
     /// File and path of what was found wrong for a site: for the next site it is the same mistake.
-    per_site: HashMap<(usize, Vec<Step>), usize>,
+    per_site: HashMap<(usize, Vec<PathStep>), usize>,
     /// File, path and message of everything.
-    seen: HashSet<(usize, Vec<Step>, String)>,
+    seen: HashSet<(usize, Vec<PathStep>, String)>,
 }
 
 struct Noted {
     document: usize,
-    steps: Vec<Step>,
+    steps: Vec<PathStep>,
     /// Of a syntax error, which has no path.
     position: Option<Place>,
     message: String,
@@ -189,18 +189,18 @@ impl<'a> Load<'a> {
 }
 
 /// `services[0].probes[1].http.expect.header["X Y"]`.
-pub(super) fn path_text(steps: &[Step]) -> String {
+pub(super) fn path_text(steps: &[PathStep]) -> String {
     let mut text = String::new();
     for step in steps {
         match step {
-            Step::Item(index) => text.push_str(&format!("[{index}]")),
-            Step::Key(key, _) if is_word(key) => {
+            PathStep::Item(index) => text.push_str(&format!("[{index}]")),
+            PathStep::Key(key, _) if is_word(key) => {
                 if !text.is_empty() {
                     text.push('.');
                 }
                 text.push_str(key);
             }
-            Step::Key(key, _) => text.push_str(&format!("[{key:?}]")),
+            PathStep::Key(key, _) => text.push_str(&format!("[{key:?}]")),
         }
     }
     text

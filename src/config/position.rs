@@ -9,7 +9,7 @@ use saphyr_parser::{Event, Marker, Parser};
 
 /// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Step {
+pub(super) enum PathStep {
     /// A key of a mapping; of several equal ones the `nth`, from 0.
     Key(String, usize),
     /// An item of a list.
@@ -122,27 +122,27 @@ impl Positions {
     }
 
     /// Where the last step stands: a key at its first character, an item at its value.
-    pub(super) fn find(&self, path: &[Step]) -> Option<Place> {
+    pub(super) fn find(&self, path: &[PathStep]) -> Option<Place> {
         Some(self.walk(path)?.0)
     }
 
     /// A scalar as written.
-    pub(super) fn source(&self, path: &[Step]) -> Option<&str> {
+    pub(super) fn source(&self, path: &[PathStep]) -> Option<&str> {
         match &self.walk(path)?.1.inside {
             Inside::Scalar(text) => Some(text),
             _ => None,
         }
     }
 
-    fn walk(&self, path: &[Step]) -> Option<(Place, &Spot)> {
+    fn walk(&self, path: &[PathStep]) -> Option<(Place, &Spot)> {
         let mut at = (self.root.place, &*self.root);
         for step in path {
             at = match (step, &at.1.inside) {
-                (Step::Key(key, nth), Inside::Map(pairs)) => {
+                (PathStep::Key(key, nth), Inside::Map(pairs)) => {
                     let pair = pairs.iter().filter(|pair| *pair.key == **key).nth(*nth)?;
                     (pair.place, &pair.value)
                 }
-                (Step::Item(index), Inside::List(items)) => {
+                (PathStep::Item(index), Inside::List(items)) => {
                     let item = items.get(*index)?;
                     (item.place, item)
                 }
@@ -161,18 +161,18 @@ fn place(mark: Marker) -> Place {
 mod tests {
     use super::*;
 
-    fn key(name: &str) -> Step {
-        Step::Key(name.into(), 0)
+    fn key(name: &str) -> PathStep {
+        PathStep::Key(name.into(), 0)
     }
 
     #[test]
     fn a_key_is_found_where_it_is_written_and_a_number_as_it_was() {
         let text = "a:\n  - {b: 1}\n  - b: 1.10\n    c: x\n    c: y\n";
         let positions = Positions::of(text).unwrap();
-        assert_eq!(positions.find(&[key("a"), Step::Item(1), key("b")]), Some((3, 5)));
-        assert_eq!(positions.source(&[key("a"), Step::Item(1), key("b")]), Some("1.10"));
-        let second = Step::Key("c".into(), 1);
-        assert_eq!(positions.find(&[key("a"), Step::Item(1), second]), Some((5, 5)));
+        assert_eq!(positions.find(&[key("a"), PathStep::Item(1), key("b")]), Some((3, 5)));
+        assert_eq!(positions.source(&[key("a"), PathStep::Item(1), key("b")]), Some("1.10"));
+        let second = PathStep::Key("c".into(), 1);
+        assert_eq!(positions.find(&[key("a"), PathStep::Item(1), second]), Some((5, 5)));
     }
 
     #[test]

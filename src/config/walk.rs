@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use super::document::Document;
 use super::notes::{Load, path_text};
-use super::position::Step;
+use super::position::PathStep;
 use super::template::{self, Scope};
 use super::yaml::Node;
 use super::{Template, inherit, probe, suggest};
@@ -56,13 +56,13 @@ impl<'a> At<'a> {
         At { node, trail, ..*self }
     }
 
-    pub(super) fn steps(&self) -> Vec<Step> {
+    pub(super) fn steps(&self) -> Vec<PathStep> {
         let mut steps = Vec::new();
         let mut trail = &self.trail;
         while let Some(turn) = trail {
             steps.push(match turn.step {
-                Turn::Key(key, nth) => Step::Key(key.to_owned(), nth),
-                Turn::Item(index) => Step::Item(index),
+                Turn::Key(key, nth) => PathStep::Key(key.to_owned(), nth),
+                Turn::Item(index) => PathStep::Item(index),
             });
             trail = &turn.parent;
         }
