@@ -26,7 +26,7 @@ use crate::probe::request::{self, Outgoing};
 use crate::probe::unread::{self, Body};
 use crate::probe::{Probe, decode, render};
 use crate::transport::http::{Client, Connections};
-use crate::transport::{ClientTls, ReadCounters, Recorder, Transport};
+use crate::transport::{ClientTls, Pinned, ReadCounters, Recorder, Transport};
 
 /// What is sent when the configuration names no `User-Agent`.
 const DEFAULT_USER_AGENT: &str = concat!("bongsu/", env!("CARGO_PKG_VERSION"));
@@ -86,7 +86,7 @@ impl HttpProbe {
             let look = async move {
                 let mut facts = Facts { http: Some(HttpFacts::default()), ..Facts::default() };
                 let result = self.look_at(options, &dial, address, &mut facts, deadline).await;
-                Looked { address, facts, result }
+                Looked { address, family: dial.ip, facts, result }
             };
             look.boxed()
         });
@@ -105,12 +105,16 @@ impl HttpProbe {
         let start = Instant::now();
         let request = self.request(options)?;
         let padded = options.pad_request.is_some();
+        let host = options.url.host_str().unwrap_or_default();
         let proxy = render::proxy(&self.net.vault, options.route.proxy.as_deref())?;
         let transport = Transport {
             resolvers: &self.net.resolvers,
             dial,
             route: &options.route,
-            pinned,
+            pinned: pinned.map(|address| Pinned {
+                host: host.trim_start_matches('[').trim_end_matches(']'),
+                address,
+            }),
             tls: Some(ClientTls { trusts: &self.net.trust, options: &options.tls }),
             proxy: proxy.as_ref(),
             counters: if padded { ReadCounters::Yes } else { ReadCounters::No },

@@ -15,7 +15,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, poll_fn};
 use futures_util::task::noop_waker_ref;
 use http::header::{ACCEPT, HOST, HeaderMap, HeaderValue, PROXY_AUTHORIZATION};
-use http::{Method, Request, Response, StatusCode, Uri};
+use http::{Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Frame, Incoming};
 use hyper::client::conn::{TrySendError, http1, http2};
@@ -26,7 +26,7 @@ use url::Url;
 use super::failure::{self, Http2Refusal};
 use super::limited::{Endless, Limited, Meter};
 use super::phase::Phase;
-use super::proxy::Forwarder;
+use super::proxy::{self, Forwarder};
 use super::stream::Stream;
 use super::tcp_info::Counters;
 use super::{Connection, Endpoint, Handshake, Purpose, Recorder, Transport};
@@ -316,13 +316,11 @@ impl<'a> Client<'a> {
         }
         let lost = match sent {
             Ok(Ok(response)) => {
-                let wants_authentication =
-                    response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED;
-                if wants_authentication && link.forwarded_by.is_some() {
-                    let detail = "the proxy wants authentication (status 407)";
-                    return Err(Failure::new(Reason::ProxyFailed, detail).into());
-                }
-                return Ok(response);
+                let status = response.status().as_u16();
+                return match proxy::own_answer(status, response.headers()) {
+                    Some(failure) if link.forwarded_by.is_some() => Err(failure.into()),
+                    _ => Ok(response),
+                };
             }
             Ok(Err(error)) => {
                 let verifier = link.verifier.as_deref();

@@ -32,6 +32,7 @@ mod metrics_prometheus;
 mod metrics_semantics;
 mod page;
 mod produced;
+mod proxies;
 mod real_servers_content;
 mod reasons;
 mod reload;
