@@ -1,6 +1,6 @@
 //! What a failed handshake says when the chain is not the cause.
 
-use rustls::{AlertDescription, Error};
+use rustls::{AlertDescription, CertificateError, Error};
 
 use crate::outcome::{Failure, Reason};
 
@@ -28,6 +28,11 @@ pub(crate) fn failure(error: &Error, client: Client) -> Failure {
         Error::AlertReceived(alert) => Failure::new(
             Reason::TlsHandshake,
             format!("the server ended the handshake with alert {}", name(*alert)),
+        ),
+        // Of a certificate that was seen the fault is known; here the name was no name.
+        Error::InvalidCertificate(CertificateError::NotValidForName) => Failure::new(
+            Reason::TlsNameMismatch,
+            "no certificate can be for this name: it has characters that host names cannot have",
         ),
         Error::InvalidCertificate(error) => {
             Failure::new(Reason::TlsInvalid, format!("the certificate is refused: {error}"))

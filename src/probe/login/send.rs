@@ -6,9 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use encoding_rs::Encoding;
 use http::Method;
-use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN, REFERER,
-};
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN, REFERER};
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
@@ -18,7 +16,7 @@ use crate::outcome::{Failure, Reason};
 use crate::probe::charset;
 use crate::probe::decode;
 use crate::probe::render::{self, Fill};
-use crate::probe::request::{Outgoing, Payload, Secrecy};
+use crate::probe::request::{self, Outgoing, Payload, Secrecy};
 use crate::secret::Secret;
 
 use super::form::{self, Enctype, Form, FormPage};
@@ -168,7 +166,7 @@ impl Run<'_> {
         open.insert(ACCEPT_ENCODING, HeaderValue::from_static(decode::ACCEPT_ENCODING));
         for (name, template) in self.options.headers.iter().chain(&step.headers) {
             let value = render::header(values, template, &host)?;
-            if template.is_credential() || *name == AUTHORIZATION {
+            if template.is_credential() || request::is_credential(name) {
                 open.remove(name);
                 credentials.insert(name.clone(), value);
             } else {
