@@ -4,6 +4,7 @@
 
 mod support;
 
+mod addresses;
 mod alert_rules;
 mod architecture;
 mod banners;

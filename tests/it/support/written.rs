@@ -25,15 +25,24 @@ impl Written {
         Written::with_secrets("", probe)
     }
 
+    /// With so much time for a run, as the file has it.
+    pub(crate) fn within(timeout: &str, probe: &str) -> Written {
+        Written::of("", timeout, probe)
+    }
+
     /// `hosts` are further keys of the secret `pass`.
     pub(crate) fn with_secrets(hosts: &str, probe: &str) -> Written {
+        Written::of(hosts, "20s", probe)
+    }
+
+    fn of(hosts: &str, timeout: &str, probe: &str) -> Written {
         let directory = tempfile::tempdir().unwrap();
         let place = |name: &str| directory.path().join(name);
         fs::write(place("pass"), SECRET).unwrap();
         fs::write(place("user"), "bongsu-user").unwrap();
         let text = format!(
             "secrets: {{ pass: {{ file: pass{hosts} }}, user: {{ file: user }} }}\nservices:\n  - \
-             name: s\n    probes:\n      - {{ name: p, interval: 60s, timeout: 20s, {probe} }}\n"
+             name: s\n    probes:\n      - {{ name: p, interval: 60s, timeout: {timeout}, {probe} }}\n"
         );
         fs::write(place("bongsu.yml"), &text).unwrap();
         let config = config::load(&place("bongsu.yml"));
