@@ -8,6 +8,7 @@
 use std::cmp::Reverse;
 use std::fs;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::board::{Board, Episode};
 use crate::config::TargetId;
-use crate::outcome::{Facts, Failure, Hop, HttpFacts, Outcome, Reason, Step};
+use crate::outcome::{AddressFacts, Facts, Failure, Hop, HttpFacts, Outcome, Reason, Step};
 use crate::stored;
 
 /// In the state directory.
@@ -64,6 +65,9 @@ struct StoredEpisode {
     elapsed_ms: u64,
     runs: u64,
     hops: Vec<StoredHop>,
+    /// Not in files of older versions.
+    #[serde(default)]
+    addresses: Vec<StoredAddress>,
     excerpt: Option<String>,
 }
 
@@ -72,6 +76,29 @@ struct StoredHop {
     url: String,
     status: u16,
     elapsed_ms: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredAddress {
+    address: IpAddr,
+    /// Reason and detail, unless it was up.
+    failure: Option<(String, String)>,
+}
+
+impl StoredAddress {
+    fn of(of: &AddressFacts) -> StoredAddress {
+        let failure = of.failure.as_ref();
+        let failure = failure.map(|f| (f.reason.as_str().to_owned(), f.detail.clone()));
+        StoredAddress { address: of.address, failure }
+    }
+
+    fn restore(self) -> Option<AddressFacts> {
+        let failure = match self.failure {
+            Some((reason, detail)) => Some(Failure::new(Reason::from_label(&reason)?, detail)),
+            None => None,
+        };
+        Some(AddressFacts { address: self.address, failure })
+    }
 }
 
 impl Evidence {
@@ -207,6 +234,7 @@ impl StoredEpisode {
                     elapsed_ms: millis(hop.elapsed),
                 })
                 .collect(),
+            addresses: facts.addresses.iter().map(StoredAddress::of).collect(),
             excerpt: facts.excerpt.clone(),
         })
     }
@@ -233,13 +261,14 @@ impl StoredEpisode {
                 elapsed: Duration::from_millis(hop.elapsed_ms),
             })
             .collect();
+        let addresses = self.addresses.into_iter().filter_map(StoredAddress::restore).collect();
         let status = hops.last().map(|hop| hop.status);
         let http = status.map(|status| HttpFacts { status, hops, ..HttpFacts::default() });
         let first = Outcome {
             started_at: time(self.first_ms)?,
             elapsed: Duration::from_millis(self.elapsed_ms),
             result: Err(failure),
-            facts: Facts { http, excerpt: self.excerpt, ..Facts::default() },
+            facts: Facts { http, addresses, excerpt: self.excerpt, ..Facts::default() },
         };
         let last_started_at = time(self.last_ms)?;
         Some((id, Episode { first: Arc::new(first), last_started_at, runs: self.runs }))
@@ -279,7 +308,16 @@ mod tests {
                 ..Failure::new(Reason::PkiBackend, detail.to_owned())
             }),
             facts: Facts {
-                http: Some(http), excerpt: Some("오류 <b>".into()), ..Facts::default()
+                http: Some(http),
+                addresses: vec![
+                    AddressFacts { address: IpAddr::from([192, 0, 2, 1]), failure: None },
+                    AddressFacts {
+                        address: IpAddr::from([192, 0, 2, 2]),
+                        failure: Some(Failure::new(Reason::ConnectRefused, "no <b>")),
+                    },
+                ],
+                excerpt: Some("오류 <b>".into()),
+                ..Facts::default()
             },
         };
         let last_started_at = first.started_at + Duration::from_secs(60);
@@ -296,6 +334,7 @@ mod tests {
         assert_eq!(kept.first.started_at, restored.first.started_at);
         assert_eq!(kept.first.elapsed, restored.first.elapsed);
         assert_eq!(kept.first.facts.excerpt, restored.first.facts.excerpt);
+        assert_eq!(kept.first.facts.addresses, restored.first.facts.addresses);
         let hops = |episode: &Episode| episode.first.facts.http.clone().unwrap().hops;
         assert_eq!(hops(&kept), hops(&restored));
         assert_eq!((kept.last_started_at, kept.runs), (restored.last_started_at, restored.runs));

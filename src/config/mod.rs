@@ -266,6 +266,16 @@ pub enum IpChoice {
     Both,
 }
 
+impl IpChoice {
+    /// The same family first, and the other one where that has no address.
+    pub fn preferring(self) -> IpChoice {
+        match self {
+            IpChoice::PreferV4 | IpChoice::OnlyV4 | IpChoice::Both => IpChoice::PreferV4,
+            IpChoice::PreferV6 | IpChoice::OnlyV6 => IpChoice::PreferV6,
+        }
+    }
+}
+
 /// A place whose answer shows that this vantage is online.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Control {

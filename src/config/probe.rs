@@ -12,8 +12,8 @@ use super::login::step::Frame;
 use super::walk::{At, Fields};
 use super::yaml::Node;
 use super::{
-    DialOptions, HttpOptions, IpChoice, Kind, Target, TargetId, Template, TimeLimit, TlsOptions,
-    http, login, tls, value,
+    Addresses, DialOptions, HttpOptions, IpChoice, Kind, Target, TargetId, Template, TimeLimit,
+    TlsOptions, http, login, tls, value,
 };
 
 /// Kinds of probes, as the file names them.
@@ -90,6 +90,7 @@ pub(super) fn probe(at: &At<'_>, name: &Arc<str>, parent: &Parent<'_, '_>) -> Op
         probe: name.clone(),
         site: at.scope.site.clone(),
     };
+    both_families_can_be_asked_for(&fields, &kind, ip);
     secrets_go_where_they_may(&fields, &kind, &id);
     proxy_secrets_go_where_they_may(&fields, &kind);
     let target = Target {
@@ -159,6 +160,27 @@ fn limits_can_be_missed(fields: &Fields<'_>, kind: &Kind, timeout: Duration) {
                 value::spoken(timeout)
             ));
         }
+    }
+}
+
+/// A proxy that resolves the name takes the family that it likes.
+fn both_families_can_be_asked_for(fields: &Fields<'_>, kind: &Kind, ip: IpChoice) {
+    let (route, host) = match kind {
+        Kind::Http(http) => (&http.client.route, http.url.host_str().unwrap_or_default()),
+        Kind::Tls(tls) => (&tls.route, &*tls.host),
+        Kind::Login(_) => return,
+    };
+    let Some(proxy) = route.proxy.as_ref().filter(|_| ip == IpChoice::Both) else { return };
+    let chooses = proxy.url.scheme() != "socks5"
+        && route.addresses == Addresses::First
+        && !proxy.no_proxy.iter().any(|exception| exception.covers(host));
+    if chooses {
+        let at = fields.take("ip");
+        at.as_ref().unwrap_or(&fields.at).problem(format!(
+            "both families cannot be asked for through {}://, which resolves the name itself; use \
+             socks5://, no_proxy, or addresses: all",
+            proxy.url.scheme()
+        ));
     }
 }
 

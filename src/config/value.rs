@@ -144,9 +144,13 @@ pub(super) fn url(text: &str, schemes: &[&str]) -> Result<Url, String> {
         return Err(format!("{}:// cannot be probed here; use {known}://", url.scheme()));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("a user name or password in a URL would be shown on every page; remove it \
-                    (basic_auth takes a secret)"
-            .into());
+        let instead = match schemes.contains(&"socks5") {
+            true => "username and password take secrets",
+            false => "basic_auth takes a secret",
+        };
+        return Err(format!(
+            "a user name or password in a URL would be shown on every page; remove it ({instead})"
+        ));
     }
     if url.host_str().is_none_or(str::is_empty) {
         return Err("the URL has no host".into());

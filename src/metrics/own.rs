@@ -9,9 +9,10 @@ use std::time::SystemTime;
 use super::probe::Write::{Run, Target};
 use super::probe::{ProbeFamily, Series, flag};
 use crate::board::{Row, is_padded};
-use crate::config::{self, Kind};
+use crate::config::{self, Addresses, Kind};
 use crate::outcome::{Outcome, Step, TcpFacts, Verdict};
 use crate::tally::Counts;
+use crate::transport::resolve::MAX_ADDRESSES;
 use chain::Certificate;
 
 /// Certificates shown of one chain. Honest chains have up to five; one of a hundred is an attack.
@@ -116,6 +117,11 @@ pub(super) static FAMILIES: &[ProbeFamily] = &[
         }),
     ),
     ProbeFamily::gauge(
+        "bongsu_address_up",
+        "Whether an address of the name was as expected in the last run. Only where the probe looks at all of them.",
+        Run(address_up),
+    ),
+    ProbeFamily::gauge(
         "bongsu_cert_not_before_timestamp_seconds",
         "Start of validity of a certificate last presented, in unix time.",
         Target(|row, out| certs(row, out, |cert| cert.not_before)),
@@ -199,6 +205,22 @@ fn failure_info(target: &config::Target, outcome: &Outcome, out: &mut Series<'_,
 
 fn step_labels(step: &Step) -> [(&str, &str); 2] {
     [("step", &step.name), ("component", &step.component)]
+}
+
+/// At most eight, and only of probes that ask for it: a name has as many addresses as its owner
+/// likes.
+fn address_up(target: &config::Target, outcome: &Outcome, out: &mut Series<'_, '_, '_>) {
+    let route = match &target.kind {
+        Kind::Http(http) => &http.client.route,
+        Kind::Tls(tls) => &tls.route,
+        Kind::Login(_) => return,
+    };
+    if route.addresses == Addresses::First {
+        return;
+    }
+    for of in outcome.facts.addresses.iter().take(MAX_ADDRESSES) {
+        out.with(&[("address", &of.address.to_string())], flag(of.failure.is_none()));
+    }
 }
 
 /// Of a TLS probe the whole chain and the root that a file lists; of an HTTP probe the leaf, because

@@ -10,7 +10,7 @@ use crate::deadline::{Deadline, Expired};
 use crate::outcome::{AddressFacts, Facts, Failure};
 use crate::transport::failure;
 use crate::transport::phase::Phase;
-use crate::transport::resolve::Resolvers;
+use crate::transport::resolve::{MAX_ADDRESSES, Resolvers};
 
 /// One look.
 pub struct Look {
@@ -24,10 +24,28 @@ pub struct Look {
 pub struct Looked {
     /// The address that was asked for, where there was one.
     pub address: Option<IpAddr>,
+    /// The family that was asked for.
+    pub family: IpChoice,
     /// What was learned.
     pub facts: Facts,
     /// Whether it is as expected.
     pub result: Result<(), Failure>,
+}
+
+impl Looked {
+    fn address(&self) -> Option<IpAddr> {
+        self.address.or(self.facts.address)
+    }
+
+    /// The same failure or warning, and where it was met.
+    fn at(&self, failure: &Failure) -> Failure {
+        let whom = match (self.address(), self.family) {
+            (Some(address), _) => address.to_string(),
+            (None, IpChoice::OnlyV6) => "IPv6".to_owned(),
+            (None, _) => "IPv4".to_owned(),
+        };
+        Failure { detail: format!("{whom}: {}", failure.detail), ..failure.clone() }
+    }
 }
 
 /// The looks of a run; `None` where the first address that answers is enough. The name's
@@ -57,36 +75,52 @@ pub async fn looks(
         facts.phases.resolve = Some(start.elapsed());
         facts.dns_lookup = facts.phases.resolve;
         let found = found.unwrap_or_else(|Expired| Err(failure::expired(Phase::Resolve)))?;
-        looks.extend(found.into_iter().map(|ip| Look { dial: dial.clone(), address: Some(ip) }));
+        let found = found.into_iter().enumerate();
+        looks.extend(found.map(|(at, ip)| (at, Look { dial: dial.clone(), address: Some(ip) })));
     }
-    Ok(Some(looks))
+    // Of two families with many addresses each has its share.
+    looks.sort_by_key(|(at, _)| *at);
+    looks.truncate(MAX_ADDRESSES);
+    Ok(Some(looks.into_iter().map(|(_, look)| look).collect()))
 }
 
 /// One verdict of several looks. The facts are those of the look that decided it: the first that
-/// failed where the run failed, else the first that succeeded.
+/// failed where the run failed, else the first that succeeded. A failure that says something about
+/// the service counts more than one that does not, and one look that is up more than one that is
+/// degraded only where one is enough.
 pub fn conclude(rule: Addresses, looked: Vec<Looked>, facts: &mut Facts) -> Result<(), Failure> {
-    let needed = match rule {
-        Addresses::Each(MustBeUp::Any) => 1,
-        Addresses::Each(MustBeUp::All) | Addresses::First => looked.len(),
-    };
     let (count, up) = (looked.len(), looked.iter().filter(|look| look.result.is_ok()).count());
-    let is_up = up >= needed;
+    let one_is_enough = rule == Addresses::Each(MustBeUp::Any);
+    let is_up = up >= if one_is_enough { 1 } else { count };
     let addresses = looked.iter().filter_map(|look| {
-        let address = look.address.or(look.facts.address)?;
+        let address = look.address()?;
         Some(AddressFacts { address, failure: look.result.clone().err() })
     });
     let addresses: Vec<AddressFacts> = addresses.collect();
-    let deciding = looked.into_iter().find(|look| look.result.is_ok() == is_up);
-    let Some(deciding) = deciding else { return Ok(()) };
+    let rank = |look: &Looked| match &look.result {
+        Ok(()) => one_is_enough && !look.facts.warnings.is_empty(),
+        Err(failure) => failure.reason.says_nothing_about_the_service(),
+    };
+    let fitting = looked.iter().enumerate().filter(|(_, look)| look.result.is_ok() == is_up);
+    // Of equals the first.
+    let Some((at, deciding)) = fitting.min_by_key(|(_, look)| rank(look)) else { return Ok(()) };
+    let result = deciding.result.as_ref().map_err(|failure| {
+        let whom = if rule == Addresses::First { "families" } else { "addresses" };
+        let failure = deciding.at(failure);
+        Failure { detail: format!("{} ({up} of {count} {whom} are up)", failure.detail), ..failure }
+    });
+    let result = result.copied();
+    let telling = looked.iter().enumerate().filter(|(other, _)| *other == at || !one_is_enough);
+    let warnings = telling
+        .flat_map(|(_, look)| look.facts.warnings.iter().map(|warning| look.at(warning)))
+        .collect();
     let resolve = (facts.phases.resolve, facts.dns_lookup);
-    *facts = deciding.facts;
+    if let Some(deciding) = looked.into_iter().nth(at) {
+        *facts = deciding.facts;
+    }
     facts.phases.resolve = resolve.0.or(facts.phases.resolve);
     facts.dns_lookup = resolve.1.or(facts.dns_lookup);
     facts.addresses = addresses;
-    deciding.result.map_err(|failure| {
-        let address = deciding.address.or(facts.address);
-        let whom = address.map_or_else(|| "one address".to_owned(), |ip| ip.to_string());
-        let detail = format!("{whom}: {} ({up} of {count} addresses are up)", failure.detail);
-        Failure { detail, ..failure }
-    })
+    facts.warnings = warnings;
+    result
 }

@@ -28,7 +28,7 @@ use crate::probe::surroundings::Surroundings;
 use crate::probe::unread::Body;
 use crate::probe::{Probe, decode, render};
 use crate::transport::http::{Client, Connections};
-use crate::transport::{ClientTls, ReadCounters, Recorder, Transport};
+use crate::transport::{ClientTls, Pinned, ReadCounters, Recorder, Transport};
 
 /// One HTTP exchange with one target.
 pub struct HttpProbe {
@@ -86,7 +86,7 @@ impl HttpProbe {
             let look = async move {
                 let mut facts = Facts { http: Some(HttpFacts::default()), ..Facts::default() };
                 let result = self.look_at(options, &dial, address, &mut facts, deadline).await;
-                Looked { address, facts, result }
+                Looked { address, family: dial.ip, facts, result }
             };
             look.boxed()
         });
@@ -105,12 +105,16 @@ impl HttpProbe {
         let start = Instant::now();
         let request = self.request(options)?;
         let padded = options.pad_request.is_some();
+        let host = options.url.host_str().unwrap_or_default();
         let proxy = render::proxy(&self.surroundings.vault, options.client.route.proxy.as_deref())?;
         let transport = Transport {
             resolvers: &self.surroundings.resolvers,
             dial,
             route: &options.client.route,
-            pinned,
+            pinned: pinned.map(|address| Pinned {
+                host: host.trim_start_matches('[').trim_end_matches(']'),
+                address,
+            }),
             tls: Some(ClientTls {
                 clients: &self.surroundings.tls_clients,
                 options: &options.client.tls,

@@ -26,7 +26,7 @@ use crate::probe::{Probe, render};
 use crate::transport::stream::Stream;
 use crate::transport::tls::ascii_name;
 use crate::transport::{
-    ClientTls, Endpoint, Handshake, Purpose, ReadCounters, Recorder, Transport,
+    ClientTls, Endpoint, Handshake, Pinned, Purpose, ReadCounters, Recorder, Transport,
 };
 
 /// In TLS 1.3 a server judges our certificate after the handshake has ended on our side. It has
@@ -76,7 +76,7 @@ impl TlsProbe {
             let look = async move {
                 let mut facts = Facts::default();
                 let result = self.look_at(&dial, address, &mut facts, deadline).await;
-                Looked { address, facts, result }
+                Looked { address, family: dial.ip, facts, result }
             };
             look.boxed()
         });
@@ -120,7 +120,7 @@ impl TlsProbe {
             resolvers: &self.surroundings.resolvers,
             dial,
             route,
-            pinned,
+            pinned: pinned.map(|address| Pinned { host: &self.options.host, address }),
             tls: Some(ClientTls { clients, options: &self.options.tls }),
             proxy: proxy.as_ref(),
             counters: ReadCounters::Yes,

@@ -21,6 +21,7 @@ use super::shown::{self, Shown};
 use super::standing::ServiceStates;
 use crate::board::{Episode, History, Row};
 use crate::config::TargetId;
+use crate::outcome::AddressFacts;
 
 /// What the address may say.
 #[derive(Deserialize)]
@@ -157,6 +158,7 @@ impl View<'_> {
             EscapedText(language.of_both(cause.reason.first_look())),
             English(&cause.detail),
         );
+        self.addresses(html, &episode.first.facts.addresses);
         if let Some(http) = &episode.first.facts.http {
             html.push_str("<ul>");
             for hop in &http.hops {
@@ -168,6 +170,28 @@ impl View<'_> {
         if let Some(excerpt) = &episode.first.facts.excerpt {
             let _ = write!(html, "<pre>{}</pre>", EscapedText(excerpt));
         }
+    }
+
+    /// Each address that was looked at, where there were several.
+    fn addresses(&self, html: &mut String, addresses: &[AddressFacts]) {
+        if addresses.is_empty() {
+            return;
+        }
+        html.push_str("<ul>");
+        for of in addresses {
+            let address = of.address.to_string();
+            let _ = write!(html, "<li>{} ", Code(&address));
+            let _ = match &of.failure {
+                None => write!(html, "{}", chip(Shown::Up, self.language)),
+                Some(failure) => {
+                    let (reason, detail) =
+                        (Code(failure.reason.as_str()), English(&failure.detail));
+                    write!(html, "{reason} {detail}")
+                }
+            };
+            html.push_str("</li>");
+        }
+        html.push_str("</ul>");
     }
 
     fn runs(&self, html: &mut String, history: &History) {

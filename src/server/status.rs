@@ -21,6 +21,8 @@
 //!       "consecutive_failures": 31, "interval_seconds": 30.0, "duration_seconds": 10.0,
 //!       "http_status": null, "steps": [{"name": "form", "component": "saeol", "success": true,
 //!       "duration_seconds": 0.2}],
+//!       "addresses": [{"address": "192.0.2.1", "up": false, "reason": "connect_timeout",
+//!       "detail": "..."}],
 //!       "certificate": {"subject": "CN=www.gpki.go.kr", "serial": "0a", "not_after": "..."}
 //!     }]
 //!   }]
@@ -32,10 +34,12 @@
 //! `component` the one to blame for what is wrong, as in `bongsu_probe_failure_info`, and while
 //! nothing is, the same as `tests`. `maintenance` names the open window that covers the probe; an
 //! outage that is older than it has `down_before_maintenance`, and is not excused by it. Times are
-//! RFC 3339 in UTC or null. New keys may be added; none is renamed or removed within `v1`.
+//! RFC 3339 in UTC or null. `addresses` has those that the last run looked at, where the probe looks
+//! at several. New keys may be added; none is renamed or removed within `v1`.
 
 use std::collections::HashMap;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -52,6 +56,7 @@ use super::shown::{self, Running, Shown};
 use crate::board::Row;
 use crate::build_info::VERSION;
 use crate::config::{Config, WindowTarget};
+use crate::outcome::AddressFacts;
 
 pub(super) async fn status(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
     let shown = Arc::clone(&site);
@@ -134,6 +139,7 @@ struct ProbeStatus<'a> {
     duration_seconds: Option<f64>,
     http_status: Option<u16>,
     steps: Vec<StepStatus<'a>>,
+    addresses: Vec<AddressStatus<'a>>,
     certificate: Option<CertificateStatus<'a>>,
 }
 
@@ -143,6 +149,14 @@ struct StepStatus<'a> {
     component: &'a str,
     success: bool,
     duration_seconds: f64,
+}
+
+#[derive(Serialize)]
+struct AddressStatus<'a> {
+    address: IpAddr,
+    up: bool,
+    reason: Option<&'static str>,
+    detail: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -215,6 +229,7 @@ impl<'a> ProbeStatus<'a> {
         let cause = shown::cause(row);
         let last = row.last.as_deref();
         let steps = last.map(|outcome| outcome.facts.steps.as_slice()).unwrap_or_default();
+        let addresses = last.map(|outcome| outcome.facts.addresses.as_slice()).unwrap_or_default();
         ProbeStatus {
             id: row.target.id.to_string(),
             probe: &row.target.id.probe,
@@ -250,6 +265,7 @@ impl<'a> ProbeStatus<'a> {
                     duration_seconds: step.elapsed.as_secs_f64(),
                 })
                 .collect(),
+            addresses: addresses.iter().map(AddressStatus::of).collect(),
             certificate: shown::first_to_expire(row).map(|cert| CertificateStatus {
                 subject: &cert.subject,
                 serial: &cert.serial,
@@ -257,6 +273,18 @@ impl<'a> ProbeStatus<'a> {
                     .ok()
                     .map(|time| time.to_string()),
             }),
+        }
+    }
+}
+
+impl<'a> AddressStatus<'a> {
+    fn of(of: &'a AddressFacts) -> AddressStatus<'a> {
+        let failure = of.failure.as_ref();
+        AddressStatus {
+            address: of.address,
+            up: failure.is_none(),
+            reason: failure.map(|failure| failure.reason.as_str()),
+            detail: failure.map(|failure| failure.detail.as_str()),
         }
     }
 }

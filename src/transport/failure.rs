@@ -91,6 +91,11 @@ pub fn http2_refusal(error: &(dyn Error + 'static)) -> Option<Http2Refusal> {
     }
 }
 
+/// Whether an HTTP/2 server ended the connection and said why.
+pub fn is_goodbye(error: &(dyn Error + 'static)) -> bool {
+    find::<h2::Error>(error).is_some_and(|error| error.is_go_away() && error.is_remote())
+}
+
 /// Names the failure of what the deadline ended in `phase`.
 pub fn expired(phase: Phase) -> Failure {
     let (reason, detail) = match phase {

@@ -16,7 +16,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, poll_fn};
 use futures_util::task::noop_waker_ref;
 use http::header::{ACCEPT, HOST, HeaderMap, HeaderValue, PROXY_AUTHORIZATION};
-use http::{Method, Request, Response, StatusCode, Uri};
+use http::{Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Frame, Incoming};
 use hyper::client::conn::{TrySendError, http1, http2};
@@ -27,7 +27,7 @@ use url::Url;
 use super::failure::{self, Http2Refusal};
 use super::limited::{Endless, Limited, Meter};
 use super::phase::Phase;
-use super::proxy::Forwarder;
+use super::proxy::{self, Forwarder};
 use super::stream::Stream;
 use super::tcp_info::Counters;
 use super::{Connection, Endpoint, Handshake, Purpose, Recorder, Transport};
@@ -180,12 +180,16 @@ impl<'a> Client<'a> {
         let mut key = self.key(message);
         let may_reuse = message.repeat == Repeat::Allowed && !self.open.is_empty();
         let kept = if may_reuse { self.kept(&key).boxed().await } else { None };
+        let mut may_ask_again = message.repeat == Repeat::Allowed;
         if let Some(link) = kept {
             recorder.watch.enter(Phase::Processing);
             recorder.facts.tls = link.verifier.as_ref().and_then(|verifier| verifier.facts());
             match self.over(link, message, recorder, deadline).await {
                 Ok(response) => return Ok(response),
-                Err(lost) if lost.may_be_repeated => {}
+                Err(lost) if lost.may_be_repeated => {
+                    may_ask_again = lost.refusal.is_none();
+                    self.heed(lost.refusal, &mut key)?;
+                }
                 Err(lost) => return Err(lost.failure),
             }
         }
@@ -194,23 +198,31 @@ impl<'a> Client<'a> {
             Ok(response) => return Ok(response),
             Err(lost) => lost,
         };
-        match lost.refusal.filter(|_| message.repeat == Repeat::Allowed) {
-            None => return Err(lost.failure),
-            Some(Http2Refusal::WantsHttp1) if self.versions == HttpVersions::Http2 => {
-                let detail = "the server asks for HTTP/1.1";
-                return Err(Failure::new(Reason::HttpVersion, detail));
-            }
-            Some(Http2Refusal::WantsHttp1) => {
-                self.http1_only.push(key.origin.clone());
-                key.http2 = false;
-            }
-            Some(Http2Refusal::Unprocessed) => {}
+        if lost.refusal.is_none() || !may_ask_again {
+            return Err(lost.failure);
         }
+        self.heed(lost.refusal, &mut key)?;
         let again = async {
             let link = self.connect(&key, message, recorder, deadline).await?;
             self.over(link, message, recorder, deadline).await.map_err(|lost| lost.failure)
         };
         again.boxed().await
+    }
+
+    /// Does for the next attempt what a refusal asks for.
+    fn heed(&mut self, refusal: Option<Http2Refusal>, key: &mut Key) -> Result<(), Failure> {
+        match refusal {
+            Some(Http2Refusal::WantsHttp1) if self.versions == HttpVersions::Http2 => {
+                let detail = "the server asks for HTTP/1.1";
+                Err(Failure::new(Reason::HttpVersion, detail))
+            }
+            Some(Http2Refusal::WantsHttp1) => {
+                self.http1_only.push(key.origin.clone());
+                key.http2 = false;
+                Ok(())
+            }
+            Some(Http2Refusal::Unprocessed) | None => Ok(()),
+        }
     }
 
     /// A kept connection that is free for this request.
@@ -316,13 +328,11 @@ impl<'a> Client<'a> {
         }
         let lost = match sent {
             Ok(Ok(response)) => {
-                let wants_authentication =
-                    response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED;
-                if wants_authentication && link.forwarded_by.is_some() {
-                    let detail = "the proxy wants authentication (status 407)";
-                    return Err(Failure::new(Reason::ProxyFailed, detail).into());
-                }
-                return Ok(response);
+                let status = response.status().as_u16();
+                return match proxy::own_answer(status, response.headers()) {
+                    Some(failure) if link.forwarded_by.is_some() => Err(failure.into()),
+                    _ => Ok(response),
+                };
             }
             Ok(Err(error)) => {
                 let verifier = link.verifier.as_deref();
@@ -468,8 +478,14 @@ impl Link {
         }
         let error = error.into_error();
         let ended = match &mut self.driver {
-            Driver::Ended(ended) if error.is_closed() || error.is_canceled() => ended.take(),
-            _ => None,
+            Driver::Ended(ended) => {
+                let is_worthless = error.is_closed() || error.is_canceled();
+                ended.take_if(|ended| is_worthless || failure::is_goodbye(ended))
+            }
+            Driver::Http2(driver) => {
+                driver.get_mut().unwrap_or_else(PoisonError::into_inner).goodbye()
+            }
+            Driver::Http1(_) => None,
         };
         ended.unwrap_or(error).into()
     }
@@ -558,6 +574,19 @@ struct Http2Driver {
 }
 
 impl Http2Driver {
+    /// What the server said as it ended the connection. It is told when another stream is asked
+    /// for, which the connection does by itself.
+    fn goodbye(&mut self) -> Option<hyper::Error> {
+        if let Ok(connection) = &mut self.connection {
+            let mut context = Context::from_waker(noop_waker_ref());
+            if let Poll::Ready(ended) = Pin::new(connection).poll(&mut context) {
+                self.connection = Err(ended.err());
+            }
+        }
+        let ended = self.connection.as_mut().err()?;
+        ended.take_if(|ended| failure::is_goodbye(ended))
+    }
+
     /// Ends when nothing is running any more: a response may still be on its way to its receiver
     /// when the connection has ended.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {

@@ -46,14 +46,23 @@ pub struct Transport<'a> {
     pub dial: &'a DialOptions,
     /// A fixed destination.
     pub route: &'a RouteOptions,
-    /// The only address to connect to, of the several that the name has.
-    pub pinned: Option<IpAddr>,
+    /// The only address to connect to, of the several that a name has.
+    pub pinned: Option<Pinned<'a>>,
     /// Needed wherever TLS is spoken.
     pub tls: Option<ClientTls<'a>>,
     /// Asked for a way, unless the host is one of its exceptions.
     pub proxy: Option<&'a Proxy<'a>>,
     /// Whether the kernel's counters are read, which costs a descriptor and two system calls.
     pub counters: ReadCounters,
+}
+
+/// One address of a host, which is connected to at every port of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Pinned<'a> {
+    /// The host, without brackets.
+    pub host: &'a str,
+    /// Its address, or that of the fixed destination where there is one.
+    pub address: IpAddr,
 }
 
 /// The client's side of TLS.
@@ -164,7 +173,7 @@ impl Transport<'_> {
             Some(proxy) => {
                 // Boxed, like everything that few runs need: a waiting run is to be small.
                 let stream = self.reach_by(proxy, to, recorder, deadline).boxed().await?;
-                let forwards = to.purpose == Purpose::PlainHttp && proxy.forwards();
+                let forwards = self.is_forwarded(proxy, to);
                 (stream, None, forwards.then(|| proxy.forwarder()))
             }
         };
@@ -187,6 +196,24 @@ impl Transport<'_> {
         }
     }
 
+    /// The address to connect to, where it is given.
+    fn pinned(&self, to: &Endpoint<'_>) -> Option<IpAddr> {
+        let pinned = self.pinned?;
+        let is_meant = match self.route.connect_to {
+            Some(_) => to.is_home,
+            None => to.host.eq_ignore_ascii_case(pinned.host),
+        };
+        is_meant.then_some(pinned.address)
+    }
+
+    /// Whether the proxy takes the request whole. It would go where the URL says, so a request with
+    /// another destination needs a tunnel.
+    fn is_forwarded(&self, proxy: &Proxy<'_>, to: &Endpoint<'_>) -> bool {
+        let as_the_url_says =
+            self.pinned(to).is_none() && self.destination(to) == (to.host, to.port);
+        to.purpose == Purpose::PlainHttp && proxy.forwards() && as_the_url_says
+    }
+
     /// Connects straight to the server.
     async fn reach(
         &self,
@@ -195,7 +222,7 @@ impl Transport<'_> {
         deadline: &Deadline,
     ) -> Result<(TcpStream, SocketAddr), Failure> {
         let (host, port) = self.destination(to);
-        let pinned = self.pinned.filter(|_| to.is_home);
+        let pinned = self.pinned(to);
         let addresses = match pinned {
             Some(ip) => vec![ip],
             None => self.resolve(host, recorder, deadline).await?,
@@ -250,13 +277,15 @@ impl Transport<'_> {
         if !proxy.resolves_here() {
             recorder.watch.enter(Phase::Connect);
             let stream = self.ask_proxy(proxy, deadline).await?;
-            if to.purpose == Purpose::PlainHttp && proxy.forwards() {
+            if self.is_forwarded(proxy, to) {
                 return Ok(stream);
             }
-            let target = SocksTarget::Name(host);
+            let pinned = self.pinned(to);
+            recorder.facts.address = pinned.or(recorder.facts.address);
+            let target = pinned.map_or_else(|| SocksTarget::of(host), SocksTarget::Ip);
             return within(deadline, proxy.tunnel(stream, target, port)).await;
         }
-        let addresses = match self.pinned.filter(|_| to.is_home) {
+        let addresses = match self.pinned(to) {
             Some(ip) => vec![ip],
             None => self.resolve(host, recorder, deadline).await?,
         };
@@ -291,10 +320,18 @@ impl Transport<'_> {
     /// Connects to the proxy itself. Every failure is the proxy's.
     async fn ask_proxy(&self, proxy: &Proxy<'_>, deadline: &Deadline) -> Result<Stream, Failure> {
         let (host, port) = proxy.address();
-        let found = deadline.within(self.resolvers.lookup(host, self.dial)).await;
+        let preferring;
+        let dial = if proxy.resolves_here() || self.pinned.is_some() {
+            // The family is that of the server's address, and says nothing of the proxy's.
+            preferring = DialOptions { ip: self.dial.ip.preferring(), ..self.dial.clone() };
+            &preferring
+        } else {
+            self.dial
+        };
+        let found = deadline.within(self.resolvers.lookup(host, dial)).await;
         let found = found.unwrap_or_else(|Expired| Err(failure::expired(Phase::Resolve)));
         let addresses = found.map_err(|failure| proxy::failed("the proxy's name", failure))?;
-        let dialer = Dialer { resolvers: self.resolvers, options: self.dial };
+        let dialer = Dialer { resolvers: self.resolvers, options: dial };
         let (stream, _) = dialer
             .connect(host, addresses, port, deadline)
             .await

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::header::HeaderValue;
+use http::header::{HeaderMap, HeaderValue};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::resolve::out_of_descriptors;
@@ -49,6 +49,13 @@ pub enum SocksTarget<'a> {
     Name(&'a str),
     /// We have resolved it.
     Ip(IpAddr),
+}
+
+impl SocksTarget<'_> {
+    /// A name, or an address literal.
+    pub(super) fn of(host: &str) -> SocksTarget<'_> {
+        host.parse().map_or(SocksTarget::Name(host), SocksTarget::Ip)
+    }
 }
 
 impl Proxy<'_> {
@@ -126,7 +133,6 @@ impl Proxy<'_> {
         port: u16,
     ) -> io::Result<Result<(), Failure>> {
         let authority = match to {
-            SocksTarget::Name(host) if host.contains(':') => format!("[{host}]:{port}"),
             SocksTarget::Name(host) => format!("{host}:{port}"),
             SocksTarget::Ip(ip) => std::net::SocketAddr::new(ip, port).to_string(),
         };
@@ -148,7 +154,10 @@ impl Proxy<'_> {
                 // RFC 9110 section 15.2: interim responses precede the final one.
                 100..=199 => {}
                 200..=299 => return Ok(Ok(())),
-                status => return Ok(Err(refused(status, response.headers))),
+                status => {
+                    let said = |name: &str| header(response.headers, name);
+                    return Ok(Err(refused(status, said, "refused to open a tunnel")));
+                }
             }
         }
     }
@@ -258,11 +267,12 @@ async fn read_head(stream: &mut Stream, left: &mut usize) -> io::Result<Vec<u8>>
 /// 502 and 504 are said of the server (RFC 9110 sections 15.6.3, 15.6.5). Where a proxy names the
 /// error (`Proxy-Status`, RFC 9209; `X-Squid-Error`, because Squid answers 503 for everything), that
 /// counts more than the number.
-fn refused(status: u16, headers: &[httparse::Header<'_>]) -> Failure {
-    let said = |name: &str| {
-        let header = headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
-        std::str::from_utf8(header.value).ok()
-    };
+fn refused<'h>(
+    status: u16,
+    said: impl Fn(&str) -> Option<&'h [u8]>,
+    otherwise: &'static str,
+) -> Failure {
+    let said = |name: &str| said(name).and_then(|value| std::str::from_utf8(value).ok());
     let named = said("x-squid-error")
         .and_then(squid_error)
         .or_else(|| said("proxy-status").and_then(proxy_status));
@@ -271,9 +281,29 @@ fn refused(status: u16, headers: &[httparse::Header<'_>]) -> Failure {
         (None, 502) => (Reason::ConnectUnreachable, "could not open a tunnel to the host"),
         (None, 504) => (Reason::ConnectTimeout, "got no answer from the host in time"),
         (None, 407) => (Reason::ProxyFailed, "wants authentication"),
-        (None, _) => (Reason::ProxyFailed, "refused to open a tunnel"),
+        (None, _) => (Reason::ProxyFailed, otherwise),
     };
     Failure::new(reason, format!("the proxy {what} (status {status})"))
+}
+
+/// What an answer to a request that was given to the proxy whole means when it is the proxy's own;
+/// `None` where it is the server's, as far as one can know: an answer is the proxy's when it asks
+/// for our credentials to it or names an error of its own.
+pub(super) fn own_answer(status: u16, headers: &HeaderMap) -> Option<Failure> {
+    let names_error = headers.contains_key("x-squid-error")
+        || headers.get("proxy-status").is_some_and(|value| {
+            value.as_bytes().windows(6).any(|word| word.eq_ignore_ascii_case(b"error="))
+        });
+    if status != 407 && !names_error {
+        return None;
+    }
+    let said = |name: &str| headers.get(name).map(|value| value.as_bytes());
+    Some(refused(status, said, "refused the request"))
+}
+
+fn header<'h>(headers: &[httparse::Header<'h>], name: &str) -> Option<&'h [u8]> {
+    let mut found = headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
+    found.next().map(|header| header.value)
 }
 
 /// `ERR_CONNECT_FAIL 111`: Squid's name of the error and the number of the system call's.
@@ -293,6 +323,11 @@ fn squid_error(text: &str) -> Option<(Reason, &'static str)> {
         // The proxy asks its own name servers, and whether the name exists they alone say.
         ("ERR_DNS_FAIL", _) => {
             (Reason::ConnectUnreachable, "could not find an address of the host")
+        }
+        // Without a system call's number there was no connection: what Squid 5 says of a name that
+        // it found no address of.
+        ("ERR_READ_ERROR" | "ERR_CANNOT_FORWARD", 0) => {
+            (Reason::ConnectUnreachable, "found no way to the host")
         }
         ("ERR_ZERO_SIZE_OBJECT" | "ERR_READ_ERROR" | "ERR_WRITE_ERROR", _) => {
             (Reason::ConnectionReset, "lost the connection to the host")
@@ -354,7 +389,7 @@ mod tests {
 
     fn reason(status: u16, header: Option<(&str, &str)>) -> Reason {
         let header = header.map(|(name, value)| httparse::Header { name, value: value.as_bytes() });
-        refused(status, header.as_slice()).reason
+        refused(status, |name| super::header(header.as_slice(), name), "refused").reason
     }
 
     #[test]
@@ -373,6 +408,8 @@ mod tests {
         assert_eq!(squid("ERR_CONNECT_FAIL 110"), Reason::ConnectTimeout);
         assert_eq!(squid("ERR_CONNECT_FAIL 113"), Reason::ConnectUnreachable);
         assert_eq!(squid("ERR_DNS_FAIL 0"), Reason::ConnectUnreachable);
+        assert_eq!(squid("ERR_READ_ERROR 0"), Reason::ConnectUnreachable);
+        assert_eq!(squid("ERR_READ_ERROR 104"), Reason::ConnectionReset);
         assert_eq!(squid("ERR_ACCESS_DENIED 0"), Reason::ProxyFailed);
         let rfc9209 = |value| reason(502, Some(("proxy-status", value)));
         assert_eq!(rfc9209("p; error=connection_refused"), Reason::ConnectRefused);

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use chain::{ByteStream, Peer, RecordingVerifier};
 use futures_util::FutureExt;
-use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
+use rustls::{CertificateError, ClientConfig};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -26,9 +26,17 @@ pub async fn handshake(
 ) -> io::Result<TlsStream<Stream>> {
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     config.resumption = Resumption::store(Arc::clone(verifier) as _);
-    let name = ServerName::try_from(name.to_owned())
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    let name = ServerName::try_from(name.to_owned()).map_err(|_| unverifiable())?;
     TlsConnector::from(Arc::new(config)).connect(name, stream).await
+}
+
+/// The DNS takes names that no certificate can be for (RFC 5280 section 4.2.1.6), and that are no
+/// SNI either. Browsers say of them that the name is not the certificate's.
+fn unverifiable() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        rustls::Error::from(CertificateError::NotValidForName),
+    )
 }
 
 /// The server of a handshake, for a second look at it.

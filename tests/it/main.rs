@@ -4,6 +4,7 @@
 
 mod support;
 
+mod addresses;
 mod alert_rules;
 mod architecture;
 mod banners;
@@ -32,7 +33,9 @@ mod metrics_prometheus;
 mod metrics_semantics;
 mod page;
 mod produced;
+mod proxies;
 mod real_servers_content;
+mod real_servers_transport;
 mod reasons;
 mod reload;
 mod scheduling;

@@ -1,6 +1,6 @@
 //! What a failed handshake says when the chain is not the cause.
 
-use rustls::{AlertDescription, Error};
+use rustls::{AlertDescription, CertificateError, Error};
 
 use crate::failure::{TlsFailure, TlsFailureKind};
 use crate::fault::ChainFaultKind;
@@ -34,6 +34,11 @@ pub(crate) fn failure(error: &Error, client: ClientCertState) -> TlsFailure {
         Error::AlertReceived(alert) => TlsFailure::new(
             TlsFailureKind::Handshake,
             format!("the server ended the handshake with alert {}", name(*alert)),
+        ),
+        // Of a certificate that was seen the fault is known; here the name was no name.
+        Error::InvalidCertificate(CertificateError::NotValidForName) => TlsFailure::new(
+            TlsFailureKind::Chain(ChainFaultKind::NameMismatch),
+            "no certificate can be for this name: it has characters that host names cannot have",
         ),
         Error::InvalidCertificate(error) => TlsFailure::new(
             TlsFailureKind::Chain(ChainFaultKind::Invalid),

@@ -99,6 +99,7 @@ impl<'a> Session<'a> {
         loop {
             let start = Instant::now();
             let response = self.ask(&request, recorder, deadline).await?;
+            recorder.facts.warnings.extend(self.client.flaws(false));
             let url = request.url().clone();
             self.jar.store(&url, response.headers());
             let http = recorder.facts.http.get_or_insert_default();

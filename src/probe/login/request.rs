@@ -3,9 +3,7 @@
 use bytes::Bytes;
 use encoding_rs::Encoding;
 use http::Method;
-use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN, REFERER,
-};
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN, REFERER};
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
@@ -14,7 +12,7 @@ use crate::config::login::{Action, LoginStep, Submit};
 use crate::outcome::{Failure, Reason};
 use crate::probe::decode;
 use crate::probe::render::{self, Fill};
-use crate::probe::request::{Outgoing, Payload, Secrecy};
+use crate::probe::request::{self, Outgoing, Payload, Secrecy};
 use crate::secret::Secret;
 
 use super::lockout::admission::Codes;
@@ -142,7 +140,7 @@ impl LoginRun<'_> {
         open.insert(ACCEPT_ENCODING, HeaderValue::from_static(decode::ACCEPT_ENCODING));
         for (name, template) in self.context.options.headers.iter().chain(&step.headers) {
             let value = render::header(values, template, &host)?;
-            if template.is_credential() || *name == AUTHORIZATION {
+            if template.is_credential() || request::is_credential(name) {
                 open.remove(name);
                 credentials.insert(name.clone(), value);
             } else {

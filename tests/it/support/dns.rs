@@ -18,6 +18,14 @@ pub(crate) enum Says {
     Code(ResponseCode),
     /// Nothing at all.
     Silence,
+    /// Something else to questions for IPv6 addresses than to others.
+    ByFamily { v4: Box<Says>, v6: Box<Says> },
+}
+
+impl Says {
+    pub(crate) fn by_family(v4: Says, v6: Says) -> Says {
+        Says::ByFamily { v4: Box::new(v4), v6: Box::new(v6) }
+    }
 }
 
 /// A name server on loopback. Names it was not told of do not exist.
@@ -29,7 +37,7 @@ pub(crate) struct NameServer {
 impl NameServer {
     pub(crate) async fn with(names: &[(&str, Says)]) -> NameServer {
         let names: HashMap<String, Says> =
-            names.iter().map(|(name, says)| (format!("{name}."), says.clone())).collect();
+            names.iter().map(|(name, says)| ((*name).to_owned(), says.clone())).collect();
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
         let queries = Arc::new(AtomicUsize::new(0));
@@ -60,15 +68,21 @@ impl NameServer {
 
 fn answer(question: &Message, names: &HashMap<String, Says>) -> Option<Message> {
     let query = question.queries.first().unwrap();
-    let name = query.name().to_string().to_ascii_lowercase();
+    // By its labels, because the text of a name has escapes.
+    let labels = query.name().iter().map(|label| String::from_utf8_lossy(label).into_owned());
+    let name = labels.collect::<Vec<_>>().join(".").to_ascii_lowercase();
     let mut answer = Message::new(question.metadata.id, MessageType::Response, OpCode::Query);
     answer.metadata.recursion_desired = true;
     answer.metadata.recursion_available = true;
     answer.queries.push(query.clone());
-    match names.get(&name) {
+    let mut says = names.get(&name);
+    while let Some(Says::ByFamily { v4, v6 }) = says {
+        says = Some(if query.query_type() == RecordType::AAAA { v6 } else { v4 });
+    }
+    match says {
         None => answer.metadata.response_code = ResponseCode::NXDomain,
         Some(Says::Code(code)) => answer.metadata.response_code = *code,
-        Some(Says::Silence) => return None,
+        Some(Says::Silence | Says::ByFamily { .. }) => return None,
         Some(Says::Addresses(ips)) => {
             for ip in ips {
                 let data = match (query.query_type(), ip) {

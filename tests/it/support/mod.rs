@@ -12,11 +12,13 @@ pub(crate) mod promtool;
 pub(crate) mod results;
 pub(crate) mod s_server;
 pub(crate) mod scripted;
+pub(crate) mod secure;
 pub(crate) mod site;
 pub(crate) mod target;
 pub(crate) mod tls;
 pub(crate) mod visit;
 pub(crate) mod web;
+pub(crate) mod written;
 
 use std::time::Duration;
 
