@@ -1,62 +1,32 @@
-//! HTTP over the connections of one run: hyper's connections, polled in the run's own task.
-//!
-//! A spawned connection would switch tasks several times for each answer, and would go on when its
-//! run is over. Here whoever waits for a response drives the connection that brings it, over a
-//! stream that bounds what a server may send.
+//! HTTP over the connections of one run: which request goes over which connection, and which may
+//! be sent again.
 
-use std::error::Error;
-use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use chain::RecordingVerifier;
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, poll_fn};
-use futures_util::task::noop_waker_ref;
-use http::header::{ACCEPT, HOST, HeaderMap, HeaderValue, PROXY_AUTHORIZATION};
-use http::{Method, Request, Response, Uri};
-use http_body_util::{BodyExt, Full};
+use http::header::HeaderMap;
+use http::{Method, Response};
 use hyper::body::{Frame, Incoming};
-use hyper::client::conn::{TrySendError, http1, http2};
-use hyper_util::rt::TokioIo;
-use tokio::time::timeout;
 use url::Url;
 
 use super::failure::{self, Http2Refusal};
-use super::limited::{Endless, Limited, Meter};
+use super::link::{Key, Link};
 use super::phase::Phase;
-use super::proxy::{self, Forwarder};
+use super::proxy;
 use super::stream::Stream;
-use super::tcp_info::Counters;
-use super::{Connection, Endpoint, Handshake, Purpose, Recorder, Transport};
+use super::{Endpoint, Handshake, Purpose, Recorder, Transport};
 use crate::config::HttpVersions;
 use crate::deadline::{Deadline, Expired};
-use crate::outcome::{Failure, Reason, TcpFacts};
+use crate::outcome::{Failure, Reason};
 
-/// Header lines of a response. Browsers take more than hyper's 100; nobody needs this many.
-const MAX_HEADERS: usize = 256;
-/// Bytes of a head: of an HTTP/2 header list, or of hyper's buffer for an HTTP/1.1 head.
-const MAX_HEAD: u32 = 256 * 1024;
-/// Bytes received before a final response: its head and all interim ones.
-const BEFORE_RESPONSE_MAX: u64 = 1 << 20;
-/// Bytes of a body that an HTTP/2 server may send before we look at its head.
-const HTTP2_WINDOW: u32 = 2 << 20;
-/// How many times larger than its content a body may come. A server that sends single bytes, each
-/// in a frame of its own, needs ten.
-const FRAMING_MAX: u64 = 16;
 /// Connections kept at once; a login meets this many hosts at most.
 const KEPT_MAX: usize = 8;
-/// A connection whose response was read to the end is free again within microseconds.
-const FREE_AGAIN: Duration = Duration::from_millis(50);
 
 /// ALPN names (RFC 7301).
 const H2: &[u8] = b"h2";
 const HTTP_1_1: &[u8] = b"http/1.1";
-
-/// What went wrong underneath, for [`failure`].
-type ExchangeError = Box<dyn Error + Send + Sync>;
 
 /// Whether connections outlive a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,15 +96,14 @@ impl<'a> Client<'a> {
     /// Allows a body of so many bytes, and the framing it comes in.
     pub fn expect_body(&self, bytes: u64) {
         if let Some(link) = self.open.last() {
-            let framed = bytes.saturating_mul(FRAMING_MAX);
-            link.meter.allow(framed.saturating_add(BEFORE_RESPONSE_MAX));
+            link.expect_body(bytes);
         }
     }
 
     /// The next piece of the body of the last response; `None` at its end.
     pub async fn frame(&mut self, body: &mut Incoming) -> Option<Result<Frame<Bytes>, Failure>> {
         let link = self.open.last_mut()?;
-        let frame = link.driver.along(body.frame()).await?;
+        let frame = link.frame(body).await?;
         Some(frame.map_err(|error| {
             if link.meter.is_exceeded() {
                 return failure::endless(Phase::Transfer);
@@ -376,261 +345,5 @@ struct Lost {
 impl From<Failure> for Lost {
     fn from(failure: Failure) -> Lost {
         Lost { failure, may_be_repeated: false, refusal: None }
-    }
-}
-
-/// Which requests may share a connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Key {
-    /// Scheme, host and port.
-    origin: String,
-    server_name: Option<String>,
-    is_home: bool,
-    /// Whether HTTP/2 was offered.
-    http2: bool,
-}
-
-/// A connection that speaks HTTP.
-struct Link {
-    key: Key,
-    sender: Sender,
-    driver: Driver,
-    meter: Arc<Meter>,
-    counters: Option<Counters>,
-    verifier: Option<Arc<RecordingVerifier>>,
-    forwarded_by: Option<Forwarder>,
-    is_used: bool,
-}
-
-enum Sender {
-    Http1(http1::SendRequest<Full<Bytes>>),
-    Http2(http2::SendRequest<Full<Bytes>>),
-}
-
-type Io = TokioIo<Limited<Stream>>;
-
-impl Link {
-    async fn speak(
-        connection: Connection,
-        key: Key,
-        speaks_http2: bool,
-    ) -> Result<Box<Link>, hyper::Error> {
-        let Connection { stream, counters, verifier, forwarded_by } = connection;
-        let meter = Arc::new(Meter::default());
-        let stream = TokioIo::new(Limited::new(stream, Arc::clone(&meter)));
-        meter.allow(BEFORE_RESPONSE_MAX + u64::from(HTTP2_WINDOW));
-        let (sender, driver) = if speaks_http2 {
-            let tasks = Tasks::default();
-            let mut builder = http2::Builder::new(tasks.clone());
-            builder.max_header_list_size(MAX_HEAD).initial_stream_window_size(HTTP2_WINDOW);
-            let (sender, connection) = builder.handshake(stream).await?;
-            let driver = Driver::Http2(Box::new(Mutex::new(Http2Driver {
-                connection: Ok(connection),
-                tasks,
-                running: Vec::new(),
-            })));
-            (Sender::Http2(sender), driver)
-        } else {
-            let mut builder = http1::Builder::new();
-            builder.max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD as usize);
-            let (sender, connection) = builder.handshake(stream).await?;
-            (Sender::Http1(sender), Driver::Http1(connection))
-        };
-        let is_used = false;
-        let link = Link { key, sender, driver, meter, counters, verifier, forwarded_by, is_used };
-        Ok(Box::new(link))
-    }
-
-    fn counters(&self) -> Option<TcpFacts> {
-        self.counters.as_ref()?.read()
-    }
-
-    /// Whether another request may be sent.
-    async fn is_free(&mut self) -> bool {
-        let Link { sender, driver, .. } = self;
-        let free = async {
-            match sender {
-                Sender::Http1(sender) => driver.along(sender.ready()).await,
-                Sender::Http2(sender) => driver.along(sender.ready()).await,
-            }
-        };
-        matches!(timeout(FREE_AGAIN, free).await, Ok(Ok(())))
-    }
-
-    async fn send(&mut self, message: &Message<'_>) -> Result<Response<Incoming>, ExchangeError> {
-        let request = self.request(message)?;
-        let is_http1 = matches!(self.sender, Sender::Http1(_));
-        self.meter.expect_response(is_http1);
-        self.meter.allow(BEFORE_RESPONSE_MAX + if is_http1 { 0 } else { u64::from(HTTP2_WINDOW) });
-        self.is_used = true;
-        let Link { sender, driver, .. } = self;
-        let sent = match sender {
-            Sender::Http1(sender) => driver.along(sender.try_send_request(request)).await,
-            Sender::Http2(sender) => driver.along(sender.try_send_request(request)).await,
-        };
-        sent.map_err(|error| self.cause(error))
-    }
-
-    /// "Closed" is what it came to; what closed it says more.
-    fn cause(&mut self, error: TrySendError<Request<Full<Bytes>>>) -> ExchangeError {
-        if self.meter.is_exceeded() {
-            return Endless.into();
-        }
-        let error = error.into_error();
-        let ended = match &mut self.driver {
-            Driver::Ended(ended) => {
-                let is_worthless = error.is_closed() || error.is_canceled();
-                ended.take_if(|ended| is_worthless || failure::is_goodbye(ended))
-            }
-            Driver::Http2(driver) => {
-                driver.get_mut().unwrap_or_else(PoisonError::into_inner).goodbye()
-            }
-            Driver::Http1(_) => None,
-        };
-        ended.unwrap_or(error).into()
-    }
-
-    fn request(&self, message: &Message<'_>) -> Result<Request<Full<Bytes>>, ExchangeError> {
-        let mut uri: Uri = message.url.as_str().parse()?;
-        let mut headers = message.headers.clone();
-        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
-        if matches!(self.sender, Sender::Http2(_)) {
-            // HTTP/2 has the authority in place of `Host` (RFC 9113 section 8.3.1).
-            if let Some(host) = headers.remove(HOST) {
-                let mut parts = uri.into_parts();
-                parts.authority = Some(host.as_bytes().try_into()?);
-                uri = parts.try_into()?;
-            }
-        } else {
-            if !headers.contains_key(HOST) {
-                headers.insert(HOST, HeaderValue::try_from(authority(message.url))?);
-            }
-            match &self.forwarded_by {
-                Some(proxy) => {
-                    headers.extend(
-                        proxy.authorization.clone().map(|value| (PROXY_AUTHORIZATION, value)),
-                    );
-                }
-                None => uri = uri.path_and_query().map_or("/", |path| path.as_str()).parse()?,
-            }
-        }
-        let mut request = Request::new(Full::new(message.body.clone()));
-        *request.method_mut() = message.method.clone();
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
-        Ok(request)
-    }
-
-    /// Says goodbye, as far as that does not block: TLS's close_notify and a FIN.
-    fn close(self: Box<Self>) {
-        let Link { sender, mut driver, .. } = *self;
-        drop(sender);
-        let _ = driver.poll(&mut Context::from_waker(noop_waker_ref()));
-    }
-}
-
-/// What must be polled for anything to come or go.
-#[allow(clippy::large_enum_variant)] // Nearly all are HTTP/1, and a link is boxed as a whole.
-enum Driver {
-    Http1(http1::Connection<Io, Full<Bytes>>),
-    /// The lock is never taken: it makes the driver `Sync`.
-    Http2(Box<Mutex<Http2Driver>>),
-    /// And what ended it.
-    Ended(Option<hyper::Error>),
-}
-
-impl Driver {
-    /// Waits for something that this connection brings.
-    async fn along<F: Future>(&mut self, work: F) -> F::Output {
-        let mut work = pin!(work);
-        poll_fn(|cx| {
-            if let Poll::Ready(output) = work.as_mut().poll(cx) {
-                return Poll::Ready(output);
-            }
-            if let Poll::Ready(ended) = self.poll(cx) {
-                *self = Driver::Ended(ended.err());
-            }
-            work.as_mut().poll(cx)
-        })
-        .await
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
-        match self {
-            Driver::Http1(connection) => Pin::new(connection).poll(cx),
-            Driver::Http2(driver) => {
-                driver.get_mut().unwrap_or_else(PoisonError::into_inner).poll(cx)
-            }
-            Driver::Ended(_) => Poll::Pending,
-        }
-    }
-}
-
-struct Http2Driver {
-    /// Hyper's side, or how it ended.
-    connection: Result<http2::Connection<Io, Full<Bytes>, Tasks>, Option<hyper::Error>>,
-    tasks: Tasks,
-    running: Vec<BoxFuture<'static, ()>>,
-}
-
-impl Http2Driver {
-    /// What the server said as it ended the connection. It is told when another stream is asked
-    /// for, which the connection does by itself.
-    fn goodbye(&mut self) -> Option<hyper::Error> {
-        if let Ok(connection) = &mut self.connection {
-            let mut context = Context::from_waker(noop_waker_ref());
-            if let Poll::Ready(ended) = Pin::new(connection).poll(&mut context) {
-                self.connection = Err(ended.err());
-            }
-        }
-        let ended = self.connection.as_mut().err()?;
-        ended.take_if(|ended| failure::is_goodbye(ended))
-    }
-
-    /// Ends when nothing is running any more: a response may still be on its way to its receiver
-    /// when the connection has ended.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
-        if let Ok(connection) = &mut self.connection
-            && let Poll::Ready(ended) = Pin::new(connection).poll(cx)
-        {
-            self.connection = Err(ended.err());
-        }
-        loop {
-            self.running.retain_mut(|task| task.as_mut().poll(cx).is_pending());
-            let new = self.tasks.take();
-            if new.is_empty() {
-                break;
-            }
-            self.running.extend(new);
-        }
-        match &mut self.connection {
-            Err(ended) if self.running.is_empty() => Poll::Ready(ended.take().map_or(Ok(()), Err)),
-            _ => Poll::Pending,
-        }
-    }
-}
-
-/// Takes what hyper would spawn for an HTTP/2 connection, to be polled with it.
-#[derive(Clone, Default)]
-struct Tasks(Arc<Mutex<Vec<BoxFuture<'static, ()>>>>);
-
-impl Tasks {
-    fn take(&self) -> Vec<BoxFuture<'static, ()>> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Tasks {
-    fn execute(&self, task: F) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Box::pin(task));
-    }
-}
-
-/// `host` or `host:port`, as `Host` and `:authority` have it.
-pub fn authority(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
     }
 }

@@ -12,6 +12,7 @@ pub mod fetch;
 pub mod head;
 pub mod http;
 pub mod limited;
+mod link;
 pub mod phase;
 pub mod proxy;
 pub mod resolve;
