@@ -15,8 +15,10 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
 
+use crate::support::daemon::{Setup, eventually};
 use crate::support::dns::{NameServer, Says};
 use crate::support::nginx::Nginx;
+use crate::support::secure::Secure;
 use crate::support::site::{Site, Visitor, page};
 use crate::support::visit::{detail, reason, up};
 use crate::support::written::{SECRET, Written, run};
@@ -304,6 +306,79 @@ async fn a_secret_that_is_bound_elsewhere_does_not_go_to_the_proxy() {
     assert_eq!(reason(&outcome), Reason::SecretHost);
     assert_eq!(outcome.verdict(), Verdict::Unknown);
     assert_eq!(gateway.requests().len(), before, "nothing was sent");
+}
+
+#[test]
+fn no_output_of_the_daemon_holds_them() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let gateway =
+        runtime.block_on(Site::answering(page("407 P", "Proxy-Authenticate: Basic\r\n", "no")));
+    let proxy = format!("proxy: {{ url: 'http://{}', {CREDENTIALS} }}", gateway.address);
+    let config = format!(
+        "secrets: {{ pass: {{ env: PROXY_PASS }}, user: {{ env: PROXY_USER }} }}\ndefaults: {{ interval: \
+         5s, timeout: 4s, {proxy} }}\nservices:\n  - name: s\n    probes:\n      - {{ name: plain, http: \
+         {{ url: 'http://www.probe.test/' }} }}\n      - {{ name: secure, http: {{ url: \
+         'https://www.probe.test/' }} }}\n      - {{ name: cert, tls: {{ address: www.probe.test }} }}\n      \
+         - {{ name: login, login: {{ base: 'https://www.probe.test/', steps: [{{ name: a, get: / }}] }} }}\n"
+    );
+    let setup = Setup::new(&config).env("PROXY_PASS", SECRET).env("PROXY_USER", "bongsu-user");
+    let checked = setup.output(&["check"]);
+    let mut told = String::from_utf8(checked.stdout).unwrap();
+    let daemon = setup.flag("--log.level=trace").start();
+    eventually("every probe has run", || {
+        (daemon.get("/api/v1/status").json()["summary"]["unknown"] == 4).then_some(())
+    });
+    told += &daemon.log();
+    for path in ["/metrics", "/api/v1/status", "/", "/probes/s/plain", "/probes/s/login"] {
+        told += &daemon.get(path).text();
+    }
+    assert!(told.contains("proxy_failed") && told.contains("407"), "{told}");
+    for secret in [SECRET, &STANDARD.encode(format!("bongsu-user:{SECRET}"))] {
+        assert!(!told.contains(secret), "{told}");
+    }
+    assert!(
+        gateway.requests().iter().all(|r| r.to_lowercase().contains("proxy-authorization: basic"))
+    );
+}
+
+#[tokio::test]
+async fn a_proxy_may_speak_tls() {
+    let nginx = nginx();
+    let script = |_, mut stream: tokio_rustls::server::TlsStream<TcpStream>| async move {
+        let mut buffer = [0; 8192];
+        let read = stream.read(&mut buffer).await.unwrap_or_default();
+        let request = String::from_utf8_lossy(&buffer[..read]).into_owned();
+        let Some(target) = request.strip_prefix("CONNECT ") else {
+            let _ = stream.write_all(page("200 OK", "", "through").as_bytes()).await;
+            return;
+        };
+        let mut server = TcpStream::connect(target.split(' ').next().unwrap()).await.unwrap();
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+        let _ = copy_bidirectional(&mut stream, &mut server).await;
+    };
+    let gateway = Secure::scripted(&[], script).await;
+    // Both authorities in one file.
+    let roots = nginx.path("both.pem");
+    let read = |path: &Path| fs::read_to_string(path).unwrap();
+    fs::write(&roots, read(&gateway.roots) + &read(&nginx.path("ca.pem"))).unwrap();
+    let proxy = format!("proxy: 'https://{}'", gateway.address);
+    for (kind, probe) in probes(&nginx, &proxy) {
+        let both = probe.replace("/ca.pem", "/both.pem");
+        let outcome = run(&both).await;
+        assert_up(&outcome, kind);
+        let tls = outcome.facts.tls.as_ref().unwrap();
+        let subject = &tls.chain.as_ref().unwrap().certs[0].subject;
+        assert_eq!(subject, "CN=server", "{kind}: the server's, not the proxy's");
+        // Who does not trust the proxy learns nothing of the server.
+        assert_proxy_failed(&run(&probe).await, kind);
+    }
+    let trust = format!("trust: {{ roots: '{}' }}", gateway.roots.display());
+    let plain = format!(
+        "http: {{ url: 'http://www.probe.test/', {trust}, {proxy}, expect: {{ body: through }} }}"
+    );
+    let outcome = run(&plain).await;
+    assert_up(&outcome, "plain");
+    assert!(outcome.facts.tls.is_none() && !outcome.facts.http.unwrap().tls);
 }
 
 // SOCKS5.

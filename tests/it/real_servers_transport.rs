@@ -535,6 +535,8 @@ const REFUSED_STREAM: u32 = 7;
 enum Does {
     Answer,
     Reset(u32),
+    /// The first request is answered, later ones are reset.
+    AnswerAndReset(u32),
     /// The last stream that will be answered, and the code.
     GoAway(u32, u32),
     /// As before, and then it answers.
@@ -574,6 +576,9 @@ async fn http2(stream: &mut TlsStream<TcpStream>, does: Does) -> Option<()> {
         };
         let (bytes, ends) = match does {
             Does::Answer => (answer, false),
+            // The first stream of a client.
+            Does::AnswerAndReset(_) if on == 1 => (answer, false),
+            Does::AnswerAndReset(code) => (frame(3, 0, on, &code.to_be_bytes()), false),
             Does::Reset(code) => (frame(3, 0, on, &code.to_be_bytes()), false),
             Does::GoAway(last, code) => (goaway(last, code), true),
             Does::GoAwayAndAnswer(last, code) => ([goaway(last, code), answer].concat(), true),
@@ -698,6 +703,38 @@ async fn who_asked_for_http1_once_gets_it_for_the_rest_of_the_run() {
     assert_up(&run(&probe).await, "login");
     // The secret has a connection of its own.
     assert_eq!(*seen.lock().unwrap(), ["h2", "http/1.1", "http/1.1"]);
+}
+
+#[tokio::test]
+async fn http2_that_refuses_on_a_used_connection_is_asked_again_once() {
+    let steps = "[{ name: a, get: / }, { name: b, get: / }]";
+    for (code, again) in [(HTTP_1_1_REQUIRED, "http/1.1"), (REFUSED_STREAM, "h2")] {
+        let (server, seen) = h2_server(Does::AnswerAndReset(code), false).await;
+        let base = server.url("/");
+        let probe = format!("login: {{ base: '{base}', {}, steps: {steps} }}", server.trust());
+        assert_up(&run(&probe).await, again);
+        assert_eq!(*seen.lock().unwrap(), ["h2", again]);
+    }
+    let then_refuses = |connection| match connection {
+        1 => Does::AnswerAndReset(REFUSED_STREAM),
+        _ => Does::Reset(REFUSED_STREAM),
+    };
+    let seen = Seen::default();
+    let server = Secure::scripted(&["h2"], {
+        let seen = Arc::clone(&seen);
+        move |connection, mut stream| {
+            let seen = Arc::clone(&seen);
+            async move {
+                seen.lock().unwrap().push("h2".to_owned());
+                let _ = http2(&mut stream, then_refuses(connection)).await;
+            }
+        }
+    });
+    let server = server.await;
+    let base = server.url("/");
+    let probe = format!("login: {{ base: '{base}', {}, steps: {steps} }}", server.trust());
+    assert_eq!(reason(&run(&probe).await), Reason::ProtocolError);
+    assert_eq!(seen.lock().unwrap().len(), 2, "once more and no more");
 }
 
 // Row 20: TLS without close_notify.
