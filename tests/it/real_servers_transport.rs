@@ -890,6 +890,30 @@ async fn a_page_that_sends_its_reader_on_is_followed_where_the_file_says_so() {
 }
 
 #[tokio::test]
+async fn the_query_of_an_address_in_a_page_is_in_the_charset_of_the_page() {
+    let html = "<meta charset=euc-kr><meta http-equiv=refresh content='0;url=/이름.do?q=이름'>";
+    for (charset, query) in [("euc-kr", "%C0%CC%B8%A7"), ("utf-8", "%EC%9D%B4%EB%A6%84")] {
+        let text = html.replace("euc-kr", charset);
+        let body = encoding_rs::Encoding::for_label(charset.as_bytes()).unwrap().encode(&text).0;
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        let first = [head.as_bytes(), &body].concat();
+        let site = Site::scripted(move |mut visitor| {
+            let first = first.clone();
+            async move {
+                let is_first = visitor.request().await.starts_with("GET / ");
+                visitor.send(if is_first { &first } else { OK.as_bytes() }).await;
+                visitor.close().await;
+            }
+        });
+        let site = site.await;
+        let probe = format!("http: {{ url: '{}', follow: {{ refresh: true }} }}", site.url("/"));
+        assert_up(&run(&probe).await, charset);
+        let line = format!("GET /%EC%9D%B4%EB%A6%84.do?q={query} HTTP/1.1\r\n");
+        assert!(site.requests()[1].starts_with(&line), "{line} {}", site.requests()[1]);
+    }
+}
+
+#[tokio::test]
 async fn what_only_looks_like_sending_on_is_a_page() {
     for (headers, html) in [
         ("", "<!-- <meta http-equiv=refresh content='0;url=/main.do'> -->"),

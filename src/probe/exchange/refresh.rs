@@ -36,7 +36,11 @@ fn in_page(answer: &Answer) -> Option<Vec<u8>> {
     let document = markup::parse(&text).ok()?;
     let selector = Selector::parse("meta[http-equiv=refresh i][content]").ok()?;
     let meta = document.select(&selector).next()?;
-    meta.attr("content").map(|content| content.as_bytes().to_vec())
+    let content = meta.attr("content")?;
+    // As browsers have it: a path is UTF-8, a query is in the charset of its page.
+    let encoding = charset::encoding(bytes, content_type, None).output_encoding();
+    let (path, query) = content.split_at(content.find('?').unwrap_or(content.len()));
+    Some([path.as_bytes(), &encoding.encode(query).0].concat())
 }
 
 /// The address behind the delay: `0; url=/main.do`, also quoted, without `url=`, or with a comma.
