@@ -14,9 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use bongsu::board::Board;
 use bongsu::controls::Controls;
 use bongsu::metrics::{self, Daemon};
+use bongsu::results::LatestResults;
 use bongsu::scheduler::{Cadence, Observer, Run};
 
 use results::{Found, http_target, https_503, https_up, outcome, secs};
@@ -30,7 +30,7 @@ const ARRIVAL: Duration = Duration::from_micros(1_765);
 
 fn main() {
     let empty = resident_kib("VmRSS");
-    let board = Arc::new(Board::new());
+    let board = Arc::new(LatestResults::new());
     let daemon = Daemon::register(&prometheus::Registry::new(), Arc::new(Controls::none()))
         .expect("an empty registry");
     let now = tokio::time::Instant::now();
@@ -91,7 +91,7 @@ fn main() {
     println!("peak while writing {} MiB above", (resident_kib("VmHWM") - filled) / 1024);
 }
 
-fn observe(board: &Board, target: &Arc<bongsu::config::Target>, found: Found) {
+fn observe(board: &LatestResults, target: &Arc<bongsu::config::Target>, found: Found) {
     let run = Run {
         cadence: Cadence::Scheduled,
         lag: Duration::ZERO,
@@ -103,7 +103,7 @@ fn observe(board: &Board, target: &Arc<bongsu::config::Target>, found: Found) {
 
 /// Reports results at the pace of the real thing and returns the longest time a report took.
 fn longest_wait(
-    board: &Board,
+    board: &LatestResults,
     targets: &[Arc<bongsu::config::Target>],
     done: &AtomicBool,
 ) -> Duration {

@@ -12,7 +12,7 @@ pub mod stop;
 pub mod config;
 
 pub mod probe;
-pub mod stored;
+pub mod state_dir;
 pub mod transport;
 pub mod trusted_client;
 pub mod vault;
@@ -22,11 +22,11 @@ pub mod limits;
 pub mod maintenance;
 pub mod scheduler;
 
-pub mod board;
-pub mod evidence;
-pub mod journal;
+pub mod availability;
+pub mod event_log;
+pub mod failures;
 pub mod metrics;
-pub mod tally;
+pub mod results;
 
 pub mod server;
 

@@ -217,7 +217,7 @@ impl Blackbox {
 
     /// Asks for probes on a few connections, each waiting for its answer, until [`Asking::end`].
     fn ask(&self, target: &str, interval: Option<Duration>) -> Asking {
-        let tally = Arc::new(Tally::default());
+        let tally = Arc::new(Availability::default());
         let request =
             format!("GET /probe?module=page&target={target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         let askers = (0..ASKERS)
@@ -244,7 +244,7 @@ impl Blackbox {
 
 /// What the askers count.
 #[derive(Default)]
-struct Tally {
+struct Availability {
     runs: AtomicUsize,
     failures: AtomicUsize,
     ended: AtomicBool,
@@ -252,7 +252,7 @@ struct Tally {
 
 /// Probes being asked for.
 struct Asking {
-    tally: Arc<Tally>,
+    tally: Arc<Availability>,
     askers: Vec<JoinHandle<()>>,
     from: Option<(usize, f64)>,
 }

@@ -2,7 +2,7 @@
 //! which is one select loop: shutdown, reload, a task died.
 
 mod fanout;
-mod pulse;
+mod liveness;
 mod reloading;
 mod watchdog;
 
@@ -20,20 +20,20 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use self::fanout::Fanout;
-use self::pulse::Pulse;
+use self::liveness::Pulse;
 use self::reloading::Reloading;
 use self::watchdog::Watchdog;
-use crate::board::Board;
 use crate::cli::{Exit, ListenAddress};
 use crate::config::Config;
 use crate::controls::wire::{self, WireError};
 use crate::controls::{Contact, Controls};
-use crate::evidence::Evidence;
-use crate::journal::Journal;
+use crate::event_log::EventLog;
+use crate::failures::StoredFailures;
 use crate::metrics::Daemon;
 use crate::probe;
 use crate::probe::login::lockout::store::AccountStore;
 use crate::probe::surroundings::Surroundings;
+use crate::results::LatestResults;
 use crate::scheduler::permits::Limits;
 use crate::scheduler::phase::WallClock;
 use crate::scheduler::shard::Shard;
@@ -47,7 +47,7 @@ use crate::server::web::Web;
 use crate::server::web_config::WebConfigError;
 use crate::server::{self, AnyTarget, Parts, listen, reload};
 use crate::signals::{Signal, Signals};
-use crate::stored::Claim;
+use crate::state_dir::Claim;
 use crate::systemd::{Said, Systemd};
 
 /// For answers that are being written when everything else has stopped.
@@ -150,8 +150,8 @@ pub struct App {
     listener: TcpListener,
     web: Arc<Web>,
     scheduler: Scheduler,
-    board: Arc<Board>,
-    evidence: Option<Evidence>,
+    board: Arc<LatestResults>,
+    evidence: Option<StoredFailures>,
     /// Of the state directory.
     claim: Option<Claim>,
     world: World,
@@ -184,8 +184,8 @@ impl App {
         let daemon = Daemon::new(controls.clone())
             .map_err(|error| BuildError::Metrics(error.to_string()))?;
         let daemon = Arc::new(daemon);
-        let board = Arc::new(Board::new());
-        let journal = Arc::new(Journal::new(options.vantage.clone()));
+        let board = Arc::new(LatestResults::new());
+        let journal = Arc::new(EventLog::new(options.vantage.clone()));
         let pulse = Arc::new(Pulse::new());
         let observers = Fanout(vec![board.clone(), daemon.clone(), journal, pulse.clone()]);
         let scheduler = Scheduler::new(options.limits, controls.clone(), Arc::new(observers))
@@ -392,9 +392,12 @@ fn accounts(options: &Options) -> Result<AccountStore, BuildError> {
         .map_err(|source| BuildError::State { directory: directory.clone(), source })
 }
 
-fn evidence(options: &Options, board: &Arc<Board>) -> Result<Option<Evidence>, BuildError> {
+fn evidence(
+    options: &Options,
+    board: &Arc<LatestResults>,
+) -> Result<Option<StoredFailures>, BuildError> {
     let Some(directory) = &options.state_dir else { return Ok(None) };
-    let opened = Evidence::open(directory, Arc::clone(board));
+    let opened = StoredFailures::open(directory, Arc::clone(board));
     opened.map(Some).map_err(|source| BuildError::State { directory: directory.clone(), source })
 }
 

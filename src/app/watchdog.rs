@@ -6,7 +6,7 @@ use std::future::pending;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::error;
 
-use super::pulse::Pulse;
+use super::liveness::Pulse;
 use crate::systemd::Systemd;
 
 /// What proves that the daemon lives, and who wants to know.

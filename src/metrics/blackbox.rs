@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use super::probe::Write::{Http, Run, Tls};
 use super::probe::{ProbeFamily, Series, flag};
-use crate::board::LABEL_VALUE_MAX_BYTES;
 use crate::config::Kind;
 use crate::outcome::{HttpFacts, Phases, Verdict};
+use crate::results::LABEL_VALUE_MAX_BYTES;
 use chain::{Certificate, TlsFacts};
 
 /// In the order of exposition.

@@ -14,11 +14,11 @@ use tokio::time::Instant;
 use super::probe::flag;
 use super::service::{Services, write_maintenance};
 use super::text::{Family, Samples, Text};
-use crate::board::{Bounds, Histogram, Snapshot};
 use crate::build_info;
 use crate::config::{Config, Target, TargetId, Window};
 use crate::controls::Controls;
 use crate::maintenance;
+use crate::results::{Bounds, Histogram, Snapshot};
 use crate::scheduler::{Cadence, Observer, Run};
 
 /// How late runs start. The budget is a tenth of a second at the 99th percentile.

@@ -11,14 +11,14 @@
 //! ```no_run
 //! use std::sync::Arc;
 //!
-//! use bongsu::board::Board;
+//! use bongsu::results::LatestResults;
 //! use bongsu::controls::Controls;
 //! use bongsu::metrics::{self, Daemon};
 //! use tokio::time::Instant;
 //!
 //! let registry = prometheus::Registry::new();
 //! let daemon = Daemon::register(&registry, Arc::new(Controls::none()))?;
-//! let board = Board::new();
+//! let board = LatestResults::new();
 //! let mut text = Vec::new();
 //! let written = metrics::write(&board.snapshot(Instant::now()), &daemon, &mut |chunk| {
 //!     text.extend_from_slice(&chunk);
@@ -37,7 +37,7 @@ mod text;
 
 pub use self::daemon::Daemon;
 pub use self::text::{Gone, Sink};
-use crate::board::{Row, Snapshot};
+use crate::results::{Row, Snapshot};
 
 /// Prometheus 3 refuses an exposition without it.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

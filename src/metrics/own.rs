@@ -8,10 +8,10 @@ use std::time::SystemTime;
 
 use super::probe::Write::{Run, Target};
 use super::probe::{ProbeFamily, Series, flag};
-use crate::board::{Row, is_padded};
+use crate::availability::Counts;
 use crate::config::{self, Addresses, Kind};
 use crate::outcome::{Outcome, Step, TcpFacts, Verdict};
-use crate::tally::Counts;
+use crate::results::{Row, is_padded};
 use crate::transport::resolve::MAX_ADDRESSES;
 use chain::Certificate;
 

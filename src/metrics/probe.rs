@@ -6,9 +6,9 @@ use chain::TlsFacts;
 
 use super::text::{Family, Gone, Pairs, Samples, Text};
 use super::{blackbox, own};
-use crate::board::Row;
 use crate::config::{Kind, Target};
 use crate::outcome::{HttpFacts, Outcome, Verdict};
+use crate::results::Row;
 
 /// A family with one or more series per target.
 pub(super) struct ProbeFamily {

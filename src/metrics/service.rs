@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::probe::flag;
 use super::text::{Family, Text};
-use crate::board::push;
 use crate::config::{Config, Service};
 use crate::maintenance;
+use crate::results::push;
 
 static INFO: Family =
     Family::gauge("bongsu_service_info", "A service as people know it, as labels.");

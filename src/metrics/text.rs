@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use crate::board::{is_plain, pieces};
+use crate::results::{is_plain, pieces};
 
 /// Full chunks have about this size: large enough for cheap hand-over and compression, small
 /// beside everything else.
@@ -121,7 +121,7 @@ pub(super) struct Samples<'t, 'a> {
 }
 
 impl Samples<'_, '_> {
-    /// One sample. `base` is label text made by [`crate::board::push`]; `pairs` are escaped here.
+    /// One sample. `base` is label text made by [`crate::results::push`]; `pairs` are escaped here.
     pub(super) fn put(&mut self, base: &str, pairs: Pairs<'_>, value: f64) {
         self.put_as("", base, pairs, value);
     }

@@ -14,9 +14,9 @@ pub mod permits;
 pub mod phase;
 pub mod shard;
 
-mod leash;
 mod recheck;
 mod task;
+mod task_handle;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -26,10 +26,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
-use self::leash::Leash;
 use self::permits::{Capacity, Limits, Permits};
 use self::phase::{Grid, WallClock};
 use self::task::{SchedulerContext, Task};
+use self::task_handle::TaskHandle;
 use crate::config::{Target, TargetId};
 use crate::controls::Controls;
 use crate::outcome::Outcome;
@@ -124,13 +124,13 @@ pub struct Scheduler {
     shared: Arc<SchedulerContext>,
     running: HashMap<TargetId, Running>,
     /// Tasks that were told to stop and may still have a run under way.
-    leaving: HashMap<TargetId, Weak<Leash>>,
+    leaving: HashMap<TargetId, Weak<TaskHandle>>,
     tasks: JoinSet<()>,
 }
 
 struct Running {
     target: Arc<Target>,
-    leash: Arc<Leash>,
+    leash: Arc<TaskHandle>,
     task: tokio::task::Id,
 }
 
@@ -236,7 +236,7 @@ impl Scheduler {
     }
 
     fn start(&mut self, target: Arc<Target>, probe: Arc<dyn Probe>, now: Instant) {
-        let leash = Leash::new(probe);
+        let leash = TaskHandle::new(probe);
         self.shared.observer.adopt(&target, now);
         let interval = target.schedule.interval();
         let task = Task {
@@ -369,7 +369,7 @@ mod tests {
         };
         let task = Task {
             grid: Grid::new(&target.id, target.schedule.interval(), Instant::now()),
-            leash: Leash::new(Arc::new(Idle)),
+            leash: TaskHandle::new(Arc::new(Idle)),
             target,
             predecessor: None,
             shared: Arc::new(shared),

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::leash::{End, Leash};
 use super::permits::{Permit, Permits};
 use super::phase::Grid;
 use super::recheck::Rechecks;
+use super::task_handle::{End, TaskHandle};
 use super::{Cadence, Observer, Run};
 use crate::config::Target;
 use crate::controls::Controls;
@@ -28,9 +28,9 @@ pub(super) struct SchedulerContext {
 pub(super) struct Task {
     pub(super) target: Arc<Target>,
     pub(super) grid: Grid,
-    pub(super) leash: Arc<Leash>,
+    pub(super) leash: Arc<TaskHandle>,
     /// The task that had this id before: its last run must be over before the first one here.
-    pub(super) predecessor: Option<Arc<Leash>>,
+    pub(super) predecessor: Option<Arc<TaskHandle>>,
     pub(super) shared: Arc<SchedulerContext>,
 }
 

@@ -15,9 +15,9 @@ use tokio::time::Instant;
 
 use super::Site;
 use super::probe::{as_url, exposition, kind_of, refused};
-use crate::board::Board;
 use crate::config::{self, ConfigError, Nothing, Target};
 use crate::probe;
+use crate::results::LatestResults;
 use crate::scheduler::{Cadence, Observer, Run};
 use crate::stop::Stop;
 
@@ -57,7 +57,7 @@ pub(super) async fn probe(
     let probe = probe::build(&target, &site.surroundings);
     let mut outcome = probe::run(&*probe, target.schedule.timeout(), &Stop::default()).await;
     site.controls.judge(&mut outcome).await;
-    let (board, now) = (Board::new(), Instant::now());
+    let (board, now) = (LatestResults::new(), Instant::now());
     board.adopt(&target, now);
     let (cadence, lag) = (Cadence::Scheduled, Duration::ZERO);
     board.observe(&target, &Run { cadence, lag, finished: now, outcome: Arc::new(outcome) });

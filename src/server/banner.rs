@@ -7,8 +7,8 @@ use std::fmt::Write;
 use jiff::Timestamp;
 
 use super::Site;
+use super::display_state::{Running, running};
 use super::html::{English, EscapedText, Language};
-use super::shown::{Running, running};
 use crate::config::{Config, WindowTarget};
 
 /// Services named in one banner; a window over 226 municipalities must not push the list away.

@@ -10,13 +10,13 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Site;
-use crate::board::Board;
 use crate::config::Config;
 use crate::metrics::{self, Daemon, Gone};
+use crate::results::LatestResults;
 
 /// Where the numbers come from.
 pub struct Sources {
-    pub board: Arc<Board>,
+    pub board: Arc<LatestResults>,
     pub daemon: Arc<Daemon>,
     pub config: watch::Receiver<Arc<Config>>,
 }

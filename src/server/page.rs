@@ -12,12 +12,12 @@ use tokio::time::Instant;
 
 use super::Site;
 use super::banner::banners;
+use super::display_state::{self, Running, Shown};
 use super::html::{Code, English, EscapedText, Language, ago, page};
-use super::shown::{self, Running, Shown};
-use super::standing::ServiceStates;
-use crate::board::Row;
+use super::service_state::ServiceStates;
 use crate::config::{Config, Service};
 use crate::outcome::Failure;
+use crate::results::Row;
 
 /// Nobody reads more, and the worst come first. The JSON answer has all of them.
 const ROWS_MAX: usize = 1000;
@@ -38,7 +38,7 @@ pub(super) async fn page_of_all(
     let listing = tokio::task::spawn_blocking(move || {
         let mut rows = site.sources.board.snapshot(Instant::now()).rows;
         let config = Arc::clone(&site.sources.config.borrow());
-        shown::sort(&mut rows, &config);
+        display_state::sort(&mut rows, &config);
         Html(page(language, &title(&site, language), &listing(&site, &config, &rows, language)))
     });
     match listing.await {
@@ -56,7 +56,7 @@ fn title(site: &Site, language: Language) -> String {
 }
 
 fn listing(site: &Site, config: &Config, rows: &[Row], language: Language) -> String {
-    let running = shown::running(config, Timestamp::now());
+    let running = display_state::running(config, Timestamp::now());
     let view = View { site, services: ServiceStates::of(config, rows), running, language };
     let mut html = String::new();
     let _ = write!(
@@ -66,7 +66,7 @@ fn listing(site: &Site, config: &Config, rows: &[Row], language: Language) -> St
         EscapedText(&title(site, language)),
         banners(site, config, language),
     );
-    for (state, count) in shown::counts(rows) {
+    for (state, count) in display_state::counts(rows) {
         let (class, word) = (state.as_str(), word(state, language));
         let _ = write!(html, "<span class=\"s {class}\">{word} {count}</span> ");
     }
@@ -135,7 +135,7 @@ impl View<'_> {
         }
         let _ =
             write!(html, "<br><span class=\"q\">{}</span></td><td>", Code(&row.target.instance));
-        if let Some(cause) = shown::cause(row) {
+        if let Some(cause) = display_state::cause(row) {
             self.cause(html, row, cause);
         }
         html.push_str("</td><td class=\"n\">");
@@ -215,7 +215,9 @@ impl View<'_> {
 
     /// Maintenance, and whether the outage is older than it; each after `before`.
     pub(super) fn marks(&self, row: &Row, before: &str) -> String {
-        let Some(excused) = shown::excused(row, &self.running) else { return String::new() };
+        let Some(excused) = display_state::excused(row, &self.running) else {
+            return String::new();
+        };
         let mark =
             |class: &str, text: &str| format!("{before}<span class=\"m {class}\">{text}</span>");
         let mut html = mark("", self.language.pick("점검 중", "maintenance"));

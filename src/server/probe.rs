@@ -19,9 +19,9 @@ use url::{Url, form_urlencoded};
 use super::Site;
 use super::any_target;
 use super::origin;
-use crate::board::Row;
 use crate::config::{Kind, Target};
 use crate::metrics;
+use crate::results::Row;
 
 /// Probes named in an answer that asks which one is meant.
 const NAMED_MAX: usize = 10;

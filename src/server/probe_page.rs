@@ -14,14 +14,14 @@ use tokio::time::Instant;
 
 use super::Site;
 use super::banner::banners;
+use super::display_state::{self, Shown};
 use super::html::{Code, English, EscapedText, Language, ago, page, took};
 use super::missing::no_such_probe;
 use super::page::{View, chip, grade_in, other_language, probe_path};
-use super::shown::{self, Shown};
-use super::standing::ServiceStates;
-use crate::board::{Episode, History, Row};
+use super::service_state::ServiceStates;
 use crate::config::TargetId;
 use crate::outcome::AddressFacts;
+use crate::results::{Episode, History, Row};
 
 /// What the address may say.
 #[derive(Deserialize)]
@@ -55,7 +55,7 @@ fn answer(site: &Site, id: &TargetId, language: Language) -> Response {
     };
     let config = Arc::clone(&site.sources.config.borrow());
     let services = ServiceStates::of(&config, &rows);
-    let running = shown::running(&config, Timestamp::now());
+    let running = display_state::running(&config, Timestamp::now());
     let view = View { site, services, running, language };
     let mut body = banners(site, &config, language);
     view.head(&mut body, row);
@@ -110,7 +110,7 @@ impl View<'_> {
             let text = format!("{} ({})", times.second(last), ago(last, language));
             facts.push((language.pick("마지막 성공", "Last success"), text));
         }
-        if let Some(cert) = shown::first_to_expire(row)
+        if let Some(cert) = display_state::first_to_expire(row)
             && let Ok(end) = Timestamp::from_second(cert.not_after)
         {
             let text = format!("{} · {}", times.minute(end), Code(&cert.subject));

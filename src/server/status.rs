@@ -52,11 +52,11 @@ use serde::ser::{SerializeMap, Serializer};
 use tokio::time::Instant;
 
 use super::Site;
-use super::shown::{self, Running, Shown};
-use crate::board::Row;
+use super::display_state::{self, Running, Shown};
 use crate::build_info::VERSION;
 use crate::config::{Config, WindowTarget};
 use crate::outcome::AddressFacts;
+use crate::results::Row;
 
 pub(super) async fn status(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
     let shown = Arc::clone(&site);
@@ -168,7 +168,7 @@ struct CertificateStatus<'a> {
 
 impl<'a> Status<'a> {
     fn of(site: &'a Site, config: &'a Config, rows: &'a [Row]) -> Status<'a> {
-        let running = shown::running(config, Timestamp::now());
+        let running = display_state::running(config, Timestamp::now());
         let mut by_service: HashMap<&str, Vec<ProbeStatus<'a>>> = HashMap::new();
         for row in rows {
             by_service
@@ -193,7 +193,7 @@ impl<'a> Status<'a> {
             online: site.controls.reading().online,
             config: ConfigStatus { hash: &config.hash, refused: RefusedStatus::of(site) },
             maintenance: running.iter().map(MaintenanceStatus::of).collect(),
-            summary: shown::counts(rows),
+            summary: display_state::counts(rows),
             services: services.collect(),
         }
     }
@@ -225,8 +225,8 @@ impl<'a> MaintenanceStatus<'a> {
 
 impl<'a> ProbeStatus<'a> {
     fn of(row: &'a Row, running: &[Running<'a>]) -> ProbeStatus<'a> {
-        let excused = shown::excused(row, running);
-        let cause = shown::cause(row);
+        let excused = display_state::excused(row, running);
+        let cause = display_state::cause(row);
         let last = row.last.as_deref();
         let steps = last.map(|outcome| outcome.facts.steps.as_slice()).unwrap_or_default();
         let addresses = last.map(|outcome| outcome.facts.addresses.as_slice()).unwrap_or_default();
@@ -266,7 +266,7 @@ impl<'a> ProbeStatus<'a> {
                 })
                 .collect(),
             addresses: addresses.iter().map(AddressStatus::of).collect(),
-            certificate: shown::first_to_expire(row).map(|cert| CertificateStatus {
+            certificate: display_state::first_to_expire(row).map(|cert| CertificateStatus {
                 subject: &cert.subject,
                 serial: &cert.serial,
                 not_after: jiff::Timestamp::from_second(cert.not_after)

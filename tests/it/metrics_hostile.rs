@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use bongsu::board::{LABEL_VALUE_MAX_BYTES, push};
 use bongsu::outcome::Facts;
+use bongsu::results::{LABEL_VALUE_MAX_BYTES, push};
 use chain::{Chain, TlsFacts};
 use proptest::prelude::*;
 

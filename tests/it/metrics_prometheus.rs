@@ -8,10 +8,10 @@ use std::time::{Duration, SystemTime};
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use bongsu::board::Board;
 use bongsu::config::{Config, Service, Window, WindowTarget, WindowTime};
 use bongsu::controls::{Contact, Controls, Reading};
 use bongsu::metrics::{self, Daemon};
+use bongsu::results::LatestResults;
 use bongsu::scheduler::{Cadence, Observer, Run};
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
@@ -22,9 +22,9 @@ use crate::support::results::{
     http_target, https_503, https_up, millis, offline, outcome, tls_expired, tls_target,
 };
 
-/// Board and daemon as the application wires them.
+/// LatestResults and daemon as the application wires them.
 struct Metrics {
-    board: Board,
+    board: LatestResults,
     daemon: Daemon,
 }
 
@@ -33,7 +33,7 @@ impl Metrics {
     async fn of_a_small_estate() -> Arc<Metrics> {
         let controls = controls().await;
         let daemon = Daemon::register(&prometheus::Registry::new(), controls).unwrap();
-        let metrics = Metrics { board: Board::new(), daemon };
+        let metrics = Metrics { board: LatestResults::new(), daemon };
         let found = [
             (http_target("gov24", "front", "https://www.gov.kr/"), https_up()),
             (http_target("gpki", "portal", "https://www.gpki.go.kr/"), https_503()),

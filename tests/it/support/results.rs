@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use bongsu::board::Board;
 use bongsu::config::{
     ClientOptions, DialOptions, Follow, HttpOptions, Kind, Refresh, RequestBody, RouteOptions,
     Rules, Schedule, Target, TargetId, TlsClientOptions, TlsOptions,
 };
 use bongsu::outcome::{Facts, Failure, HttpFacts, Outcome, Phases, Reason, TcpFacts};
+use bongsu::results::LatestResults;
 use bongsu::scheduler::{Cadence, Observer, Run};
 use chain::{Certificate, Chain, ChainFault, ChainFaultKind, TlsFacts};
 use tokio::time::Instant;
@@ -218,13 +218,13 @@ pub(crate) fn outcome(started_at: SystemTime, (result, facts): Found) -> Arc<Out
 
 /// A board on a clock that only the test moves.
 pub(crate) struct Script {
-    pub(crate) board: Board,
+    pub(crate) board: LatestResults,
     start: Instant,
 }
 
 impl Script {
     pub(crate) fn new() -> Script {
-        Script { board: Board::new(), start: Instant::now() }
+        Script { board: LatestResults::new(), start: Instant::now() }
     }
 
     pub(crate) fn at(&self, second: u64) -> Instant {

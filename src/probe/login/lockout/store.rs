@@ -20,7 +20,7 @@ use super::ending::Ending;
 use super::ledger::{AccountKey, Admission, Ledger, Prints};
 use crate::config::login::LockoutPolicy;
 use crate::secret::Secret;
-use crate::stored;
+use crate::state_dir;
 
 /// In the state directory.
 const FILE: &str = "accounts.json";
@@ -81,7 +81,7 @@ impl AccountStore {
             None => (Ledger::default(), None),
             Some(Ok((ledger, salt))) => (ledger, Some(salt)),
             Some(Err(why)) => {
-                let kept_as = stored::set_aside(&path);
+                let kept_as = state_dir::set_aside(&path);
                 tracing::error!(
                     file = %path.display(), kept_as = %kept_as.display(), error = why,
                     "the record of held accounts is damaged; every account is held until \
@@ -219,7 +219,7 @@ impl AccountStore {
         let salt = shared.salt.iter().map(|byte| format!("{byte:02x}")).collect();
         let stored = Stored { version: VERSION, salt, ledger: shared.ledger.clone() };
         let text = serde_json::to_vec(&stored)?;
-        stored::replace(&directory.join(FILE), &text)
+        state_dir::replace(&directory.join(FILE), &text)
     }
 }
 
@@ -228,7 +228,7 @@ impl AccountStore {
 type Found = Option<Result<(Ledger, [u8; SALT_BYTES]), String>>;
 
 fn look(path: &Path) -> io::Result<Found> {
-    match stored::read(path, FILE_BYTES_MAX) {
+    match state_dir::read(path, FILE_BYTES_MAX) {
         Ok(text) => Ok(text.map(|text| understand(&text))),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
             Ok(Some(Err(error.to_string())))

@@ -6,10 +6,10 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 
-use crate::board::Row;
 use crate::config::{Config, Target, Window};
 use crate::maintenance::occurrence;
 use crate::outcome::{Failure, Verdict};
+use crate::results::Row;
 use chain::Certificate;
 
 /// A target's state as shown. Worst first.

@@ -18,17 +18,17 @@ use tokio::time::Instant;
 pub use self::histogram::{Bounds, Histogram, RUN_BOUNDS};
 pub use self::history::{Episode, FAILURE_EPISODES, History, RECENT_RUNS, RecentRun};
 pub use self::labels::{LABEL_VALUE_MAX_BYTES, Labels, is_padded, is_plain, pieces, push};
+use crate::availability::Availability;
 use crate::config::{Target, TargetId};
 use crate::outcome::Outcome;
 use crate::scheduler::{Cadence, Observer, Run};
-use crate::tally::Tally;
 
 /// Durations of a service's runs of one kind.
 pub type RunHistogram = Histogram<7>;
 
 /// Last results, accounts and histories of all targets.
 #[derive(Default)]
-pub struct Board {
+pub struct LatestResults {
     state: Mutex<State>,
 }
 
@@ -45,7 +45,7 @@ struct State {
 struct Entry {
     target: Arc<Target>,
     labels: Arc<Labels>,
-    tally: Tally,
+    tally: Availability,
     last: Option<Arc<Outcome>>,
     history: History,
 }
@@ -75,7 +75,7 @@ pub struct Row {
     /// As exposition text.
     pub labels: Arc<Labels>,
     /// The account, booked up to the moment of the snapshot.
-    pub tally: Tally,
+    pub tally: Availability,
     /// The last run, however old.
     pub last: Option<Arc<Outcome>>,
     /// Whether the last run is recent enough to be believed: stale is never green.
@@ -89,9 +89,9 @@ impl Row {
     }
 }
 
-impl Board {
-    pub fn new() -> Board {
-        Board::default()
+impl LatestResults {
+    pub fn new() -> LatestResults {
+        LatestResults::default()
     }
 
     /// Every target, its time booked up to now.
@@ -169,13 +169,13 @@ impl Entry {
     }
 }
 
-impl Observer for Board {
+impl Observer for LatestResults {
     fn adopt(&self, target: &Arc<Target>, now: Instant) {
         // The costly part is done before the lock is taken.
         let mut entry = Entry {
             target: Arc::clone(target),
             labels: Arc::new(Labels::of(target)),
-            tally: Tally::new(target.schedule.freshness(), now),
+            tally: Availability::new(target.schedule.freshness(), now),
             last: None,
             history: History::default(),
         };

@@ -17,10 +17,10 @@ use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::board::{Board, Episode};
 use crate::config::TargetId;
 use crate::outcome::{AddressFacts, Facts, Failure, Hop, HttpFacts, Outcome, Reason, Step};
-use crate::stored;
+use crate::results::{Episode, LatestResults};
+use crate::state_dir;
 
 /// In the state directory.
 const FILE: &str = "failures.json";
@@ -36,9 +36,9 @@ const EPISODE_BYTES_MAX: usize = 64 << 10;
 const EVERY: Duration = Duration::from_secs(5);
 
 /// Writes the failures that the board knows.
-pub struct Evidence {
+pub struct StoredFailures {
     path: PathBuf,
-    board: Arc<Board>,
+    board: Arc<LatestResults>,
     /// Failures begun when the file was last written.
     written: u64,
     /// Why the last write failed; said once and not every few seconds.
@@ -101,14 +101,14 @@ impl StoredAddress {
     }
 }
 
-impl Evidence {
+impl StoredFailures {
     /// Gives the board what is in the directory. The error is for a directory that cannot be read;
     /// a file that cannot be understood is set aside and reported in the log.
-    pub fn open(directory: &Path, board: Arc<Board>) -> io::Result<Evidence> {
+    pub fn open(directory: &Path, board: Arc<LatestResults>) -> io::Result<StoredFailures> {
         // Also tells a missing directory from a missing file.
         fs::read_dir(directory)?;
         let path = directory.join(FILE);
-        let found = stored::read(&path, FILE_BYTES_MAX as u64).map(|bytes| match bytes {
+        let found = state_dir::read(&path, FILE_BYTES_MAX as u64).map(|bytes| match bytes {
             None => Ok(Vec::new()),
             Some(bytes) => understand(&bytes),
         });
@@ -122,9 +122,9 @@ impl Evidence {
         };
         let text = render(&episodes);
         board.restore(episodes);
-        let mut evidence = Evidence { path, board, written: 0, unwritten: None };
+        let mut evidence = StoredFailures { path, board, written: 0, unwritten: None };
         // What cannot be written is found out now, and is no reason not to watch anything.
-        let written = stored::replace(&evidence.path, &text);
+        let written = state_dir::replace(&evidence.path, &text);
         evidence.report(written);
         Ok(evidence)
     }
@@ -142,7 +142,7 @@ impl Evidence {
     async fn write(&mut self) {
         let begun = self.board.failures_begun();
         let (path, board) = (self.path.clone(), Arc::clone(&self.board));
-        let write = move || stored::replace(&path, &render(&board.episodes()));
+        let write = move || state_dir::replace(&path, &render(&board.episodes()));
         // Disks wait, and threads of the probes must not.
         let written = tokio::task::spawn_blocking(write).await;
         self.report(written.unwrap_or_else(|error| Err(io::Error::other(error))));
@@ -167,7 +167,7 @@ impl Evidence {
 }
 
 fn damaged(path: &Path, why: &str) -> Vec<(TargetId, Episode)> {
-    let kept_as = stored::set_aside(path);
+    let kept_as = state_dir::set_aside(path);
     tracing::error!(
         file = %path.display(), kept_as = %kept_as.display(), error = why,
         "the evidence of earlier failures is damaged and is not shown"
@@ -358,8 +358,8 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join(FILE);
             std::fs::write(&path, damage).unwrap();
-            let board = Arc::new(Board::new());
-            assert!(Evidence::open(dir.path(), board).is_ok(), "{damage:?}");
+            let board = Arc::new(LatestResults::new());
+            assert!(StoredFailures::open(dir.path(), board).is_ok(), "{damage:?}");
             let aside = dir.path().join("failures.json.damaged");
             assert_eq!(std::fs::read_to_string(aside).unwrap(), damage);
             assert!(understand(&std::fs::read(&path).unwrap()).unwrap().is_empty());
@@ -377,9 +377,9 @@ mod tests {
 
     #[test]
     fn a_directory_that_is_not_there_is_an_error_and_one_that_cannot_be_written_is_none() {
-        let board = Arc::new(Board::new());
-        assert!(Evidence::open(Path::new("/nonexistent/bongsu"), board.clone()).is_err());
-        let evidence = Evidence::open(Path::new("/proc"), board).unwrap();
+        let board = Arc::new(LatestResults::new());
+        assert!(StoredFailures::open(Path::new("/nonexistent/bongsu"), board.clone()).is_err());
+        let evidence = StoredFailures::open(Path::new("/proc"), board).unwrap();
         assert!(evidence.unwritten.is_some());
     }
 }

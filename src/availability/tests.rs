@@ -11,14 +11,14 @@ const FRESHNESS: Duration = Duration::from_secs(100);
 struct Script {
     start: Instant,
     wall: SystemTime,
-    tally: Tally,
+    tally: Availability,
 }
 
 impl Script {
     fn new() -> Script {
         let start = Instant::now();
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        Script { start, wall, tally: Tally::new(3 * INTERVAL + TIMEOUT, start) }
+        Script { start, wall, tally: Availability::new(3 * INTERVAL + TIMEOUT, start) }
     }
 
     fn at(&self, second: u64) -> Instant {

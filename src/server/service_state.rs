@@ -4,11 +4,11 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
+use super::display_state::{Shown, cause};
 use super::html::{Code, EscapedText, Language};
 use super::page::chip;
-use super::shown::{Shown, cause};
-use crate::board::Row;
 use crate::config::{Config, OURSELVES, Service};
+use crate::results::Row;
 
 /// Services by name, with what the board says of each.
 pub(super) struct ServiceStates<'c> {

@@ -11,7 +11,7 @@ use crate::probe::Probe;
 use crate::stop::Stop;
 
 /// The link between the scheduler and one task.
-pub(super) struct Leash {
+pub(super) struct TaskHandle {
     /// A std mutex: held for a few instructions, or for one call of an observer, never across an
     /// await.
     state: Mutex<State>,
@@ -28,9 +28,9 @@ struct State {
     probe: Arc<dyn Probe>,
 }
 
-impl Leash {
-    pub(super) fn new(probe: Arc<dyn Probe>) -> Arc<Leash> {
-        Arc::new(Leash {
+impl TaskHandle {
+    pub(super) fn new(probe: Arc<dyn Probe>) -> Arc<TaskHandle> {
+        Arc::new(TaskHandle {
             state: Mutex::new(State { is_forgotten: false, probe }),
             stop: Stop::default(),
             ended: Notify::new(),
@@ -71,7 +71,7 @@ impl Leash {
     }
 
     /// Calls an observer, unless the target was forgotten. The lock is held meanwhile, so that
-    /// [`Leash::forget`] and a report never cross.
+    /// [`TaskHandle::forget`] and a report never cross.
     pub(super) fn report(&self, tell: impl FnOnce()) {
         let state = self.state();
         if !state.is_forgotten {
@@ -93,7 +93,7 @@ impl Leash {
 }
 
 /// Held by the task; says that it is gone, also when it panicked or was aborted.
-pub(super) struct End(pub(super) Arc<Leash>);
+pub(super) struct End(pub(super) Arc<TaskHandle>);
 
 impl Drop for End {
     fn drop(&mut self) {

@@ -13,7 +13,7 @@ use crate::scheduler::{Cadence, Observer, Run};
 
 /// Writes state changes to the log.
 #[derive(Default)]
-pub struct Journal {
+pub struct EventLog {
     vantage: Option<String>,
     last: Mutex<HashMap<TargetId, State>>,
 }
@@ -21,10 +21,10 @@ pub struct Journal {
 /// What makes a result worth a line when it differs from the one before.
 type State = (Verdict, Option<(Reason, Option<Arc<str>>)>);
 
-impl Journal {
+impl EventLog {
     /// `vantage` is added to every line, when it has a name.
-    pub fn new(vantage: Option<String>) -> Journal {
-        Journal { vantage, last: Mutex::default() }
+    pub fn new(vantage: Option<String>) -> EventLog {
+        EventLog { vantage, last: Mutex::default() }
     }
 
     /// Remembers the state and returns the one before.
@@ -37,7 +37,7 @@ impl Journal {
     }
 }
 
-impl Observer for Journal {
+impl Observer for EventLog {
     fn adopt(&self, _target: &Arc<Target>, _now: Instant) {}
 
     fn started(&self, _target: &Arc<Target>) {}

@@ -93,7 +93,7 @@ pub struct FailureCount {
 
 /// The account of one target. Cheap to clone: what can grow is shared.
 #[derive(Debug, Clone)]
-pub struct Tally {
+pub struct Availability {
     freshness: Duration,
     /// Up to here the time is booked. Never goes back, or a scrape between a run's end and its
     /// observation would make a counter fall.
@@ -119,10 +119,10 @@ struct Last {
     finished_at: SystemTime,
 }
 
-impl Tally {
+impl Availability {
     /// An empty account. `freshness` is how long after a run's end its verdict holds.
-    pub fn new(freshness: Duration, now: Instant) -> Tally {
-        Tally {
+    pub fn new(freshness: Duration, now: Instant) -> Availability {
+        Availability {
             freshness,
             booked_until: now,
             booked: [Duration::ZERO; Share::ALL.len()],
@@ -138,7 +138,7 @@ impl Tally {
         }
     }
 
-    /// Books the time until now. Called at every scrape; [`Tally::observe`] calls it by itself.
+    /// Books the time until now. Called at every scrape; [`Availability::observe`] calls it by itself.
     pub fn accrue(&mut self, now: Instant) {
         let elapsed = now.saturating_duration_since(self.booked_until);
         let held = self.last.map_or(Duration::ZERO, |last| {
