@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::inherit::Shared;
+use super::names::Nameable;
 use super::walk::{At, Fields};
 use super::yaml::Node;
-use super::{
-    Auth, Expect, HttpOptions, JsonTemplate, Part, RequestBody, Template, exchange, expect, value,
-};
+use super::{Auth, Expect, HttpOptions, JsonTemplate, RequestBody, exchange, expect, value};
+use crate::template::{Part, SecretOnly, Template};
 use ::http::{HeaderName, HeaderValue, Method, header};
 
 pub(super) const KEYS: &[&str] = &[
@@ -101,7 +101,7 @@ impl HttpOptions {
     /// The names of the secrets that its request holds.
     pub fn secrets(&self) -> Vec<Arc<str>> {
         let mut found: Vec<&Template> = self.headers.iter().map(|(_, value)| value).collect();
-        self.body.templates(&mut found);
+        found.extend(self.body.templates());
         match &self.auth {
             None => {}
             Some(Auth::Basic { username, password }) => found.extend([username, password]),
@@ -138,7 +138,7 @@ fn method(fields: &Fields<'_>, body: &RequestBody) -> Method {
 }
 
 /// `body`, `form` or `json`.
-pub(super) fn body(fields: &Fields<'_>) -> RequestBody {
+pub(super) fn body<S: Nameable>(fields: &Fields<'_>) -> RequestBody<S> {
     let given = fields.present(&["body", "form", "json"]);
     if let [_, second, ..] = given[..]
         && let Some(at) = fields.take(second)
@@ -156,7 +156,7 @@ pub(super) fn body(fields: &Fields<'_>) -> RequestBody {
     .unwrap_or_default()
 }
 
-pub(super) fn form(at: &At<'_>) -> Option<Vec<(String, Template)>> {
+pub(super) fn form<S: Nameable>(at: &At<'_>) -> Option<Vec<(String, Template<S>)>> {
     let mut pairs = Vec::new();
     for (name, at) in at.entries()? {
         for at in at.one_or_many() {
@@ -166,7 +166,7 @@ pub(super) fn form(at: &At<'_>) -> Option<Vec<(String, Template)>> {
     Some(pairs)
 }
 
-fn json(at: &At<'_>) -> Option<JsonTemplate> {
+fn json<S: Nameable>(at: &At<'_>) -> Option<JsonTemplate<S>> {
     use serde_json::{Number, Value};
     let number = |number: Option<Number>| {
         number.or_else(|| {
@@ -214,9 +214,9 @@ fn basic_auth(at: &At<'_>) -> Option<Auth> {
 }
 
 /// A template that holds a secret. What stands there instead is not repeated.
-pub(super) fn credential(at: &At<'_>) -> Option<Template> {
-    let template = at.template()?;
-    if template.secrets().next().is_none() {
+pub(super) fn credential<S: Nameable>(at: &At<'_>) -> Option<Template<S>> {
+    let template: Template<S> = at.template()?;
+    if !template.is_credential() {
         at.problem(
             "a literal password can be read by everyone who reads this file; declare it under \
              secrets (env or file) and write ${secret.NAME}",
@@ -227,7 +227,7 @@ pub(super) fn credential(at: &At<'_>) -> Option<Template> {
 }
 
 /// Reads headers over those that are there already.
-pub(super) fn headers(at: &At<'_>, headers: &mut Vec<(HeaderName, Template)>) {
+pub(super) fn headers<S: Nameable>(at: &At<'_>, headers: &mut Vec<(HeaderName, Template<S>)>) {
     let entries = at.entries().unwrap_or_default();
     if entries.len() > HEADERS_MAX {
         at.problem(format!("has {} headers; the most is {HEADERS_MAX}", entries.len()));
@@ -248,11 +248,11 @@ pub(super) fn headers(at: &At<'_>, headers: &mut Vec<(HeaderName, Template)>) {
 }
 
 /// A template whose texts can stand in a header (RFC 9110 section 5.5).
-pub(super) fn header_value(at: &At<'_>) -> Option<Template> {
-    let template = at.template()?;
-    let fits = |part: &Part| match part {
+pub(super) fn header_value<S: Nameable>(at: &At<'_>) -> Option<Template<S>> {
+    let template: Template<S> = at.template()?;
+    let fits = |part: &Part<S>| match part {
         Part::Text(text) => HeaderValue::from_bytes(text.as_bytes()).is_ok(),
-        Part::Secret(_) | Part::Value(_) => true,
+        Part::Value { .. } => true,
     };
     if template.parts.iter().all(fits) {
         return Some(template);
@@ -262,16 +262,17 @@ pub(super) fn header_value(at: &At<'_>) -> Option<Template> {
 }
 
 /// Inherited headers, then the probe's own, then who we are.
-pub(super) fn request_headers(
+pub(super) fn request_headers<S: Nameable + From<SecretOnly>>(
     fields: &Fields<'_>,
     shared: &Shared<'_>,
-) -> Vec<(HeaderName, Template)> {
-    let mut all = shared.headers.clone();
+) -> Vec<(HeaderName, Template<S>)> {
+    let inherited = shared.headers.iter();
+    let mut all = inherited.map(|(name, value)| (name.clone(), value.widened())).collect();
     if let Some(at) = fields.take("headers") {
         headers(&at, &mut all);
     }
     if !all.iter().any(|(name, _)| *name == header::USER_AGENT) {
-        let agent = shared.user_agent.clone();
+        let agent = shared.user_agent.as_ref().map(Template::widened);
         all.insert(0, (header::USER_AGENT, agent.unwrap_or_else(|| Template::plain(USER_AGENT))));
     }
     all

@@ -1,7 +1,8 @@
 //! Secrets: they arrive where they belong, nowhere else, and in nothing that people read.
 
-use bongsu::config::{Auth, JsonTemplate, Part, RequestBody, Template};
+use bongsu::config::{Auth, JsonTemplate, RequestBody};
 use bongsu::outcome::{Outcome, Reason, Verdict};
+use bongsu::template::{Part, SecretOnly, Template};
 
 use crate::support::site::{Site, page, redirect};
 use crate::support::visit::{Visit, contains, reason, secret, text, up};
@@ -36,7 +37,8 @@ fn assert_silent(outcome: &Outcome) {
 
 fn carrying(url: &str, file: &File) -> Vec<Visit> {
     let visit = || Visit::to(url).secret("pass", &file.path(), &["127.0.0.1"]);
-    let key = Template { parts: vec![Part::Text("k=".to_owned()), Part::Secret("pass".into())] };
+    let key =
+        Template { parts: vec![Part::Text("k=".to_owned()), SecretOnly("pass".into()).into()] };
     vec![
         visit().auth(Auth::Basic { username: text("probe"), password: secret("pass") }),
         visit().auth(Auth::Bearer(secret("pass"))),

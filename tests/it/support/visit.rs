@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use bongsu::config::{
     Auth, ClientCert, ClientOptions, DialOptions, Expect, FailIf, Follow, HttpOptions, IpChoice,
-    Kind, Matcher, Part, ProxyOptions, Refresh, RequestBody, Roots, Rules, Schedule, SecretRef,
-    SecretSource, StatusSet, Target, TargetId, Template, TimeLimit, TrustOptions,
+    Kind, Matcher, ProxyOptions, Refresh, RequestBody, Roots, Rules, Schedule, SecretRef,
+    SecretSource, StatusSet, Target, TargetId, TimeLimit, TrustOptions,
 };
 use bongsu::outcome::{HttpFacts, Outcome, Reason};
 use bongsu::probe;
 use bongsu::probe::surroundings::Surroundings;
 use bongsu::stop::Stop;
+use bongsu::template::{SecretOnly, Template};
 
 /// Generous: a loaded machine must not make a slow test a failed one.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -159,12 +160,12 @@ impl Visit {
 
 /// Plain text.
 pub(crate) fn text(text: &str) -> Template {
-    Template { parts: vec![Part::Text(text.to_owned())] }
+    Template::plain(text)
 }
 
 /// A reference to a secret.
 pub(crate) fn secret(name: &str) -> Template {
-    Template { parts: vec![Part::Secret(name.into())] }
+    Template { parts: vec![SecretOnly(name.into()).into()] }
 }
 
 pub(crate) fn contains(text: &str) -> Matcher {
