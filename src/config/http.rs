@@ -6,7 +6,7 @@ use super::inherit::Shared;
 use super::names::Nameable;
 use super::walk::{At, Fields};
 use super::yaml::Node;
-use super::{Auth, Expect, HttpOptions, JsonTemplate, RequestBody, exchange, expect, value};
+use super::{Auth, Expect, HttpOptions, RequestBody, exchange, expect, value};
 use crate::template::{Part, SecretOnly, Template};
 use ::http::{HeaderName, HeaderValue, Method, header};
 
@@ -151,7 +151,10 @@ pub(super) fn body<S: Nameable>(fields: &Fields<'_>) -> RequestBody<S> {
     match given[0] {
         "body" => at.template().map(RequestBody::Raw),
         "form" => form(&at).map(RequestBody::Form),
-        _ => json(&at).map(RequestBody::Json),
+        _ => {
+            let mut document = Template { parts: Vec::new() };
+            json(&at, &mut document).map(|()| RequestBody::Json(document))
+        }
     }
     .unwrap_or_default()
 }
@@ -166,7 +169,7 @@ pub(super) fn form<S: Nameable>(at: &At<'_>) -> Option<Vec<(String, Template<S>)
     Some(pairs)
 }
 
-fn json<S: Nameable>(at: &At<'_>) -> Option<JsonTemplate<S>> {
+fn json<S: Nameable>(at: &At<'_>, out: &mut Template<S>) -> Option<()> {
     use serde_json::{Number, Value};
     let number = |number: Option<Number>| {
         number.or_else(|| {
@@ -174,26 +177,32 @@ fn json<S: Nameable>(at: &At<'_>) -> Option<JsonTemplate<S>> {
             None
         })
     };
-    Some(match at.node {
-        Node::Null => JsonTemplate::Literal(Value::Null),
-        Node::Bool(value) => JsonTemplate::Literal(Value::Bool(*value)),
-        Node::Int(value) => {
-            JsonTemplate::Literal(Value::Number(number(Number::from_i128(*value))?))
-        }
-        Node::Float(value) => {
-            JsonTemplate::Literal(Value::Number(number(Number::from_f64(*value))?))
-        }
-        Node::Text(_) | Node::Tagged => JsonTemplate::Text(at.template()?),
+    let push = |out: &mut Template<S>, text: &str| out.push(Part::Text(text.to_owned()));
+    match at.node {
+        Node::Null => push(out, "null"),
+        Node::Bool(value) => push(out, &value.to_string()),
+        Node::Int(value) => push(out, &number(Number::from_i128(*value))?.to_string()),
+        Node::Float(value) => push(out, &number(Number::from_f64(*value))?.to_string()),
+        Node::Text(_) | Node::Tagged => out.push_json_string(at.template()?),
         Node::List(_) => {
-            let items = at.items()?;
-            JsonTemplate::Array(items.iter().map(json).collect::<Option<_>>()?)
+            push(out, "[");
+            for (index, item) in at.items()?.iter().enumerate() {
+                push(out, if index == 0 { "" } else { "," });
+                json(item, out)?;
+            }
+            push(out, "]");
         }
         Node::Map(_) => {
-            let entries = at.entries()?;
-            let pairs = entries.iter().map(|(key, at)| Some(((*key).to_owned(), json(at)?)));
-            JsonTemplate::Object(pairs.collect::<Option<_>>()?)
+            push(out, "{");
+            for (index, (name, member)) in at.entries()?.iter().enumerate() {
+                push(out, if index == 0 { "" } else { "," });
+                push(out, &format!("{}:", Value::from(*name)));
+                json(member, out)?;
+            }
+            push(out, "}");
         }
-    })
+    }
+    Some(())
 }
 
 /// `basic_auth` or `bearer`.

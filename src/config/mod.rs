@@ -64,8 +64,8 @@ pub use expectation::{
 pub use files::{Disk, Files, Nothing};
 pub use load::{load, parse};
 pub use options::{
-    Auth, Follow, HttpOptions, HttpVersions, JsonTemplate, Refresh, RequestBody, SecretRef,
-    SecretSource, TlsOptions,
+    Auth, Follow, HttpOptions, HttpVersions, Refresh, RequestBody, SecretRef, SecretSource,
+    TlsOptions,
 };
 pub use problem::{ConfigError, FileProblems, Problem};
 pub use proxy::{ProxyException, ProxyOptions};

@@ -60,41 +60,19 @@ pub enum RequestBody<S = SecretOnly> {
     Raw(Template<S>),
     /// Percent-encoded in the page's charset; in the file's order.
     Form(Vec<(String, Template<S>)>),
-    /// Written from the document, values JSON-escaped in its strings.
-    Json(JsonTemplate<S>),
+    /// A document whose strings may hold values.
+    Json(Template<S>),
 }
 
 impl<S> RequestBody<S> {
     /// Every template in it.
     pub fn templates(&self) -> Vec<&Template<S>> {
-        fn of_json<'t, S>(json: &'t JsonTemplate<S>, all: &mut Vec<&'t Template<S>>) {
-            match json {
-                JsonTemplate::Literal(_) => {}
-                JsonTemplate::Text(text) => all.push(text),
-                JsonTemplate::Array(items) => items.iter().for_each(|item| of_json(item, all)),
-                JsonTemplate::Object(map) => map.iter().for_each(|(_, item)| of_json(item, all)),
-            }
-        }
-        let mut all = Vec::new();
         match self {
-            RequestBody::None => {}
-            RequestBody::Raw(text) => all.push(text),
-            RequestBody::Form(pairs) => all.extend(pairs.iter().map(|(_, value)| value)),
-            RequestBody::Json(json) => of_json(json, &mut all),
+            RequestBody::None => Vec::new(),
+            RequestBody::Raw(text) | RequestBody::Json(text) => vec![text],
+            RequestBody::Form(pairs) => pairs.iter().map(|(_, value)| value).collect(),
         }
-        all
     }
-}
-
-/// A JSON document whose strings are templates.
-#[derive(Debug, Clone, PartialEq)]
-pub enum JsonTemplate<S = SecretOnly> {
-    /// null, booleans, numbers.
-    Literal(serde_json::Value),
-    Text(Template<S>),
-    Array(Vec<JsonTemplate<S>>),
-    /// An object, in the file's order.
-    Object(Vec<(String, JsonTemplate<S>)>),
 }
 
 /// `Authorization`.

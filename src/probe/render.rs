@@ -7,7 +7,7 @@ use encoding_rs::{Encoding, UTF_8};
 use http::header::HeaderValue;
 use url::form_urlencoded::byte_serialize;
 
-use crate::config::{Auth, JsonTemplate, ProxyOptions, RequestBody};
+use crate::config::{Auth, ProxyOptions, RequestBody};
 use crate::outcome::{Failure, Reason};
 use crate::probe::request::{Payload, Secrecy};
 use crate::secret::Secret;
@@ -78,8 +78,7 @@ pub fn body<S: Source>(
             (encode_form(pairs, charset.unwrap_or(UTF_8)), Some(FORM))
         }
         RequestBody::Json(document) => {
-            let mut text = String::new();
-            json(values, document, host, &mut text)?;
+            let text = document.fill_json(values, host)?.expose().to_owned();
             (text, Some("application/json"))
         }
     };
@@ -117,45 +116,6 @@ pub fn encode_form<'f>(
     text
 }
 
-fn json<S>(
-    values: &dyn Values<S>,
-    document: &JsonTemplate<S>,
-    host: &str,
-    out: &mut String,
-) -> Result<(), Failure> {
-    match document {
-        JsonTemplate::Literal(literal) => out.push_str(&literal.to_string()),
-        JsonTemplate::Text(template) => quote(template.fill(values, host)?.expose(), out),
-        JsonTemplate::Array(items) => {
-            out.push('[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                json(values, item, host, out)?;
-            }
-            out.push(']');
-        }
-        JsonTemplate::Object(members) => {
-            out.push('{');
-            for (index, (name, member)) in members.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                quote(name, out);
-                out.push(':');
-                json(values, member, host, out)?;
-            }
-            out.push('}');
-        }
-    }
-    Ok(())
-}
-
-fn quote(text: &str, out: &mut String) {
-    out.push_str(&serde_json::Value::from(text).to_string());
-}
-
 impl Secrecy {
     /// Of what is written from a template.
     pub fn of<S: Source>(template: &Template<S>) -> Secrecy {
@@ -190,7 +150,6 @@ fn value(text: &str, secrecy: Secrecy) -> Result<HeaderValue, Failure> {
 mod tests {
     use super::*;
     use crate::vault::Vault;
-    use proptest::prelude::*;
 
     fn text(text: &str) -> Template {
         Template::plain(text)
@@ -215,22 +174,6 @@ mod tests {
             rendered(&form, None),
             "%EC%9D%B4%EB%A6%84=%ED%99%8D+%EA%B8%B8%EB%8F%99%26&x=%F0%9F%98%80"
         );
-    }
-
-    proptest! {
-        #[test]
-        fn any_text_in_a_json_template_is_that_text_when_parsed(name in ".*", value in ".*") {
-            let document = JsonTemplate::Object(vec![
-                (name.clone(), JsonTemplate::Array(vec![JsonTemplate::Text(text(&value))])),
-                ("n".to_owned(), JsonTemplate::Literal(serde_json::json!(1.5))),
-            ]);
-            let parsed: serde_json::Value =
-                serde_json::from_str(&rendered(&RequestBody::Json(document), None)).unwrap();
-            if name != "n" {
-                prop_assert_eq!(&parsed[&name][0], &serde_json::json!(value));
-            }
-            prop_assert_eq!(&parsed["n"], &serde_json::json!(1.5));
-        }
     }
 
     #[test]

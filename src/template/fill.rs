@@ -22,6 +22,11 @@ impl<S> Template<S> {
         self.write(values, host, |text, value, _| text.push_str(value))
     }
 
+    /// A JSON document, whose values stand in its strings.
+    pub fn fill_json(&self, values: &dyn Values<S>, host: &str) -> Result<Secret, Failure> {
+        self.write(values, host, |text, value, _| text.push_str(&json_escaped(value)))
+    }
+
     /// A URL: values behind the first text are percent-encoded, so that a captured `a&b` stays one
     /// parameter; a value that begins the URL is a URL itself. Secrets do not stand in URLs.
     pub fn fill_url(&self, values: &dyn Values<S>, base: Option<&Url>) -> Result<Url, Failure> {
@@ -75,10 +80,17 @@ impl<S> Template<S> {
     }
 }
 
+/// A text between the quotes of a JSON string.
+pub(super) fn json_escaped(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::template::SecretOnly;
+    use proptest::prelude::*;
 
     /// Every name is its own value.
     struct Echo;
@@ -116,6 +128,18 @@ mod tests {
         );
         assert_eq!(url(vec![named("https://b.go.kr/x?y=1")]), "https://b.go.kr/x?y=1");
         assert_eq!(url(vec![text("/"), named("app/비")]), "https://a.go.kr/app/%EB%B9%84");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_in_a_json_string_is_that_text_when_parsed(before in ".*", value in ".+") {
+            let mut document = Template::plain("[");
+            document.push_json_string(Template { parts: vec![text(&before), named(&value)] });
+            document.push(text(",1.5]"));
+            let json = document.fill_json(&Echo, "h").unwrap();
+            let parsed: serde_json::Value = serde_json::from_str(json.expose()).unwrap();
+            prop_assert_eq!(parsed, serde_json::json!([before + &value, 1.5]));
+        }
     }
 
     #[test]

@@ -136,6 +136,27 @@ impl<S: Source> Template<S> {
         Template { parts: vec![Part::Text(text.into())] }
     }
 
+    /// Adds a piece at the end.
+    pub fn push(&mut self, part: Part<S>) {
+        match (self.parts.last_mut(), part) {
+            (_, Part::Text(text)) if text.is_empty() => {}
+            (Some(Part::Text(last)), Part::Text(text)) => last.push_str(&text),
+            (_, part) => self.parts.push(part),
+        }
+    }
+
+    /// Adds a JSON string with this content; values are escaped by [`Template::fill_json`].
+    pub fn push_json_string(&mut self, content: Template<S>) {
+        self.push(Part::Text("\"".into()));
+        for part in content.parts {
+            self.push(match part {
+                Part::Text(text) => Part::Text(fill::json_escaped(&text)),
+                value => value,
+            });
+        }
+        self.push(Part::Text("\"".into()));
+    }
+
     /// The whole text of a template without references.
     pub fn as_plain(&self) -> Option<&str> {
         match self.parts.as_slice() {

@@ -24,7 +24,7 @@ pub fn parse<S: Source>(
     text: &str,
     mut part: impl FnMut(&str) -> Result<Part<S>, String>,
 ) -> Result<Template<S>, String> {
-    let mut parts = Vec::new();
+    let mut template = Template { parts: Vec::new() };
     let mut left = FILLED_MAX;
     for piece in pieces(text)? {
         let next = match piece {
@@ -41,13 +41,9 @@ pub fn parse<S: Source>(
                 part
             }
         };
-        match (parts.last_mut(), next) {
-            (_, Part::Text(text)) if text.is_empty() => {}
-            (Some(Part::Text(last)), Part::Text(text)) => last.push_str(&text),
-            (_, next) => parts.push(next),
-        }
+        template.push(next);
     }
-    Ok(Template { parts })
+    Ok(template)
 }
 
 /// What stands between `${` and `}`, as far as the text can be read.

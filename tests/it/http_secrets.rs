@@ -1,11 +1,11 @@
 //! Secrets: they arrive where they belong, nowhere else, and in nothing that people read.
 
-use bongsu::config::{Auth, JsonTemplate, RequestBody};
+use bongsu::config::{Auth, RequestBody};
 use bongsu::outcome::{Outcome, Reason, Verdict};
 use bongsu::template::{Part, SecretOnly, Template};
 
 use crate::support::site::{Site, page, redirect};
-use crate::support::visit::{Visit, contains, reason, secret, text, up};
+use crate::support::visit::{Visit, contains, json, reason, secret, text, up};
 
 const CANARY: &str = "c4nary-\"비밀\"-&=?";
 
@@ -44,10 +44,7 @@ fn carrying(url: &str, file: &File) -> Vec<Visit> {
         visit().auth(Auth::Bearer(secret("pass"))),
         visit().header("x-key", key),
         visit().posting(RequestBody::Form(vec![("pw".to_owned(), secret("pass"))])),
-        visit().posting(RequestBody::Json(JsonTemplate::Object(vec![(
-            "pw".to_owned(),
-            JsonTemplate::Text(secret("pass")),
-        )]))),
+        visit().posting(json("pw", secret("pass"))),
         visit().posting(RequestBody::Raw(secret("pass"))),
     ]
 }

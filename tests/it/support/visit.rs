@@ -15,7 +15,7 @@ use bongsu::outcome::{HttpFacts, Outcome, Reason};
 use bongsu::probe;
 use bongsu::probe::surroundings::Surroundings;
 use bongsu::stop::Stop;
-use bongsu::template::{SecretOnly, Template};
+use bongsu::template::{Part, SecretOnly, Template};
 
 /// Generous: a loaded machine must not make a slow test a failed one.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -166,6 +166,16 @@ pub(crate) fn text(text: &str) -> Template {
 /// A reference to a secret.
 pub(crate) fn secret(name: &str) -> Template {
     Template { parts: vec![SecretOnly(name.into()).into()] }
+}
+
+/// `{"name": "value"}`
+pub(crate) fn json(name: &str, value: Template) -> RequestBody {
+    let mut document = Template::plain("{");
+    document.push_json_string(text(name));
+    document.push(Part::Text(":".to_owned()));
+    document.push_json_string(value);
+    document.push(Part::Text("}".to_owned()));
+    RequestBody::Json(document)
 }
 
 pub(crate) fn contains(text: &str) -> Matcher {
