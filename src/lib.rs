@@ -9,6 +9,8 @@ pub mod redact;
 pub mod secret;
 pub mod stop;
 
+pub mod template;
+
 pub mod config;
 
 pub mod probe;

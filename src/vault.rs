@@ -1,4 +1,4 @@
-//! Reads secrets and writes them into templates, only for the hosts they are bound to.
+//! Reads secrets, and gives them out only for the hosts they are bound to.
 //!
 //! A value is read when a request is written, so that a rotated file counts at once; a file is
 //! read again only when its time, size or inode changed.
@@ -10,9 +10,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use crate::config::{Part, SecretRef, SecretSource, Template};
+use crate::config::{SecretRef, SecretSource};
 use crate::outcome::{Failure, Reason};
 use crate::secret::Secret;
+use crate::template::SecretOnly;
+use crate::template::fill::Values;
 
 /// The largest secret file that is read: a key or a token, not a disk image given by mistake.
 const MAX_SECRET_BYTES: u64 = 64 * 1024;
@@ -51,23 +53,6 @@ impl Vault {
         self.files.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// The text to send to `host`: `secret_missing` when a file is gone, `secret_host` when a
-    /// secret is not bound to the host.
-    pub fn render(&self, template: &Template, host: &str) -> Result<Secret, Failure> {
-        let mut text = String::new();
-        for part in &template.parts {
-            match part {
-                Part::Text(plain) => text.push_str(plain),
-                Part::Secret(name) => text.push_str(self.reveal(name, host)?.expose()),
-                Part::Value(_) => {
-                    let said = "only a login flow can fill this template in";
-                    return Err(Failure::new(Reason::Internal, said));
-                }
-            }
-        }
-        Ok(Secret::new(text))
-    }
-
     /// The values of these secrets, as far as they can be read, for masking and for noticing a
     /// change. Nothing is sent on the strength of this.
     pub fn peek(&self, names: &[Arc<str>]) -> BTreeMap<Arc<str>, Secret> {
@@ -84,7 +69,8 @@ impl Vault {
         secrets.iter().filter(|(_, secret)| bound(secret)).map(|(name, _)| name.clone()).collect()
     }
 
-    /// One secret's value, to be sent to `host`.
+    /// One secret's value, to be sent to `host`: `secret_missing` when it cannot be read,
+    /// `secret_host` when it is not bound to the host.
     pub fn reveal(&self, name: &str, host: &str) -> Result<Secret, Failure> {
         let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
         let Some(secret) = secrets.get(name) else {
@@ -126,6 +112,12 @@ impl Vault {
     }
 }
 
+impl Values<SecretOnly> for Vault {
+    fn value(&self, source: &SecretOnly, host: &str) -> Result<Secret, Failure> {
+        self.reveal(&source.0, host)
+    }
+}
+
 /// One trailing newline is what an editor or `echo` adds; anything else belongs to the secret.
 fn read_secret(path: &Path) -> Result<Secret, String> {
     // Opening a pipe would wait for somebody to write to it.
@@ -155,6 +147,7 @@ fn missing(name: &str, why: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::template::{Part, Template};
 
     fn vault(path: &Path, hosts: &[&str]) -> Vault {
         let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
@@ -163,7 +156,8 @@ mod tests {
     }
 
     fn template() -> Template {
-        Template { parts: vec![Part::Text("p=".into()), Part::Secret("pass".into())] }
+        let secret = Part::from(SecretOnly("pass".into()));
+        Template { parts: vec![Part::Text("p=".into()), secret] }
     }
 
     #[test]
@@ -172,11 +166,11 @@ mod tests {
         let path = dir.path().join("pass");
         fs::write(&path, "old \n\n").unwrap();
         let vault = vault(&path, &["a.go.kr"]);
-        assert_eq!(vault.render(&template(), "A.go.kr").unwrap().expose(), "p=old \n");
+        assert_eq!(template().fill(&vault, "A.go.kr").unwrap().expose(), "p=old \n");
         let new = dir.path().join("new");
         fs::write(&new, "new \n\n").unwrap();
         fs::rename(&new, &path).unwrap();
-        assert_eq!(vault.render(&template(), "a.go.kr").unwrap().expose(), "p=new \n");
+        assert_eq!(template().fill(&vault, "a.go.kr").unwrap().expose(), "p=new \n");
     }
 
     #[test]
@@ -184,7 +178,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pass");
         fs::write(&path, "hunter2-canary").unwrap();
-        let failure = vault(&path, &["a.go.kr"]).render(&template(), "evil.example").err().unwrap();
+        let failure = template().fill(&vault(&path, &["a.go.kr"]), "evil.example").err().unwrap();
         assert_eq!(failure.reason, Reason::SecretHost);
         assert!(!failure.to_string().contains("canary"), "{failure}");
     }
@@ -199,7 +193,7 @@ mod tests {
             if let Some(content) = content {
                 fs::write(&path, content).unwrap();
             }
-            let failure = vault(&path, &["a"]).render(&template(), "a").err().unwrap();
+            let failure = template().fill(&vault(&path, &["a"]), "a").err().unwrap();
             assert_eq!(failure.reason, Reason::SecretMissing);
             assert!(failure.detail.starts_with("secret pass "), "{failure}");
         }
@@ -212,7 +206,7 @@ mod tests {
         fs::write(&path, "x").unwrap();
         let vault = vault(&path, &["a"]);
         vault.replace(&BTreeMap::new());
-        let failure = vault.render(&template(), "a").err().unwrap();
+        let failure = template().fill(&vault, "a").err().unwrap();
         assert_eq!(failure.reason, Reason::SecretMissing);
     }
 }

@@ -9,9 +9,9 @@ use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use super::files::{FILE_LIMIT, FILES_MAX};
+use super::names::Scope;
 use super::notes::Load;
 use super::position::{Place, Positions};
-use super::template::Scope;
 use super::walk::At;
 use super::yaml::{self, Node};
 

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use super::inherit::Shared;
+use super::names::Nameable;
 use super::walk::{At, Fields};
 use super::yaml::Node;
+use super::{Auth, Expect, HttpOptions, RequestBody, exchange, expect, value};
 use crate::build_info;
-
-use super::{
-    Auth, Expect, HttpOptions, JsonTemplate, Part, RequestBody, Template, exchange, expect, value,
-};
+use crate::template::{Part, SecretOnly, Template};
 use ::http::{HeaderName, HeaderValue, Method, header};
 
 pub(super) const KEYS: &[&str] = &[
@@ -100,7 +99,7 @@ impl HttpOptions {
     /// The names of the secrets that its request holds.
     pub fn secrets(&self) -> Vec<Arc<str>> {
         let mut found: Vec<&Template> = self.headers.iter().map(|(_, value)| value).collect();
-        self.body.templates(&mut found);
+        found.extend(self.body.templates());
         match &self.auth {
             None => {}
             Some(Auth::Basic { username, password }) => found.extend([username, password]),
@@ -137,7 +136,7 @@ fn method(fields: &Fields<'_>, body: &RequestBody) -> Method {
 }
 
 /// `body`, `form` or `json`.
-pub(super) fn body(fields: &Fields<'_>) -> RequestBody {
+pub(super) fn body<S: Nameable>(fields: &Fields<'_>) -> RequestBody<S> {
     let given = fields.present(&["body", "form", "json"]);
     if let [_, second, ..] = given[..]
         && let Some(at) = fields.take(second)
@@ -150,12 +149,15 @@ pub(super) fn body(fields: &Fields<'_>) -> RequestBody {
     match given[0] {
         "body" => at.template().map(RequestBody::Raw),
         "form" => form(&at).map(RequestBody::Form),
-        _ => json(&at).map(RequestBody::Json),
+        _ => {
+            let mut document = Template { parts: Vec::new() };
+            json(&at, &mut document).map(|()| RequestBody::Json(document))
+        }
     }
     .unwrap_or_default()
 }
 
-pub(super) fn form(at: &At<'_>) -> Option<Vec<(String, Template)>> {
+pub(super) fn form<S: Nameable>(at: &At<'_>) -> Option<Vec<(String, Template<S>)>> {
     let mut pairs = Vec::new();
     for (name, at) in at.entries()? {
         for at in at.one_or_many() {
@@ -165,7 +167,7 @@ pub(super) fn form(at: &At<'_>) -> Option<Vec<(String, Template)>> {
     Some(pairs)
 }
 
-fn json(at: &At<'_>) -> Option<JsonTemplate> {
+fn json<S: Nameable>(at: &At<'_>, out: &mut Template<S>) -> Option<()> {
     use serde_json::{Number, Value};
     let number = |number: Option<Number>| {
         number.or_else(|| {
@@ -173,26 +175,32 @@ fn json(at: &At<'_>) -> Option<JsonTemplate> {
             None
         })
     };
-    Some(match at.node {
-        Node::Null => JsonTemplate::Literal(Value::Null),
-        Node::Bool(value) => JsonTemplate::Literal(Value::Bool(*value)),
-        Node::Int(value) => {
-            JsonTemplate::Literal(Value::Number(number(Number::from_i128(*value))?))
-        }
-        Node::Float(value) => {
-            JsonTemplate::Literal(Value::Number(number(Number::from_f64(*value))?))
-        }
-        Node::Text(_) | Node::Tagged => JsonTemplate::Text(at.template()?),
+    let push = |out: &mut Template<S>, text: &str| out.push(Part::Text(text.to_owned()));
+    match at.node {
+        Node::Null => push(out, "null"),
+        Node::Bool(value) => push(out, &value.to_string()),
+        Node::Int(value) => push(out, &number(Number::from_i128(*value))?.to_string()),
+        Node::Float(value) => push(out, &number(Number::from_f64(*value))?.to_string()),
+        Node::Text(_) | Node::Tagged => out.push_json_string(at.template()?),
         Node::List(_) => {
-            let items = at.items()?;
-            JsonTemplate::Array(items.iter().map(json).collect::<Option<_>>()?)
+            push(out, "[");
+            for (index, item) in at.items()?.iter().enumerate() {
+                push(out, if index == 0 { "" } else { "," });
+                json(item, out)?;
+            }
+            push(out, "]");
         }
         Node::Map(_) => {
-            let entries = at.entries()?;
-            let pairs = entries.iter().map(|(key, at)| Some(((*key).to_owned(), json(at)?)));
-            JsonTemplate::Object(pairs.collect::<Option<_>>()?)
+            push(out, "{");
+            for (index, (name, member)) in at.entries()?.iter().enumerate() {
+                push(out, if index == 0 { "" } else { "," });
+                push(out, &format!("{}:", Value::from(*name)));
+                json(member, out)?;
+            }
+            push(out, "}");
         }
-    })
+    }
+    Some(())
 }
 
 /// `basic_auth` or `bearer`.
@@ -213,9 +221,9 @@ fn basic_auth(at: &At<'_>) -> Option<Auth> {
 }
 
 /// A template that holds a secret. What stands there instead is not repeated.
-pub(super) fn credential(at: &At<'_>) -> Option<Template> {
-    let template = at.template()?;
-    if template.secrets().next().is_none() {
+pub(super) fn credential<S: Nameable>(at: &At<'_>) -> Option<Template<S>> {
+    let template: Template<S> = at.template()?;
+    if !template.is_credential() {
         at.problem(
             "a literal password can be read by everyone who reads this file; declare it under \
              secrets (env or file) and write ${secret.NAME}",
@@ -226,7 +234,7 @@ pub(super) fn credential(at: &At<'_>) -> Option<Template> {
 }
 
 /// Reads headers over those that are there already.
-pub(super) fn headers(at: &At<'_>, headers: &mut Vec<(HeaderName, Template)>) {
+pub(super) fn headers<S: Nameable>(at: &At<'_>, headers: &mut Vec<(HeaderName, Template<S>)>) {
     let entries = at.entries().unwrap_or_default();
     if entries.len() > HEADERS_MAX {
         at.problem(format!("has {} headers; the most is {HEADERS_MAX}", entries.len()));
@@ -247,11 +255,11 @@ pub(super) fn headers(at: &At<'_>, headers: &mut Vec<(HeaderName, Template)>) {
 }
 
 /// A template whose texts can stand in a header (RFC 9110 section 5.5).
-pub(super) fn header_value(at: &At<'_>) -> Option<Template> {
-    let template = at.template()?;
-    let fits = |part: &Part| match part {
+pub(super) fn header_value<S: Nameable>(at: &At<'_>) -> Option<Template<S>> {
+    let template: Template<S> = at.template()?;
+    let fits = |part: &Part<S>| match part {
         Part::Text(text) => HeaderValue::from_bytes(text.as_bytes()).is_ok(),
-        Part::Secret(_) | Part::Value(_) => true,
+        Part::Value { .. } => true,
     };
     if template.parts.iter().all(fits) {
         return Some(template);
@@ -261,16 +269,17 @@ pub(super) fn header_value(at: &At<'_>) -> Option<Template> {
 }
 
 /// Inherited headers, then the probe's own, then who we are.
-pub(super) fn request_headers(
+pub(super) fn request_headers<S: Nameable + From<SecretOnly>>(
     fields: &Fields<'_>,
     shared: &Shared<'_>,
-) -> Vec<(HeaderName, Template)> {
-    let mut all = shared.headers.clone();
+) -> Vec<(HeaderName, Template<S>)> {
+    let inherited = shared.headers.iter();
+    let mut all = inherited.map(|(name, value)| (name.clone(), value.widened())).collect();
     if let Some(at) = fields.take("headers") {
         headers(&at, &mut all);
     }
     if !all.iter().any(|(name, _)| *name == header::USER_AGENT) {
-        let agent = shared.user_agent.clone();
+        let agent = shared.user_agent.as_ref().map(Template::widened);
         all.insert(
             0,
             (header::USER_AGENT, agent.unwrap_or_else(|| Template::plain(build_info::USER_AGENT))),

@@ -9,9 +9,9 @@ use ::http::HeaderName;
 
 use super::walk::{At, Fields};
 use super::{
-    IpChoice, ProxyOptions, Revocation, Schedule, Template, TrustOptions, client, http, proxy,
-    value,
+    IpChoice, ProxyOptions, Revocation, Schedule, TrustOptions, client, http, proxy, value,
 };
+use crate::template::Template;
 
 /// The shared keys, for the lists of known keys.
 pub(super) const KEYS: [&str; 13] = [

@@ -7,9 +7,9 @@ use std::rc::Rc;
 
 use super::document::{self, Document, INCLUDED_KEYS};
 use super::files::{Disk, Files};
+use super::names::Scope;
 use super::notes::Load;
 use super::problem::ConfigError;
-use super::template::Scope;
 use super::walk::{At, Fields};
 use super::yaml::Node;
 use super::{Config, canonical, controls, maintenance, secrets, service};

@@ -26,6 +26,7 @@ mod inherit;
 mod load;
 pub mod login;
 mod maintenance;
+mod names;
 mod needs;
 mod notes;
 mod options;
@@ -39,7 +40,6 @@ mod secrets;
 mod service;
 mod sites;
 mod suggest;
-mod template;
 mod tls;
 mod value;
 mod walk;
@@ -64,8 +64,8 @@ pub use expectation::{
 pub use files::{Disk, Files, Nothing};
 pub use load::{load, parse};
 pub use options::{
-    Auth, Follow, HttpOptions, HttpVersions, JsonTemplate, Part, Refresh, RequestBody, SecretRef,
-    SecretSource, Template, TlsOptions,
+    Auth, Follow, HttpOptions, HttpVersions, Refresh, RequestBody, SecretRef, SecretSource,
+    TlsOptions,
 };
 pub use problem::{ConfigError, FileProblems, Problem};
 pub use proxy::{ProxyException, ProxyOptions};

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use super::cache::Cache;
 use super::document::Document;
 use super::files::Files;
+use super::names::FILLED_TOTAL_MAX;
 use super::position::{PathStep, Place};
 use super::problem::{ConfigError, FileProblems, Problem};
-use super::template::FILLED_TOTAL_MAX;
 use super::walk::At;
 use super::{SecretRef, suggest};
 

@@ -2,12 +2,12 @@
 //! login, which are in [`login`].
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use chain::TlsClientOptions;
 use url::Url;
 
-use super::{ClientOptions, RouteOptions, Rules, TimeLimit, login};
+use super::{ClientOptions, RouteOptions, Rules, TimeLimit};
+use crate::template::{SecretOnly, Template};
 
 /// Options of an HTTP probe.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,29 +53,26 @@ pub enum HttpVersions {
 
 /// A request body.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub enum RequestBody {
-    /// None.
+pub enum RequestBody<S = SecretOnly> {
     #[default]
     None,
     /// As written.
-    Raw(Template),
+    Raw(Template<S>),
     /// Percent-encoded in the page's charset; in the file's order.
-    Form(Vec<(String, Template)>),
-    /// Rendered from the document, secrets JSON-escaped in string values.
-    Json(JsonTemplate),
+    Form(Vec<(String, Template<S>)>),
+    /// A document whose strings may hold values.
+    Json(Template<S>),
 }
 
-/// A JSON document whose string values may hold secrets.
-#[derive(Debug, Clone, PartialEq)]
-pub enum JsonTemplate {
-    /// null, booleans, numbers.
-    Literal(serde_json::Value),
-    /// A string.
-    Text(Template),
-    /// An array.
-    Array(Vec<JsonTemplate>),
-    /// An object, in the file's order.
-    Object(Vec<(String, JsonTemplate)>),
+impl<S> RequestBody<S> {
+    /// Every template in it.
+    pub fn templates(&self) -> Vec<&Template<S>> {
+        match self {
+            RequestBody::None => Vec::new(),
+            RequestBody::Raw(text) | RequestBody::Json(text) => vec![text],
+            RequestBody::Form(pairs) => pairs.iter().map(|(_, value)| value).collect(),
+        }
+    }
 }
 
 /// `Authorization`.
@@ -90,25 +87,6 @@ pub enum Auth {
     },
     /// RFC 6750.
     Bearer(Template),
-}
-
-/// Text with references to secrets. `${secret.name}` is the only kind of reference left after
-/// loading; site columns and variables are already filled in.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Template {
-    /// Adjacent texts are joined.
-    pub parts: Vec<Part>,
-}
-
-/// A piece of a [`Template`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
-    /// As written.
-    Text(String),
-    /// The named secret's value, when the request is written.
-    Secret(Arc<str>),
-    /// What only a login flow can fill in.
-    Value(Box<login::Value>),
 }
 
 /// Where a secret is. The value is never part of the configuration.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::outcome::Reason;
+use crate::template::Template;
 
 use super::inherit::{self, Shared};
 use super::login::LoginOptions;
@@ -12,8 +13,8 @@ use super::login::step::Frame;
 use super::walk::{At, Fields};
 use super::yaml::Node;
 use super::{
-    Addresses, DialOptions, HttpOptions, IpChoice, Kind, Target, TargetId, Template, TimeLimit,
-    TlsOptions, http, login, tls, value,
+    Addresses, DialOptions, HttpOptions, IpChoice, Kind, Target, TargetId, TimeLimit, TlsOptions,
+    http, login, tls, value,
 };
 
 /// Kinds of probes, as the file names them.

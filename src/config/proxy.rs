@@ -6,9 +6,10 @@ use std::sync::Arc;
 use url::Url;
 
 use super::http::credential;
+use super::value;
 use super::walk::At;
 use super::yaml::Node;
-use super::{Template, value};
+use crate::template::Template;
 
 /// `proxy: URL`, or a mapping with credentials and exceptions.
 #[derive(Debug, Clone, PartialEq)]

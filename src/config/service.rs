@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::inherit::{self, Shared};
+use super::names::Scope;
 use super::probe::{self, Parent};
-use super::template::Scope;
 use super::walk::{At, Fields};
 use super::{Service, Target, TargetId, needs, sites, value};
 

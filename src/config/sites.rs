@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::template::Scope;
+use super::names::Scope;
 use super::walk::At;
 use super::yaml::Node;
 use super::{files, value};

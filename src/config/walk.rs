@@ -9,11 +9,12 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::document::Document;
+use super::names::{self, FILLED_TOTAL_MAX, KnownNames, Nameable, Scope};
 use super::notes::{Load, path_text};
 use super::position::PathStep;
-use super::template::{self, Scope};
 use super::yaml::Node;
-use super::{Template, inherit, probe, suggest};
+use super::{inherit, probe, suggest};
+use crate::template::{Template, parse};
 
 /// A value and where it stands.
 #[derive(Clone)]
@@ -124,13 +125,13 @@ impl<'a> At<'a> {
     /// Text with site columns and variables filled in.
     pub(super) fn text(&self) -> Option<Cow<'a, str>> {
         let text = self.scalar()?;
-        if template::is_plain(&text) {
+        if parse::is_plain(&text) {
             return Some(text);
         }
-        if template::is_unknown(&text, self.scope) {
+        if names::is_unknown(&text, self.scope) {
             return None;
         }
-        let filled = self.settle(template::fill(&text, self.scope))?;
+        let filled = self.settle(names::fill(&text, self.scope))?;
         self.afford(filled.len()).then_some(Cow::Owned(filled))
     }
 
@@ -144,24 +145,25 @@ impl<'a> At<'a> {
             self.problem(format!(
                 "up to here, texts with ${{...}} come to more than {} MiB; name shorter values or \
                  fewer sites",
-                template::FILLED_TOTAL_MAX >> 20
+                FILLED_TOTAL_MAX >> 20
             ));
         }
         left.is_some()
     }
 
-    /// Text that may hold secrets.
-    pub(super) fn template(&self) -> Option<Template> {
+    /// Text that may name what the type of its sources says.
+    pub(super) fn template<S: Nameable>(&self) -> Option<Template<S>> {
         let text = self.scalar()?;
-        if template::is_plain(&text) {
+        if parse::is_plain(&text) {
             return Some(Template::plain(text));
         }
-        if template::is_unknown(&text, self.scope) {
+        if names::is_unknown(&text, self.scope) {
             return None;
         }
         let secrets = self.load.secrets.get().filter(|_| !self.load.incomplete.get());
-        let template = self.settle(template::compile(&text, self.scope, secrets))?;
-        self.afford(template.filled_len()).then_some(template)
+        let template =
+            self.settle(names::compile(&text, KnownNames { scope: self.scope, secrets }))?;
+        self.afford(template.text_len()).then_some(template)
     }
 
     /// The name of a service that is declared somewhere, noted here when there is none.

@@ -13,7 +13,7 @@ use http::header::{
 };
 use tokio::time::Instant;
 
-use crate::config::{Auth, DialOptions, HttpOptions, Part, Rules, Template};
+use crate::config::{DialOptions, HttpOptions, Rules};
 use crate::deadline::Deadline;
 use crate::outcome::{Facts, Failure, HttpFacts};
 use crate::probe::addresses::{self, Look, Looked};
@@ -49,7 +49,7 @@ impl HttpProbe {
     ) -> HttpProbe {
         let mut headers = HeaderMap::new();
         for (name, template) in &options.headers {
-            if let (Some(text), true) = (plain(template), *name != HOST)
+            if let (Some(text), true) = (template.as_plain(), *name != HOST)
                 && let Ok(value) = HeaderValue::from_bytes(text.as_bytes())
             {
                 headers.append(name.clone(), value);
@@ -154,12 +154,12 @@ impl HttpProbe {
         for (name, template) in &options.headers {
             if name == HOST {
                 own_host = Some(render::header(vault, template, host)?);
-            } else if plain(template).is_none() {
+            } else if template.as_plain().is_none() {
                 credentials.append(name.clone(), render::header(vault, template, host)?);
             }
         }
         if let Some(auth) = &options.auth {
-            credentials.insert(AUTHORIZATION, self.authorization(auth, host)?);
+            credentials.insert(AUTHORIZATION, render::authorization(vault, auth, host)?);
         }
         let (body, content_type) =
             render::body(vault, &options.body, host, options.charset)?.unzip();
@@ -185,15 +185,6 @@ impl HttpProbe {
             .with_body(body)
             .padded(options.pad_request))
     }
-
-    fn authorization(&self, auth: &Auth, host: &str) -> Result<HeaderValue, Failure> {
-        match auth {
-            Auth::Basic { username, password } => {
-                render::basic(&self.surroundings.vault, username, password, host)
-            }
-            Auth::Bearer(token) => render::bearer(&self.surroundings.vault, token, host),
-        }
-    }
 }
 
 impl Probe for HttpProbe {
@@ -203,15 +194,6 @@ impl Probe for HttpProbe {
         deadline: &'a Deadline,
     ) -> BoxFuture<'a, Result<(), Failure>> {
         self.look(facts, deadline).boxed()
-    }
-}
-
-/// The text of a template without secrets.
-fn plain(template: &Template) -> Option<&str> {
-    match template.parts.as_slice() {
-        [] => Some(""),
-        [Part::Text(text)] => Some(text),
-        _ => None,
     }
 }
 

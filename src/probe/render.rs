@@ -7,60 +7,54 @@ use encoding_rs::{Encoding, UTF_8};
 use http::header::HeaderValue;
 use url::form_urlencoded::byte_serialize;
 
-use crate::config::{JsonTemplate, ProxyOptions, RequestBody, Template};
+use crate::config::{Auth, ProxyOptions, RequestBody};
 use crate::outcome::{Failure, Reason};
 use crate::probe::request::{Payload, Secrecy};
 use crate::secret::Secret;
+use crate::template::fill::Values;
+use crate::template::{SecretOnly, Source, Template};
 use crate::transport::proxy::Proxy;
-use crate::vault::Vault;
 
-/// Whatever knows the values of templates.
-pub trait Fill {
-    /// The text to send to `host`, or why it may not be sent there.
-    fn fill(&self, template: &Template, host: &str) -> Result<Secret, Failure>;
-}
-
-impl Fill for Vault {
-    fn fill(&self, template: &Template, host: &str) -> Result<Secret, Failure> {
-        self.render(template, host)
-    }
-}
+/// The `Content-Type` of a form.
+pub const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A header's value.
-pub fn header(fill: &dyn Fill, template: &Template, host: &str) -> Result<HeaderValue, Failure> {
-    let text = fill.fill(template, host)?;
-    value(text.expose(), secrecy(template))
-}
-
-/// `Authorization: Basic` (RFC 7617, UTF-8).
-pub fn basic(
-    fill: &dyn Fill,
-    username: &Template,
-    password: &Template,
+pub fn header<S: Source>(
+    values: &dyn Values<S>,
+    template: &Template<S>,
     host: &str,
 ) -> Result<HeaderValue, Failure> {
-    let username = fill.fill(username, host)?;
-    let password = fill.fill(password, host)?;
-    let pair = STANDARD.encode(format!("{}:{}", username.expose(), password.expose()));
-    value(&format!("Basic {pair}"), Secrecy::Secret)
+    value(template.fill(values, host)?.expose(), Secrecy::of(template))
 }
 
-/// `Authorization: Bearer` (RFC 6750).
-pub fn bearer(fill: &dyn Fill, token: &Template, host: &str) -> Result<HeaderValue, Failure> {
-    let token = fill.fill(token, host)?;
-    value(&format!("Bearer {}", token.expose()), Secrecy::Secret)
+/// `Authorization: Basic` (RFC 7617, UTF-8) or `Bearer` (RFC 6750).
+pub fn authorization(
+    values: &dyn Values<SecretOnly>,
+    auth: &Auth,
+    host: &str,
+) -> Result<HeaderValue, Failure> {
+    let text = match auth {
+        Auth::Basic { username, password } => {
+            let username = username.fill(values, host)?;
+            let password = password.fill(values, host)?;
+            let pair = format!("{}:{}", username.expose(), password.expose());
+            format!("Basic {}", STANDARD.encode(pair))
+        }
+        Auth::Bearer(token) => format!("Bearer {}", token.fill(values, host)?.expose()),
+    };
+    value(&text, Secrecy::Secret)
 }
 
 /// The proxy of a probe, with its credentials written out.
 pub fn proxy<'p>(
-    fill: &dyn Fill,
+    values: &dyn Values<SecretOnly>,
     options: Option<&'p ProxyOptions>,
 ) -> Result<Option<Proxy<'p>>, Failure> {
     let Some(options) = options else { return Ok(None) };
     let credentials = match &options.credentials {
         Some((username, password)) => {
             let host = options.host();
-            Some((fill.fill(username, host)?, fill.fill(password, host)?))
+            Some((username.fill(values, host)?, password.fill(values, host)?))
         }
         None => None,
     };
@@ -69,106 +63,72 @@ pub fn proxy<'p>(
 
 /// A body and the `Content-Type` it has unless the configuration names one. `charset` is that of
 /// the page the form would stand on.
-pub fn body(
-    fill: &dyn Fill,
-    body: &RequestBody,
+pub fn body<S: Source>(
+    values: &dyn Values<S>,
+    body: &RequestBody<S>,
     host: &str,
     charset: Option<&'static Encoding>,
 ) -> Result<Option<(Payload, Option<&'static str>)>, Failure> {
-    let (text, secrecy, content_type) = match body {
+    let (text, content_type) = match body {
         RequestBody::None => return Ok(None),
-        RequestBody::Raw(template) => {
-            (fill.fill(template, host)?.expose().to_owned(), secrecy(template), None)
+        RequestBody::Raw(template) => (template.fill(values, host)?.expose().to_owned(), None),
+        RequestBody::Form(fields) => {
+            let fields = form(values, fields, host)?;
+            let pairs = fields.iter().map(|(name, value)| (*name, value.expose()));
+            (encode_form(pairs, charset.unwrap_or(UTF_8)), Some(FORM))
         }
-        RequestBody::Form(fields) => (
-            form(fill, fields, host, charset.unwrap_or(UTF_8))?,
-            any_secret(fields.iter().map(|(_, template)| secrecy(template))),
-            Some("application/x-www-form-urlencoded"),
-        ),
         RequestBody::Json(document) => {
-            let mut text = String::new();
-            json(fill, document, host, &mut text)?;
-            (text, json_secrecy(document), Some("application/json"))
+            let text = document.fill_json(values, host)?.expose().to_owned();
+            (text, Some("application/json"))
         }
     };
-    Ok(Some((Payload { bytes: Bytes::from(text), secrecy }, content_type)))
+    let payload = Payload { bytes: Bytes::from(text), secrecy: Secrecy::of_all(body.templates()) };
+    Ok(Some((payload, content_type)))
+}
+
+/// The fields of a form or a query with their values.
+pub fn form<'f, S>(
+    values: &dyn Values<S>,
+    fields: &'f [(String, Template<S>)],
+    host: &str,
+) -> Result<Vec<(&'f str, Secret)>, Failure> {
+    let filled = |(name, template): &'f (String, Template<S>)| {
+        Ok((name.as_str(), template.fill(values, host)?))
+    };
+    fields.iter().map(filled).collect()
 }
 
 /// `application/x-www-form-urlencoded` in a page's charset. What the charset does not have becomes
 /// a numeric character reference, as browsers do.
-fn form(
-    fill: &dyn Fill,
-    fields: &[(String, Template)],
-    host: &str,
+pub fn encode_form<'f>(
+    pairs: impl IntoIterator<Item = (&'f str, &'f str)>,
     charset: &'static Encoding,
-) -> Result<String, Failure> {
+) -> String {
     let mut text = String::new();
-    for (name, template) in fields {
-        let rendered = fill.fill(template, host)?;
+    for (name, value) in pairs {
         if !text.is_empty() {
             text.push('&');
         }
         text.extend(byte_serialize(&charset.encode(name).0));
         text.push('=');
-        text.extend(byte_serialize(&charset.encode(rendered.expose()).0));
+        text.extend(byte_serialize(&charset.encode(value).0));
     }
-    Ok(text)
+    text
 }
 
-fn json(
-    fill: &dyn Fill,
-    document: &JsonTemplate,
-    host: &str,
-    out: &mut String,
-) -> Result<(), Failure> {
-    match document {
-        JsonTemplate::Literal(literal) => out.push_str(&literal.to_string()),
-        JsonTemplate::Text(template) => quote(fill.fill(template, host)?.expose(), out),
-        JsonTemplate::Array(items) => {
-            out.push('[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                json(fill, item, host, out)?;
-            }
-            out.push(']');
-        }
-        JsonTemplate::Object(members) => {
-            out.push('{');
-            for (index, (name, member)) in members.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                quote(name, out);
-                out.push(':');
-                json(fill, member, host, out)?;
-            }
-            out.push('}');
-        }
+impl Secrecy {
+    /// Of what is written from a template.
+    pub fn of<S: Source>(template: &Template<S>) -> Secrecy {
+        Secrecy::of_all([template])
     }
-    Ok(())
-}
 
-fn quote(text: &str, out: &mut String) {
-    out.push_str(&serde_json::Value::from(text).to_string());
-}
-
-fn secrecy(template: &Template) -> Secrecy {
-    if template.is_credential() { Secrecy::Secret } else { Secrecy::Open }
-}
-
-fn any_secret(mut all: impl Iterator<Item = Secrecy>) -> Secrecy {
-    if all.any(|secrecy| secrecy == Secrecy::Secret) { Secrecy::Secret } else { Secrecy::Open }
-}
-
-fn json_secrecy(document: &JsonTemplate) -> Secrecy {
-    match document {
-        JsonTemplate::Literal(_) => Secrecy::Open,
-        JsonTemplate::Text(template) => secrecy(template),
-        JsonTemplate::Array(items) => any_secret(items.iter().map(json_secrecy)),
-        JsonTemplate::Object(members) => {
-            any_secret(members.iter().map(|(_, member)| json_secrecy(member)))
+    /// Of what is written from several.
+    pub fn of_all<'t, S: Source + 't>(
+        templates: impl IntoIterator<Item = &'t Template<S>>,
+    ) -> Secrecy {
+        match templates.into_iter().any(Template::is_credential) {
+            true => Secrecy::Secret,
+            false => Secrecy::Open,
         }
     }
 }
@@ -189,11 +149,10 @@ fn value(text: &str, secrecy: Secrecy) -> Result<HeaderValue, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Part;
-    use proptest::prelude::*;
+    use crate::vault::Vault;
 
     fn text(text: &str) -> Template {
-        Template { parts: vec![Part::Text(text.to_owned())] }
+        Template::plain(text)
     }
 
     fn rendered(template: &RequestBody, charset: Option<&'static Encoding>) -> String {
@@ -215,22 +174,6 @@ mod tests {
             rendered(&form, None),
             "%EC%9D%B4%EB%A6%84=%ED%99%8D+%EA%B8%B8%EB%8F%99%26&x=%F0%9F%98%80"
         );
-    }
-
-    proptest! {
-        #[test]
-        fn any_text_in_a_json_template_is_that_text_when_parsed(name in ".*", value in ".*") {
-            let document = JsonTemplate::Object(vec![
-                (name.clone(), JsonTemplate::Array(vec![JsonTemplate::Text(text(&value))])),
-                ("n".to_owned(), JsonTemplate::Literal(serde_json::json!(1.5))),
-            ]);
-            let parsed: serde_json::Value =
-                serde_json::from_str(&rendered(&RequestBody::Json(document), None)).unwrap();
-            if name != "n" {
-                prop_assert_eq!(&parsed[&name][0], &serde_json::json!(value));
-            }
-            prop_assert_eq!(&parsed["n"], &serde_json::json!(1.5));
-        }
     }
 
     #[test]

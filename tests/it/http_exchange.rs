@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use bongsu::config::{HttpVersions, JsonTemplate, Matcher, RequestBody, UrlPart};
+use bongsu::config::{HttpVersions, Matcher, RequestBody, UrlPart};
 use bongsu::outcome::Reason;
 
 use crate::support::SHORT;
 use crate::support::site::{Site, page, redirect};
-use crate::support::visit::{Visit, assert_accounted, contains, facts, reason, text, up};
+use crate::support::visit::{Visit, assert_accounted, contains, facts, json, reason, text, up};
 
 #[tokio::test]
 async fn a_plain_get_has_the_facts_of_blackbox_exporter() {
@@ -211,8 +211,8 @@ async fn forms_json_and_raw_bodies_are_encoded_for_their_place() {
     up(&visit.with(|options| options.charset = Some(encoding_rs::EUC_KR)).run().await);
     assert!(site.requests()[0].ends_with("%C0%CC%B8%A7=%C8%AB%B1%E6%B5%BF"));
 
-    let json = JsonTemplate::Object(vec![("a\"".to_owned(), JsonTemplate::Text(text("b\\\n")))]);
-    up(&Visit::to(site.url("/")).posting(RequestBody::Json(json)).run().await);
+    let json = json("a\"", text("b\\\n"));
+    up(&Visit::to(site.url("/")).posting(json).run().await);
     let request = &site.requests()[1];
     assert!(request.ends_with(r#"{"a\"":"b\\\n"}"#), "{request}");
     assert!(request.contains("content-type: application/json\r\n"));

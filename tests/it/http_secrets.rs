@@ -1,10 +1,11 @@
 //! Secrets: they arrive where they belong, nowhere else, and in nothing that people read.
 
-use bongsu::config::{Auth, JsonTemplate, Part, RequestBody, Template};
+use bongsu::config::{Auth, RequestBody};
 use bongsu::outcome::{Outcome, Reason, Verdict};
+use bongsu::template::{Part, SecretOnly, Template};
 
 use crate::support::site::{Site, page, redirect};
-use crate::support::visit::{Visit, contains, reason, secret, text, up};
+use crate::support::visit::{Visit, contains, json, reason, secret, text, up};
 
 const CANARY: &str = "c4nary-\"비밀\"-&=?";
 
@@ -36,16 +37,14 @@ fn assert_silent(outcome: &Outcome) {
 
 fn carrying(url: &str, file: &File) -> Vec<Visit> {
     let visit = || Visit::to(url).secret("pass", &file.path(), &["127.0.0.1"]);
-    let key = Template { parts: vec![Part::Text("k=".to_owned()), Part::Secret("pass".into())] };
+    let key =
+        Template { parts: vec![Part::Text("k=".to_owned()), SecretOnly("pass".into()).into()] };
     vec![
         visit().auth(Auth::Basic { username: text("probe"), password: secret("pass") }),
         visit().auth(Auth::Bearer(secret("pass"))),
         visit().header("x-key", key),
         visit().posting(RequestBody::Form(vec![("pw".to_owned(), secret("pass"))])),
-        visit().posting(RequestBody::Json(JsonTemplate::Object(vec![(
-            "pw".to_owned(),
-            JsonTemplate::Text(secret("pass")),
-        )]))),
+        visit().posting(json("pw", secret("pass"))),
         visit().posting(RequestBody::Raw(secret("pass"))),
     ]
 }

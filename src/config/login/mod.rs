@@ -2,7 +2,7 @@
 //! flow is with its account.
 
 mod capture;
-pub(super) mod names;
+mod names;
 pub(super) mod read;
 pub mod rules;
 pub(super) mod step;
@@ -16,10 +16,9 @@ use ::http::{HeaderName, Method};
 use regex::Regex;
 use url::Url;
 
-use super::{
-    ClientOptions, CssSelector, Follow, JsonPath, JsonTemplate, RequestBody, Rules, Template,
-};
+use super::{ClientOptions, CssSelector, Follow, JsonPath, RequestBody, Rules};
 use crate::outcome::Step;
+use crate::template::{FlowSource, Template};
 
 /// Options of a login probe.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +28,7 @@ pub struct LoginOptions {
     /// Used when neither header nor page names one.
     pub charset: Option<&'static encoding_rs::Encoding>,
     /// Sent with every request.
-    pub headers: Vec<(HeaderName, Template)>,
+    pub headers: Vec<(HeaderName, Template<FlowSource>)>,
     /// The secret or identity that stands for the account; `None` when nothing is sent that could
     /// lock one.
     pub account: Option<Arc<str>>,
@@ -89,9 +88,9 @@ pub struct LoginStep {
     /// What it does.
     pub action: Action,
     /// Added to the URL, percent-encoded.
-    pub query: Vec<(String, Template)>,
+    pub query: Vec<(String, Template<FlowSource>)>,
     /// Over those of the flow.
-    pub headers: Vec<(HeaderName, Template)>,
+    pub headers: Vec<(HeaderName, Template<FlowSource>)>,
     /// Redirects; `allow_hosts` is the flow's unless the step has its own.
     pub follow: Follow,
     /// A form that scripts would send by themselves (`response_mode=form_post`, SAML POST).
@@ -132,9 +131,9 @@ pub enum Action {
         /// `get`, `post`, `put`, `delete`, `head`.
         method: Method,
         /// Absolute or relative to the base. Holds no secret.
-        url: Template,
+        url: Template<FlowSource>,
         /// What is sent.
-        body: RequestBody,
+        body: RequestBody<FlowSource>,
     },
     /// Sends the form of the page before.
     Submit(Submit),
@@ -148,7 +147,7 @@ pub struct Submit {
     /// Which form; the first match counts.
     pub form: CssSelector,
     /// Set over what the page says.
-    pub fields: Vec<(String, Template)>,
+    pub fields: Vec<(String, Template<FlowSource>)>,
     /// The button that is pressed; otherwise the form's first.
     pub button: Option<CssSelector>,
 }
@@ -232,62 +231,6 @@ pub enum Absent {
     Is(String),
 }
 
-/// A value that only a login flow can fill in: a source and what is done to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Value {
-    /// What it starts from.
-    pub source: Source,
-    /// In order.
-    pub pipes: Vec<Pipe>,
-}
-
-/// What a [`Value`] starts from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// The file's own text: a site's column, a variable.
-    Text(String),
-    /// The named secret.
-    Secret(Arc<str>),
-    /// Captured by an earlier step.
-    Capture(Arc<str>),
-    /// Something of a certificate that everybody may know.
-    Identity(Arc<str>, IdentityField),
-}
-
-/// What of a certificate a template may name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IdentityField {
-    /// Lowercase hex without separators.
-    Serial,
-    /// RFC 4514.
-    Subject,
-    /// RFC 4514.
-    Issuer,
-}
-
-/// One step of `${... | ...}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Pipe {
-    /// The code of this moment (RFC 6238); stands directly behind a secret.
-    Totp,
-    /// The digest; as text it is lowercase hex.
-    Sha256,
-    /// Lowercase.
-    Hex,
-    /// Padded.
-    Base64,
-    /// Padded or not.
-    Base64Decode,
-    /// Not padded.
-    Base64Url,
-    /// All but letters, digits and `-._~`.
-    UrlEncode,
-    /// The time of the run in strftime form, whatever stands before it.
-    Date(String),
-    /// A new random UUID (RFC 9562, version 4), whatever stands before it.
-    Uuid,
-}
-
 impl LoginOptions {
     /// Every step, those of `finally` last.
     pub fn all_steps(&self) -> impl Iterator<Item = &LoginStep> {
@@ -307,35 +250,16 @@ impl LoginOptions {
     }
 }
 
-impl RequestBody {
-    /// Adds every template in it.
-    pub(super) fn templates<'t>(&'t self, all: &mut Vec<&'t Template>) {
-        fn of_json<'t>(json: &'t JsonTemplate, all: &mut Vec<&'t Template>) {
-            match json {
-                JsonTemplate::Literal(_) => {}
-                JsonTemplate::Text(text) => all.push(text),
-                JsonTemplate::Array(items) => items.iter().for_each(|item| of_json(item, all)),
-                JsonTemplate::Object(map) => map.iter().for_each(|(_, item)| of_json(item, all)),
-            }
-        }
-        match self {
-            RequestBody::None => {}
-            RequestBody::Raw(text) => all.push(text),
-            RequestBody::Form(pairs) => all.extend(pairs.iter().map(|(_, value)| value)),
-            RequestBody::Json(json) => of_json(json, all),
-        }
-    }
-}
-
 impl LoginStep {
     /// Everything that is filled in when the step is done, headers of the flow aside.
-    pub fn templates(&self) -> impl Iterator<Item = &Template> {
-        let mut all: Vec<&Template> = self.query.iter().map(|(_, value)| value).collect();
+    pub fn templates(&self) -> impl Iterator<Item = &Template<FlowSource>> {
+        let mut all: Vec<&Template<FlowSource>> =
+            self.query.iter().map(|(_, value)| value).collect();
         all.extend(self.headers.iter().map(|(_, value)| value));
         match &self.action {
             Action::Request { url, body, .. } => {
                 all.push(url);
-                body.templates(&mut all);
+                all.extend(body.templates());
             }
             Action::Submit(submit) => all.extend(submit.fields.iter().map(|(_, value)| value)),
             Action::Wait(_) => {}

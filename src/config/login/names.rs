@@ -1,48 +1,17 @@
 //! What `${...}` means in a login flow: secrets, certificates, what earlier steps captured, and
-//! pipes. Everything resolves at load, so that a flow cannot find out at two in the morning that
-//! a name was misspelt.
+//! pipes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::config::names::{FlowNames, KnownNames, Nameable};
+use crate::config::suggest;
+use crate::template::{FlowSource, IdentityField, Part, Pipe};
 
-use super::{IdentityField, Pipe, Source, Value};
-use crate::config::template::{self, Scope};
-use crate::config::{ClientCert, Part, suggest};
-
-/// What a flow adds to the names of its service.
-#[derive(Debug, Clone, Default)]
-pub(in crate::config) struct FlowNames {
-    /// The probe that is being read.
-    pub(in crate::config) probe: String,
-    /// The step that is being read.
-    pub(in crate::config) step: Option<String>,
-    /// Captured by earlier steps.
-    pub(in crate::config) captured: BTreeSet<String>,
-    /// Captured by some step: by which.
-    pub(in crate::config) by_step: BTreeMap<String, String>,
-    /// Certificates; those that TLS can use with their files.
-    pub(in crate::config) identities: BTreeMap<String, Option<ClientCert>>,
-}
-
-impl FlowNames {
-    /// ` (probe login, step submit)`, for the end of a message.
-    pub(in crate::config) fn place(&self) -> String {
-        match &self.step {
-            Some(step) => format!(" (probe {}, step {step})", self.probe),
-            None => format!(" (probe {})", self.probe),
-        }
-    }
-}
-
-const PIPES: &[&str] = &[
-    "totp",
-    "sha256",
-    "hex",
-    "base64",
-    "base64_decode",
-    "base64url",
-    "urlencode",
-    "date:FORMAT",
-    "uuid",
+const PIPES: &[(&str, Pipe)] = &[
+    ("sha256", Pipe::Sha256),
+    ("hex", Pipe::Hex),
+    ("base64", Pipe::Base64),
+    ("base64_decode", Pipe::Base64Decode),
+    ("base64url", Pipe::Base64Url),
+    ("urlencode", Pipe::UrlEncode),
 ];
 
 const FIELDS: &[(&str, IdentityField)] = &[
@@ -51,80 +20,75 @@ const FIELDS: &[(&str, IdentityField)] = &[
     ("issuer", IdentityField::Issuer),
 ];
 
-/// Understands what stands between `${` and `}`.
-pub(in crate::config) fn part<T>(
-    inside: &str,
-    scope: &Scope,
-    secrets: Option<&BTreeMap<String, T>>,
-) -> Result<Part, String> {
+impl Nameable for FlowSource {
+    fn read(inside: &str, names: KnownNames<'_>) -> Result<Part<FlowSource>, String> {
+        let mut words = inside.split('|').map(str::trim);
+        let name = words.next().unwrap_or_default();
+        let mut source = match made(name)? {
+            Some(made) if !names.scope.values.contains_key(name) => made,
+            _ => source(name, names)?,
+        };
+        let mut pipes = Vec::new();
+        for word in words {
+            if word == "totp" {
+                source = match source {
+                    FlowSource::Secret(name) if pipes.is_empty() => FlowSource::Code(name),
+                    _ => {
+                        return Err(
+                            "totp stands directly behind a secret: ${secret.NAME | totp}".into()
+                        );
+                    }
+                };
+            } else if let Some(made) = made(word)? {
+                // It takes the place of whatever stands before it.
+                source = made;
+                pipes.clear();
+            } else {
+                pipes.push(pipe(word)?);
+            }
+        }
+        Ok(match source {
+            FlowSource::Text(text) if pipes.is_empty() => Part::Text(text),
+            source => Part::Value { source, pipes },
+        })
+    }
+}
+
+/// `uuid` and `date:%Y%m%d`, which need nothing before them.
+fn made(word: &str) -> Result<Option<FlowSource>, String> {
+    Ok(match word.strip_prefix("date:") {
+        None if word == "uuid" => Some(FlowSource::Uuid),
+        Some(form) if !form.is_empty() => {
+            let epoch = jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
+            jiff::fmt::strtime::format(form, &epoch)
+                .map_err(|error| format!("\"{word}\": not a strftime format: {error}"))?;
+            Some(FlowSource::Date(form.to_owned()))
+        }
+        _ => None,
+    })
+}
+
+fn pipe(word: &str) -> Result<Pipe, String> {
+    let found = PIPES.iter().find(|(name, _)| *name == word);
+    found.map(|(_, pipe)| *pipe).ok_or_else(|| {
+        let mut names = vec!["totp"];
+        names.extend(PIPES.iter().map(|(name, _)| *name).chain(["date:FORMAT", "uuid"]));
+        format!("there is no pipe \"{word}\"{}", suggest::hint_or_list(word, &names))
+    })
+}
+
+fn source(name: &str, names: KnownNames<'_>) -> Result<FlowSource, String> {
+    let scope = names.scope;
     let none = FlowNames::default();
     let flow = scope.flow.as_ref().unwrap_or(&none);
-    let mut pieces = inside.split('|').map(str::trim);
-    let name = pieces.next().unwrap_or_default();
-    let mut pipes = pieces.map(pipe).collect::<Result<Vec<Pipe>, String>>()?;
-    let source = match pipe(name) {
-        // `${uuid}` and `${date:%Y%m%d}` need nothing before them.
-        Ok(first @ (Pipe::Uuid | Pipe::Date(_))) if !scope.values.contains_key(name) => {
-            pipes.insert(0, first);
-            Source::Text(String::new())
-        }
-        _ => source(name, scope, flow, secrets)?,
-    };
-    let totp = pipes.iter().position(|pipe| *pipe == Pipe::Totp);
-    let behind_secret = matches!(source, Source::Secret(_));
-    if totp.is_some_and(|at| at > 0 || !behind_secret) {
-        return Err("totp stands directly behind a secret: ${secret.NAME | totp}".into());
-    }
-    Ok(match (source, pipes.is_empty()) {
-        (Source::Text(text), true) => Part::Text(text),
-        (Source::Secret(name), true) => Part::Secret(name),
-        (source, _) => Part::Value(Box::new(Value { source, pipes })),
-    })
-}
-
-fn pipe(text: &str) -> Result<Pipe, String> {
-    Ok(match text {
-        "totp" => Pipe::Totp,
-        "sha256" => Pipe::Sha256,
-        "hex" => Pipe::Hex,
-        "base64" => Pipe::Base64,
-        "base64_decode" => Pipe::Base64Decode,
-        "base64url" => Pipe::Base64Url,
-        "urlencode" => Pipe::UrlEncode,
-        "uuid" => Pipe::Uuid,
-        _ => match text.strip_prefix("date:") {
-            Some(form) if !form.is_empty() => {
-                let epoch = jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
-                jiff::fmt::strtime::format(form, &epoch)
-                    .map_err(|error| format!("\"{text}\": not a strftime format: {error}"))?;
-                Pipe::Date(form.to_owned())
-            }
-            _ => {
-                let hint = suggest::hint_or_list(text, PIPES);
-                return Err(format!("there is no pipe \"{text}\"{hint}"));
-            }
-        },
-    })
-}
-
-fn source<T>(
-    name: &str,
-    scope: &Scope,
-    flow: &FlowNames,
-    secrets: Option<&BTreeMap<String, T>>,
-) -> Result<Source, String> {
     if let Some(secret) = name.strip_prefix("secret.") {
-        if let Some(secrets) = secrets.filter(|known| !known.contains_key(secret)) {
-            let hint = suggest::hint(secret, secrets.keys().map(String::as_str));
-            return Err(format!("no secret named \"{secret}\" under secrets{hint}"));
-        }
-        return Ok(Source::Secret(secret.into()));
+        return names.secret(secret).map(FlowSource::Secret);
     }
     if let Some(identity) = name.strip_prefix("identity.") {
         return self::identity(identity, flow);
     }
     if flow.captured.contains(name) {
-        return Ok(Source::Capture(name.into()));
+        return Ok(FlowSource::Capture(name.into()));
     }
     if let Some(step) = flow.by_step.get(name) {
         return Err(format!(
@@ -132,18 +96,17 @@ fn source<T>(
              captures of earlier steps have a value"
         ));
     }
-    if scope.values.contains_key(name) {
-        return template::value(name, scope).map(|text| Source::Text(text.to_owned()));
+    if !scope.values.contains_key(name) {
+        let candidates = flow.captured.iter().chain(scope.values.keys()).map(String::as_str);
+        let hint = suggest::hint(name, candidates);
+        if !hint.is_empty() {
+            return Err(format!("nothing is called \"${{{name}}}\"{hint}"));
+        }
     }
-    let known = flow.captured.iter().chain(scope.values.keys()).map(String::as_str);
-    let hint = suggest::hint(name, known);
-    if hint.is_empty() {
-        return template::value(name, scope).map(|text| Source::Text(text.to_owned()));
-    }
-    Err(format!("nothing is called \"${{{name}}}\"{hint}"))
+    scope.value(name).map(FlowSource::Text)
 }
 
-fn identity(text: &str, flow: &FlowNames) -> Result<Source, String> {
+fn identity(text: &str, flow: &FlowNames) -> Result<FlowSource, String> {
     let Some((name, field)) = text.rsplit_once('.') else {
         return Err("write identity.NAME.serial, .subject or .issuer".into());
     };
@@ -156,5 +119,5 @@ fn identity(text: &str, flow: &FlowNames) -> Result<Source, String> {
         let hint = suggest::hint_or_list(field, &names);
         return Err(format!("an identity has no \"{field}\"{hint}"));
     };
-    Ok(Source::Identity(name.into(), *field))
+    Ok(FlowSource::Identity(name.into(), *field))
 }

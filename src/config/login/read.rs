@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::names::FlowNames;
 use super::rules;
 use super::step::{self, Frame, Place};
 use super::{Excerpt, Identity, LockoutPolicy, LoginOptions};
 use crate::config::cache::PemUse;
 use crate::config::inherit::Shared;
-use crate::config::template::Scope;
+use crate::config::names::{FlowNames, Scope};
 use crate::config::walk::{At, Fields};
 use crate::config::{ClientCert, SecretRef, client, exchange, http, suggest, value};
 

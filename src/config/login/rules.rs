@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-use super::{Action, LoginOptions, LoginStep, Sensitivity, Source};
+use super::{Action, LoginOptions, LoginStep, Sensitivity};
 use crate::config::walk::Fields;
-use crate::config::{Expect, Matcher, Part, Template, value};
+use crate::config::{Expect, Matcher, value};
+use crate::template::{FlowSource, Part, Template};
 
 /// Of the timeout, kept for `finally`; a logout is one small request.
 pub const RESERVE_SHARE: u32 = 4;
@@ -73,22 +74,11 @@ impl LoginOptions {
 }
 
 /// The URL of a template that begins with its host.
-fn fixed_url(template: &Template, base: Option<&Url>) -> Option<Url> {
+fn fixed_url(template: &Template<FlowSource>, base: Option<&Url>) -> Option<Url> {
     let Some(Part::Text(text)) = template.parts.first() else { return None };
     match base {
         Some(base) => base.join(text).ok(),
         None => Url::parse(text).ok(),
-    }
-}
-
-impl Template {
-    /// Whether it holds a secret.
-    pub fn is_credential(&self) -> bool {
-        self.parts.iter().any(|part| match part {
-            Part::Text(_) => false,
-            Part::Secret(_) => true,
-            Part::Value(value) => matches!(value.source, Source::Secret(_)),
-        })
     }
 }
 

@@ -8,8 +8,9 @@ use url::Url;
 
 use super::{Action, Condition, LoginStep, SelfSubmit, Sensitivity, Submit, capture, rules};
 use crate::config::walk::{At, Fields};
-use crate::config::{Follow, Part, RequestBody, Template, exchange, http, suggest, value};
+use crate::config::{Follow, RequestBody, exchange, http, suggest, value};
 use crate::outcome::Step;
+use crate::template::{FlowSource, Part, Template};
 
 const KEYS: &[&str] = &[
     "name",
@@ -152,9 +153,9 @@ fn action(fields: &Fields<'_>, place: &Place<'_>) -> Option<Action> {
 }
 
 /// A URL that is absolute, or relative to the base.
-fn url(at: &At<'_>, base: Option<&Url>) -> Option<Template> {
-    let template = at.template()?;
-    if template.secrets().next().is_some() {
+fn url(at: &At<'_>, base: Option<&Url>) -> Option<Template<FlowSource>> {
+    let template: Template<FlowSource> = at.template()?;
+    if template.is_credential() {
         at.problem("a secret cannot stand in a URL, which is shown; write it under query");
         return None;
     }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::config::login::{Identity, IdentityField};
+use crate::config::login::Identity;
 use crate::outcome::{Failure, Reason};
+use crate::template::IdentityField;
 
 /// No certificate is larger.
 const CERT_BYTES_MAX: u64 = 256 * 1024;

@@ -17,8 +17,8 @@ mod progress;
 mod request;
 mod run;
 mod step;
-mod template;
 pub mod totp;
+mod values;
 
 use std::sync::Arc;
 

@@ -5,20 +5,17 @@ use encoding_rs::Encoding;
 use http::Method;
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN, REFERER};
 use url::Url;
-use url::form_urlencoded::byte_serialize;
 
-use crate::config::Template;
 use crate::config::login::{Action, LoginStep, Submit};
 use crate::outcome::{Failure, Reason};
 use crate::probe::decode;
-use crate::probe::render::{self, Fill};
+use crate::probe::render;
 use crate::probe::request::{self, Outgoing, Payload, Secrecy};
-use crate::secret::Secret;
 
 use super::lockout::admission::Codes;
 use super::page::form::{self, Enctype, Form};
 use super::run::LoginRun;
-use super::template::Values;
+use super::values::StepValues;
 
 /// Where a step's request goes, before any secret is looked at.
 pub(super) enum Draft {
@@ -37,14 +34,8 @@ impl Draft {
     }
 }
 
-impl Fill for Values<'_> {
-    fn fill(&self, template: &Template, host: &str) -> Result<Secret, Failure> {
-        self.render(template, host)
-    }
-}
-
 impl LoginRun<'_> {
-    fn values<'v>(&'v self, codes: &'v Codes) -> Values<'v> {
+    fn values<'v>(&'v self, codes: &'v Codes) -> StepValues<'v> {
         self.values.with(self.context.surroundings, codes)
     }
 
@@ -54,7 +45,8 @@ impl LoginRun<'_> {
         match &step.action {
             Action::Wait(_) => Ok(None),
             Action::Request { url, .. } => {
-                let url = self.values(&none).render_url(url, self.context.options.base.as_ref())?;
+                let base = self.context.options.base.as_ref();
+                let url = url.fill_url(&self.values(&none), base)?;
                 Ok(Some(Draft::Request(url)))
             }
             Action::Submit(submit) => {
@@ -109,7 +101,7 @@ impl LoginRun<'_> {
     fn add_query(
         &self,
         step: &LoginStep,
-        values: &Values<'_>,
+        values: &StepValues<'_>,
         url: &mut Url,
     ) -> Result<(), Failure> {
         if step.query.is_empty() {
@@ -118,11 +110,13 @@ impl LoginRun<'_> {
         let host = url.host_str().unwrap_or_default().to_owned();
         let charset = self.page.as_ref().map(|page| page.charset(self.context.options.charset));
         let charset = form::page_charset(charset.or(self.context.options.charset));
-        let mut query = url.query().unwrap_or_default().to_owned();
-        for (name, template) in &step.query {
-            let value = values.render(template, &host)?;
-            append_pair(&mut query, name, value.expose(), charset);
-        }
+        let added = render::form(values, &step.query, &host)?;
+        let added = added.iter().map(|(name, value)| (*name, value.expose()));
+        let added = render::encode_form(added, charset);
+        let query = match url.query() {
+            Some(query) if !query.is_empty() => format!("{query}&{added}"),
+            _ => added,
+        };
         url.set_query(Some(&query));
         Ok(())
     }
@@ -132,7 +126,7 @@ impl LoginRun<'_> {
         &self,
         request: Outgoing,
         step: &LoginStep,
-        values: &Values<'_>,
+        values: &StepValues<'_>,
     ) -> Result<Outgoing, Failure> {
         let host = request.url().host_str().unwrap_or_default().to_owned();
         let mut open = request.headers();
@@ -153,17 +147,12 @@ impl LoginRun<'_> {
 }
 
 /// Sets the fields of a step over those of the page.
-fn fill_in(form: &mut Form, submit: &Submit, values: &Values<'_>) -> Result<Secrecy, Failure> {
+fn fill_in(form: &mut Form, submit: &Submit, values: &StepValues<'_>) -> Result<Secrecy, Failure> {
     let host = form.action.host_str().unwrap_or_default().to_owned();
-    let mut secrecy = Secrecy::Open;
-    for (name, template) in &submit.fields {
-        let value = values.render(template, &host)?;
+    for (name, value) in render::form(values, &submit.fields, &host)? {
         form.set(name, value.expose().to_owned());
-        if template.is_credential() {
-            secrecy = Secrecy::Secret;
-        }
     }
-    Ok(secrecy)
+    Ok(Secrecy::of_all(submit.fields.iter().map(|(_, template)| template)))
 }
 
 /// A request as a browser sends the form of `page`.
@@ -181,19 +170,16 @@ fn from_form(form: Form, page: &Url, secrecy: Secrecy) -> Outgoing {
         format!("{}/", origin.ascii_serialization())
     };
     headers.extend(HeaderValue::try_from(referer).ok().map(|value| (REFERER, value)));
+    let pairs = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     if method != Method::POST {
-        let mut query = String::new();
-        fields.iter().for_each(|(name, value)| append_pair(&mut query, name, value, charset));
-        action.set_query(Some(&query));
+        action.set_query(Some(&render::encode_form(pairs, charset)));
         return Outgoing::new(Method::GET, action).with_headers(headers);
     }
     let origin = HeaderValue::try_from(origin.ascii_serialization()).ok();
     headers.extend(origin.map(|value| (ORIGIN, value)));
     let (body, kind) = match enctype {
         Enctype::UrlEncoded => {
-            let mut body = String::new();
-            fields.iter().for_each(|(name, value)| append_pair(&mut body, name, value, charset));
-            (body.into_bytes(), "application/x-www-form-urlencoded".to_owned())
+            (render::encode_form(pairs, charset).into_bytes(), render::FORM.to_owned())
         }
         Enctype::Multipart => multipart(&fields, charset),
     };
@@ -205,17 +191,6 @@ fn from_form(form: Form, page: &Url, secrecy: Secrecy) -> Outgoing {
 fn content_type(kind: Option<&'static str>) -> HeaderMap {
     let kind = kind.map(|kind| (CONTENT_TYPE, HeaderValue::from_static(kind)));
     kind.into_iter().collect()
-}
-
-/// Bytes in the page's charset; what the charset does not have becomes a character reference, as
-/// in browsers.
-fn append_pair(text: &mut String, name: &str, value: &str, charset: &'static Encoding) {
-    if !text.is_empty() {
-        text.push('&');
-    }
-    text.extend(byte_serialize(&charset.encode(name).0));
-    text.push('=');
-    text.extend(byte_serialize(&charset.encode(value).0));
 }
 
 /// RFC 7578. Login forms have no files.

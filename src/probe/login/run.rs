@@ -23,7 +23,7 @@ use super::lockout::admission::Attempt;
 use super::lockout::ending::{Ending, Named};
 use super::page::LastPage;
 use super::progress::Reached;
-use super::template::FlowValues;
+use super::values::FlowValues;
 
 /// Of a page that failed the run.
 const EXCERPT_BYTES: usize = 2048;

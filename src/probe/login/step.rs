@@ -5,7 +5,6 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use url::Url;
 
-use crate::config::Template;
 use crate::config::login::{Action, LoginStep, SelfSubmit};
 use crate::deadline::Deadline;
 use crate::outcome::{Failure, Reason, Stage};
@@ -13,6 +12,7 @@ use crate::probe::exchange::{Answer, BodyRules, ContentCoding, ExchangeRules, Un
 use crate::probe::expect;
 use crate::probe::page::{Head, Page};
 use crate::probe::request::{Outgoing, shown};
+use crate::template::{FlowSource, Template};
 use crate::transport::Recorder;
 
 use super::judge::judge;
@@ -61,7 +61,7 @@ impl LoginRun<'_> {
     ) -> Result<Codes, Failure> {
         let options = self.context.options;
         let headers = options.headers.iter().map(|(_, value)| value);
-        let templates: Vec<&Template> = step.templates().chain(headers).collect();
+        let templates: Vec<&Template<FlowSource>> = step.templates().chain(headers).collect();
         let wish = Wish {
             account: options.account.as_ref(),
             fallback: self.context.component,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use bongsu::config::{self, Config, Kind, Matcher, Nothing, Revocation};
+use bongsu::config::{self, Config, Kind, Matcher, Nothing, RequestBody, Revocation};
 
 /// Loads a text that must be right.
 fn accept(text: &str) -> Config {
@@ -40,6 +40,26 @@ services:
     };
     let asks: Vec<bool> = config.targets.iter().map(|target| asks(&target.kind)).collect();
     assert_eq!(asks, [false, true, true, true, true, false]);
+}
+
+#[test]
+fn a_json_body_is_the_document_of_the_file() {
+    let config = accept(
+        r#"
+services:
+  - name: a
+    vars: { name: 'b"\' }
+    probes:
+      - name: post
+        http:
+          url: https://www.gov.kr/
+          json: { z: ['${name}', [], {}, null], a: { n: -1, x: 1.5, ok: true, '"': 비 } }
+"#,
+    );
+    let Kind::Http(http) = &config.targets[0].kind else { panic!("{config:?}") };
+    let RequestBody::Json(document) = &http.body else { panic!("{http:?}") };
+    let written = r#"{"z":["b\"\\",[],{},null],"a":{"n":-1,"x":1.5,"ok":true,"\"":"비"}}"#;
+    assert_eq!(document.as_plain(), Some(written));
 }
 
 #[test]

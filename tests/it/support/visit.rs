@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use bongsu::config::{
     Auth, ClientCert, ClientOptions, DialOptions, Expect, FailIf, Follow, HttpOptions, IpChoice,
-    Kind, Matcher, Part, ProxyOptions, Refresh, RequestBody, Roots, Rules, Schedule, SecretRef,
-    SecretSource, StatusSet, Target, TargetId, Template, TimeLimit, TrustOptions,
+    Kind, Matcher, ProxyOptions, Refresh, RequestBody, Roots, Rules, Schedule, SecretRef,
+    SecretSource, StatusSet, Target, TargetId, TimeLimit, TrustOptions,
 };
 use bongsu::outcome::{HttpFacts, Outcome, Reason};
 use bongsu::probe;
 use bongsu::probe::surroundings::Surroundings;
 use bongsu::stop::Stop;
+use bongsu::template::{Part, SecretOnly, Template};
 
 /// Generous: a loaded machine must not make a slow test a failed one.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -159,12 +160,22 @@ impl Visit {
 
 /// Plain text.
 pub(crate) fn text(text: &str) -> Template {
-    Template { parts: vec![Part::Text(text.to_owned())] }
+    Template::plain(text)
 }
 
 /// A reference to a secret.
 pub(crate) fn secret(name: &str) -> Template {
-    Template { parts: vec![Part::Secret(name.into())] }
+    Template { parts: vec![SecretOnly(name.into()).into()] }
+}
+
+/// `{"name": "value"}`
+pub(crate) fn json(name: &str, value: Template) -> RequestBody {
+    let mut document = Template::plain("{");
+    document.push_json_string(text(name));
+    document.push(Part::Text(":".to_owned()));
+    document.push_json_string(value);
+    document.push(Part::Text("}".to_owned()));
+    RequestBody::Json(document)
 }
 
 pub(crate) fn contains(text: &str) -> Matcher {

@@ -9,12 +9,12 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::config::login::{LockoutPolicy, Pipe, Source};
-use crate::config::{Part, Template};
+use crate::config::login::LockoutPolicy;
 use crate::deadline::{Deadline, Expired};
 use crate::outcome::{Failure, Reason};
 use crate::probe::surroundings::Surroundings;
 use crate::secret::Secret;
+use crate::template::{FlowSource, Template};
 
 use super::super::run::StepFailure;
 use super::super::totp::{SKEW_MAX, Totp};
@@ -36,7 +36,7 @@ pub(in crate::probe::login) struct Wish<'w> {
     /// Who receives it.
     pub(in crate::probe::login) host: &'w str,
     /// All that is filled in.
-    pub(in crate::probe::login) templates: &'w [&'w Template],
+    pub(in crate::probe::login) templates: &'w [&'w Template<FlowSource>],
     /// The page that the credentials are typed into.
     pub(in crate::probe::login) page: Option<&'w Url>,
 }
@@ -186,12 +186,13 @@ impl<'a> Attempt<'a> {
     /// was sent for before.
     async fn codes(
         &self,
-        templates: &[&Template],
+        templates: &[&Template<FlowSource>],
         secrets: &BTreeMap<Arc<str>, Secret>,
         deadline: &Deadline,
     ) -> Result<Codes, Failure> {
         let mut codes = Codes::new();
-        for name in templates.iter().flat_map(|template| one_time(template)) {
+        for source in templates.iter().flat_map(|template| template.sources()) {
+            let FlowSource::Code(name) = source else { continue };
             if codes.contains_key(name) {
                 continue;
             }
@@ -265,15 +266,4 @@ impl<'a> Attempt<'a> {
             Err(_) => {}
         }
     }
-}
-
-/// The secrets that a template pipes through `totp`.
-fn one_time(template: &Template) -> impl Iterator<Item = &Arc<str>> {
-    template.parts.iter().filter_map(|part| match part {
-        Part::Value(value) if value.pipes.first() == Some(&Pipe::Totp) => match &value.source {
-            Source::Secret(name) => Some(name),
-            _ => None,
-        },
-        _ => None,
-    })
 }

@@ -1,15 +1,15 @@
 //! Takes values out of a response for later steps. A value is text and stays as it is written:
 //! `00123` is not 123.
 
+use base64::Engine;
 use scraper::Selector;
 
-use crate::config::login::{Absent, Capture, CaptureFrom, Pattern};
+use crate::config::login::{Absent, Capture, CaptureFrom, Decode, Pattern};
 use crate::outcome::{Failure, Reason};
 use crate::probe::markup;
 use crate::probe::page::Page;
 use crate::secret::Secret;
-
-use super::super::template;
+use crate::template::pipe::{BASE64, BASE64_URL, compact};
 
 /// Of one value; a token is shorter, and a page is no value.
 const VALUE_BYTES_MAX: usize = 64 * 1024;
@@ -32,7 +32,7 @@ pub(in crate::probe::login) fn take(capture: &Capture, page: &Page<'_>) -> Resul
         };
     }
     if let Some(decode) = capture.decode {
-        let decoded = found.iter().map(|text| template::decoded(decode, text));
+        let decoded = found.iter().map(|text| decoded(decode, text));
         let decoded: Option<Vec<String>> = decoded.collect();
         found = decoded.ok_or_else(|| missing("is there but cannot be decoded"))?;
     }
@@ -101,6 +101,34 @@ fn place(capture: &Capture) -> String {
         CaptureFrom::Regex(regex) => format!("regex {}", regex.0),
         CaptureFrom::UrlQuery(name) => format!("parameter {name} of the URL"),
     }
+}
+
+/// Undoes an encoding of a captured text.
+fn decoded(decode: Decode, text: &str) -> Option<String> {
+    let bytes = match decode {
+        Decode::Base64 => BASE64.decode(compact(text)).ok()?,
+        Decode::Base64Url => BASE64_URL.decode(compact(text)).ok()?,
+        Decode::Hex => unhex(text.trim())?,
+        Decode::Url => {
+            let pair = format!("x={text}");
+            let (_, value) = url::form_urlencoded::parse(pair.as_bytes()).next()?;
+            return Some(value.into_owned());
+        }
+        // A text area's content is text with character references and nothing else.
+        Decode::Html => {
+            let escaped = text.replace('<', "&lt;");
+            let html = scraper::Html::parse_fragment(&escaped);
+            return Some(html.root_element().text().collect());
+        }
+    };
+    String::from_utf8(bytes).ok()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if !text.is_ascii() || text.len() % 2 == 1 {
+        return None;
+    }
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
 }
 
 #[cfg(test)]
@@ -188,5 +216,16 @@ mod tests {
         decoded.decode = Some(Decode::Base64);
         assert_eq!(taken(&decoded, "<p>YWI=</p>").unwrap(), "ab");
         assert_eq!(taken(&decoded, "<p>*</p>").err().unwrap().reason, Reason::CaptureMissing);
+    }
+
+    #[test]
+    fn encodings_of_captures_are_undone() {
+        assert_eq!(decoded(Decode::Base64, "YT8+\n").as_deref(), Some("a?>"));
+        assert_eq!(decoded(Decode::Base64Url, "YT8-").as_deref(), Some("a?>"));
+        assert_eq!(decoded(Decode::Hex, "EBB984").as_deref(), Some("비"));
+        assert_eq!(decoded(Decode::Url, "a+b%26").as_deref(), Some("a b&"));
+        assert_eq!(decoded(Decode::Html, "a&amp;b&lt;<i>").as_deref(), Some("a&b<<i>"));
+        assert_eq!(decoded(Decode::Hex, "xyz"), None);
+        assert_eq!(decoded(Decode::Base64, "*"), None);
     }
 }

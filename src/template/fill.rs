@@ -1,0 +1,152 @@
+//! Fills templates in at the last moment, for the host that will receive them. How a text is
+//! encoded is mostly the place's business (a form, a JSON string, a header).
+
+use url::Url;
+
+use super::{Part, Pipe, Template, pipe};
+use crate::outcome::{Failure, Reason};
+use crate::secret::Secret;
+
+/// Of what is filled in for one template; a page that is captured whole is a mistake.
+const FILLED_BYTES_MAX: usize = 1 << 20;
+
+/// Whoever knows what sources of one kind stand for.
+pub trait Values<S> {
+    /// The value to send to `host`, or why it may not be sent there.
+    fn value(&self, source: &S, host: &str) -> Result<Secret, Failure>;
+}
+
+impl<S> Template<S> {
+    /// The whole text, to be sent to `host`.
+    pub fn fill(&self, values: &dyn Values<S>, host: &str) -> Result<Secret, Failure> {
+        self.write(values, host, |text, value, _| text.push_str(value))
+    }
+
+    /// A JSON document, whose values stand in its strings.
+    pub fn fill_json(&self, values: &dyn Values<S>, host: &str) -> Result<Secret, Failure> {
+        self.write(values, host, |text, value, _| text.push_str(&json_escaped(value)))
+    }
+
+    /// A URL: values behind the first text are percent-encoded, so that a captured `a&b` stays one
+    /// parameter; a value that begins the URL is a URL itself. Secrets do not stand in URLs.
+    pub fn fill_url(&self, values: &dyn Values<S>, base: Option<&Url>) -> Result<Url, Failure> {
+        let text = self.write(values, "", |text, value, pipes| {
+            if text.is_empty() || pipes.last() == Some(&Pipe::UrlEncode) {
+                text.push_str(value);
+            } else {
+                let in_query = text.contains(['?', '#']);
+                text.push_str(&pipe::url_encoded(value.as_bytes(), in_query));
+            }
+        })?;
+        let text = text.expose().trim();
+        let url = match base {
+            Some(base) => base.join(text),
+            None => Url::parse(text),
+        };
+        // The text may hold a captured token and is not shown.
+        let wrong = |said: &str| Failure::new(Reason::CaptureMissing, said);
+        let mut url = url.map_err(|_| wrong("the captured values do not make a URL"))?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return Err(wrong("the captured values do not make an http or https URL"));
+        }
+        url.set_fragment(None);
+        Ok(url)
+    }
+
+    fn write(
+        &self,
+        values: &dyn Values<S>,
+        host: &str,
+        write: impl Fn(&mut String, &str, &[Pipe]),
+    ) -> Result<Secret, Failure> {
+        let mut text = String::new();
+        let mut filled = 0;
+        for part in &self.parts {
+            match part {
+                Part::Text(plain) => text.push_str(plain),
+                Part::Value { source, pipes } => {
+                    let value = pipe::through(pipes, values.value(source, host)?)?;
+                    filled += value.expose().len();
+                    if filled > FILLED_BYTES_MAX {
+                        let detail =
+                            format!("a filled-in value is larger than {FILLED_BYTES_MAX} bytes");
+                        return Err(Failure::new(Reason::Internal, detail));
+                    }
+                    write(&mut text, value.expose(), pipes);
+                }
+            }
+        }
+        Ok(Secret::new(text))
+    }
+}
+
+/// A text between the quotes of a JSON string.
+pub(super) fn json_escaped(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::SecretOnly;
+    use proptest::prelude::*;
+
+    /// Every name is its own value.
+    struct Echo;
+
+    impl Values<SecretOnly> for Echo {
+        fn value(&self, source: &SecretOnly, _: &str) -> Result<Secret, Failure> {
+            Ok(Secret::new(&*source.0))
+        }
+    }
+
+    fn named(name: &str) -> Part {
+        SecretOnly(name.into()).into()
+    }
+
+    fn text(text: &str) -> Part {
+        Part::Text(text.into())
+    }
+
+    #[test]
+    fn values_are_texts_and_never_numbers() {
+        for value in ["00123", "1.10", " x "] {
+            let template = Template { parts: vec![named(value)] };
+            assert_eq!(template.fill(&Echo, "a.go.kr").unwrap().expose(), value);
+        }
+    }
+
+    #[test]
+    fn a_value_stays_one_piece_of_a_url() {
+        let base = Url::parse("https://a.go.kr/in/").unwrap();
+        let url =
+            |parts: Vec<Part>| Template { parts }.fill_url(&Echo, Some(&base)).unwrap().to_string();
+        assert_eq!(
+            url(vec![text("/v?tx="), named("a&b=c d"), text("&z=1")]),
+            "https://a.go.kr/v?tx=a%26b%3Dc%20d&z=1"
+        );
+        assert_eq!(url(vec![named("https://b.go.kr/x?y=1")]), "https://b.go.kr/x?y=1");
+        assert_eq!(url(vec![text("/"), named("app/비")]), "https://a.go.kr/app/%EB%B9%84");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_in_a_json_string_is_that_text_when_parsed(before in ".*", value in ".+") {
+            let mut document = Template::plain("[");
+            document.push_json_string(Template { parts: vec![text(&before), named(&value)] });
+            document.push(text(",1.5]"));
+            let json = document.fill_json(&Echo, "h").unwrap();
+            let parsed: serde_json::Value = serde_json::from_str(json.expose()).unwrap();
+            prop_assert_eq!(parsed, serde_json::json!([before + &value, 1.5]));
+        }
+    }
+
+    #[test]
+    fn what_is_filled_in_has_a_limit() {
+        let half = "x".repeat(FILLED_BYTES_MAX / 2 + 1);
+        let template = |parts| Template { parts }.fill(&Echo, "h");
+        assert!(template(vec![named(&half)]).is_ok());
+        assert!(template(vec![named(&half), named(&half)]).is_err());
+    }
+}

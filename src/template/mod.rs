@@ -1,0 +1,215 @@
+//! Texts of the configuration with `${...}` in them. [`parse`] reads them at load, when site
+//! columns and variables are filled in; [`fill`] writes out the rest when a request is written.
+//!
+//! What a template may name is its type: an HTTP probe's holds secrets and nothing else
+//! ([`SecretOnly`]), a login flow's also what the flow knows ([`FlowSource`]).
+
+pub mod fill;
+pub mod parse;
+pub mod pipe;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+pub use pipe::Pipe;
+
+/// A text with references to sources of one kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template<S = SecretOnly> {
+    /// Adjacent texts are joined.
+    pub parts: Vec<Part<S>>,
+}
+
+/// A piece of a [`Template`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part<S = SecretOnly> {
+    /// As written.
+    Text(String),
+    /// Known when the request is written.
+    Value {
+        /// What it starts from.
+        source: S,
+        /// What is done to it, in order.
+        pipes: Vec<Pipe>,
+    },
+}
+
+/// The named secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretOnly(pub Arc<str>);
+
+/// What a login flow can name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FlowSource {
+    /// The file's own text with pipes behind it: a site's column, a variable.
+    Text(String),
+    /// The named secret.
+    Secret(Arc<str>),
+    /// The code that the named secret makes at this moment (RFC 6238).
+    Code(Arc<str>),
+    /// Captured by an earlier step.
+    Capture(Arc<str>),
+    /// Something of a certificate that everybody may know.
+    Identity(Arc<str>, IdentityField),
+    /// The time of the run in strftime form.
+    Date(String),
+    /// A new random UUID (RFC 9562, version 4).
+    Uuid,
+}
+
+/// What of a certificate a template may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdentityField {
+    /// Lowercase hex without separators.
+    Serial,
+    /// RFC 4514.
+    Subject,
+    /// RFC 4514.
+    Issuer,
+}
+
+/// What can be asked of a source of any kind.
+pub trait Source {
+    /// The secret that it reveals something of.
+    fn secret(&self) -> Option<&Arc<str>>;
+
+    /// The file's own text in it.
+    fn text(&self) -> &str {
+        ""
+    }
+}
+
+impl Source for SecretOnly {
+    fn secret(&self) -> Option<&Arc<str>> {
+        Some(&self.0)
+    }
+}
+
+impl Source for FlowSource {
+    fn secret(&self) -> Option<&Arc<str>> {
+        match self {
+            FlowSource::Secret(name) | FlowSource::Code(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    fn text(&self) -> &str {
+        match self {
+            FlowSource::Text(text) => text,
+            _ => "",
+        }
+    }
+}
+
+/// The source of texts that are complete once they are read.
+impl Source for Infallible {
+    fn secret(&self) -> Option<&Arc<str>> {
+        match *self {}
+    }
+}
+
+impl From<SecretOnly> for FlowSource {
+    fn from(SecretOnly(name): SecretOnly) -> FlowSource {
+        FlowSource::Secret(name)
+    }
+}
+
+impl<S> From<S> for Part<S> {
+    fn from(source: S) -> Part<S> {
+        Part::Value { source, pipes: Vec::new() }
+    }
+}
+
+impl<S: Source> Part<S> {
+    /// The file's own text in it.
+    fn text(&self) -> &str {
+        match self {
+            Part::Text(text) => text,
+            Part::Value { source, .. } => source.text(),
+        }
+    }
+}
+
+impl<S: Source> Template<S> {
+    /// A text without references.
+    pub fn plain(text: impl Into<String>) -> Template<S> {
+        Template { parts: vec![Part::Text(text.into())] }
+    }
+
+    /// Adds a piece at the end.
+    pub fn push(&mut self, part: Part<S>) {
+        match (self.parts.last_mut(), part) {
+            (_, Part::Text(text)) if text.is_empty() => {}
+            (Some(Part::Text(last)), Part::Text(text)) => last.push_str(&text),
+            (_, part) => self.parts.push(part),
+        }
+    }
+
+    /// Adds a JSON string with this content; values are escaped by [`Template::fill_json`].
+    pub fn push_json_string(&mut self, content: Template<S>) {
+        self.push(Part::Text("\"".into()));
+        for part in content.parts {
+            self.push(match part {
+                Part::Text(text) => Part::Text(fill::json_escaped(&text)),
+                value => value,
+            });
+        }
+        self.push(Part::Text("\"".into()));
+    }
+
+    /// The whole text of a template without references.
+    pub fn as_plain(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [] => Some(""),
+            [Part::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// All that is filled in later.
+    pub fn sources(&self) -> impl Iterator<Item = &S> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Value { source, .. } => Some(source),
+        })
+    }
+
+    /// The names of the secrets in it.
+    pub fn secrets(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.sources().filter_map(S::secret)
+    }
+
+    /// Whether it holds a secret.
+    pub fn is_credential(&self) -> bool {
+        self.secrets().next().is_some()
+    }
+
+    /// Bytes of the file's own text in it.
+    pub fn text_len(&self) -> usize {
+        self.parts.iter().map(|part| part.text().len()).sum()
+    }
+}
+
+impl Template<SecretOnly> {
+    /// The same where more may be named.
+    pub fn widened<S: From<SecretOnly>>(&self) -> Template<S> {
+        let widened = |part: &Part| match part {
+            Part::Text(text) => Part::Text(text.clone()),
+            Part::Value { source, pipes } => {
+                Part::Value { source: source.clone().into(), pipes: pipes.clone() }
+            }
+        };
+        Template { parts: self.parts.iter().map(widened).collect() }
+    }
+}
+
+impl Template<Infallible> {
+    /// The text, which is complete.
+    pub fn into_text(self) -> String {
+        let text = |part| match part {
+            Part::Text(text) => text,
+            Part::Value { source, .. } => match source {},
+        };
+        self.parts.into_iter().map(text).collect()
+    }
+}
