@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use read::Value;
+use serde_json::Number;
+
 use super::inherit::Shared;
-use super::walk::{At, Fields};
-use super::yaml::Node;
+use super::reading::{At, ConfigValue, Fields};
 use super::{
     Auth, Expect, HttpOptions, JsonTemplate, Part, RequestBody, Template, exchange, expect, value,
 };
@@ -167,28 +169,24 @@ pub(super) fn form(at: &At<'_>) -> Option<Vec<(String, Template)>> {
 }
 
 fn json(at: &At<'_>) -> Option<JsonTemplate> {
-    use serde_json::{Number, Value};
-    let number = |number: Option<Number>| {
-        number.or_else(|| {
+    let number = |number: Option<Number>| match number {
+        Some(number) => Some(JsonTemplate::Literal(number.into())),
+        None => {
             at.problem("JSON has no such number; put it in quotes");
             None
-        })
+        }
     };
-    Some(match at.node {
-        Node::Null => JsonTemplate::Literal(Value::Null),
-        Node::Bool(value) => JsonTemplate::Literal(Value::Bool(*value)),
-        Node::Int(value) => {
-            JsonTemplate::Literal(Value::Number(number(Number::from_i128(*value))?))
-        }
-        Node::Float(value) => {
-            JsonTemplate::Literal(Value::Number(number(Number::from_f64(*value))?))
-        }
-        Node::Text(_) | Node::Tagged => JsonTemplate::Text(at.template()?),
-        Node::List(_) => {
+    Some(match &at.node.value {
+        Value::Null => JsonTemplate::Literal(serde_json::Value::Null),
+        Value::Bool(text) => JsonTemplate::Literal(read::boolean(text).into()),
+        Value::Int(text) => number(read::integer(text).and_then(Number::from_i128))?,
+        Value::Float(text) => number(read::float(text).and_then(Number::from_f64))?,
+        Value::Text(_) | Value::Tagged => JsonTemplate::Text(at.template()?),
+        Value::List(_) => {
             let items = at.items()?;
             JsonTemplate::Array(items.iter().map(json).collect::<Option<_>>()?)
         }
-        Node::Map(_) => {
+        Value::Map(_) => {
             let entries = at.entries()?;
             let pairs = entries.iter().map(|(key, at)| Some(((*key).to_owned(), json(at)?)));
             JsonTemplate::Object(pairs.collect::<Option<_>>()?)

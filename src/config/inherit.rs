@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ::http::HeaderName;
 
-use super::walk::{At, Fields};
+use super::reading::{At, Fields};
 use super::{
     IpChoice, ProxyOptions, Revocation, Schedule, Template, TrustOptions, client, http, proxy,
     value,

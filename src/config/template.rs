@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use super::login::Source;
 use super::login::names::{self, FlowNames};
-use super::suggest;
 use super::{Part, Template};
 
 /// Of what names add to one text. The longest values are bodies of requests, which are written in
@@ -152,7 +151,7 @@ pub(super) fn compile<T>(
                 }
                 Some(secret) => {
                     if let Some(secrets) = secrets.filter(|known| !known.contains_key(secret)) {
-                        let hint = suggest::hint(secret, secrets.keys().map(String::as_str));
+                        let hint = read::hint(secret, secrets.keys().map(String::as_str));
                         return Err(format!("no secret named \"{secret}\" under secrets{hint}"));
                     }
                     parts.push(Part::Secret(secret.into()));
@@ -190,7 +189,7 @@ pub(super) fn value<'s>(name: &str, scope: &'s Scope) -> Result<&'s str, String>
              {{ env: {name} }}"
         ));
     }
-    let hint = suggest::hint(name, scope.values.keys().map(String::as_str));
+    let hint = read::hint(name, scope.values.keys().map(String::as_str));
     let hint = if !hint.is_empty() {
         hint
     } else if scope.values.is_empty() {

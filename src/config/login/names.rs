@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{IdentityField, Pipe, Source, Value};
 use crate::config::template::{self, Scope};
-use crate::config::{ClientCert, Part, suggest};
+use crate::config::{ClientCert, Part};
 
 /// What a flow adds to the names of its service.
 #[derive(Debug, Clone, Default)]
@@ -100,7 +100,7 @@ fn pipe(text: &str) -> Result<Pipe, String> {
                 Pipe::Date(form.to_owned())
             }
             _ => {
-                let hint = suggest::hint_or_list(text, PIPES);
+                let hint = read::hint_or_list(text, PIPES);
                 return Err(format!("there is no pipe \"{text}\"{hint}"));
             }
         },
@@ -115,7 +115,7 @@ fn source<T>(
 ) -> Result<Source, String> {
     if let Some(secret) = name.strip_prefix("secret.") {
         if let Some(secrets) = secrets.filter(|known| !known.contains_key(secret)) {
-            let hint = suggest::hint(secret, secrets.keys().map(String::as_str));
+            let hint = read::hint(secret, secrets.keys().map(String::as_str));
             return Err(format!("no secret named \"{secret}\" under secrets{hint}"));
         }
         return Ok(Source::Secret(secret.into()));
@@ -136,7 +136,7 @@ fn source<T>(
         return template::value(name, scope).map(|text| Source::Text(text.to_owned()));
     }
     let known = flow.captured.iter().chain(scope.values.keys()).map(String::as_str);
-    let hint = suggest::hint(name, known);
+    let hint = read::hint(name, known);
     if hint.is_empty() {
         return template::value(name, scope).map(|text| Source::Text(text.to_owned()));
     }
@@ -148,12 +148,12 @@ fn identity(text: &str, flow: &FlowNames) -> Result<Source, String> {
         return Err("write identity.NAME.serial, .subject or .issuer".into());
     };
     if !flow.identities.contains_key(name) {
-        let hint = suggest::hint(name, flow.identities.keys().map(String::as_str));
+        let hint = read::hint(name, flow.identities.keys().map(String::as_str));
         return Err(format!("no identity named \"{name}\" under identities{hint}"));
     }
     let Some((_, field)) = FIELDS.iter().find(|(known, _)| *known == field) else {
         let names: Vec<&str> = FIELDS.iter().map(|(name, _)| *name).collect();
-        let hint = suggest::hint_or_list(field, &names);
+        let hint = read::hint_or_list(field, &names);
         return Err(format!("an identity has no \"{field}\"{hint}"));
     };
     Ok(Source::Identity(name.into(), *field))
