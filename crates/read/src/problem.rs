@@ -48,7 +48,11 @@ pub struct Problem {
 impl ReadError {
     /// One problem with a file as a whole.
     pub fn whole(file: PathBuf, message: String) -> ReadError {
-        let problems = vec![Problem { place: None, path: String::new(), message }];
+        ReadError::one(file, None, message)
+    }
+
+    pub(crate) fn one(file: PathBuf, place: Option<Place>, message: String) -> ReadError {
+        let problems = vec![Problem { place, path: String::new(), message }];
         ReadError { files: vec![FileProblems { file, problems }] }
     }
 

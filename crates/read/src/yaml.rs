@@ -6,10 +6,11 @@
 //! takes it for.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Tag};
 
-use crate::problem::Place;
+use crate::problem::{Place, ReadError};
 
 /// Aliases may repeat a part of the file; this bounds what they expand to. 17,000 probes with
 /// thirty values each are half a million.
@@ -79,6 +80,11 @@ pub struct SyntaxError {
 }
 
 impl SyntaxError {
+    /// As the only problem of a file.
+    pub fn within(self, file: PathBuf) -> ReadError {
+        ReadError::one(file, Some(self.place), self.message)
+    }
+
     fn new(place: Place, message: &str) -> SyntaxError {
         SyntaxError { place, message: format!("not valid YAML: {message}") }
     }
