@@ -22,6 +22,7 @@ mod exchange;
 mod expect;
 mod expectation;
 mod files;
+mod headers;
 mod http;
 mod include;
 mod inherit;

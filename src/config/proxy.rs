@@ -7,7 +7,7 @@ use url::Url;
 
 use read::Value;
 
-use super::http::credential;
+use super::headers::credential;
 use super::reading::{At, ConfigValue};
 use super::{Template, value};
 

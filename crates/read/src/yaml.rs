@@ -161,12 +161,12 @@ const HINTS: &[(&str, &str)] = &[
 /// Reads one document. An empty one is [`Value::Null`].
 pub fn parse(text: &str) -> Result<Node, SyntaxError> {
     if let Some(start) = perhaps_deep(text)
-        && let Err(error) = parse_in_time(start)
+        && let Err(error) = tree_of(start)
         && error.message.ends_with(TOO_DEEP)
     {
         return Err(error);
     }
-    parse_in_time(text)
+    tree_of(text)
 }
 
 /// The text up to where brackets, counted wherever they stand, nest deeper than [`LEVELS_MAX`].
@@ -185,7 +185,7 @@ fn perhaps_deep(text: &str) -> Option<&str> {
     text.get(..=end)
 }
 
-fn parse_in_time(text: &str) -> Result<Node, SyntaxError> {
+fn tree_of(text: &str) -> Result<Node, SyntaxError> {
     if let Some(place) = control_character(text) {
         return Err(SyntaxError::new(
             place,

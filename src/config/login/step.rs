@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{Action, Condition, LoginStep, SelfSubmit, Sensitivity, Submit, capture, rules};
 use crate::config::reading::{At, ConfigValue, Fields};
-use crate::config::{Follow, Part, RequestBody, Template, exchange, http, value};
+use crate::config::{Follow, Part, RequestBody, Template, exchange, headers, http, value};
 use crate::outcome::Step;
 
 const KEYS: &[&str] = &[
@@ -83,7 +83,7 @@ pub(super) fn step(at: &At<'_>, place: &Place<'_>) -> Option<LoginStep> {
     let rules = exchange::rules(&fields, &follow);
     let mut headers = Vec::new();
     if let Some(at) = fields.take("headers") {
-        http::headers(&at, &mut headers);
+        headers::headers(&at, &mut headers);
     }
     let mut step = LoginStep {
         condition: condition(&fields, place),
