@@ -92,7 +92,7 @@ async fn run(
 
 fn unknown(config: &Config, id: &str) -> String {
     let mut ids: Vec<String> = config.targets.iter().map(|target| target.id.to_string()).collect();
-    let distance = |other: &String| strsim::damerau_levenshtein(id, other);
+    let distance = |other: &String| read::distance(id, other);
     ids.sort_by_cached_key(|other| (distance(other), other.clone()));
     ids.truncate(SUGGESTED_MAX);
     if config.disabled.iter().any(|disabled| disabled.to_string() == id) {

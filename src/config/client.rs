@@ -4,10 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use read::Value;
+
 use super::cache::PemUse;
-use super::walk::{At, Fields};
-use super::yaml::Node;
-use super::{ClientCert, Revocation, Roots, TlsClientOptions, TrustOptions, suggest, value};
+use super::reading::{At, Fields};
+use super::{ClientCert, Revocation, Roots, TlsClientOptions, TrustOptions, value};
 
 /// Reads the keys of a kind's mapping over what was inherited.
 pub(super) fn tls_client(fields: &Fields<'_>, inherited: TlsClientOptions) -> TlsClientOptions {
@@ -31,7 +32,7 @@ pub(super) fn tls_client(fields: &Fields<'_>, inherited: TlsClientOptions) -> Tl
 
 /// `trust: { roots: webpki | FILE | [webpki, FILE], intermediates: FILE }`.
 pub(super) fn trust(at: &At<'_>) -> Option<Arc<TrustOptions>> {
-    if matches!(at.node, Node::Text(_) | Node::List(_)) {
+    if matches!(at.node.value, Value::Text(_) | Value::List(_)) {
         at.problem(match at.written() {
             Some(file) => format!("expected a mapping, found text; write {{ roots: {file} }}"),
             None => "expected a mapping, found a list; write { roots: [...] }".to_owned(),
@@ -50,7 +51,7 @@ pub(super) fn trust(at: &At<'_>) -> Option<Arc<TrustOptions>> {
         Some(at) => Some(pem(&at, PemUse::Certificates)?),
         None => None,
     };
-    Some(at.load.cache.trust(TrustOptions { roots, intermediates }))
+    Some(at.reading.load.cache.trust(TrustOptions { roots, intermediates }))
 }
 
 fn roots(at: &At<'_>) -> Option<Roots> {
@@ -79,8 +80,8 @@ fn roots(at: &At<'_>) -> Option<Roots> {
 
 /// Probes whose chain ends at such a root are degraded; here one learns of it before.
 fn advise_on_old_roots(at: &At<'_>, file: &Path) {
-    for fault in at.load.cache.old_roots(at.load.files, file) {
-        at.load.advise(format!("{}: {}", file.display(), fault.detail));
+    for fault in at.reading.load.cache.old_roots(at.reading.load.files, file) {
+        at.reading.load.advise(format!("{}: {}", file.display(), fault.detail));
     }
 }
 
@@ -88,10 +89,10 @@ fn advise_on_old_roots(at: &At<'_>, file: &Path) {
 ///
 /// In a login flow it may also be the name of one of its identities.
 fn client_cert(at: &At<'_>) -> Option<ClientCert> {
-    if let (Some(flow), Some(_)) = (&at.scope.flow, at.written()) {
+    if let (Some(flow), Some(_)) = (&at.reading.scope.flow, at.written()) {
         let name = at.text()?;
         let Some(known) = flow.identities.get(&*name) else {
-            let hint = suggest::hint(&name, flow.identities.keys().map(String::as_str));
+            let hint = read::hint(&name, flow.identities.keys().map(String::as_str));
             at.problem(format!("no identity named \"{name}\" under identities{hint}"));
             return None;
         };
@@ -105,8 +106,8 @@ fn client_cert(at: &At<'_>) -> Option<ClientCert> {
 
 /// A PEM file that is there and holds what it should.
 pub(super) fn pem(at: &At<'_>, want: PemUse) -> Option<PathBuf> {
-    let path = at.document.resolve(&at.parse(value::some_text)?);
-    at.settle(at.load.cache.pem(at.load.files, &path, want))?;
+    let path = at.reading.document.resolve(&at.parse(read::some_text)?);
+    at.settle(at.reading.load.cache.pem(at.reading.load.files, &path, want))?;
     Some(path)
 }
 

@@ -1,6 +1,6 @@
 //! `controls`: places whose answer shows that this vantage is online.
 
-use super::walk::At;
+use super::reading::At;
 use super::{Control, value};
 
 /// Each is asked whenever something fails.

@@ -1,139 +1,56 @@
-//! The files of a configuration: the one that was named and what it includes.
-//!
-//! `include` is a list of paths or globs, relative to the file that says so. Included files may
-//! include others; a file is read once, and being led to it again is a mistake.
+//! One file of a configuration, from bytes to a tree.
 
-use std::cell::OnceCell;
-use std::collections::{HashSet, VecDeque};
 use std::path::{Component, Path, PathBuf};
-use std::rc::Rc;
 
-use super::files::{FILE_LIMIT, FILES_MAX};
-use super::names::Scope;
+use read::{Node, Place, Value};
+
 use super::notes::Load;
-use super::position::{Place, Positions};
-use super::walk::At;
-use super::yaml::{self, Node};
 
 pub(super) struct Document {
     /// Its place in the order of reading.
     pub(super) index: usize,
     /// As given, or as the including file leads to it.
     pub(super) path: PathBuf,
-    /// Its tree; [`Node::Null`] when it could not be read.
+    /// [`Value::Null`] when the file could not be read.
     pub(super) root: Node,
     /// Read and not yet decoded.
-    bytes: Vec<u8>,
-    text: String,
-    positions: OnceCell<Option<Positions>>,
+    pub(super) bytes: Vec<u8>,
     /// The path without detours.
-    normal: PathBuf,
+    pub(super) normal: PathBuf,
     /// The same of the files that led here.
-    above: Vec<PathBuf>,
+    pub(super) above: Vec<PathBuf>,
 }
 
 impl Document {
-    fn new(path: PathBuf, parent: Option<&Document>) -> Document {
+    pub(super) fn new(path: PathBuf, parent: Option<&Document>) -> Document {
         let normal = normal(&path);
         let mut above = Vec::new();
         if let Some(parent) = parent {
             above.extend_from_slice(&parent.above);
             above.push(parent.normal.clone());
         }
-        Document {
-            index: 0,
-            path,
-            root: Node::Null,
-            bytes: Vec::new(),
-            text: String::new(),
-            positions: OnceCell::new(),
-            normal,
-            above,
-        }
+        let root = Node { place: (1, 1), value: Value::Null };
+        Document { index: 0, path, root, bytes: Vec::new(), normal, above }
     }
 
-    /// Where things stand; made at the first question.
-    pub(super) fn positions(&self) -> Option<&Positions> {
-        self.positions.get_or_init(|| Positions::of(&self.text)).as_ref()
+    /// Decodes and parses. An included file may be empty: somebody commented it out.
+    pub(super) fn fill(&mut self, load: &Load<'_>) {
+        let text = match decode(std::mem::take(&mut self.bytes)) {
+            Ok(text) => text,
+            Err((place, said)) => return load.note_file(self.index, place, said),
+        };
+        match read::parse(&text) {
+            Ok(root) if root.value == Value::Null && self.index == 0 => {
+                load.note_file(self.index, None, "is empty; it needs at least services".into());
+            }
+            Ok(root) => self.root = root,
+            Err(error) => load.note_file(self.index, Some(error.place), error.message),
+        }
     }
 
     /// A path that the file names: relative ones start at the file's directory.
     pub(super) fn resolve(&self, path: &str) -> PathBuf {
         self.path.parent().unwrap_or(Path::new("")).join(path)
-    }
-}
-
-/// The keys of an included file.
-pub(super) const INCLUDED_KEYS: &[&str] = &["include", "secrets", "services", "maintenance"];
-
-/// Reads a file and everything it includes.
-pub(super) fn read_all(path: &Path, load: &Load<'_>) -> Vec<Rc<Document>> {
-    let mut first = Document::new(path.to_owned(), None);
-    match load.files.read(path, FILE_LIMIT) {
-        Ok(bytes) => first.bytes = bytes,
-        Err(said) => {
-            load.note_file(0, None, said);
-            return vec![Rc::new(first)];
-        }
-    }
-    read_from(first, load)
-}
-
-/// The same for a text; `path` is what relative paths start from and what messages say.
-pub(super) fn read_text(path: &Path, text: &str, load: &Load<'_>) -> Vec<Rc<Document>> {
-    let mut first = Document::new(path.to_owned(), None);
-    first.bytes = text.as_bytes().to_owned();
-    read_from(first, load)
-}
-
-fn read_from(first: Document, load: &Load<'_>) -> Vec<Rc<Document>> {
-    let scope = Scope::default();
-    let mut documents: Vec<Rc<Document>> = Vec::new();
-    let mut known = HashSet::from([first.normal.clone()]);
-    let mut waiting = VecDeque::from([first]);
-    while let Some(mut document) = waiting.pop_front() {
-        fill(&mut document, load);
-        for (at, path) in includes(&At::root(&document, load, &scope)) {
-            let mut next = Document::new(path, Some(&document));
-            next.index = document.index + 1 + waiting.len();
-            let shown = next.normal.display();
-            if next.above.contains(&next.normal) {
-                at.problem(format!("{shown} leads back to itself; remove the line"));
-            } else if !known.insert(next.normal.clone()) {
-                at.problem(format!("{shown} is read already; include it once"));
-            } else if known.len() > FILES_MAX {
-                at.problem(format!("leads to more than {FILES_MAX} files"));
-                break;
-            } else {
-                match load.files.read(&next.path, FILE_LIMIT) {
-                    Ok(bytes) => {
-                        next.bytes = bytes;
-                        waiting.push_back(next);
-                    }
-                    Err(said) => {
-                        at.problem(format!("{shown}: {said}"));
-                        load.set_incomplete();
-                    }
-                }
-            }
-        }
-        documents.push(Rc::new(document));
-    }
-    documents
-}
-
-/// Decodes and parses. An included file may be empty: somebody commented it out.
-fn fill(document: &mut Document, load: &Load<'_>) {
-    match decode(std::mem::take(&mut document.bytes)) {
-        Ok(text) => document.text = text,
-        Err((position, said)) => return load.note_file(document.index, position, said),
-    }
-    match yaml::parse(&document.text) {
-        Ok(Node::Null) if document.index == 0 => {
-            load.note_file(document.index, None, "is empty; it needs at least services".into());
-        }
-        Ok(root) => document.root = root,
-        Err(error) => load.note_file(document.index, error.position, error.message),
     }
 }
 
@@ -160,28 +77,6 @@ fn is_utf16(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0xff, 0xfe])
         || bytes.starts_with(&[0xfe, 0xff])
         || matches!(bytes, [0, first, ..] | [first, 0, ..] if *first != 0)
-}
-
-/// The files that `include` leads to, each with the place that names it.
-fn includes<'a>(root: &At<'a>) -> Vec<(At<'a>, PathBuf)> {
-    let mut found = Vec::new();
-    let Some(list) = root.quietly("include") else { return found };
-    for at in list.one_or_many() {
-        let Some(pattern) = at.parse(super::value::some_text) else { continue };
-        let path = root.document.resolve(&pattern);
-        if !pattern.contains(['*', '?', '[']) {
-            found.push((at, path));
-            continue;
-        }
-        match root.load.files.glob(&path) {
-            Ok(paths) if paths.is_empty() => {
-                at.problem("no file matches; remove the line, or create the file");
-            }
-            Ok(paths) => found.extend(paths.into_iter().map(|path| (at.clone(), path))),
-            Err(said) => at.problem(format!("not a pattern: {said}")),
-        }
-    }
-    found
 }
 
 /// Without `.` and `..`, so that two ways to one file are seen to be one.

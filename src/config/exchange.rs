@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::inherit::Shared;
-use super::walk::{At, Fields};
+use super::reading::{At, Fields};
 use super::{
     Expect, FailIf, Follow, HttpVersions, Refresh, Revocation, RouteOptions, StatusSet,
     TlsClientOptions, client, expect, route, value,

@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use ::http::HeaderName;
 
+use read::Value;
+
 use crate::outcome::{Reason, Stage};
 
 use super::decimal::Decimal;
-use super::walk::{At, Fields};
-use super::yaml::Node;
-use super::{Expect, FailIf, Matcher, StatusSet, TimeLimit, UrlPart, suggest, value};
+use super::reading::{At, Fields};
+use super::{Expect, FailIf, Matcher, StatusSet, TimeLimit, UrlPart, value};
 
 /// What can be looked at.
 pub(super) const SUBJECTS: &[&str] =
@@ -86,7 +87,7 @@ fn reason(text: &str) -> Result<Reason, String> {
         )),
         None => {
             let labels = Reason::ALL.iter().filter(|reason| allowed(reason));
-            let hint = match suggest::hint(text, labels.map(|reason| reason.as_str())) {
+            let hint = match read::hint(text, labels.map(|reason| reason.as_str())) {
                 none if none.is_empty() => "; docs/reasons.md has them all".to_owned(),
                 hint => hint,
             };
@@ -105,8 +106,8 @@ fn subjects(fields: &Fields<'_>) -> Expect {
         body: all("body")
             .map(|at| at.one_or_many().iter().filter_map(body_matcher).collect())
             .unwrap_or_default(),
-        css: named(all("css"), |at, key| at.settle(at.load.cache.selector(key))),
-        json: named(all("json"), |at, key| at.settle(at.load.cache.json_path(key))),
+        css: named(all("css"), |at, key| at.settle(at.reading.load.cache.selector(key))),
+        json: named(all("json"), |at, key| at.settle(at.reading.load.cache.json_path(key))),
         header: named(all("header"), |at, key| at.settle(header_name(key))),
         cookie: named(all("cookie"), |_, key| Some(key.to_owned())),
         time: all("time").and_then(|at| time(&at)),
@@ -132,7 +133,7 @@ fn status(at: &At<'_>) -> Option<StatusSet> {
     if items.is_empty() {
         at.problem("is an empty list; no status could ever be right");
     }
-    let ranges: Vec<_> = items.iter().map(|item| item.parse_number(status_range)).collect();
+    let ranges: Vec<_> = items.iter().map(|item| item.parse(status_range)).collect();
     ranges.into_iter().collect::<Option<Vec<_>>>().map(StatusSet)
 }
 
@@ -168,10 +169,10 @@ fn versions(at: &At<'_>) -> Vec<String> {
 
 /// A matcher for the whole, or a mapping from parts to matchers.
 fn url(at: &At<'_>) -> Vec<(UrlPart, Matcher)> {
-    let Node::Map(entries) = at.node else {
+    let Value::Map(entries) = &at.node.value else {
         return matcher(at).map(|matcher| (UrlPart::Whole, matcher)).into_iter().collect();
     };
-    if entries.len() == 1 && MATCHERS.contains(&entries[0].0.as_str()) {
+    if entries.len() == 1 && MATCHERS.contains(&&*entries[0].key) {
         return matcher(at).map(|matcher| (UrlPart::Whole, matcher)).into_iter().collect();
     }
     let parts: Vec<&str> = URL_PARTS.iter().map(|(name, _)| *name).collect();
@@ -186,7 +187,7 @@ fn url(at: &At<'_>) -> Vec<(UrlPart, Matcher)> {
 }
 
 fn time(at: &At<'_>) -> Option<TimeLimit> {
-    let Node::Map(_) = at.node else {
+    let Value::Map(_) = &at.node.value else {
         at.problem("write the limit as { lt: 2s }");
         return None;
     };
@@ -206,7 +207,7 @@ fn body_matcher(at: &At<'_>) -> Option<Matcher> {
 }
 
 fn matcher(at: &At<'_>) -> Option<Matcher> {
-    let Node::Map(entries) = at.node else {
+    let Value::Map(entries) = &at.node.value else {
         return match at.text()?.as_ref() {
             "exists" => Some(Matcher::Exists),
             "absent" => Some(Matcher::Absent),
@@ -226,11 +227,11 @@ fn matcher(at: &At<'_>) -> Option<Matcher> {
     }
     let at = fields.take(given[0])?;
     Some(match given[0] {
-        "contains" => Matcher::Contains(at.parse(value::some_text)?),
-        "not_contains" => Matcher::NotContains(at.parse(value::some_text)?),
-        "starts_with" => Matcher::StartsWith(at.parse(value::some_text)?),
-        "matches" => Matcher::Matches(at.parse(|text| at.load.cache.regex(text))?),
-        "not_matches" => Matcher::NotMatches(at.parse(|text| at.load.cache.regex(text))?),
+        "contains" => Matcher::Contains(at.parse(read::some_text)?),
+        "not_contains" => Matcher::NotContains(at.parse(read::some_text)?),
+        "starts_with" => Matcher::StartsWith(at.parse(read::some_text)?),
+        "matches" => Matcher::Matches(at.parse(|text| at.reading.load.cache.regex(text))?),
+        "not_matches" => Matcher::NotMatches(at.parse(|text| at.reading.load.cache.regex(text))?),
         "lt" => Matcher::Lt(at.parse(number)?),
         "gt" => Matcher::Gt(at.parse(number)?),
         _ => Matcher::In(alternatives(&at)?),

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use read::Value;
+use serde_json::Number;
+
+use super::headers::{self, credential};
 use super::inherit::Shared;
 use super::names::Nameable;
-use super::walk::{At, Fields};
-use super::yaml::Node;
-use super::{Auth, Expect, HttpOptions, RequestBody, exchange, expect, value};
+use super::reading::{At, ConfigValue, Fields};
+use super::{Auth, Expect, HttpOptions, RequestBody, exchange, value};
 use crate::build_info;
 use crate::template::{Part, SecretOnly, Template};
-use ::http::{HeaderName, HeaderValue, Method, header};
+use ::http::{HeaderName, Method, header};
 
 pub(super) const KEYS: &[&str] = &[
     "url",
@@ -45,19 +48,6 @@ pub(super) const BODY_LIMIT_MAX: u64 = 64 << 20;
 
 /// Servers refuse larger request heads (nginx and Tomcat at 8 KiB unless told otherwise).
 const PAD_REQUEST_MAX: u64 = 32 << 10;
-
-/// Headers of one request.
-const HEADERS_MAX: usize = 64;
-
-/// The client sets these itself, or a key of its own does.
-const OWN_HEADERS: &[(&str, &str)] = &[
-    ("accept-encoding", "write compression: true or false"),
-    ("connection", "the client sets it"),
-    ("content-length", "the client sets it"),
-    ("transfer-encoding", "the client sets it"),
-    ("upgrade", "the client sets it"),
-    ("x-bongsu-padding", "write pad_request"),
-];
 
 /// Reads the mapping under `http`.
 pub(super) fn http(at: &At<'_>, shared: &Shared<'_>) -> Option<HttpOptions> {
@@ -168,21 +158,26 @@ pub(super) fn form<S: Nameable>(at: &At<'_>) -> Option<Vec<(String, Template<S>)
 }
 
 fn json<S: Nameable>(at: &At<'_>, out: &mut Template<S>) -> Option<()> {
-    use serde_json::{Number, Value};
     let number = |number: Option<Number>| {
-        number.or_else(|| {
+        if number.is_none() {
             at.problem("JSON has no such number; put it in quotes");
-            None
-        })
+        }
+        number
     };
     let push = |out: &mut Template<S>, text: &str| out.push(Part::Text(text.to_owned()));
-    match at.node {
-        Node::Null => push(out, "null"),
-        Node::Bool(value) => push(out, &value.to_string()),
-        Node::Int(value) => push(out, &number(Number::from_i128(*value))?.to_string()),
-        Node::Float(value) => push(out, &number(Number::from_f64(*value))?.to_string()),
-        Node::Text(_) | Node::Tagged => out.push_json_string(at.template()?),
-        Node::List(_) => {
+    match &at.node.value {
+        Value::Null => push(out, "null"),
+        Value::Bool(text) => {
+            push(out, if read::boolean(text) == Some(true) { "true" } else { "false" });
+        }
+        Value::Int(text) => {
+            push(out, &number(read::integer(text).and_then(Number::from_i128))?.to_string())
+        }
+        Value::Float(text) => {
+            push(out, &number(read::float(text).and_then(Number::from_f64))?.to_string())
+        }
+        Value::Text(_) | Value::Tagged => out.push_json_string(at.template()?),
+        Value::List(_) => {
             push(out, "[");
             for (index, item) in at.items()?.iter().enumerate() {
                 push(out, if index == 0 { "" } else { "," });
@@ -190,11 +185,11 @@ fn json<S: Nameable>(at: &At<'_>, out: &mut Template<S>) -> Option<()> {
             }
             push(out, "]");
         }
-        Node::Map(_) => {
+        Value::Map(_) => {
             push(out, "{");
             for (index, (name, member)) in at.entries()?.iter().enumerate() {
                 push(out, if index == 0 { "" } else { "," });
-                push(out, &format!("{}:", Value::from(*name)));
+                push(out, &format!("{}:", serde_json::Value::from(*name)));
                 json(member, out)?;
             }
             push(out, "}");
@@ -220,54 +215,6 @@ fn basic_auth(at: &At<'_>) -> Option<Auth> {
     Some(Auth::Basic { username: username?, password: password? })
 }
 
-/// A template that holds a secret. What stands there instead is not repeated.
-pub(super) fn credential<S: Nameable>(at: &At<'_>) -> Option<Template<S>> {
-    let template: Template<S> = at.template()?;
-    if !template.is_credential() {
-        at.problem(
-            "a literal password can be read by everyone who reads this file; declare it under \
-             secrets (env or file) and write ${secret.NAME}",
-        );
-        return None;
-    }
-    Some(template)
-}
-
-/// Reads headers over those that are there already.
-pub(super) fn headers<S: Nameable>(at: &At<'_>, headers: &mut Vec<(HeaderName, Template<S>)>) {
-    let entries = at.entries().unwrap_or_default();
-    if entries.len() > HEADERS_MAX {
-        at.problem(format!("has {} headers; the most is {HEADERS_MAX}", entries.len()));
-    }
-    for (key, at) in entries {
-        let Some(name) = at.settle(expect::header_name(key)) else { continue };
-        if let Some((_, advice)) = OWN_HEADERS.iter().find(|(own, _)| name == *own) {
-            at.problem(format!("cannot be set here; {advice}"));
-            continue;
-        }
-        let secret = name == header::AUTHORIZATION || name == header::PROXY_AUTHORIZATION;
-        let value = if secret { credential(&at) } else { header_value(&at) };
-        if let Some(value) = value {
-            headers.retain(|(other, _)| *other != name);
-            headers.push((name, value));
-        }
-    }
-}
-
-/// A template whose texts can stand in a header (RFC 9110 section 5.5).
-pub(super) fn header_value<S: Nameable>(at: &At<'_>) -> Option<Template<S>> {
-    let template: Template<S> = at.template()?;
-    let fits = |part: &Part<S>| match part {
-        Part::Text(text) => HeaderValue::from_bytes(text.as_bytes()).is_ok(),
-        Part::Value { .. } => true,
-    };
-    if template.parts.iter().all(fits) {
-        return Some(template);
-    }
-    at.problem("a header's value cannot hold line breaks or control characters");
-    None
-}
-
 /// Inherited headers, then the probe's own, then who we are.
 pub(super) fn request_headers<S: Nameable + From<SecretOnly>>(
     fields: &Fields<'_>,
@@ -276,7 +223,7 @@ pub(super) fn request_headers<S: Nameable + From<SecretOnly>>(
     let inherited = shared.headers.iter();
     let mut all = inherited.map(|(name, value)| (name.clone(), value.widened())).collect();
     if let Some(at) = fields.take("headers") {
-        headers(&at, &mut all);
+        headers::headers(&at, &mut all);
     }
     if !all.iter().any(|(name, _)| *name == header::USER_AGENT) {
         let agent = shared.user_agent.as_ref().map(Template::widened);

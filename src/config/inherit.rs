@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::http::HeaderName;
+use http::HeaderName;
 
-use super::walk::{At, Fields};
+use super::reading::{At, Fields};
 use super::{
-    IpChoice, ProxyOptions, Revocation, Schedule, TrustOptions, client, http, proxy, value,
+    IpChoice, ProxyOptions, Revocation, Schedule, TrustOptions, client, headers, proxy, value,
 };
 use crate::template::Template;
 
@@ -150,9 +150,9 @@ impl<'a> Shared<'a> {
         shared.recheck = fields.take("recheck").and_then(|at| recheck(&at)).or(shared.recheck);
         let agent = fields.take("user_agent");
         shared.user_agent =
-            agent.and_then(|at| http::header_value(&at)).or(shared.user_agent.take());
+            agent.and_then(|at| headers::header_value(&at)).or(shared.user_agent.take());
         if let Some(at) = fields.take("headers") {
-            http::headers(&at, &mut shared.headers);
+            headers::headers(&at, &mut shared.headers);
         }
         if let Some(at) = fields.take("dns") {
             shared.dns_servers = dns(&at);

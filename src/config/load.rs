@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
 
-use super::document::{self, Document, INCLUDED_KEYS};
+use read::{ReadError, Value};
+
+use super::document::Document;
 use super::files::{Disk, Files};
+use super::include::{self, INCLUDED_KEYS};
 use super::names::Scope;
 use super::notes::Load;
-use super::problem::ConfigError;
-use super::walk::{At, Fields};
-use super::yaml::Node;
-use super::{Config, canonical, controls, maintenance, secrets, service};
+use super::reading::{self, At, Fields};
+use super::{Config, canonical, controls, inherit, maintenance, probe, secrets, service};
 
 /// The keys of the first file.
 pub(super) const KEYS: &[&str] =
@@ -22,22 +23,23 @@ pub(super) const KEYS: &[&str] =
 const FIRST_ONLY: &[&str] = &["defaults", "controls"];
 
 /// Loads a file and everything it includes.
-pub fn load(path: &Path) -> Result<Config, ConfigError> {
-    let load = Load::new(&Disk);
-    let documents = document::read_all(path, &load);
+pub fn load(path: &Path) -> Result<Config, ReadError> {
+    let load = Load::new(&Disk, misplaced);
+    let documents = include::read_all(path, &load);
     settle(&documents, &load)
 }
 
 /// Loads a text that stands for a file at `path`; whatever it names is asked of `files`.
-pub fn parse(text: &str, path: &Path, files: &dyn Files) -> Result<Config, ConfigError> {
-    let load = Load::new(files);
-    let documents = document::read_text(path, text, &load);
+pub fn parse(text: &str, path: &Path, files: &dyn Files) -> Result<Config, ReadError> {
+    let load = Load::new(files, misplaced);
+    let documents = include::read_text(path, text, &load);
     settle(&documents, &load)
 }
 
-fn settle(documents: &[Rc<Document>], load: &Load<'_>) -> Result<Config, ConfigError> {
+fn settle(documents: &[Rc<Document>], load: &Load<'_>) -> Result<Config, ReadError> {
     let config = read(documents, load);
-    match load.error(documents) {
+    let files: Vec<&Path> = documents.iter().map(|document| &*document.path).collect();
+    match load.error(&files) {
         Some(error) => Err(error),
         None => Ok(config),
     }
@@ -45,9 +47,11 @@ fn settle(documents: &[Rc<Document>], load: &Load<'_>) -> Result<Config, ConfigE
 
 fn read(documents: &[Rc<Document>], load: &Load<'_>) -> Config {
     let scope = Scope::default();
-    let tops: Vec<Fields<'_>> =
-        documents.iter().filter_map(|document| top(&At::root(document, load, &scope))).collect();
-    let first = tops.first().filter(|top| top.at.document.index == 0);
+    let tops: Vec<Fields<'_>> = documents
+        .iter()
+        .filter_map(|document| top(&reading::root(document, load, &scope)))
+        .collect();
+    let first = tops.first().filter(|top| top.at.reading.document.index == 0);
     let lists = |key: &str| tops.iter().filter_map(|top| top.take(key)).collect::<Vec<_>>();
 
     let mut declared = BTreeMap::new();
@@ -84,13 +88,21 @@ fn read(documents: &[Rc<Document>], load: &Load<'_>) -> Config {
     config
 }
 
+/// What to say of an unknown key that is right elsewhere, or that other programs have.
+fn misplaced(key: &str, known: &[&str]) -> Option<String> {
+    if inherit::KEYS.contains(&key) {
+        return Some("unknown key; it belongs to defaults, a service or a probe".into());
+    }
+    probe::other_kind(key, known)
+}
+
 /// The top of a file. One that could not be read has been complained of already.
 fn top<'a>(root: &At<'a>) -> Option<Fields<'a>> {
-    if *root.node == Node::Null {
+    if root.node.value == Value::Null {
         return None;
     }
     let fields = root.fields(KEYS)?;
-    for key in FIRST_ONLY.iter().filter(|_| root.document.index > 0) {
+    for key in FIRST_ONLY.iter().filter(|_| root.reading.document.index > 0) {
         if let Some(at) = fields.take(key) {
             at.problem(format!(
                 "belongs in the first file; an included one may have {}",
@@ -105,16 +117,18 @@ fn top<'a>(root: &At<'a>) -> Option<Fields<'a>> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::{expect, http, inherit, probe, tls, yaml};
+    use read::Node;
+
+    use super::super::{expect, http, tls};
     use super::*;
 
     fn keys<'n>(node: &'n Node, found: &mut BTreeSet<&'n str>) {
-        match node {
-            Node::List(items) => items.iter().for_each(|item| keys(item, found)),
-            Node::Map(entries) => {
-                for (key, value) in entries {
-                    found.insert(key);
-                    keys(value, found);
+        match &node.value {
+            Value::List(items) => items.iter().for_each(|item| keys(item, found)),
+            Value::Map(entries) => {
+                for entry in entries {
+                    found.insert(&entry.key);
+                    keys(&entry.node, found);
                 }
             }
             _ => {}
@@ -124,7 +138,7 @@ mod tests {
     #[test]
     fn the_example_shows_every_key() {
         let text = include_str!("../../config/example.yml");
-        let example = yaml::parse(text).unwrap();
+        let example = read::parse(text).unwrap();
         let mut found = BTreeSet::new();
         keys(&example, &mut found);
         let probe = probe::known();

@@ -15,9 +15,9 @@ use jiff::civil::{DateTime, Time, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, ToSpan};
 
+use super::reading::{At, ConfigValue, Fields};
 use super::service::Estate;
-use super::walk::{At, Fields};
-use super::{Window, WindowTarget, WindowTime, suggest, value};
+use super::{Window, WindowTarget, WindowTime, value};
 
 pub(super) const KEYS: &[&str] =
     &["name", "targets", "from", "until", "every", "timezone", "reason"];
@@ -88,7 +88,7 @@ fn target(at: &At<'_>, estate: &Estate) -> Option<WindowTarget> {
             return None;
         }
         if !sites.contains(site) {
-            let hint = at.load.hint(site, sites.iter().map(|site| &**site));
+            let hint = at.reading.load.hint(site, sites.iter().map(|site| &**site));
             at.problem(format!("\"{service}\" has no site \"{site}\"{hint}"));
             return None;
         }
@@ -145,7 +145,7 @@ fn zone(text: &str) -> Result<TimeZone, String> {
         }
         let names: Vec<String> =
             jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
-        let hint = suggest::hint(text, names.iter().map(String::as_str));
+        let hint = read::hint(text, names.iter().map(String::as_str));
         let hint = if hint.is_empty() { "; write one such as Asia/Seoul" } else { &hint };
         format!("no time zone is called \"{text}\"{hint}")
     })
@@ -219,7 +219,7 @@ fn every(text: &str) -> Result<Weekly, String> {
             Some((_, day)) => found.push(*day),
             None => {
                 let names = DAYS.iter().map(|(name, _)| *name).chain(["daily"]);
-                return Err(format!("no day is called \"{day}\"{}", suggest::hint(&day, names)));
+                return Err(format!("no day is called \"{day}\"{}", read::hint(&day, names)));
             }
         }
     }

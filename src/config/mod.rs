@@ -5,8 +5,9 @@
 //! once. Nothing later checks again what is settled here, and nothing here binds, spawns or
 //! connects.
 //!
-//! The way of a file: [`yaml`] reads text, [`document`] follows `include`, [`walk`] is how every
-//! reader moves through the tree and says what is wrong where, `service` and `probe` expand and
+//! The way of a file: the crate `read` makes a tree of its text, and every reader moves through that
+//! and says what is wrong where; [`include`] follows `include`, [`reading`] is what a configuration
+//! has beyond YAML, `service` and `probe` expand and
 //! inherit, `http`, `tls`, `expect` and the others each read the keys of one subject. A new key is
 //! a line in its subject's file; a new kind of probe is a variant of [`Kind`], a file beside
 //! `http.rs`, and a line in `probe.rs`.
@@ -21,7 +22,9 @@ mod exchange;
 mod expect;
 mod expectation;
 mod files;
+mod headers;
 mod http;
+mod include;
 mod inherit;
 mod load;
 pub mod login;
@@ -31,19 +34,15 @@ mod needs;
 mod notes;
 mod options;
 pub mod plan;
-mod position;
 mod probe;
-mod problem;
 mod proxy;
+mod reading;
 mod route;
 mod secrets;
 mod service;
 mod sites;
-mod suggest;
 mod tls;
 mod value;
-mod walk;
-mod yaml;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -67,10 +66,9 @@ pub use options::{
     Auth, Follow, HttpOptions, HttpVersions, Refresh, RequestBody, SecretRef, SecretSource,
     TlsOptions,
 };
-pub use problem::{ConfigError, FileProblems, Problem};
 pub use proxy::{ProxyException, ProxyOptions};
+pub use read::{FileProblems, Problem, ReadError};
 pub use route::{Addresses, MustBeUp, RouteOptions};
-pub(crate) use yaml::typed;
 
 /// Everything the daemon was told to do.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use super::{ClientCert, SecretRef, suggest};
+use super::{ClientCert, SecretRef};
 use crate::template::{Part, SecretOnly, Source, Template, parse};
 
 /// Of the filled-in texts of a whole load. 17,000 probes with thirty values of 100 bytes are
@@ -51,7 +51,7 @@ impl Scope {
                  {{ env: {name} }}"
             ));
         }
-        let hint = suggest::hint(name, self.values.keys().map(String::as_str));
+        let hint = read::hint(name, self.values.keys().map(String::as_str));
         let hint = if !hint.is_empty() {
             hint
         } else if self.values.is_empty() {
@@ -129,7 +129,7 @@ impl KnownNames<'_> {
     /// A secret that is declared.
     pub(super) fn secret(&self, name: &str) -> Result<Arc<str>, String> {
         if let Some(secrets) = self.secrets.filter(|known| !known.contains_key(name)) {
-            let hint = suggest::hint(name, secrets.keys().map(String::as_str));
+            let hint = read::hint(name, secrets.keys().map(String::as_str));
             return Err(format!("no secret named \"{name}\" under secrets{hint}"));
         }
         Ok(name.into())

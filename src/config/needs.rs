@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::walk::{At, Fields};
+use super::reading::{At, ConfigValue, Fields};
 
 /// What one service needs.
 pub(super) struct Needs<'a> {

@@ -1,30 +1,32 @@
 //! What all readers of one load share: the names that are declared, the caches, and the problems
 //! they note.
 //!
-//! A problem is noted with a path; lines and columns are looked up once, at the end, and only when
-//! there is something to report. What is found for every site of a `for_each` is one problem.
+//! What is found for every site of a `for_each` is one problem.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::rc::Rc;
+use std::path::Path;
 use std::sync::Arc;
 
+use read::{FileProblems, Place, Problem, ReadError};
+
+use super::SecretRef;
 use super::cache::Cache;
-use super::document::Document;
 use super::files::Files;
-use super::names::FILLED_TOTAL_MAX;
-use super::position::{PathStep, Place};
-use super::problem::{ConfigError, FileProblems, Problem};
-use super::walk::At;
-use super::{SecretRef, suggest};
+use super::names::{FILLED_TOTAL_MAX, Scope};
 
 /// Suggestions need a pass over all candidates; with thousands of broken references nobody reads
 /// the last ones.
 const SUGGESTIONS_MAX: usize = 200;
 
+/// Says of an unknown key, among known ones, where it belongs.
+type Misplaced = fn(&str, &[&str]) -> Option<String>;
+
 /// What all readers of one load share.
 pub(super) struct Load<'a> {
     pub(super) files: &'a dyn Files,
+    /// What to say of a key that is right elsewhere, or that other programs have.
+    pub(super) misplaced: Misplaced,
     /// Things that are costly to make and named often.
     pub(super) cache: Cache,
     /// Declared secrets by name, known before anything that can name one is read.
@@ -47,17 +49,22 @@ pub(super) struct Load<'a> {
 #[derive(Default)]
 struct Found {
     problems: Vec<Noted>,
-    /// File and path of what was found wrong for a site: for the next site it is the same mistake.
-    per_site: HashMap<(usize, Vec<PathStep>), usize>,
-    /// File, path and message of everything.
-    seen: HashSet<(usize, Vec<PathStep>, String)>,
+    /// What was found wrong for a site: for the next site it is the same mistake.
+    per_site: HashMap<Spot, usize>,
+    /// The place and the message of everything.
+    seen: HashSet<(Spot, String)>,
+}
+
+/// A value of a file; several keys of one name have one path.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Spot {
+    document: usize,
+    path: String,
+    place: Option<Place>,
 }
 
 struct Noted {
-    document: usize,
-    steps: Vec<PathStep>,
-    /// Of a syntax error, which has no path.
-    position: Option<Place>,
+    spot: Spot,
     message: String,
     sites: Option<Sites>,
 }
@@ -82,9 +89,10 @@ impl Sites {
 }
 
 impl<'a> Load<'a> {
-    pub(super) fn new(files: &'a dyn Files) -> Load<'a> {
+    pub(super) fn new(files: &'a dyn Files, misplaced: Misplaced) -> Load<'a> {
         Load {
             files,
+            misplaced,
             cache: Cache::default(),
             secrets: OnceCell::new(),
             services: OnceCell::new(),
@@ -109,7 +117,7 @@ impl<'a> Load<'a> {
     pub(super) fn hint<'n>(&self, word: &str, names: impl Iterator<Item = &'n str>) -> String {
         let Some(left) = self.suggestions_left.get().checked_sub(1) else { return String::new() };
         self.suggestions_left.set(left);
-        suggest::hint(word, names)
+        read::hint(word, names)
     }
 
     /// From now on, an unknown name may be one of a file that could not be read.
@@ -122,15 +130,22 @@ impl<'a> Load<'a> {
         self.found.borrow().problems.is_empty()
     }
 
-    pub(super) fn note(&self, at: &At<'_>, mut message: String) {
-        if let Some(flow) = &at.scope.flow {
+    pub(super) fn note(
+        &self,
+        document: usize,
+        scope: &Scope,
+        path: String,
+        place: Option<Place>,
+        mut message: String,
+    ) {
+        if let Some(flow) = &scope.flow {
             message.push_str(&flow.place());
         }
         let found = &mut *self.found.borrow_mut();
-        let steps = at.steps();
+        let spot = Spot { document, path, place };
         let index = found.problems.len();
-        if let Some(site) = &at.scope.site {
-            let known = found.per_site.get(&(at.document.index, steps.clone()));
+        if let Some(site) = &scope.site {
+            let known = found.per_site.get(&spot);
             if let Some(sites) = known.and_then(|known| found.problems[*known].sites.as_mut())
                 && sites.first != *site
             {
@@ -139,73 +154,45 @@ impl<'a> Load<'a> {
                 return;
             }
         }
-        if !found.seen.insert((at.document.index, steps.clone(), message.clone())) {
+        if !found.seen.insert((spot.clone(), message.clone())) {
             return;
         }
-        if at.scope.site.is_some() {
-            found.per_site.entry((at.document.index, steps.clone())).or_insert(index);
+        if scope.site.is_some() {
+            found.per_site.entry(spot.clone()).or_insert(index);
         }
-        let sites = at.scope.site.clone().map(|site| Sites {
+        let sites = scope.site.clone().map(|site| Sites {
             first: site.clone(),
             last: site,
             others: 0,
-            all: at.scope.sites,
+            all: scope.sites,
         });
-        let document = at.document.index;
-        found.problems.push(Noted { document, steps, position: None, message, sites });
+        found.problems.push(Noted { spot, message, sites });
     }
 
     /// Notes what is wrong with a file as a whole, or with its syntax at one place.
-    pub(super) fn note_file(&self, document: usize, position: Option<Place>, message: String) {
-        let steps = Vec::new();
-        let noted = Noted { document, steps, position, message, sites: None };
-        self.found.borrow_mut().problems.push(noted);
+    pub(super) fn note_file(&self, document: usize, place: Option<Place>, message: String) {
+        let spot = Spot { document, path: String::new(), place };
+        self.found.borrow_mut().problems.push(Noted { spot, message, sites: None });
         self.set_incomplete();
     }
 
-    /// Everything noted, with places, or `None` when there is nothing.
-    pub(super) fn error(&self, documents: &[Rc<Document>]) -> Option<ConfigError> {
+    /// Everything noted, or `None` when there is nothing. `files` are in the order of reading.
+    pub(super) fn error(&self, files: &[&Path]) -> Option<ReadError> {
         let found = self.found.borrow();
-        let mut files: BTreeMap<usize, Vec<Problem>> = BTreeMap::new();
-        for noted in &found.problems {
-            let position = noted.position.or_else(|| {
-                let steps = Some(&noted.steps).filter(|steps| !steps.is_empty())?;
-                documents[noted.document].positions()?.find(steps)
-            });
-            let sites = noted.sites.as_ref().map(Sites::describe).unwrap_or_default();
-            let message = format!("{}{sites}", noted.message);
-            let problem = Problem { position, path: path_text(&noted.steps), message };
-            files.entry(noted.document).or_default().push(problem);
+        let mut problems: BTreeMap<usize, Vec<Problem>> = BTreeMap::new();
+        for Noted { spot, message, sites } in &found.problems {
+            let sites = sites.as_ref().map(Sites::describe).unwrap_or_default();
+            let message = format!("{message}{sites}");
+            let problem = Problem { place: spot.place, path: spot.path.clone(), message };
+            problems.entry(spot.document).or_default().push(problem);
         }
-        let files: Vec<FileProblems> = files
+        let files: Vec<FileProblems> = problems
             .into_iter()
             .map(|(index, mut problems)| {
-                problems.sort_by_key(|problem| problem.position);
-                FileProblems { file: documents[index].path.clone(), problems }
+                problems.sort_by_key(|problem| problem.place);
+                FileProblems { file: files[index].to_owned(), problems }
             })
             .collect();
-        (!files.is_empty()).then_some(ConfigError { files })
+        (!files.is_empty()).then_some(ReadError { files })
     }
-}
-
-/// `services[0].probes[1].http.expect.header["X Y"]`.
-pub(super) fn path_text(steps: &[PathStep]) -> String {
-    let mut text = String::new();
-    for step in steps {
-        match step {
-            PathStep::Item(index) => text.push_str(&format!("[{index}]")),
-            PathStep::Key(key, _) if is_word(key) => {
-                if !text.is_empty() {
-                    text.push('.');
-                }
-                text.push_str(key);
-            }
-            PathStep::Key(key, _) => text.push_str(&format!("[{key:?}]")),
-        }
-    }
-    text
-}
-
-fn is_word(key: &str) -> bool {
-    !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
 }

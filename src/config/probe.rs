@@ -4,14 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use read::Value;
+
 use crate::outcome::Reason;
 use crate::template::Template;
 
 use super::inherit::{self, Shared};
 use super::login::LoginOptions;
 use super::login::step::Frame;
-use super::walk::{At, Fields};
-use super::yaml::Node;
+use super::reading::{At, ConfigValue, Fields};
 use super::{
     Addresses, DialOptions, HttpOptions, IpChoice, Kind, Target, TargetId, TimeLimit, TlsOptions,
     http, login, tls, value,
@@ -47,8 +48,8 @@ pub(super) struct ReadProbe {
 /// A probe's name, looked at once a definition and not once a site.
 pub(super) fn name(at: &At<'_>) -> Option<Arc<str>> {
     let Some(name) = at.quietly("name") else {
-        match at.node {
-            Node::Map(_) => at.problem("\"name\" is missing"),
+        match &at.node.value {
+            Value::Map(_) => at.problem("\"name\" is missing"),
             _ => at.expected("a mapping"),
         }
         return None;
@@ -89,7 +90,7 @@ pub(super) fn probe(at: &At<'_>, name: &Arc<str>, parent: &Parent<'_, '_>) -> Op
     let id = TargetId {
         service: parent.service.clone(),
         probe: name.clone(),
-        site: at.scope.site.clone(),
+        site: at.reading.scope.site.clone(),
     };
     both_families_can_be_asked_for(&fields, &kind, ip);
     secrets_go_where_they_may(&fields, &kind, &id);
@@ -195,7 +196,7 @@ fn secrets_go_where_they_may(fields: &Fields<'_>, kind: &Kind, id: &TargetId) {
         Kind::Tls(_) => return,
         Kind::Login(login) => return login_secrets_go_where_they_may(fields, login, id),
     };
-    let load = fields.at.load;
+    let load = fields.at.reading.load;
     let Some(secrets) = load.secrets.get() else { return };
     let host = http.url.host_str().unwrap_or_default();
     let names = http.secrets();
@@ -227,7 +228,7 @@ fn proxy_secrets_go_where_they_may(fields: &Fields<'_>, kind: &Kind) {
         Kind::Tls(tls) => &tls.route,
         Kind::Login(login) => &login.client.route,
     };
-    let load = fields.at.load;
+    let load = fields.at.reading.load;
     let (Some(proxy), Some(secrets)) = (&route.proxy, load.secrets.get()) else { return };
     for name in proxy.templates().flat_map(Template::secrets) {
         let Some(secret) = secrets.get(&**name) else { continue };
@@ -246,7 +247,7 @@ fn proxy_secrets_go_where_they_may(fields: &Fields<'_>, kind: &Kind) {
 
 /// As above, of all the hosts that a flow names.
 fn login_secrets_go_where_they_may(fields: &Fields<'_>, login: &LoginOptions, id: &TargetId) {
-    let load = fields.at.load;
+    let load = fields.at.reading.load;
     let Some(secrets) = load.secrets.get() else { return };
     let hosts = login.hosts();
     let names = login.secrets();

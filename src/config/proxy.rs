@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::http::credential;
+use read::Value;
+
+use super::headers::credential;
+use super::reading::{At, ConfigValue};
 use super::value;
-use super::walk::At;
-use super::yaml::Node;
 use crate::template::Template;
 
 /// `proxy: URL`, or a mapping with credentials and exceptions.
@@ -118,7 +119,7 @@ fn is_within(ip: IpAddr, network: IpAddr, length: u8) -> bool {
 pub(super) fn proxy(at: &At<'_>) -> Option<Arc<ProxyOptions>> {
     const SCHEMES: &[&str] = &["http", "https", "socks5", "socks5h"];
     let url = |at: &At<'_>| at.parse(|text| value::url(text, SCHEMES));
-    if !matches!(at.node, Node::Map(_)) {
+    if !matches!(at.node.value, Value::Map(_)) {
         return url(at).map(ProxyOptions::at).map(Arc::new);
     }
     let fields = at.fields(&["url", "username", "password", "no_proxy"])?;

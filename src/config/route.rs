@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use read::Value;
+
 use super::inherit::Shared;
-use super::walk::{At, Fields};
-use super::yaml::Node;
+use super::reading::{At, Fields};
 use super::{ProxyOptions, proxy, value};
 
 /// How a request gets to its server.
@@ -50,7 +51,7 @@ pub(super) fn route(fields: &Fields<'_>, shared: &Shared<'_>) -> RouteOptions {
 /// `first`, `all`, or `{ look_at: all, up: any }`.
 fn addresses(at: &At<'_>) -> Option<Addresses> {
     let words = [("first", Addresses::First), ("all", Addresses::Each(MustBeUp::All))];
-    if !matches!(at.node, Node::Map(_)) {
+    if !matches!(at.node.value, Value::Map(_)) {
         return at.parse(value::word(&words));
     }
     let fields = at.fields(&["look_at", "up"])?;

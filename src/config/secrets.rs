@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::notes::Load;
-use super::walk::At;
+use super::reading::At;
 use super::{SecretRef, SecretSource, value};
 
 /// Of a secret file; a key or a long token fits.
@@ -45,16 +45,16 @@ fn secret(name: &str, at: &At<'_>) -> Option<SecretRef> {
         return None;
     }
     let place = fields.take(given[0])?;
-    let text = place.parse(value::some_text)?;
+    let text = place.parse(read::some_text)?;
     let (source, read) = if given[0] == "env" {
-        let read = at.load.files.variable(&text);
+        let read = at.reading.load.files.variable(&text);
         let read = read.ok_or_else(|| {
             format!("the environment variable {text} is not set; set it for the bongsu process")
         });
         (SecretSource::Env(text), read)
     } else {
-        let path = at.document.resolve(&text);
-        let read = at.load.files.read(&path, SECRET_LIMIT);
+        let path = at.reading.document.resolve(&text);
+        let read = at.reading.load.files.read(&path, SECRET_LIMIT);
         let read = read.map_err(|said| format!("{}: {said}", path.display())).and_then(|bytes| {
             String::from_utf8(bytes).map_err(|_| format!("{}: is not text", path.display()))
         });
@@ -68,7 +68,7 @@ fn secret(name: &str, at: &At<'_>) -> Option<SecretRef> {
         return None;
     }
     if secret.chars().count() < SHORT {
-        at.load.advise(format!(
+        at.reading.load.advise(format!(
             "secret {name} has fewer than {SHORT} characters: where it stands inside other text, \
              it cannot be masked in logs and pages"
         ));

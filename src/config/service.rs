@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::inherit::{self, Shared};
 use super::names::Scope;
 use super::probe::{self, Parent};
-use super::walk::{At, Fields};
+use super::reading::{At, Fields};
 use super::{Service, Target, TargetId, needs, sites, value};
 
 /// A service's own keys, beside the shared ones.
@@ -62,8 +62,8 @@ pub(super) fn names(lists: &[At<'_>]) -> BTreeMap<String, String> {
         for at in list.one_or_many() {
             let name = at.quietly("name").and_then(|at| at.written());
             if let Some(name) = name {
-                let place = format!("{} of {}", at.path(), at.document.path.display());
-                names.entry(name.into_owned()).or_insert(place);
+                let place = format!("{} of {}", at.path(), at.reading.document.path.display());
+                names.entry(name.to_owned()).or_insert(place);
             }
         }
     }
@@ -134,11 +134,12 @@ fn name(fields: &Fields<'_>) -> Option<Arc<str>> {
         at.problem("\"bongsu\" is reserved for faults of the prober itself");
         return None;
     }
-    let here = format!("{} of {}", fields.at.path(), fields.at.document.path.display());
-    let first = at.load.services.get().and_then(|services| services.get(&name));
+    let here = format!("{} of {}", fields.at.path(), fields.at.reading.document.path.display());
+    let first = at.reading.load.services.get().and_then(|services| services.get(&name));
     if let Some(first) = first.filter(|first| **first != here) {
-        let first = first.strip_suffix(&format!(" of {}", at.document.path.display()));
-        let first = first.unwrap_or(at.load.services.get().map_or("", |names| &names[&name]));
+        let first = first.strip_suffix(&format!(" of {}", at.reading.document.path.display()));
+        let first =
+            first.unwrap_or(at.reading.load.services.get().map_or("", |names| &names[&name]));
         at.problem(format!(
             "{first} is called \"{name}\" already; every service needs its own name"
         ));
@@ -168,7 +169,7 @@ fn probes(
     let list = fields.take("probes");
     let items = list.as_ref().and_then(|at| at.items());
     if let (Some(at), Some([])) = (&list, items.as_deref()) {
-        at.load.advise(format!(
+        at.reading.load.advise(format!(
             "{} is an empty list: nothing watches {service}; leave the key out if that is meant",
             at.path()
         ));
@@ -198,11 +199,11 @@ fn probes(
     for scope in &mut scopes {
         variables(fields, scope);
         let scope = &*scope;
-        let within = fields.within(scope);
+        let within = fields.with(fields.at.reading.within(scope));
         let shared = defaults.shared.over(&within);
         let parent = Parent { service, shared: &shared };
         for (at, name) in &named {
-            if let Some(probe) = probe::probe(&at.within(scope), name, &parent) {
+            if let Some(probe) = probe::probe(&at.with(at.reading.within(scope)), name, &parent) {
                 found(probe);
             }
         }
@@ -220,7 +221,7 @@ fn variables(fields: &Fields<'_>, scope: &mut Scope) {
             at.problem(format!("\"{name}\" cannot be a variable's name; use a-z 0-9 and _"));
         } else if name == "site" || name == "secret" {
             at.problem(format!("\"{name}\" has a meaning already; choose another name"));
-        } else if let Some(text) = at.within(scope).text() {
+        } else if let Some(text) = at.with(at.reading.within(scope)).text() {
             filled.push((name.to_owned(), text.into_owned()));
         } else {
             scope.unknown.insert(name.to_owned());

@@ -11,9 +11,10 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use read::Value;
+
 use super::names::Scope;
-use super::walk::At;
-use super::yaml::Node;
+use super::reading::At;
 use super::{files, value};
 
 /// All municipalities are 226, all villages 3,500; every public system of the country 17,000.
@@ -28,13 +29,13 @@ struct Site {
 /// Reads `for_each`. `None` when it could not be read.
 pub(super) fn sites(at: &At<'_>) -> Option<Vec<Scope>> {
     let site = at.fields(&["site"])?.need("site")?;
-    let sites = match site.node {
-        Node::List(_) => of_list(&site)?,
-        Node::Map(entries) => match &entries[..] {
-            [(key, Node::Text(_))] if key == "file" => {
+    let sites = match &site.node.value {
+        Value::List(_) => of_list(&site)?,
+        Value::Map(entries) => match &entries[..] {
+            [entry] if *entry.key == *"file" && matches!(entry.node.value, Value::Text(_)) => {
                 let file = site.fields(&["file"])?.take("file")?;
-                let path = file.document.resolve(&file.parse(value::some_text)?);
-                let bytes = file.load.files.read(&path, files::FILE_LIMIT);
+                let path = file.reading.document.resolve(&file.parse(read::some_text)?);
+                let bytes = file.reading.load.files.read(&path, files::FILE_LIMIT);
                 let rows = bytes.and_then(|bytes| of_csv(&bytes));
                 file.settle(rows.map_err(|said| format!("{}: {said}", path.display())))?
             }
@@ -83,8 +84,8 @@ fn of_map(at: &At<'_>) -> Option<Vec<Site>> {
     let mut whole = true;
     for (name, item) in at.entries()? {
         let name = item.settle(value::name(name));
-        let variables = match item.node {
-            Node::Null => Some(BTreeMap::new()),
+        let variables = match &item.node.value {
+            Value::Null => Some(BTreeMap::new()),
             _ => variables(&item),
         };
         match (name, variables) {

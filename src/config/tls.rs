@@ -1,7 +1,7 @@
 //! The keys of a TLS-certificate probe.
 
 use super::inherit::Shared;
-use super::walk::At;
+use super::reading::At;
 use super::{Revocation, TlsClientOptions, TlsOptions, client, expect, route, value};
 
 pub(super) const KEYS: &[&str] = &[

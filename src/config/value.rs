@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::suggest;
-
 /// Names become label values, path segments and file names.
 const NAME_MAX: usize = 63;
 
@@ -24,14 +22,6 @@ pub(super) fn name(text: &str) -> Result<String, String> {
         "\"{text}\" cannot be a name; use at most {NAME_MAX} of a-z 0-9 _ . - and begin with a \
          letter or digit"
     ))
-}
-
-/// Text that is not blank.
-pub(super) fn some_text(text: &str) -> Result<String, String> {
-    if text.trim().is_empty() {
-        return Err("is empty; give a value or remove the key".into());
-    }
-    Ok(text.to_owned())
 }
 
 /// `30s`, `1m30s`, `500ms`.
@@ -111,7 +101,7 @@ pub(super) fn word<T: Copy>(words: &[(&str, T)]) -> impl Fn(&str) -> Result<T, S
             return Ok(*value);
         }
         let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        let hint = suggest::hint(text, names.iter().copied());
+        let hint = read::hint(text, names.iter().copied());
         let hint =
             if hint.is_empty() { format!("; write one of {}", names.join(", ")) } else { hint };
         Err(format!("\"{text}\" is not known here{hint}"))

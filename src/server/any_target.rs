@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::Site;
 use super::probe::{as_url, exposition, kind_of, refused};
-use crate::config::{self, ConfigError, Nothing, Target};
+use crate::config::{self, Nothing, ReadError, Target};
 use crate::probe;
 use crate::results::LatestResults;
 use crate::scheduler::{Cadence, Observer, Run};
@@ -117,7 +117,7 @@ fn tls_address(target: &str) -> Option<String> {
 
 /// What the configuration's reader has against a target, without the places in a file that nobody
 /// wrote.
-fn unprobed(target: &str, error: &ConfigError) -> String {
+fn unprobed(target: &str, error: &ReadError) -> String {
     let problems = error.files.iter().flat_map(|file| &file.problems);
     let said: Vec<&str> = problems.map(|problem| problem.message.as_str()).collect();
     format!("{target:?} cannot be probed: {}", said.join("; "))

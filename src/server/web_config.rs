@@ -1,6 +1,9 @@
 //! `--web.config.file`: TLS, client certificates, basic authentication and response headers, in
 //! the format that operators know from the Prometheus exporters.
 //!
+//! The format is not ours, so this is where serde_yaml is: what it says of a file is what the
+//! exporters' operators are used to, and it stops at the first mistake of form.
+//!
 //! The file is settled into [`WebConfig`] or refused with every problem in it. What this TLS stack
 //! cannot do (TLS 1.1, asking for a certificate without verifying it) is a problem, never ignored.
 
@@ -101,7 +104,9 @@ pub fn load(path: &Path) -> Result<WebConfig, WebConfigError> {
     let refused = |problem: String| WebConfigError { file: path.into(), problems: vec![problem] };
     let bytes = Disk.read(path, FILE_MAX_BYTES).map_err(refused)?;
     let text = String::from_utf8(bytes).map_err(|_| refused("is not UTF-8 text".into()))?;
-    let raw: RawWebConfig = crate::config::typed(&text).map_err(refused)?;
+    // The error names key, line and column.
+    let raw: RawWebConfig =
+        serde_yaml::from_str(&text).map_err(|error| refused(error.to_string()))?;
     let mut problems = Vec::new();
     let base = path.parent().unwrap_or(Path::new(""));
     let config = WebConfig {

@@ -131,7 +131,7 @@ fn prometheus_is_named_only_by_the_metrics() {
 
 #[test]
 fn yaml_has_one_owner() {
-    assert_eq!(naming("serde_yaml"), ["config/yaml.rs"]);
+    assert_eq!(naming("serde_yaml"), ["server/web_config.rs"]);
 }
 
 #[test]

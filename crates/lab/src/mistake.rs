@@ -18,15 +18,8 @@ impl Mistake {
         name: &str,
         valid: impl IntoIterator<Item = &'a str>,
     ) -> Mistake {
-        /// Jaro-Winkler similarity from which on a name is worth suggesting.
-        const NEAR: f64 = 0.8;
         let valid: Vec<String> = valid.into_iter().map(str::to_owned).collect();
-        let near = valid
-            .iter()
-            .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .filter(|(score, _)| *score >= NEAR);
-        let hint = near.map(|(_, name)| format!("; did you mean \"{name}\"?")).unwrap_or_default();
+        let hint = read::hint(name, valid.iter().map(String::as_str));
         Mistake { message: format!("no {what} named \"{name}\"{hint}"), valid }
     }
 }

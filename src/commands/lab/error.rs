@@ -4,7 +4,7 @@ use lab::estate::EstateError;
 use lab::files::WriteError;
 
 use crate::app::BuildError;
-use crate::config::ConfigError;
+use crate::config::ReadError;
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LabError {
@@ -14,7 +14,7 @@ pub(super) enum LabError {
     Write(#[from] WriteError),
     /// The daemon refuses the configuration that the lab wrote, which is a bug of this program.
     #[error("the lab's configuration: {0}")]
-    Config(#[from] ConfigError),
+    Config(#[from] ReadError),
     #[error(transparent)]
     Daemon(#[from] BuildError),
 }

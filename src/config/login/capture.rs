@@ -1,7 +1,7 @@
 //! The keys of `capture`: where a value is, and what is cut out of it.
 
 use super::{Absent, Capture, CaptureFrom, Decode, Pattern};
-use crate::config::walk::{At, Fields};
+use crate::config::reading::{At, Fields};
 use crate::config::{expect, value};
 
 const SOURCES: &[&str] = &["css", "json", "header", "cookie", "url_query"];
@@ -50,7 +50,7 @@ fn capture(name: &str, at: &At<'_>) -> Option<Capture> {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if name.is_empty() || !name.chars().all(word) {
         at.problem(format!("\"{name}\" cannot be a capture's name; use letters, digits, _ and -"));
-    } else if RESERVED.contains(&name) || at.scope.values.contains_key(name) {
+    } else if RESERVED.contains(&name) || at.reading.scope.values.contains_key(name) {
         at.problem(format!("\"{name}\" has a meaning already; choose another name"));
     }
     let fields = at.fields(KEYS)?;
@@ -89,16 +89,18 @@ fn source(fields: &Fields<'_>) -> Option<CaptureFrom> {
             Some(match key {
                 "css" => {
                     let attribute = match fields.take("attr") {
-                        Some(at) => Some(at.parse(value::some_text)?),
+                        Some(at) => Some(at.parse(read::some_text)?),
                         None => None,
                     };
-                    let selector = at.parse(|text| at.load.cache.selector(text))?;
+                    let selector = at.parse(|text| at.reading.load.cache.selector(text))?;
                     CaptureFrom::Css(selector, attribute)
                 }
-                "json" => CaptureFrom::Json(at.parse(|text| at.load.cache.json_path(text))?),
+                "json" => {
+                    CaptureFrom::Json(at.parse(|text| at.reading.load.cache.json_path(text))?)
+                }
                 "header" => CaptureFrom::Header(at.parse(expect::header_name)?),
-                "cookie" => CaptureFrom::Cookie(at.parse(value::some_text)?),
-                _ => CaptureFrom::UrlQuery(at.parse(value::some_text)?),
+                "cookie" => CaptureFrom::Cookie(at.parse(read::some_text)?),
+                _ => CaptureFrom::UrlQuery(at.parse(read::some_text)?),
             })
         }
         _ => {
@@ -112,7 +114,7 @@ fn source(fields: &Fields<'_>) -> Option<CaptureFrom> {
 }
 
 fn pattern(at: &At<'_>) -> Option<Pattern> {
-    at.parse(|text| at.load.cache.regex(text)).map(Pattern)
+    at.parse(|text| at.reading.load.cache.regex(text)).map(Pattern)
 }
 
 fn absent(fields: &Fields<'_>) -> Absent {

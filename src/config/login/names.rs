@@ -2,7 +2,6 @@
 //! pipes.
 
 use crate::config::names::{FlowNames, KnownNames, Nameable};
-use crate::config::suggest;
 use crate::template::{FlowSource, IdentityField, Part, Pipe};
 
 const PIPES: &[(&str, Pipe)] = &[
@@ -73,7 +72,7 @@ fn pipe(word: &str) -> Result<Pipe, String> {
     found.map(|(_, pipe)| *pipe).ok_or_else(|| {
         let mut names = vec!["totp"];
         names.extend(PIPES.iter().map(|(name, _)| *name).chain(["date:FORMAT", "uuid"]));
-        format!("there is no pipe \"{word}\"{}", suggest::hint_or_list(word, &names))
+        format!("there is no pipe \"{word}\"{}", read::hint_or_list(word, &names))
     })
 }
 
@@ -98,7 +97,7 @@ fn source(name: &str, names: KnownNames<'_>) -> Result<FlowSource, String> {
     }
     if !scope.values.contains_key(name) {
         let candidates = flow.captured.iter().chain(scope.values.keys()).map(String::as_str);
-        let hint = suggest::hint(name, candidates);
+        let hint = read::hint(name, candidates);
         if !hint.is_empty() {
             return Err(format!("nothing is called \"${{{name}}}\"{hint}"));
         }
@@ -111,12 +110,12 @@ fn identity(text: &str, flow: &FlowNames) -> Result<FlowSource, String> {
         return Err("write identity.NAME.serial, .subject or .issuer".into());
     };
     if !flow.identities.contains_key(name) {
-        let hint = suggest::hint(name, flow.identities.keys().map(String::as_str));
+        let hint = read::hint(name, flow.identities.keys().map(String::as_str));
         return Err(format!("no identity named \"{name}\" under identities{hint}"));
     }
     let Some((_, field)) = FIELDS.iter().find(|(known, _)| *known == field) else {
         let names: Vec<&str> = FIELDS.iter().map(|(name, _)| *name).collect();
-        let hint = suggest::hint_or_list(field, &names);
+        let hint = read::hint_or_list(field, &names);
         return Err(format!("an identity has no \"{field}\"{hint}"));
     };
     Ok(FlowSource::Identity(name.into(), *field))

@@ -1,6 +1,5 @@
 //! The keys of a login flow as a whole.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +10,8 @@ use super::{Excerpt, Identity, LockoutPolicy, LoginOptions};
 use crate::config::cache::PemUse;
 use crate::config::inherit::Shared;
 use crate::config::names::{FlowNames, Scope};
-use crate::config::walk::{At, Fields};
-use crate::config::{ClientCert, SecretRef, client, exchange, http, suggest, value};
+use crate::config::reading::{At, Fields};
+use crate::config::{ClientCert, SecretRef, client, exchange, http, value};
 
 const KEYS: &[&str] = &[
     "base",
@@ -58,9 +57,9 @@ pub(in crate::config) fn login(
     shared: &Shared<'_>,
     frame: &Frame<'_>,
 ) -> Option<LoginOptions> {
-    let mut scope = Scope::clone(at.scope);
+    let mut scope = Scope::clone(at.reading.scope);
     scope.flow = Some(FlowNames { probe: frame.probe.to_owned(), ..FlowNames::default() });
-    let top = at.within(&scope);
+    let top = at.with(at.reading.within(&scope));
     let fields = top.fields(KEYS)?;
     let (identities, certificates) = identities(&fields);
     let mut scope = scope.clone();
@@ -68,7 +67,7 @@ pub(in crate::config) fn login(
         flow.identities = certificates;
         flow.by_step = captures_by_step(&fields);
     }
-    let fields = fields.within(&scope);
+    let fields = fields.with(fields.at.reading.within(&scope));
     let base = fields.parse("base", |text| value::url(text, &["http", "https"]));
     let allow_hosts = exchange::hosts(&fields, "allow_hosts");
     let place = Place {
@@ -132,12 +131,12 @@ fn guard(at: &At<'_>) -> LockoutPolicy {
 fn account(at: &At<'_>, options: &LoginOptions) -> Option<Arc<str>> {
     let name = at.text()?;
     let none = BTreeMap::<String, SecretRef>::new();
-    let secrets = at.load.secrets.get().unwrap_or(&none);
+    let secrets = at.reading.load.secrets.get().unwrap_or(&none);
     if secrets.contains_key(&*name) || options.identities.contains_key(&*name) {
         return Some(name.as_ref().into());
     }
     let identities = options.identities.keys().map(|name| &**name);
-    let hint = suggest::hint(&name, secrets.keys().map(String::as_str).chain(identities));
+    let hint = read::hint(&name, secrets.keys().map(String::as_str).chain(identities));
     at.problem(format!("no secret or identity is called \"{name}\"{hint}"));
     None
 }
@@ -153,7 +152,7 @@ fn identities(fields: &Fields<'_>) -> (BTreeMap<Arc<str>, Identity>, Certificate
         if let Err(said) = value::name(name) {
             at.problem(said);
         }
-        let for_tls = used.as_deref() == Some(name);
+        let for_tls = used == Some(name);
         let identity = identity(&at, for_tls);
         let certificate = identity.clone().filter(|_| for_tls);
         let certificate = certificate.map(|Identity { cert, key }| ClientCert { cert, key });
@@ -180,8 +179,8 @@ fn identity(at: &At<'_>, for_tls: bool) -> Option<Identity> {
         if for_tls {
             return client::pem(&at, want);
         }
-        let path = at.document.resolve(&at.parse(value::some_text)?);
-        let read = at.load.files.read(&path, DER_LIMIT);
+        let path = at.reading.document.resolve(&at.parse(read::some_text)?);
+        let read = at.reading.load.files.read(&path, DER_LIMIT);
         at.settle(read.map_err(|said| format!("{}: {said}", path.display())))?;
         Some(path)
     };
@@ -196,7 +195,7 @@ fn captures_by_step(fields: &Fields<'_>) -> BTreeMap<String, String> {
         for at in list.one_or_many() {
             let name = at.quietly("name").and_then(|at| at.written()).unwrap_or_default();
             for capture in named_values(&at) {
-                by_step.entry(capture).or_insert_with(|| name.clone().into_owned());
+                by_step.entry(capture).or_insert_with(|| name.to_owned());
             }
         }
     }
@@ -207,7 +206,7 @@ fn captures_by_step(fields: &Fields<'_>) -> BTreeMap<String, String> {
 fn named_values(at: &At<'_>) -> Vec<String> {
     let captures = at.quietly("capture").map(|at| at.keys()).unwrap_or_default();
     let signed = at.quietly("sign").and_then(|at| at.quietly("as")?.written());
-    captures.into_iter().map(str::to_owned).chain(signed.map(Cow::into_owned)).collect()
+    captures.into_iter().map(str::to_owned).chain(signed.map(str::to_owned)).collect()
 }
 
 /// Reads a list of steps; each may name what those before it captured.
@@ -229,10 +228,10 @@ fn read_steps(
     for item in items.iter().take(STEPS_MAX) {
         if let Some(flow) = &mut scope.flow {
             let name = item.quietly("name").and_then(|at| at.written());
-            flow.step = name.map(|name| name.into_owned());
+            flow.step = name.map(str::to_owned);
         }
         let here: &Scope = scope;
-        let step = step::step(&item.within(here), place);
+        let step = step::step(&item.with(item.reading.within(here)), place);
         if let Some(flow) = &mut scope.flow {
             flow.captured.extend(named_values(item));
         }
@@ -240,7 +239,7 @@ fn read_steps(
         let Some(step) = step else { continue };
         let known = steps.iter().map(|step| &step.step.name).chain(place.conditions);
         if known.into_iter().any(|name| *name == step.step.name) {
-            let at = item.within(here);
+            let at = item.with(item.reading.within(here));
             let at = at.quietly("name").unwrap_or_else(|| at.clone());
             at.problem(format!("another step is called \"{}\" already", step.step.name));
         }

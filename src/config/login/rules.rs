@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::{Action, LoginOptions, LoginStep, Sensitivity};
-use crate::config::walk::Fields;
+use crate::config::reading::Fields;
 use crate::config::{Expect, Matcher, value};
 use crate::template::{FlowSource, Part, Template};
 
@@ -117,7 +117,7 @@ pub(super) fn check(fields: &Fields<'_>, options: &LoginOptions) {
     let last = options.steps.iter().rposition(|step| options.is_credential(step));
     let Some(last) = last else { return };
     // A step that could not be read is missing from the list, and so may its marker be.
-    let complete = fields.at.load.is_clean();
+    let complete = fields.at.reading.load.is_clean();
     if complete && !options.steps[last..].iter().any(|step| has_marker(&step.rules.expect)) {
         let steps = fields.take("steps").and_then(|at| at.items()).unwrap_or_default();
         let at = steps.into_iter().nth(last).unwrap_or_else(|| fields.at.clone());

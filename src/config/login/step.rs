@@ -7,8 +7,8 @@ use ::http::Method;
 use url::Url;
 
 use super::{Action, Condition, LoginStep, SelfSubmit, Sensitivity, Submit, capture, rules};
-use crate::config::walk::{At, Fields};
-use crate::config::{Follow, RequestBody, exchange, http, suggest, value};
+use crate::config::reading::{At, ConfigValue, Fields};
+use crate::config::{Follow, RequestBody, exchange, headers, http, value};
 use crate::outcome::Step;
 use crate::template::{FlowSource, Part, Template};
 
@@ -82,7 +82,7 @@ pub(super) fn step(at: &At<'_>, place: &Place<'_>) -> Option<LoginStep> {
     let rules = exchange::rules(&fields, &follow);
     let mut headers = Vec::new();
     if let Some(at) = fields.take("headers") {
-        http::headers(&at, &mut headers);
+        headers::headers(&at, &mut headers);
     }
     let mut step = LoginStep {
         condition: condition(&fields, place),
@@ -179,7 +179,7 @@ fn url(at: &At<'_>, base: Option<&Url>) -> Option<Template<FlowSource>> {
 
 fn submit(at: &At<'_>) -> Option<Submit> {
     let fields = at.fields(&["form", "fields", "button"])?;
-    let selector = |at: At<'_>| at.parse(|text| at.load.cache.selector(text));
+    let selector = |at: At<'_>| at.parse(|text| at.reading.load.cache.selector(text));
     let form = fields.need("form").and_then(selector);
     let button = fields.take("button").and_then(selector);
     let values = fields.take("fields").and_then(|at| http::form(&at)).unwrap_or_default();
@@ -197,9 +197,9 @@ fn component(fields: &Fields<'_>, own: &Arc<str>) -> Option<Arc<str>> {
         }
         return Some("bongsu".into());
     }
-    let services = at.load.services.get()?;
+    let services = at.reading.load.services.get()?;
     if !services.contains_key(&*name) {
-        let hint = at.load.hint(&name, services.keys().map(String::as_str));
+        let hint = at.reading.load.hint(&name, services.keys().map(String::as_str));
         at.problem(format!("no service named \"{name}\"{hint}"));
         return None;
     }
@@ -218,7 +218,7 @@ fn follow(fields: &Fields<'_>, allow_hosts: &[String]) -> (Follow, Option<SelfSu
     let max_hops = fields.parse("max_hops", value::whole(0..=HOPS_MAX));
     let max_hops = max_hops.unwrap_or(HOPS.max(follow.redirects));
     let form = fields.take("auto_submit");
-    let form = form.and_then(|at| at.parse(|text| at.load.cache.selector(text)));
+    let form = form.and_then(|at| at.parse(|text| at.reading.load.cache.selector(text)));
     (follow, form.map(|form| SelfSubmit { form, max_hops }))
 }
 
@@ -231,7 +231,7 @@ fn condition(fields: &Fields<'_>, place: &Place<'_>) -> Condition {
         let known = place.conditions.iter().find(|known| ***known == *name);
         let Some(known) = known else {
             let names = place.conditions.iter().map(|name| &**name);
-            return Err(format!("no step is called \"{name}\"{}", suggest::hint(name, names)));
+            return Err(format!("no step is called \"{name}\"{}", read::hint(name, names)));
         };
         match what {
             "ok" => Ok(Condition::Ok(known.clone())),

@@ -5,7 +5,6 @@
 
 mod file;
 mod timeline;
-mod tree;
 
-pub use file::{DrillError, SPEED_RANGE};
+pub use file::SPEED_RANGE;
 pub use timeline::{Change, Drill, DrillState, DrillText, Event};

@@ -6,12 +6,14 @@ const LISTED_MAX: usize = 12;
 /// Shorter words are part of too many others.
 const PART_MIN_CHARS: usize = 4;
 
+/// How many slips of the finger lie between two words.
+pub fn distance(a: &str, b: &str) -> usize {
+    strsim::osa_distance(a, b)
+}
+
 /// The candidate that a slip of the finger turns into `word`, else the only one of which it is a
 /// part: `notice` of `notice_page`.
-pub(super) fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase().replace('-', "_");
     let candidates: Vec<&str> = candidates.into_iter().collect();
     let length = word.chars().count();
@@ -25,7 +27,7 @@ pub(super) fn nearest<'a>(
             let known = candidate.to_lowercase().replace('-', "_");
             // Fingers slip in the middle of a word and seldom at its first letter.
             let begins_otherwise = known.chars().next() != lower.chars().next();
-            (strsim::osa_distance(&lower, &known), begins_otherwise, candidate)
+            (distance(&lower, &known), begins_otherwise, candidate)
         })
         .filter(|(distance, ..)| *distance <= allowed)
         .min()
@@ -43,17 +45,17 @@ fn the_whole_of<'a>(part: &str, candidates: &[&'a str]) -> Option<&'a str> {
 }
 
 /// `; did you mean "x"?`, or nothing.
-pub(super) fn hint<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+pub fn hint<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     nearest(word, candidates).map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default()
 }
 
 /// As [`hint`], and where nothing is near, the whole list if it is short enough to read.
-pub(super) fn hint_or_list(word: &str, candidates: &[&str]) -> String {
+pub fn hint_or_list(word: &str, candidates: &[&str]) -> String {
     let hint = hint(word, candidates.iter().copied());
     match candidates.len() {
         _ if !hint.is_empty() => hint,
         ..=LISTED_MAX => format!("; known here: {}", candidates.join(", ")),
-        _ => "; config/example.yml shows every key".into(),
+        _ => String::new(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, as a person reads it.
+//! What is wrong with files, as a person reads it.
 //!
 //! A reader says what is wrong with a value; it never names the file, the place or the key. Those
 //! are added here, so that every message has the same form:
@@ -15,12 +15,15 @@ use std::path::PathBuf;
 /// Shown of one file; whoever has more will fix these first.
 const SHOWN_MAX: usize = 100;
 
-/// All problems of a configuration, grouped by file. Never empty.
+/// All problems of what was read, grouped by file. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigError {
+pub struct ReadError {
     /// In the order the files were read.
     pub files: Vec<FileProblems>,
 }
+
+/// Line and column, from 1. Columns count characters.
+pub type Place = (usize, usize);
 
 /// The problems of one file, in its order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,15 +37,25 @@ pub struct FileProblems {
 /// One thing to put right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Line and column, from 1; `None` for the file as a whole.
-    pub position: Option<(usize, usize)>,
+    /// `None` for the file as a whole.
+    pub place: Option<Place>,
     /// Such as `services[0].probes[1].http`; empty for the file as a whole.
     pub path: String,
     /// What is wrong and what to do.
     pub message: String,
 }
 
-impl ConfigError {
+impl ReadError {
+    /// One problem with a file as a whole.
+    pub fn whole(file: PathBuf, message: String) -> ReadError {
+        ReadError::one(file, None, message)
+    }
+
+    pub(crate) fn one(file: PathBuf, place: Option<Place>, message: String) -> ReadError {
+        let problems = vec![Problem { place, path: String::new(), message }];
+        ReadError { files: vec![FileProblems { file, problems }] }
+    }
+
     pub fn count(&self) -> usize {
         self.files.iter().map(|file| file.problems.len()).sum()
     }
@@ -79,13 +92,13 @@ impl ConfigError {
 }
 
 fn place(problem: &Problem) -> String {
-    problem.position.map(|(line, column)| format!("{line}:{column}")).unwrap_or_default()
+    problem.place.map(|(line, column)| format!("{line}:{column}")).unwrap_or_default()
 }
 
-impl fmt::Display for ConfigError {
+impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.report("nothing was started"))
     }
 }
 
-impl std::error::Error for ConfigError {}
+impl std::error::Error for ReadError {}
