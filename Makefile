@@ -1,7 +1,7 @@
 # The recipes are the steps of CI: .ci/run calls nothing but these.
 .PHONY: fmt fmt-check lint doc install-test-tools test quick build build-tests unit integration integration-quick doc-tests ci mutants mutants-code timelines release \
         kubernetes lint-kubernetes lint-deploy dashboards pictures e2e test-newer image-test \
-        bench-load bench-exposition bench-https bench-compare bench-nation bench-start \
+        bench-load bench-exposition bench-https bench-compare bench-floor bench-nation bench-start \
         bench-login bench-blackhole install-bench-tools
 
 # promtool and Prometheus spend a quarter of their time collecting garbage otherwise.
@@ -145,6 +145,14 @@ bench-https: release
 # The same load on blackbox_exporter in the same minutes, and both at their limit: ratios.
 bench-compare: release install-bench-tools
 	$(bench) daemon -- compare
+
+# The daemon and blackbox_exporter beside the smallest honest client (benches/floor), which is built
+# with the daemon, so that both have the same build of every library. FLOOR_SECONDS is the length of
+# each of the thirty measurements.
+FLOOR_SECONDS ?= 8
+bench-floor: install-bench-tools
+	cargo build --release --locked --package bongsu --package bongsu-floor
+	BONGSU_FLOOR=$(CURDIR)/target/release/bongsu-floor $(bench) daemon -- floor $(FLOOR_SECONDS)
 
 install-bench-tools:
 	tests/install.sh prometheus-blackbox-exporter:prometheus-blackbox-exporter

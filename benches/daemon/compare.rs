@@ -22,7 +22,7 @@ use crate::{head, push_service, verdict};
 /// Runs a second of each in the first part.
 const PACE: u32 = 100;
 /// Connections on which probes are asked for, like those of a Prometheus.
-const ASKERS: u32 = 10;
+pub(crate) const ASKERS: u32 = 10;
 /// What a run may cost beside one of blackbox_exporter.
 struct Budget {
     secure: bool,
@@ -97,7 +97,7 @@ fn saturated(web: &Web, budget: &Budget, span: Duration) -> (Found, Asked) {
     (ours, asking.end(&blackbox))
 }
 
-fn config(web: &Web, secure: bool, (probes, schedule): (usize, &str)) -> String {
+pub(crate) fn config(web: &Web, secure: bool, (probes, schedule): (usize, &str)) -> String {
     let mut config = head(&web.file("ca.pem"), schedule);
     for service in 0..probes / 10 {
         let urls = (0..10).map(|page| format!("{}?{}", web.url(secure), service * 10 + page));
@@ -107,7 +107,7 @@ fn config(web: &Web, secure: bool, (probes, schedule): (usize, &str)) -> String 
 }
 
 /// What blackbox_exporter did between two moments.
-struct Asked {
+pub(crate) struct Asked {
     runs: usize,
     failures: usize,
     cpu: f64,
@@ -127,7 +127,7 @@ impl Asked {
 }
 
 /// nginx with a page over HTTP and HTTPS; its certificate comes with an intermediate, as usual.
-struct Web {
+pub(crate) struct Web {
     http: u16,
     https: u16,
     directory: tempfile::TempDir,
@@ -135,7 +135,7 @@ struct Web {
 }
 
 impl Web {
-    fn start() -> Web {
+    pub(crate) fn start() -> Web {
         let directory = tempfile::tempdir().unwrap();
         let put = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
         let params = |name: &str| {
@@ -177,24 +177,28 @@ impl Web {
         Web { http, https, directory, _process: process }
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    fn url(&self, secure: bool) -> String {
-        let (scheme, port) = if secure { ("https", self.https) } else { ("http", self.http) };
-        format!("{scheme}://localhost:{port}/")
+    pub(crate) fn port(&self, secure: bool) -> u16 {
+        if secure { self.https } else { self.http }
+    }
+
+    pub(crate) fn url(&self, secure: bool) -> String {
+        let scheme = if secure { "https" } else { "http" };
+        format!("{scheme}://localhost:{}/", self.port(secure))
     }
 }
 
 /// Debian's blackbox_exporter with one module that asks as our probes do.
-struct Blackbox {
+pub(crate) struct Blackbox {
     port: u16,
-    process: Process,
+    pub(crate) process: Process,
 }
 
 impl Blackbox {
-    fn start(web: &Web) -> Blackbox {
+    pub(crate) fn start(web: &Web) -> Blackbox {
         let config = format!(
             "modules:\n  page:\n    prober: http\n    timeout: 5s\n    http:\n      \
              preferred_ip_protocol: ip4\n      tls_config: {{ ca_file: {} }}\n",
@@ -216,8 +220,8 @@ impl Blackbox {
     }
 
     /// Asks for probes on a few connections, each waiting for its answer, until [`Asking::end`].
-    fn ask(&self, target: &str, interval: Option<Duration>) -> Asking {
-        let tally = Arc::new(Availability::default());
+    pub(crate) fn ask(&self, target: &str, interval: Option<Duration>) -> Asking {
+        let tally = Arc::new(Tally::default());
         let request =
             format!("GET /probe?module=page&target={target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         let askers = (0..ASKERS)
@@ -244,26 +248,32 @@ impl Blackbox {
 
 /// What the askers count.
 #[derive(Default)]
-struct Availability {
+struct Tally {
     runs: AtomicUsize,
     failures: AtomicUsize,
     ended: AtomicBool,
 }
 
 /// Probes being asked for.
-struct Asking {
-    tally: Arc<Availability>,
+pub(crate) struct Asking {
+    tally: Arc<Tally>,
     askers: Vec<JoinHandle<()>>,
     from: Option<(usize, f64)>,
 }
 
 impl Asking {
+    /// Runs so far, and how many of them failed.
+    pub(crate) fn made(&self) -> (u64, u64) {
+        let of = |number: &AtomicUsize| number.load(Ordering::Relaxed) as u64;
+        (of(&self.tally.runs), of(&self.tally.failures))
+    }
+
     /// Counts from now.
     fn begin(&mut self, blackbox: &Blackbox) {
         self.from = Some((self.tally.runs.load(Ordering::Relaxed), blackbox.process.cpu()));
     }
 
-    fn end(self, blackbox: &Blackbox) -> Asked {
+    pub(crate) fn end(self, blackbox: &Blackbox) -> Asked {
         let (runs, cpu) = self.from.unwrap_or_default();
         let asked = Asked {
             runs: self.tally.runs.load(Ordering::Relaxed) - runs,

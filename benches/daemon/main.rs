@@ -3,6 +3,8 @@
 //! - `make bench-https`: 1,000 HTTPS probes every 10 s. Budget: no skipped run, at most 40 MB.
 //! - `make bench-compare`: the same load on blackbox_exporter in the same minutes, and both at
 //!   their limit. Budgets are ratios of processor time (`compare.rs`).
+//! - `make bench-floor`: 500 runs a second of the daemon, of blackbox_exporter and of the smallest
+//!   client (`benches/floor`) in turn. Budgets are ratios to that client (`floor.rs`).
 //! - `make bench-nation`: 17,000 probes every 30 s, a front page over HTTPS for two of three and a
 //!   certificate for the third. Budget: less than half a core and 256 MB, no skipped run, 99 of
 //!   100 runs less than 100 ms late.
@@ -21,6 +23,7 @@
 mod blackhole;
 mod compare;
 mod estate;
+mod floor;
 mod login;
 mod process;
 
@@ -33,11 +36,15 @@ use estate::Estate;
 use process::{Daemon, SCRAPE_EVERY};
 
 const DEFAULT_SECONDS: u64 = 120;
+/// Of each of the thirty measurements of `floor`.
+const ROUND_SECONDS: u64 = 8;
 
 fn main() {
     let arguments: Vec<String> =
         std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let seconds = arguments.get(1).and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_SECONDS);
+    let given = arguments.get(1).and_then(|text| text.parse().ok());
+    let span_or = |default| Duration::from_secs(given.unwrap_or(default));
+    let seconds = given.unwrap_or(DEFAULT_SECONDS);
     let span = Duration::from_secs(seconds);
     let mode = arguments.first().map(String::as_str);
     if !matches!(mode, Some("estate" | "blackhole")) {
@@ -47,12 +54,15 @@ fn main() {
         Some("estate") => estate::estate(),
         Some("https") => https(span),
         Some("compare") => compare::compare(span),
+        Some("floor") => floor::floor(span_or(ROUND_SECONDS)),
         Some("nation") => nation(span),
         Some("start") => start(),
         Some("login") => login::login(span),
         Some("blackhole") => blackhole::enter_namespace(seconds),
         Some("blackhole-inside") => blackhole::black_hole(span),
-        _ => println!("one of: https, compare, nation, start, login, blackhole; then [SECONDS]"),
+        _ => println!(
+            "one of: https, compare, floor, nation, start, login, blackhole; then [SECONDS]"
+        ),
     }
 }
 

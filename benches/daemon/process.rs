@@ -75,7 +75,7 @@ impl Drop for Process {
 
 /// The real binary.
 pub(crate) struct Daemon {
-    process: Process,
+    pub(crate) process: Process,
     port: u16,
     _directory: tempfile::TempDir,
 }
