@@ -3,6 +3,7 @@
 //! The order is that of a login step: send, follow, `fail_if`, status and `expect`, `warn`. A rule
 //! of `fail_if` sees the page also when the status is bad, because it names the better cause.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -22,11 +23,13 @@ use crate::probe::exchange::{
 };
 use crate::probe::expect;
 use crate::probe::judge::{self, Missed};
+use crate::probe::mask::mask;
 use crate::probe::page::{Head, Page};
 use crate::probe::request::{self, Outgoing};
 use crate::probe::surroundings::Surroundings;
 use crate::probe::unread::Body;
 use crate::probe::{Probe, decode, render};
+use crate::redact::Redactor;
 use crate::transport::http::{Client, Connections};
 use crate::transport::{ClientTls, Pinned, ReadCounters, Recorder, Transport};
 
@@ -146,6 +149,22 @@ impl HttpProbe {
         judged(&options.rules, &page, body.as_ref().err(), facts)
     }
 
+    /// Hides secrets that the server sent back, when there is anything to hide them in.
+    fn masked(&self, facts: &mut Facts, result: Result<(), Failure>) -> Result<(), Failure> {
+        let hops = facts.http.as_ref().map_or(0, |http| http.hops.len());
+        if result.is_ok() && facts.warnings.is_empty() && hops < 2 {
+            return result;
+        }
+        let vault = &self.surroundings.vault;
+        let host = self.options.url.host_str().unwrap_or_default();
+        let mut names = vault.bound_to(&BTreeSet::from([host.to_owned()]));
+        names.extend(self.options.secrets());
+        if names.is_empty() {
+            return result;
+        }
+        mask(facts, result, &Redactor::new(vault.peek(&names).values()))
+    }
+
     fn request(&self, options: &HttpOptions) -> Result<Outgoing, Failure> {
         let host = options.url.host_str().unwrap_or_default();
         let vault = &self.surroundings.vault;
@@ -193,7 +212,11 @@ impl Probe for HttpProbe {
         facts: &'a mut Facts,
         deadline: &'a Deadline,
     ) -> BoxFuture<'a, Result<(), Failure>> {
-        self.look(facts, deadline).boxed()
+        async move {
+            let result = self.look(facts, deadline).await;
+            self.masked(facts, result)
+        }
+        .boxed()
     }
 }
 

@@ -17,6 +17,7 @@ pub mod jar;
 mod judge;
 pub mod login;
 pub mod markup;
+mod mask;
 pub mod matcher;
 mod media;
 pub mod page;

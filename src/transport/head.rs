@@ -24,6 +24,8 @@ pub enum Flaw {
     ControlCharacters,
     /// A blank before the colon was removed.
     BlankBeforeColon,
+    /// A `Content-Length` that is no number was left out, so that the body ends with the connection.
+    BadLength,
 }
 
 impl Flaw {
@@ -39,6 +41,10 @@ impl Flaw {
             }
             Flaw::ControlCharacters => {
                 "the response head has a header with control characters; it was left out"
+            }
+            Flaw::BadLength => {
+                "the response head has a Content-Length that is no number; it was left out, as in \
+                 browsers"
             }
             Flaw::BlankBeforeColon => {
                 "the response head has a blank before a header's colon (RFC 9112 section 5.1)"
@@ -282,6 +288,9 @@ fn judge(line: &[u8]) -> Line {
     if value.iter().any(|&byte| is_control(byte)) {
         return Line::Bad(Flaw::ControlCharacters);
     }
+    if name.eq_ignore_ascii_case(b"content-length") && !is_length(value) {
+        return Line::Bad(Flaw::BadLength);
+    }
     if is_token(name) {
         return Line::Good;
     }
@@ -291,6 +300,15 @@ fn judge(line: &[u8]) -> Line {
     }
     let blanks_only = is_token(trimmed) || trimmed.is_empty();
     Line::Bad(if blanks_only || is_sentence(name) { Flaw::NoHeader } else { Flaw::BadName })
+}
+
+/// One number, or the same one several times (RFC 9110 section 8.6).
+fn is_length(value: &[u8]) -> bool {
+    let mut lengths = value.split(|&byte| byte == b',').map(|length| length.trim_ascii());
+    lengths.all(|length| {
+        let digits = std::str::from_utf8(length).unwrap_or_default();
+        digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse::<u64>().is_ok()
+    })
 }
 
 /// `PHP Warning`, `HTTP/1.1 200 OK`: words before a colon that happens to be there.
@@ -374,6 +392,9 @@ mod tests {
             ("X-A: o\u{1}ne", Flaw::ControlCharacters),
             ("Set-Cookie: a=b\u{7f}c", Flaw::ControlCharacters),
             (" folded from nothing", Flaw::NoHeader),
+            ("Content-Length: abc", Flaw::BadLength),
+            ("content-length: -1", Flaw::BadLength),
+            ("Content-Length: 99999999999999999999999", Flaw::BadLength),
         ] {
             let head = format!("HTTP/1.1 200 OK\r\n{line}\r\n more\r\nB: c\r\n\r\nbody");
             let (mended, flaws) = mended(&head);

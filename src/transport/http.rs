@@ -7,7 +7,7 @@ use bytes::Bytes;
 use chain::RecordingVerifier;
 use futures_util::FutureExt;
 use http::header::HeaderMap;
-use http::{Method, Response};
+use http::{Method, Response, StatusCode};
 use hyper::body::{Frame, Incoming};
 use url::Url;
 
@@ -154,7 +154,11 @@ impl<'a> Client<'a> {
             recorder.watch.enter(Phase::Processing);
             recorder.facts.tls = link.verifier.as_ref().and_then(|verifier| verifier.facts());
             match self.over(link, message, recorder, deadline).await {
-                Ok(response) => return Ok(response),
+                // A server that was about to close says so by 408; browsers ask again.
+                Ok(response) if response.status() != StatusCode::REQUEST_TIMEOUT => {
+                    return Ok(response);
+                }
+                Ok(_) => {}
                 Err(lost) if lost.may_be_repeated => {
                     may_ask_again = lost.refusal.is_none();
                     self.heed(lost.refusal, &mut key)?;

@@ -132,6 +132,9 @@ impl Link {
     pub(super) async fn is_free(&mut self) -> bool {
         let Link { sender, driver, .. } = self;
         let free = async {
+            // What came while nobody listened (a goodbye, a stray answer) is found before the
+            // request goes out, as in browsers.
+            driver.look().await;
             match sender {
                 Sender::Http1(sender) => driver.along(sender.ready()).await,
                 Sender::Http2(sender) => driver.along(sender.ready()).await,
@@ -239,6 +242,17 @@ impl Driver {
             work.as_mut().poll(cx)
         })
         .await
+    }
+
+    /// Lets the connection notice what has come.
+    async fn look(&mut self) {
+        poll_fn(|cx| {
+            if let Poll::Ready(ended) = self.poll(cx) {
+                *self = Driver::Ended(ended.err());
+            }
+            Poll::Ready(())
+        })
+        .await;
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {

@@ -294,7 +294,8 @@ pub(super) fn own_answer(status: u16, headers: &HeaderMap) -> Option<Failure> {
         || headers.get("proxy-status").is_some_and(|value| {
             value.as_bytes().windows(6).any(|word| word.eq_ignore_ascii_case(b"error="))
         });
-    if status != 407 && !names_error {
+    // 511 never comes from the origin (RFC 6585 section 6).
+    if !matches!(status, 407 | 511) && !names_error {
         return None;
     }
     let said = |name: &str| headers.get(name).map(|value| value.as_bytes());

@@ -866,6 +866,7 @@ async fn a_page_that_sends_its_reader_on_is_followed_where_the_file_says_so() {
         ("", "<meta http-equiv=refresh content='0;url=/main.do'>"),
         ("", "<html><head><META HTTP-EQUIV='Refresh' CONTENT=\"0; URL='main.do'\"></head>"),
         ("", "<meta http-equiv=refresh content='5; /main.do'>"),
+        ("", "<base href='/'><meta http-equiv=refresh content='0;url=main.do'>"),
         ("Refresh: 0; url=/main.do\r\n", "<p>moved"),
         ("Refresh: 3;url=\"main.do\"\r\n", ""),
         ("Refresh: 0;/main.do\r\n", "<meta http-equiv=refresh content='0;url=/other.do'>"),
@@ -924,6 +925,12 @@ async fn what_only_looks_like_sending_on_is_a_page() {
         ("", "<meta name=refresh content='0;url=/main.do'>"),
         ("", "<meta http-equiv=refresh content='300'>"),
         ("", "<meta http-equiv=refresh content='0;url=/'>"),
+        // Its content is no part of the page.
+        ("", "<template><meta http-equiv=refresh content='0;url=/main.do'></template>"),
+        // A page that is read before it is left.
+        ("", "<meta http-equiv=refresh content='600;url=/main.do'>"),
+        ("Refresh: 0;url=javascript:alert(1)\r\n", ""),
+        ("", "<meta http-equiv=refresh content='0;url=data:text/html,x'>"),
         ("Refresh: 300\r\n", ""),
         ("Refresh: x;url=/main.do\r\n", ""),
     ] {
@@ -949,10 +956,6 @@ async fn sending_on_obeys_the_limits_of_redirects() {
     let keys = "follow: { refresh: true, allow_hosts: [127.0.0.1] }";
     let outcome = run(&format!("http: {{ url: '{}', {keys} }}", site.url("/"))).await;
     assert_eq!(reason(&outcome), Reason::RedirectUnexpectedHost);
-    let site = sending("Refresh: 0;url=javascript:alert(1)\r\n", "").await;
-    let outcome =
-        run(&format!("http: {{ url: '{}', follow: {{ refresh: true }} }}", site.url("/"))).await;
-    assert_eq!(reason(&outcome), Reason::RedirectUnexpectedHost);
 
     // A form's answer that sends on is left by GET, and what was sent stays behind.
     let site = sending("Refresh: 0;url=/main.do\r\n", "").await;
@@ -960,4 +963,98 @@ async fn sending_on_obeys_the_limits_of_redirects() {
     assert_up(&run(&format!("http: {{ url: '{}', {keys} }}", site.url("/"))).await, "POST");
     assert!(site.requests()[1].starts_with("GET /main.do "), "{}", site.requests()[1]);
     assert!(!site.requests()[1].contains("plain"));
+}
+
+// What came to a kept connection while nobody listened.
+
+/// Two steps over a connection on which the server sends this after its first answer.
+async fn idle(stray: &'static str) -> (Outcome, usize) {
+    let site = Site::scripted(move |mut visitor| async move {
+        while visitor.request().await.starts_with("GET ") {
+            visitor.send(OK.as_bytes()).await;
+            visitor.send(stray.as_bytes()).await;
+            if !stray.is_empty() {
+                break;
+            }
+        }
+        // The client is the one to close.
+        let _ = visitor.stream.read(&mut [0; 16]).await;
+    });
+    let site = site.await;
+    let steps = "[{ name: a, get: / }, { name: w, wait: 300ms }, { name: b, get: /b }]";
+    let outcome = run(&format!("login: {{ base: '{}', steps: {steps} }}", site.url("/"))).await;
+    (outcome, site.requests().len())
+}
+
+#[tokio::test]
+async fn a_kept_connection_with_unread_bytes_is_not_used_again() {
+    for stray in [
+        "",
+        "\r\n",
+        "junk",
+        "HTTP/1.0 408 Request Time-out\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 408 Request Time-out\r\nContent-Length: 0\r\n\r\n",
+    ] {
+        let (outcome, requests) = idle(stray).await;
+        assert_up(&outcome, stray);
+        assert_eq!(requests, 2, "{stray:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_408_on_a_used_connection_is_asked_again_once() {
+    let site = Site::scripted(|mut visitor| async move {
+        let mut first = true;
+        while visitor.request().await.starts_with("GET ") {
+            let late = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n";
+            visitor.send(if first { OK } else { late }.as_bytes()).await;
+            first = false;
+        }
+    });
+    let site = site.await;
+    let steps = "[{ name: a, get: / }, { name: b, get: /b }]";
+    assert_up(
+        &run(&format!("login: {{ base: '{}', steps: {steps} }}", site.url("/"))).await,
+        "408",
+    );
+    assert_eq!(site.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_length_that_is_no_number_is_left_out() {
+    for length in ["", "abc", "-1", "+5", "99999999999999999999999"] {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\nhello");
+        let site = Site::answering(head).await;
+        let probe = format!("http: {{ url: '{}', expect: {{ body: hello }} }}", site.url("/"));
+        assert_degraded(&run(&probe).await, length, "Content-Length");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_location_leads_nowhere() {
+    let site = Site::answering("HTTP/1.1 302 Found\r\nLocation: \r\n\r\nhello").await;
+    let keys = "expect: { status: 302, body: hello }";
+    assert_up(&run(&format!("http: {{ url: '{}', {keys} }}", site.url("/"))).await, "empty");
+}
+
+#[tokio::test]
+async fn a_secret_that_the_server_sends_back_is_masked() {
+    for keys in [
+        "bearer: '${secret.pass}'",
+        "headers: { X-Key: '${secret.pass}' }",
+        "basic_auth: { username: u, password: '${secret.pass}' }",
+        "form: { p: '${secret.pass}' }",
+    ] {
+        for to in [format!("http://{SECRET}.invalid/"), format!("/{SECRET}"), format!("{SECRET}:x")]
+        {
+            let answer = redirect(302, &to);
+            let site = Site::routed(move |request| {
+                let path = request.split(' ').nth(1).unwrap_or_default();
+                if path == "/" { answer.clone() } else { page("200 OK", "", "") }
+            });
+            let site = site.await;
+            let outcome = run(&format!("http: {{ url: '{}', {keys} }}", site.url("/"))).await;
+            assert!(!format!("{outcome:?}").contains(SECRET), "{keys} {to}: {outcome:?}");
+        }
+    }
 }

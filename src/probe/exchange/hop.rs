@@ -38,11 +38,14 @@ pub(super) fn note(http: &mut HttpFacts, url: &Url, response: &Response<Incoming
     http.last_modified = modified.map(Timestamp::as_second);
 }
 
-/// The `Location` of a response that asks to be followed. Without one it is an answer like any
-/// other.
+/// The `Location` of a response that asks to be followed. Without one, or with an empty one, it is
+/// an answer like any other.
 pub(super) fn redirect(response: &Response<Incoming>) -> Option<&HeaderValue> {
     match response.status().as_u16() {
-        301 | 302 | 303 | 307 | 308 => response.headers().get(LOCATION),
+        301 | 302 | 303 | 307 | 308 => {
+            let mut locations = response.headers().get_all(LOCATION).iter();
+            locations.find(|location| !location.as_bytes().trim_ascii().is_empty())
+        }
         _ => None,
     }
 }

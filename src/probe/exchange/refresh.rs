@@ -4,14 +4,18 @@
 //! The delay is not waited for: the probe wants to know where the reader arrives. A page that only
 //! loads itself anew is an answer like any other.
 
+use encoding_rs::Encoding;
 use http::header::{CONTENT_TYPE, REFRESH};
-use scraper::Selector;
+use scraper::{ElementRef, Html, Selector};
 use url::Url;
 
 use super::{Answer, hop};
 use crate::config::{Follow, Refresh};
 use crate::outcome::Failure;
 use crate::probe::{charset, markup};
+
+/// Seconds. A page that waits longer is read before it is left: "your session has ended".
+const DELAY_MAX: f64 = 60.0;
 
 /// Where a page sends its reader; `None` when nowhere, or when it is not to be followed.
 pub(super) fn target(follow: &Follow, answer: &Answer) -> Result<Option<Url>, Failure> {
@@ -21,24 +25,44 @@ pub(super) fn target(follow: &Follow, answer: &Answer) -> Result<Option<Url>, Fa
     let header = answer.headers.get(REFRESH).map(|value| value.as_bytes().to_vec());
     let text = header.or_else(|| in_page(answer));
     let Some(address) = text.as_deref().and_then(address) else { return Ok(None) };
-    let next = hop::joined(&answer.url, address)?;
+    let base = base(answer).unwrap_or_else(|| answer.url.clone());
+    // Browsers show the page where it names no web address.
+    let Ok(next) = hop::joined(&base, address) else { return Ok(None) };
     Ok((next != answer.url).then_some(next))
 }
 
-/// The `content` of the first `<meta http-equiv=refresh>`.
-fn in_page(answer: &Answer) -> Option<Vec<u8>> {
+/// What addresses in the page are relative to, where it says so.
+fn base(answer: &Answer) -> Option<Url> {
+    let (document, _) = document(answer)?;
+    let selector = Selector::parse("base[href]").ok()?;
+    let base = document.select(&selector).find(|base| !is_inert(*base))?;
+    answer.url.join(base.attr("href")?).ok()
+}
+
+/// The content of a template is no part of the page.
+fn is_inert(element: ElementRef<'_>) -> bool {
+    element.ancestors().filter_map(ElementRef::wrap).any(|above| above.value().name() == "template")
+}
+
+/// The page, where it is one, and its charset.
+fn document(answer: &Answer) -> Option<(Html, &'static Encoding)> {
     let bytes = answer.body.as_ref().ok()?;
     let content_type = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if content_type.is_some_and(|kind| !kind.trim_start().to_ascii_lowercase().contains("html")) {
         return None;
     }
     let text = charset::text(bytes, content_type, None);
-    let document = markup::parse(&text).ok()?;
+    Some((markup::parse(&text).ok()?, charset::encoding(bytes, content_type, None)))
+}
+
+/// The `content` of the first `<meta http-equiv=refresh>`.
+fn in_page(answer: &Answer) -> Option<Vec<u8>> {
+    let (document, encoding) = document(answer)?;
     let selector = Selector::parse("meta[http-equiv=refresh i][content]").ok()?;
-    let meta = document.select(&selector).next()?;
+    let meta = document.select(&selector).find(|meta| !is_inert(*meta))?;
     let content = meta.attr("content")?;
     // As browsers have it: a path is UTF-8, a query is in the charset of its page.
-    let encoding = charset::encoding(bytes, content_type, None).output_encoding();
+    let encoding = encoding.output_encoding();
     let (path, query) = content.split_at(content.find('?').unwrap_or(content.len()));
     Some([path.as_bytes(), &encoding.encode(query).0].concat())
 }
@@ -47,7 +71,8 @@ fn in_page(answer: &Answer) -> Option<Vec<u8>> {
 fn address(text: &[u8]) -> Option<&[u8]> {
     let text = text.trim_ascii_start();
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
-    if digits == 0 {
+    let delay: f64 = std::str::from_utf8(&text[..digits]).ok()?.parse().ok()?;
+    if delay > DELAY_MAX {
         return None;
     }
     let rest = &text[digits..];

@@ -12,6 +12,7 @@ use crate::config::login::{Excerpt, LoginOptions, LoginStep};
 use crate::deadline::Deadline;
 use crate::outcome::{Failure, Reason, Step, StepFacts};
 use crate::probe::exchange::Session;
+use crate::probe::mask::{EXCERPT_TAKEN, mask};
 use crate::probe::surroundings::Surroundings;
 use crate::redact::Redactor;
 use crate::secret::Secret;
@@ -24,9 +25,6 @@ use super::lockout::ending::{Ending, Named};
 use super::page::LastPage;
 use super::progress::Reached;
 use super::values::FlowValues;
-
-/// Of a page that failed the run.
-const EXCERPT_BYTES: usize = 2048;
 
 /// What a run is about; nothing of it changes.
 #[derive(Clone, Copy)]
@@ -123,9 +121,7 @@ impl<'a> LoginRun<'a> {
         self.login.conclude(&steps);
         let result = steps.map_err(|failed| failed.failure);
         if result.is_err() && options.excerpt == Excerpt::OnFailure {
-            // More than is kept, so that a secret across the end is seen whole by the mask.
-            recorder.facts.excerpt =
-                self.page.as_ref().map(|page| page.beginning(4 * EXCERPT_BYTES));
+            recorder.facts.excerpt = self.page.as_ref().map(|page| page.beginning(EXCERPT_TAKEN));
         }
         self.finally(recorder, &deadline.last()).await;
         recorder.finish();
@@ -204,23 +200,7 @@ impl<'a> LoginRun<'a> {
         let secrets = surroundings.vault.peek(&names);
         let cookies = self.session.jar().values().map(Secret::new).collect::<Vec<_>>();
         let redactor = Redactor::new(secrets.values().chain(private).chain(cookies.iter()));
-        let mask = |failure: &mut Failure| failure.detail = redactor.mask(&failure.detail);
-        recorder.facts.warnings.iter_mut().for_each(mask);
-        recorder.facts.excerpt = recorder.facts.excerpt.as_deref().map(|text| {
-            let masked = redactor.mask(text);
-            let mut end = masked.len().min(EXCERPT_BYTES);
-            while !masked.is_char_boundary(end) {
-                end -= 1;
-            }
-            masked[..end].to_owned()
-        });
-        if let Some(http) = &mut recorder.facts.http {
-            http.hops.iter_mut().for_each(|hop| hop.url = redactor.mask(&hop.url));
-        }
-        result.map_err(|mut failure| {
-            mask(&mut failure);
-            failure
-        })
+        mask(recorder.facts, result, &redactor)
     }
 }
 
