@@ -37,6 +37,8 @@ pub struct HttpProbe {
     net: Arc<Net>,
     /// Headers without secrets, made once.
     headers: HeaderMap,
+    /// Of these, the ones that are credentials even when no secret is in them.
+    bare: Vec<(HeaderName, HeaderValue)>,
     unfollowed: Unfollowed,
 }
 
@@ -67,7 +69,11 @@ impl HttpProbe {
                 unfollowed = Unfollowed::Read;
             }
         }
-        HttpProbe { target, net, headers, unfollowed }
+        let names: Vec<HeaderName> =
+            headers.keys().filter(|name| request::is_credential(name)).cloned().collect();
+        let taken = |name| headers.remove(&name).map(|value| (name, value));
+        let bare = names.into_iter().filter_map(taken).collect();
+        HttpProbe { target, net, headers, bare, unfollowed }
     }
 
     async fn look(&self, facts: &mut Facts, deadline: &Deadline) -> Result<(), Failure> {
@@ -163,13 +169,8 @@ impl HttpProbe {
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
             }
         }
-        // Some headers are credentials even when no secret is in them.
-        let bare: Vec<HeaderName> =
-            headers.keys().filter(|name| request::is_credential(name)).cloned().collect();
-        for name in bare {
-            if let Some(value) = headers.remove(&name) {
-                credentials.entry(name).or_insert(value);
-            }
+        for (name, value) in &self.bare {
+            credentials.entry(name).or_insert_with(|| value.clone());
         }
         Ok(Outgoing::new(options.method.clone(), options.url.clone())
             .with_headers(headers)
