@@ -64,6 +64,9 @@ pub fn parse(text: &str, now: Timestamp) -> Option<Timestamp> {
     if text.len() > BYTES_MAX {
         return None;
     }
+    if let Some(moment) = preferred(text.as_bytes()) {
+        return Some(moment);
+    }
     let mut parts = Parts::default();
     let words = text.split([' ', '\t', ',']).filter(|word| !word.is_empty());
     for word in words {
@@ -77,6 +80,32 @@ pub fn parse(text: &str, now: Timestamp) -> Option<Timestamp> {
         }
     }
     parts.moment(now)
+}
+
+/// The form that nearly all servers send, at a glance: `Sun, 06 Nov 1994 08:49:37 GMT`.
+fn preferred(text: &[u8]) -> Option<Timestamp> {
+    let text: &[u8; 29] = text.try_into().ok()?;
+    let number = |from: usize, to: usize| {
+        text[from..to].iter().try_fold(0i16, |sum, byte| {
+            byte.is_ascii_digit().then(|| sum * 10 + i16::from(byte - b'0'))
+        })
+    };
+    let small = |from: usize| number(from, from + 2).map(|number| number as i8);
+    let named = |names: &[&str], from: usize| {
+        names
+            .iter()
+            .position(|name| text[from..from + 3].eq_ignore_ascii_case(&name.as_bytes()[..3]))
+    };
+    let separated =
+        [(3, b','), (4, b' '), (7, b' '), (11, b' '), (16, b' '), (19, b':'), (22, b':')]
+            .iter()
+            .all(|&(at, byte)| text[at] == byte);
+    if !separated || &text[25..] != b" GMT" || named(&DAYS, 0).is_none() {
+        return None;
+    }
+    let (day, month, year) = (small(5)?, named(&MONTHS, 8)? as i8 + 1, number(12, 16)?);
+    let local = civil::DateTime::new(year, month, day, small(17)?, small(20)?, small(23)?, 0);
+    jiff::tz::Offset::UTC.to_timestamp(local.ok()?).ok()
 }
 
 /// Fills a place that may be filled once.

@@ -40,6 +40,8 @@ pub struct HttpProbe {
     surroundings: Arc<Surroundings>,
     /// Headers without secrets, made once.
     headers: HeaderMap,
+    /// Of these, the ones that are credentials even when no secret is in them.
+    bare: Vec<(HeaderName, HeaderValue)>,
     unfollowed: Unfollowed,
 }
 
@@ -63,6 +65,10 @@ impl HttpProbe {
                 .entry(ACCEPT_ENCODING)
                 .or_insert(HeaderValue::from_static(decode::ACCEPT_ENCODING));
         }
+        let names: Vec<HeaderName> =
+            headers.keys().filter(|name| request::is_credential(name)).cloned().collect();
+        let taken = |name| headers.remove(&name).map(|value| (name, value));
+        let bare = names.into_iter().filter_map(taken).collect();
         let Rules { warn, .. } = &options.rules;
         let reads = options.rules.decisive().chain([warn]).any(expect::needs_body);
         HttpProbe {
@@ -70,6 +76,7 @@ impl HttpProbe {
             dial: dial.clone(),
             surroundings: Arc::clone(surroundings),
             headers,
+            bare,
             unfollowed: if reads { Unfollowed::Read } else { Unfollowed::Dropped },
         }
     }
@@ -189,13 +196,8 @@ impl HttpProbe {
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
             }
         }
-        // Some headers are credentials even when no secret is in them.
-        let bare: Vec<HeaderName> =
-            headers.keys().filter(|name| request::is_credential(name)).cloned().collect();
-        for name in bare {
-            if let Some(value) = headers.remove(&name) {
-                credentials.entry(name).or_insert(value);
-            }
+        for (name, value) in &self.bare {
+            credentials.entry(name).or_insert_with(|| value.clone());
         }
         Ok(Outgoing::new(options.method.clone(), options.url.clone())
             .with_headers(headers)

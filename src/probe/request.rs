@@ -9,7 +9,7 @@ use http::header::{
     HeaderValue,
 };
 use http::{Method, StatusCode};
-use url::Url;
+use url::{Position, Url};
 
 use crate::outcome::{Failure, Reason};
 use crate::transport::http::Repeat;
@@ -226,17 +226,7 @@ fn head_size(method: &Method, url: &Url, headers: &HeaderMap) -> usize {
 
 /// A URL as it may be shown: no query, no fragment, no userinfo, because all of them carry tokens.
 pub fn shown(url: &Url) -> String {
-    match url.port() {
-        Some(port) => {
-            format!(
-                "{}://{}:{port}{}",
-                url.scheme(),
-                url.host_str().unwrap_or_default(),
-                url.path()
-            )
-        }
-        None => format!("{}://{}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path()),
-    }
+    [url.scheme(), "://", &url[Position::BeforeHost..Position::AfterPath]].concat()
 }
 
 #[cfg(test)]

@@ -278,6 +278,16 @@ enum Line {
 
 fn judge(line: &[u8]) -> Line {
     let text = content(line);
+    // Nearly every line, in one go.
+    let name = text.iter().position(|&byte| !is_token_char(byte)).unwrap_or_default();
+    if name > 0 && text[name] == b':' && !text[name + 1..].iter().any(|&byte| is_control(byte)) {
+        let is_other = !text[..name].eq_ignore_ascii_case(b"content-length");
+        return if is_other || is_length(&text[name + 1..]) {
+            Line::Good
+        } else {
+            Line::Bad(Flaw::BadLength)
+        };
+    }
     if text.contains(&0) {
         return Line::Fatal;
     }
@@ -287,9 +297,6 @@ fn judge(line: &[u8]) -> Line {
     let (name, value) = (&text[..colon], &text[colon + 1..]);
     if value.iter().any(|&byte| is_control(byte)) {
         return Line::Bad(Flaw::ControlCharacters);
-    }
-    if name.eq_ignore_ascii_case(b"content-length") && !is_length(value) {
-        return Line::Bad(Flaw::BadLength);
     }
     if is_token(name) {
         return Line::Good;
@@ -318,9 +325,27 @@ fn is_sentence(name: &[u8]) -> bool {
 
 /// RFC 9110 section 5.6.2.
 fn is_token(name: &[u8]) -> bool {
-    let is_token_char =
-        |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    !name.is_empty() && name.iter().all(is_token_char)
+    !name.is_empty() && name.iter().all(|&byte| is_token_char(byte))
+}
+
+fn is_token_char(byte: u8) -> bool {
+    // Looked at for each byte of every name.
+    const TOKEN_CHARS: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0;
+        while byte < 128 {
+            table[byte] = (byte as u8).is_ascii_alphanumeric();
+            byte += 1;
+        }
+        let others = b"!#$%&'*+-.^_`|~";
+        let mut at = 0;
+        while at < others.len() {
+            table[others[at] as usize] = true;
+            at += 1;
+        }
+        table
+    };
+    TOKEN_CHARS[byte as usize]
 }
 
 fn is_control(byte: u8) -> bool {

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use http::header::HeaderMap;
 use http::{Method, Response, StatusCode};
 use hyper::body::{Frame, Incoming};
-use url::Url;
+use url::{Position, Url};
 
 use super::failure::{self, Http2Refusal};
 use super::link::{Key, Link};
@@ -206,7 +206,7 @@ impl<'a> Client<'a> {
     }
 
     fn key(&self, message: &Message<'_>) -> Key {
-        let origin = message.url.origin().ascii_serialization();
+        let origin = message.url[..Position::BeforePath].to_owned();
         let http2 = match self.versions {
             HttpVersions::Http1 => false,
             HttpVersions::Http2 => true,

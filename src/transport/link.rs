@@ -20,7 +20,7 @@ use hyper::body::{Frame, Incoming};
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
-use url::Url;
+use url::{Position, Url};
 
 use super::Connection;
 use super::failure;
@@ -69,6 +69,8 @@ pub(super) struct Link {
     pub(super) verifier: Option<Arc<RecordingVerifier>>,
     pub(super) forwarded_by: Option<Forwarder>,
     pub(super) is_used: bool,
+    /// Whether there is something to say before the connection is closed: TLS and HTTP/2 have it.
+    says_goodbye: bool,
 }
 
 enum Sender {
@@ -85,6 +87,7 @@ impl Link {
         speaks_http2: bool,
     ) -> Result<Box<Link>, hyper::Error> {
         let Connection { stream, counters, verifier, forwarded_by } = connection;
+        let says_goodbye = speaks_http2 || matches!(stream, Stream::Tls(_));
         let meter = Arc::new(Meter::default());
         let stream = TokioIo::new(Limited::new(stream, Arc::clone(&meter)));
         meter.allow(BEFORE_RESPONSE_MAX + u64::from(HTTP2_WINDOW));
@@ -105,9 +108,17 @@ impl Link {
             let (sender, connection) = builder.handshake(stream).await?;
             (Sender::Http1(sender), Driver::Http1(connection))
         };
-        let is_used = false;
-        let link = Link { key, sender, driver, meter, counters, verifier, forwarded_by, is_used };
-        Ok(Box::new(link))
+        Ok(Box::new(Link {
+            key,
+            sender,
+            driver,
+            meter,
+            counters,
+            verifier,
+            forwarded_by,
+            is_used: false,
+            says_goodbye,
+        }))
     }
 
     pub(super) fn counters(&self) -> Option<TcpFacts> {
@@ -180,7 +191,14 @@ impl Link {
     }
 
     fn request(&self, message: &Message<'_>) -> Result<Request<Full<Bytes>>, ExchangeError> {
-        let mut uri: Uri = message.url.as_str().parse()?;
+        // Whole where the other end needs it, as a proxy does.
+        let is_whole = matches!(self.sender, Sender::Http2(_)) || self.forwarded_by.is_some();
+        let text = if is_whole {
+            message.url.as_str()
+        } else {
+            &message.url[Position::BeforePath..Position::AfterQuery]
+        };
+        let mut uri: Uri = text.parse()?;
         let mut headers = message.headers.clone();
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
         if matches!(self.sender, Sender::Http2(_)) {
@@ -194,13 +212,9 @@ impl Link {
             if !headers.contains_key(HOST) {
                 headers.insert(HOST, HeaderValue::try_from(authority(message.url))?);
             }
-            match &self.forwarded_by {
-                Some(proxy) => {
-                    headers.extend(
-                        proxy.authorization.clone().map(|value| (PROXY_AUTHORIZATION, value)),
-                    );
-                }
-                None => uri = uri.path_and_query().map_or("/", |path| path.as_str()).parse()?,
+            if let Some(proxy) = &self.forwarded_by {
+                headers
+                    .extend(proxy.authorization.clone().map(|value| (PROXY_AUTHORIZATION, value)));
             }
         }
         let mut request = Request::new(Full::new(message.body.clone()));
@@ -210,11 +224,14 @@ impl Link {
         Ok(request)
     }
 
-    /// Says goodbye, as far as that does not block: TLS's close_notify and a FIN.
+    /// Says goodbye, as far as that does not block: TLS's close_notify. The FIN comes by itself when
+    /// the socket is closed.
     pub(super) fn close(self: Box<Self>) {
-        let Link { sender, mut driver, .. } = *self;
+        let Link { sender, mut driver, says_goodbye, .. } = *self;
         drop(sender);
-        let _ = driver.poll(&mut Context::from_waker(noop_waker_ref()));
+        if says_goodbye {
+            let _ = driver.poll(&mut Context::from_waker(noop_waker_ref()));
+        }
     }
 }
 
@@ -328,9 +345,5 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Tasks {
 
 /// `host` or `host:port`, as `Host` and `:authority` have it.
 fn authority(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
-    }
+    url[Position::BeforeHost..Position::BeforePath].to_owned()
 }

@@ -8,6 +8,8 @@ mod body;
 mod hop;
 mod refresh;
 
+use std::borrow::Cow;
+
 use http::header::{COOKIE, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use http::{Response, StatusCode, Version};
 use hyper::body::{Body, Incoming};
@@ -122,7 +124,7 @@ impl<'a> Session<'a> {
                 if body.unfollowed == Unfollowed::Read {
                     return Ok(self.answer(url, response, body, recorder, deadline).await);
                 }
-                return Ok(answer_of(url, &response, Ok(Vec::new())));
+                return Ok(answer_of(url, response, Ok(Vec::new())));
             }
             redirect_once_more(follow, &url, recorder)?;
             let next = hop::target(&url, &location)?;
@@ -151,9 +153,11 @@ impl<'a> Session<'a> {
         }
         headers.extend(request.host().map(|value| (HOST, value.clone())));
         let server_name = self.server_name(request);
-        let mut bare = url.clone();
-        let _ = bare.set_username("");
-        let _ = bare.set_password(None);
+        let mut bare = Cow::Borrowed(url);
+        if url.has_authority() && !(url.username().is_empty() && url.password().is_none()) {
+            let _ = bare.to_mut().set_username("");
+            let _ = bare.to_mut().set_password(None);
+        }
         let message = Message {
             method: request.method().clone(),
             url: &bare,
@@ -230,7 +234,7 @@ impl<'a> Session<'a> {
             Err(failure) if failure.reason == Reason::BodyTooLarge => rules.limit,
             Err(_) => 0,
         };
-        answer_of(url, &response, body)
+        answer_of(url, response, body)
     }
 }
 
@@ -256,7 +260,8 @@ fn redirect_once_more(
     Err(Failure::new(Reason::RedirectLimit, detail))
 }
 
-fn answer_of(url: Url, response: &Response<Incoming>, body: Result<Vec<u8>, Failure>) -> Answer {
-    let (version, _) = hop::version(response.version());
-    Answer { url, status: response.status(), version, headers: response.headers().clone(), body }
+fn answer_of(url: Url, response: Response<Incoming>, body: Result<Vec<u8>, Failure>) -> Answer {
+    let (head, _) = response.into_parts();
+    let (version, _) = hop::version(head.version);
+    Answer { url, status: head.status, version, headers: head.headers, body }
 }
