@@ -6,7 +6,7 @@
 //! connects.
 //!
 //! The way of a file: the crate `read` makes a tree of its text, and every reader moves through that
-//! and says what is wrong where; [`include`] follows `include`, [`reading`] is what a configuration
+//! and says what is wrong where; [`mod@include`] follows `include`, [`reading`] is what a configuration
 //! has beyond YAML, `service` and `probe` expand and
 //! inherit, `http`, `tls`, `expect` and the others each read the keys of one subject. A new key is
 //! a line in its subject's file; a new kind of probe is a variant of [`Kind`], a file beside

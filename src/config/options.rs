@@ -1,5 +1,5 @@
 //! What a probe sends and to whom it speaks: the validated options of the kinds, without those of a
-//! login, which are in [`login`].
+//! login, which are in `login.rs` and its neighbours.
 
 use std::path::PathBuf;
 

@@ -45,7 +45,7 @@ const FRAMING_MAX: u64 = 16;
 /// A connection whose response was read to the end is free again within microseconds.
 const FREE_AGAIN: Duration = Duration::from_millis(50);
 
-/// What went wrong underneath, for [`failure`](super::failure).
+/// What went wrong underneath, for [`failure`].
 pub(super) type ExchangeError = Box<dyn Error + Send + Sync>;
 
 /// Which requests may share a connection.
