@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use read::{Reading, hint_or_list};
+use read::{FileReading, hint_or_list};
 
 use super::document::Document;
 use super::names::{self, FILLED_TOTAL_MAX, KnownNames, Nameable, Scope};
@@ -24,7 +24,7 @@ pub(super) struct ConfigReading<'a> {
     pub(super) scope: &'a Scope,
 }
 
-impl Reading for ConfigReading<'_> {
+impl FileReading for ConfigReading<'_> {
     fn note(self, at: &read::At<'_, Self>, message: String) {
         self.load.note(self.document.index, self.scope, at.path(), at.place(), message);
     }

@@ -17,7 +17,7 @@ use crate::yaml::{Entry, Node, Value, boolean};
 
 /// What the readers of one kind of file share: where they note problems, and what this kind of file
 /// has beyond YAML.
-pub trait Reading: Copy {
+pub trait FileReading: Copy {
     fn note(self, at: &At<'_, Self>, message: String);
 
     /// Makes the text that is meant of the one that is written, where a kind of file has names to
@@ -54,14 +54,14 @@ enum Step<'a> {
     Item(usize),
 }
 
-impl<'a, R: Reading> At<'a, R> {
+impl<'a, R: FileReading> At<'a, R> {
     /// The whole of a file.
     pub fn root(node: &'a Node, reading: R) -> At<'a, R> {
         At { node, reading, place: None, trail: None }
     }
 
     /// The same value for readers that share something else.
-    pub fn with<'b, S: Reading>(&self, reading: S) -> At<'b, S>
+    pub fn with<'b, S: FileReading>(&self, reading: S) -> At<'b, S>
     where
         'a: 'b,
     {
@@ -264,9 +264,9 @@ pub struct Fields<'a, R> {
     unknown: usize,
 }
 
-impl<'a, R: Reading> Fields<'a, R> {
+impl<'a, R: FileReading> Fields<'a, R> {
     /// The same values for readers that share something else.
-    pub fn with<'b, S: Reading>(&self, reading: S) -> Fields<'b, S>
+    pub fn with<'b, S: FileReading>(&self, reading: S) -> Fields<'b, S>
     where
         'a: 'b,
     {
@@ -335,7 +335,7 @@ pub fn some_text(text: &str) -> Result<String, String> {
 #[derive(Debug, Default)]
 pub struct Notes(RefCell<Vec<Problem>>);
 
-impl Reading for &Notes {
+impl FileReading for &Notes {
     fn note(self, at: &At<'_, Self>, message: String) {
         self.0.borrow_mut().push(Problem { place: at.place(), path: at.path(), message });
     }

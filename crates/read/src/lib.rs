@@ -10,7 +10,7 @@ mod problem;
 mod suggest;
 mod yaml;
 
-pub use at::{At, Fields, Notes, Reading, some_text};
+pub use at::{At, Fields, FileReading, Notes, some_text};
 pub use problem::{FileProblems, Place, Problem, ReadError};
 pub use suggest::{distance, hint, hint_or_list, nearest};
 pub use yaml::{Entry, Node, SyntaxError, Value, boolean, float, integer, parse};
