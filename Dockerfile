@@ -22,9 +22,10 @@ COPY Cargo.toml Cargo.lock ./
 COPY crates/chain/Cargo.toml crates/chain/
 COPY crates/lab/Cargo.toml crates/lab/
 COPY crates/read/Cargo.toml crates/read/
+COPY crates/sign/Cargo.toml crates/sign/
 COPY benches benches
-RUN mkdir -p src tests/it crates/chain/src crates/lab/src crates/read/src \
-    && touch src/lib.rs tests/it/main.rs crates/chain/src/lib.rs crates/lab/src/lib.rs crates/read/src/lib.rs \
+RUN mkdir -p src tests/it crates/chain/src crates/lab/src crates/read/src crates/sign/src \
+    && touch src/lib.rs tests/it/main.rs crates/chain/src/lib.rs crates/lab/src/lib.rs crates/read/src/lib.rs crates/sign/src/lib.rs \
     && echo 'fn main() {}' > src/main.rs \
     && cargo build --release --locked --bins --target "$(rustc --print host-tuple)"
 

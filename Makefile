@@ -48,6 +48,7 @@ unit:
 threads = --test-threads=$$((2 * $$(nproc) + 1))
 
 integration: install-test-tools
+	cargo test --locked --package bongsu-sign --test openssl
 	cargo test --locked --test it -- $(threads)
 
 integration-quick: install-test-tools
