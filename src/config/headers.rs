@@ -20,10 +20,10 @@ const OWN_HEADERS: &[(&str, &str)] = &[
     ("x-bongsu-padding", "write pad_request"),
 ];
 
-/// A template that holds a secret. What stands there instead is not repeated.
+/// A template that holds more than words of the file. What stands there instead is not repeated.
 pub(super) fn credential<S: Nameable>(at: &At<'_>) -> Option<Template<S>> {
     let template: Template<S> = at.template()?;
-    if !template.is_credential() {
+    if template.is_literal() {
         at.problem(
             "a literal password can be read by everyone who reads this file; declare it under \
              secrets (env or file) and write ${secret.NAME}",

@@ -90,11 +90,7 @@ impl HttpOptions {
     pub fn secrets(&self) -> Vec<Arc<str>> {
         let mut found: Vec<&Template> = self.headers.iter().map(|(_, value)| value).collect();
         found.extend(self.body.templates());
-        match &self.auth {
-            None => {}
-            Some(Auth::Basic { username, password }) => found.extend([username, password]),
-            Some(Auth::Bearer(token)) => found.push(token),
-        }
+        found.extend(self.auth.iter().flat_map(Auth::templates));
         let mut names: Vec<Arc<str>> =
             found.into_iter().flat_map(Template::secrets).cloned().collect();
         names.sort();
@@ -199,7 +195,7 @@ fn json<S: Nameable>(at: &At<'_>, out: &mut Template<S>) -> Option<()> {
 }
 
 /// `basic_auth` or `bearer`.
-fn auth(fields: &Fields<'_>) -> Option<Auth> {
+pub(super) fn auth<S: Nameable>(fields: &Fields<'_>) -> Option<Auth<S>> {
     let basic = fields.take("basic_auth").and_then(|at| basic_auth(&at));
     let Some(at) = fields.take("bearer") else { return basic };
     if fields.has("basic_auth") {
@@ -208,7 +204,7 @@ fn auth(fields: &Fields<'_>) -> Option<Auth> {
     credential(&at).map(Auth::Bearer)
 }
 
-fn basic_auth(at: &At<'_>) -> Option<Auth> {
+fn basic_auth<S: Nameable>(at: &At<'_>) -> Option<Auth<S>> {
     let fields = at.fields(&["username", "password"])?;
     let username = fields.need("username").and_then(|at| at.template());
     let password = fields.need("password").and_then(|at| credential(&at));

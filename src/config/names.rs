@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use super::{ClientCert, SecretRef};
-use crate::template::{Part, SecretOnly, Source, Template, parse};
+use crate::template::{FlowSource, Part, SecretOnly, Source, Template, parse};
 
 /// Of the filled-in texts of a whole load. 17,000 probes with thirty values of 100 bytes are
 /// 50 MiB; this ends many texts that are each just short of [`parse::FILLED_MAX`].
@@ -73,7 +73,9 @@ pub(super) struct FlowNames {
     pub(super) step: Option<String>,
     /// Captured by earlier steps.
     pub(super) captured: BTreeSet<String>,
-    /// Captured by some step: by which.
+    /// Named values that were set so far.
+    pub(super) set: BTreeMap<String, FlowSource>,
+    /// Captured or set by some step: how, as "captured by step page".
     pub(super) by_step: BTreeMap<String, String>,
     /// Certificates; those that TLS can use with their files.
     pub(super) identities: BTreeMap<String, Option<ClientCert>>,
@@ -138,11 +140,11 @@ impl KnownNames<'_> {
 
 /// Whether a text names something that could not be read, so that nothing can be said of it.
 pub(super) fn is_unknown(text: &str, scope: &Scope) -> bool {
-    let unknown = |name: &str| {
-        let name = name.split('|').next().unwrap_or_default().trim();
-        scope.unknown.contains(name.split('.').next().unwrap_or_default())
-    };
-    !scope.unknown.is_empty() && parse::references(text).any(unknown)
+    let unknown =
+        |name: &str| scope.unknown.contains(name.trim().split('.').next().unwrap_or_default());
+    // The value itself, and what its pipes name.
+    let mut names = parse::references(text).flat_map(|inside| inside.split(['|', ':', ',']));
+    !scope.unknown.is_empty() && names.any(unknown)
 }
 
 /// Fills in everything; a secret may not stand here.

@@ -77,16 +77,26 @@ impl<S> RequestBody<S> {
 
 /// `Authorization`.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Auth {
+pub enum Auth<S = SecretOnly> {
     /// RFC 7617.
     Basic {
         /// Usually plain.
-        username: Template,
-        /// A secret.
-        password: Template,
+        username: Template<S>,
+        /// A secret, or made in the flow.
+        password: Template<S>,
     },
     /// RFC 6750.
-    Bearer(Template),
+    Bearer(Template<S>),
+}
+
+impl<S> Auth<S> {
+    /// Every template in it.
+    pub fn templates(&self) -> Vec<&Template<S>> {
+        match self {
+            Auth::Basic { username, password } => vec![username, password],
+            Auth::Bearer(token) => vec![token],
+        }
+    }
 }
 
 /// Where a secret is. The value is never part of the configuration.

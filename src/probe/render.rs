@@ -28,9 +28,9 @@ pub fn header<S: Source>(
 }
 
 /// `Authorization: Basic` (RFC 7617, UTF-8) or `Bearer` (RFC 6750).
-pub fn authorization(
-    values: &dyn Values<SecretOnly>,
-    auth: &Auth,
+pub fn authorization<S: Source>(
+    values: &dyn Values<S>,
+    auth: &Auth<S>,
     host: &str,
 ) -> Result<HeaderValue, Failure> {
     let text = match auth {
@@ -87,7 +87,7 @@ pub fn body<S: Source>(
 }
 
 /// The fields of a form or a query with their values.
-pub fn form<'f, S>(
+pub fn form<'f, S: Source>(
     values: &dyn Values<S>,
     fields: &'f [(String, Template<S>)],
     host: &str,

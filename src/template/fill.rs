@@ -3,7 +3,8 @@
 
 use url::Url;
 
-use super::{Part, Pipe, Template, pipe};
+use super::pipe::{self, Piped, Unfit};
+use super::{Function, Part, Pipe, Source, Template};
 use crate::outcome::{Failure, Reason};
 use crate::secret::Secret;
 
@@ -14,9 +15,18 @@ const FILLED_BYTES_MAX: usize = 1 << 20;
 pub trait Values<S> {
     /// The value to send to `host`, or why it may not be sent there.
     fn value(&self, source: &S, host: &str) -> Result<Secret, Failure>;
+
+    /// Whether what is made of it is as private as the value itself.
+    fn is_private(&self, _: &S) -> bool {
+        false
+    }
+
+    /// Learns what was made of a private value, so that it is masked wherever text leaves the
+    /// process.
+    fn learn(&self, _: Secret) {}
 }
 
-impl<S> Template<S> {
+impl<S: Source> Template<S> {
     /// The whole text, to be sent to `host`.
     pub fn fill(&self, values: &dyn Values<S>, host: &str) -> Result<Secret, Failure> {
         self.write(values, host, |text, value, _| text.push_str(value))
@@ -31,7 +41,8 @@ impl<S> Template<S> {
     /// parameter; a value that begins the URL is a URL itself. Secrets do not stand in URLs.
     pub fn fill_url(&self, values: &dyn Values<S>, base: Option<&Url>) -> Result<Url, Failure> {
         let text = self.write(values, "", |text, value, pipes| {
-            if text.is_empty() || pipes.last() == Some(&Pipe::UrlEncode) {
+            let last = pipes.last().map(|pipe| pipe.function);
+            if text.is_empty() || last == Some(Function::UrlEncode) {
                 text.push_str(value);
             } else {
                 let in_query = text.contains(['?', '#']);
@@ -57,7 +68,7 @@ impl<S> Template<S> {
         &self,
         values: &dyn Values<S>,
         host: &str,
-        write: impl Fn(&mut String, &str, &[Pipe]),
+        write: impl Fn(&mut String, &str, &[Pipe<S>]),
     ) -> Result<Secret, Failure> {
         let mut text = String::new();
         let mut filled = 0;
@@ -65,18 +76,72 @@ impl<S> Template<S> {
             match part {
                 Part::Text(plain) => text.push_str(plain),
                 Part::Value { source, pipes } => {
-                    let value = pipe::through(pipes, values.value(source, host)?)?;
+                    let value = piped(values, source, pipes, host)?;
                     filled += value.expose().len();
                     if filled > FILLED_BYTES_MAX {
-                        let detail =
-                            format!("a filled-in value is larger than {FILLED_BYTES_MAX} bytes");
-                        return Err(Failure::new(Reason::Internal, detail));
+                        return Err(too_large());
                     }
                     write(&mut text, value.expose(), pipes);
                 }
             }
         }
         Ok(Secret::new(text))
+    }
+}
+
+fn too_large() -> Failure {
+    let detail = format!("a filled-in value is larger than {FILLED_BYTES_MAX} bytes");
+    Failure::new(Reason::Internal, detail)
+}
+
+/// A value after all its pipes. Between them it may be bytes that are no text.
+fn piped<S: Source>(
+    values: &dyn Values<S>,
+    source: &S,
+    pipes: &[Pipe<S>],
+    host: &str,
+) -> Result<Secret, Failure> {
+    let value = values.value(source, host)?;
+    if pipes.is_empty() {
+        return Ok(value);
+    }
+    let mut from: Vec<&S> = source.roots().iter().collect();
+    let mut value = Piped::Text(value.expose().to_owned());
+    for Pipe { function, operands } in pipes {
+        let with: Vec<&S> = operands.iter().flat_map(S::roots).collect();
+        let filled = operands.iter().map(|operand| values.value(operand, host));
+        let filled: Vec<Secret> = filled.collect::<Result<_, _>>()?;
+        value = function.apply(&value, &filled).map_err(|unfit| match unfit {
+            Unfit::Value(said) => Failure::new(whose(&from), format!("a value: {said}")),
+            Unfit::Operand(said) => Failure::new(whose(&with), said),
+            Unfit::Together(said) => Failure::new(Reason::Internal, said),
+        })?;
+        if value.len() > FILLED_BYTES_MAX {
+            return Err(too_large());
+        }
+        from.extend(with);
+        if from.iter().any(|root| values.is_private(root)) {
+            value.shown().into_iter().for_each(|shown| values.learn(shown));
+        }
+    }
+    let text = value.text().map_err(|unfit| match unfit {
+        Unfit::Value(said) | Unfit::Operand(said) | Unfit::Together(said) => {
+            Failure::new(whose(&from), format!("a value: {said}"))
+        }
+    })?;
+    Ok(Secret::new(text))
+}
+
+/// Whose mistake a value is that is made of these: a page that gives no good key has changed; a
+/// secret or a word of the file is ours.
+fn whose<S: Source>(roots: &[&S]) -> Reason {
+    let ours = |root: &&S| root.secret().is_some() || !root.text().is_empty();
+    if !roots.iter().all(ours) {
+        Reason::CaptureMissing
+    } else if roots.iter().any(|root| root.secret().is_some()) {
+        Reason::SecretMissing
+    } else {
+        Reason::Internal
     }
 }
 

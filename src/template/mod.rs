@@ -4,14 +4,20 @@
 //! What a template may name is its type: an HTTP probe's holds secrets and nothing else
 //! ([`SecretOnly`]), a login flow's also what the flow knows ([`FlowSource`]).
 
+pub mod cipher;
 pub mod fill;
+pub mod hash;
 pub mod parse;
 pub mod pipe;
+pub mod rsa;
 
 use std::convert::Infallible;
+use std::slice;
 use std::sync::Arc;
 
-pub use pipe::Pipe;
+use jiff::tz::TimeZone;
+
+pub use pipe::{Function, Pipe};
 
 /// A text with references to sources of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +36,7 @@ pub enum Part<S = SecretOnly> {
         /// What it starts from.
         source: S,
         /// What is done to it, in order.
-        pipes: Vec<Pipe>,
+        pipes: Vec<Pipe<S>>,
     },
 }
 
@@ -51,10 +57,13 @@ pub enum FlowSource {
     Capture(Arc<str>),
     /// Something of a certificate that everybody may know.
     Identity(Arc<str>, IdentityField),
-    /// The time of the run in strftime form.
-    Date(String),
+    /// The time of the run in strftime form, in a zone or in that of the process.
+    Date(Option<TimeZone>, String),
     /// A new random UUID (RFC 9562, version 4).
     Uuid,
+    /// A value of `set` by its name, and what it is made from in the end: none of these is such a
+    /// value itself.
+    Made(Arc<str>, Arc<[FlowSource]>),
 }
 
 /// What of a certificate a template may name.
@@ -69,9 +78,19 @@ pub enum IdentityField {
 }
 
 /// What can be asked of a source of any kind.
-pub trait Source {
+pub trait Source: Sized {
     /// The secret that it reveals something of.
     fn secret(&self) -> Option<&Arc<str>>;
+
+    /// What it is made from in the end.
+    fn roots(&self) -> &[Self] {
+        slice::from_ref(self)
+    }
+
+    /// Whether it stands in the file, for everyone who reads it.
+    fn is_literal(&self) -> bool {
+        false
+    }
 
     /// The file's own text in it.
     fn text(&self) -> &str {
@@ -99,6 +118,17 @@ impl Source for FlowSource {
             _ => "",
         }
     }
+
+    fn roots(&self) -> &[FlowSource] {
+        match self {
+            FlowSource::Made(_, roots) => roots,
+            _ => slice::from_ref(self),
+        }
+    }
+
+    fn is_literal(&self) -> bool {
+        matches!(self, FlowSource::Text(_))
+    }
 }
 
 /// The source of texts that are complete once they are read.
@@ -121,6 +151,17 @@ impl<S> From<S> for Part<S> {
 }
 
 impl<S: Source> Part<S> {
+    /// What it is made from in the end.
+    fn roots(&self) -> Vec<&S> {
+        match self {
+            Part::Text(_) => Vec::new(),
+            Part::Value { source, pipes } => {
+                let operands = pipes.iter().flat_map(|pipe| &pipe.operands);
+                [source].into_iter().chain(operands).flat_map(S::roots).collect()
+            }
+        }
+    }
+
     /// The file's own text in it.
     fn text(&self) -> &str {
         match self {
@@ -166,12 +207,14 @@ impl<S: Source> Template<S> {
         }
     }
 
-    /// All that is filled in later.
+    /// All that it is made from in the end, beside its own text.
     pub fn sources(&self) -> impl Iterator<Item = &S> {
-        self.parts.iter().filter_map(|part| match part {
-            Part::Text(_) => None,
-            Part::Value { source, .. } => Some(source),
-        })
+        self.parts.iter().flat_map(Part::roots)
+    }
+
+    /// Whether all of it stands in the file, for everyone who reads it.
+    pub fn is_literal(&self) -> bool {
+        self.sources().all(S::is_literal)
     }
 
     /// The names of the secrets in it.
@@ -196,7 +239,8 @@ impl Template<SecretOnly> {
         let widened = |part: &Part| match part {
             Part::Text(text) => Part::Text(text.clone()),
             Part::Value { source, pipes } => {
-                Part::Value { source: source.clone().into(), pipes: pipes.clone() }
+                let pipes = pipes.iter().map(Pipe::widened).collect();
+                Part::Value { source: source.clone().into(), pipes }
             }
         };
         Template { parts: self.parts.iter().map(widened).collect() }

@@ -4,16 +4,33 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use sha2::{Digest, Sha256};
 
-use crate::outcome::{Failure, Reason};
+use super::SecretOnly;
+use super::cipher::{self, BlockCipher};
+use super::hash::{self, Hash, KeyedHash};
+use super::rsa::{Padding, RsaKey};
 use crate::secret::Secret;
 
 /// One step of `${... | ...}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pipe<S = SecretOnly> {
+    /// What is done.
+    pub function: Function,
+    /// With what beside the value: a key, say.
+    pub operands: Vec<S>,
+}
+
+/// What a pipe does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pipe {
+pub enum Function {
+    /// Unicode's, as `toUpperCase` of a page's script.
+    Upper,
+    /// Unicode's.
+    Lower,
     /// The digest; as text it is lowercase hex.
-    Sha256,
+    Digest(Hash),
+    /// RFC 2104, with one operand as key; as text it is lowercase hex.
+    Hmac(KeyedHash, Notation),
     /// Lowercase.
     Hex,
     /// Padded.
@@ -24,6 +41,35 @@ pub enum Pipe {
     Base64Url,
     /// All but letters, digits and `-._~`.
     UrlEncode,
+    /// With one operand as key in PEM or base64, or with modulus and exponent in hex; as text it is
+    /// lowercase hex, as long as the key.
+    Rsa(Padding),
+    /// In CBC mode, with key and IV as operands.
+    Encrypt(BlockCipher, Notation),
+    /// The text's bytes in EUC-KR as browsers have it (CP949) instead of UTF-8.
+    EucKr,
+}
+
+/// How a key is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notation {
+    /// The characters are the key, in UTF-8.
+    Text,
+    /// Either case.
+    Hex,
+    /// Either alphabet, padded or not.
+    Base64,
+}
+
+/// Why a pipe cannot be gone through. No sentence shows a value.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unfit {
+    /// The value is not what the function takes.
+    Value(String),
+    /// An operand is not.
+    Operand(String),
+    /// Each is good by itself.
+    Together(String),
 }
 
 /// Base64 as pages write it, padded or not.
@@ -33,56 +79,133 @@ pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDAR
 pub(crate) const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
 /// A value between two pipes.
-enum Piped {
+pub(super) enum Piped {
     Text(String),
+    /// They may be no text.
     Bytes(Vec<u8>),
-    Digest(Vec<u8>),
+    /// As text they are lowercase hex.
+    Hexed(Vec<u8>),
 }
 
 impl Piped {
     fn bytes(&self) -> &[u8] {
         match self {
             Piped::Text(text) => text.as_bytes(),
-            Piped::Bytes(bytes) | Piped::Digest(bytes) => bytes,
+            Piped::Bytes(bytes) | Piped::Hexed(bytes) => bytes,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bytes().len()
+    }
+
+    /// The value as text.
+    pub(super) fn text(&self) -> Result<String, Unfit> {
+        match self {
+            Piped::Text(text) => Ok(text.clone()),
+            Piped::Hexed(bytes) => Ok(hex(bytes)),
+            Piped::Bytes(bytes) => String::from_utf8(bytes.clone())
+                .map_err(|_| Unfit::Value("what is decoded from it is not text".into())),
+        }
+    }
+
+    /// As what it may show when it is sent back.
+    pub(super) fn shown(&self) -> Vec<Secret> {
+        match self {
+            Piped::Text(text) => vec![Secret::new(text.as_str())],
+            Piped::Bytes(bytes) | Piped::Hexed(bytes) => {
+                let mut shown = vec![Secret::new(hex(bytes)), Secret::new(STANDARD.encode(bytes))];
+                shown.extend(std::str::from_utf8(bytes).ok().map(Secret::new));
+                shown
+            }
         }
     }
 }
 
-/// A value after all its pipes. Between them it may be bytes that are no text.
-pub(super) fn through(pipes: &[Pipe], value: Secret) -> Result<Secret, Failure> {
-    if pipes.is_empty() {
-        return Ok(value);
-    }
-    let mut value = Piped::Text(value.expose().to_owned());
-    for pipe in pipes {
-        value = pipe.apply(value.bytes())?;
-    }
-    match value {
-        Piped::Text(text) => Ok(Secret::new(text)),
-        Piped::Digest(digest) => Ok(Secret::new(hex(&digest))),
-        Piped::Bytes(bytes) => String::from_utf8(bytes)
-            .map(Secret::new)
-            .map_err(|_| Failure::new(Reason::Internal, "the result of base64_decode is not text")),
+impl Pipe<SecretOnly> {
+    /// The same where more may be named.
+    pub(super) fn widened<S: From<SecretOnly>>(&self) -> Pipe<S> {
+        let operands = self.operands.iter().map(|operand| operand.clone().into()).collect();
+        Pipe { function: self.function, operands }
     }
 }
 
-impl Pipe {
-    fn apply(self, bytes: &[u8]) -> Result<Piped, Failure> {
+impl Function {
+    /// Whether the result has to go through another pipe before it can be written.
+    pub fn gives_bytes(self) -> bool {
+        matches!(self, Function::EucKr | Function::Encrypt(..))
+    }
+
+    /// What is wrong with operands that stand in the file.
+    pub fn check(self, operands: &[Secret]) -> Result<(), String> {
+        match self.apply(&Piped::Text("x".into()), operands) {
+            Err(Unfit::Operand(said)) => Err(said),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn apply(self, value: &Piped, operands: &[Secret]) -> Result<Piped, Unfit> {
+        let bytes = value.bytes();
         Ok(match self {
-            Pipe::Sha256 => Piped::Digest(Sha256::digest(bytes).to_vec()),
-            Pipe::Hex => Piped::Text(hex(bytes)),
-            Pipe::Base64 => Piped::Text(STANDARD.encode(bytes)),
-            Pipe::Base64Url => Piped::Text(URL_SAFE_NO_PAD.encode(bytes)),
-            Pipe::UrlEncode => Piped::Text(url_encoded(bytes, true)),
-            Pipe::Base64Decode => Piped::Bytes(base64(bytes).ok_or_else(|| {
-                Failure::new(Reason::CaptureMissing, "a value to decode is not base64")
-            })?),
+            Function::Upper => Piped::Text(value.text()?.to_uppercase()),
+            Function::Lower => Piped::Text(value.text()?.to_lowercase()),
+            Function::Digest(hash) => Piped::Hexed(hash::digest(hash, bytes)),
+            Function::Hmac(hash, notation) => {
+                let key = notation.bytes("the key", operand(operands, 0)?)?;
+                Piped::Hexed(hash::hmac(hash, &key, bytes))
+            }
+            Function::Hex => Piped::Text(hex(bytes)),
+            Function::Base64 => Piped::Text(STANDARD.encode(bytes)),
+            Function::Base64Url => Piped::Text(URL_SAFE_NO_PAD.encode(bytes)),
+            Function::UrlEncode => Piped::Text(url_encoded(bytes, true)),
+            Function::Rsa(padding) => {
+                let key = match operands {
+                    [modulus, exponent] => RsaKey::of_hex(modulus.expose(), exponent.expose())?,
+                    _ => RsaKey::of_text(operand(operands, 0)?)?,
+                };
+                Piped::Hexed(key.encrypt(padding, bytes)?)
+            }
+            Function::Encrypt(cipher, notation) => {
+                let key = notation.bytes("the key", operand(operands, 0)?)?;
+                let iv = notation.bytes("the IV", operand(operands, 1)?)?;
+                Piped::Bytes(cipher::encrypt(cipher, &key, &iv, bytes)?)
+            }
+            Function::EucKr => {
+                let text = value.text()?;
+                match encoding_rs::EUC_KR.encode(&text) {
+                    (bytes, _, false) => Piped::Bytes(bytes.into_owned()),
+                    _ => {
+                        return Err(Unfit::Value("it has characters that EUC-KR has not".into()));
+                    }
+                }
+            }
+            Function::Base64Decode => {
+                Piped::Bytes(base64(bytes).ok_or_else(|| Unfit::Value("it is not base64".into()))?)
+            }
         })
     }
 }
 
+impl Notation {
+    /// The bytes of an operand that a sentence calls `what`.
+    pub(super) fn bytes(self, what: &str, written: &str) -> Result<Vec<u8>, Unfit> {
+        let (bytes, name) = match self {
+            Notation::Text => return Ok(written.as_bytes().to_vec()),
+            Notation::Hex => (unhex(written), "hex"),
+            Notation::Base64 => (base64(written.as_bytes()), "base64"),
+        };
+        bytes.ok_or_else(|| Unfit::Operand(format!("{what} is not {name}")))
+    }
+}
+
+/// How many there are was settled at load.
+pub(super) fn operand(operands: &[Secret], index: usize) -> Result<&str, Unfit> {
+    let missing = || Unfit::Operand("it is not there".into());
+    operands.get(index).map(Secret::expose).ok_or_else(missing)
+}
+
 /// Either alphabet, because pages mix them.
-fn base64(bytes: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn base64(bytes: &[u8]) -> Option<Vec<u8>> {
     let text = compact(std::str::from_utf8(bytes).ok()?);
     BASE64.decode(&text).or_else(|_| BASE64_URL.decode(&text)).ok()
 }
@@ -93,6 +216,16 @@ pub(crate) fn compact(text: &str) -> String {
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whole bytes in hex of either case.
+pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
+    let text = compact(text);
+    let digit =
+        |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digits: Option<Vec<u8>> = text.as_bytes().iter().map(digit).collect();
+    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
+    Some(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
 /// Keeps RFC 3986's unreserved characters, and in a path the slashes.
@@ -112,32 +245,51 @@ pub(super) fn url_encoded(bytes: &[u8], in_query: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Function::{Base64, Base64Decode, Base64Url, Digest, EucKr, Hex, Hmac, Upper, UrlEncode};
 
-    fn text(source: &str, pipes: &[Pipe]) -> String {
-        through(pipes, Secret::new(source)).ok().unwrap().expose().to_owned()
+    fn through(source: &str, functions: &[Function]) -> Result<String, Unfit> {
+        let mut value = Piped::Text(source.into());
+        for function in functions {
+            value = function.apply(&value, &[])?;
+        }
+        value.text()
+    }
+
+    fn text(source: &str, functions: &[Function]) -> String {
+        through(source, functions).unwrap()
     }
 
     #[test]
     fn pipes_do_what_their_names_say() {
         let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(text("abc", &[Pipe::Sha256]), digest);
-        assert_eq!(text("abc", &[Pipe::Sha256, Pipe::Hex]), digest);
+        let sha256 = Digest(Hash::Sha256);
+        assert_eq!(text("abc", &[sha256]), digest);
+        assert_eq!(text("abc", &[sha256, Hex]), digest);
+        assert_eq!(text("abc", &[sha256, Base64]), "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
+        assert_eq!(text("비", &[Hex]), "ebb984");
+        assert_eq!(text("a?>", &[Base64]), "YT8+");
+        assert_eq!(text("a?>", &[Base64Url]), "YT8-");
+        assert_eq!(text("YT8-", &[Base64Decode]), "a?>");
+        assert_eq!(text("YQ", &[Base64Decode, Hex]), "61");
+        assert_eq!(text("a b/비", &[UrlEncode]), "a%20b%2F%EB%B9%84");
+        assert_eq!(text("비밀", &[EucKr, Hex]), "baf1b9d0");
+        assert_eq!(text("aé", &[Upper]), "AÉ");
+        assert_eq!(text("AÉ", &[Function::Lower]), "aé");
+        // Hometax: base64 of the uppercase hex of the digest.
         assert_eq!(
-            text("abc", &[Pipe::Sha256, Pipe::Base64]),
-            "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="
+            text("abc", &[sha256, Upper, Base64]),
+            STANDARD.encode(digest.to_ascii_uppercase())
         );
-        assert_eq!(text("비", &[Pipe::Hex]), "ebb984");
-        assert_eq!(text("a?>", &[Pipe::Base64]), "YT8+");
-        assert_eq!(text("a?>", &[Pipe::Base64Url]), "YT8-");
-        assert_eq!(text("YT8-", &[Pipe::Base64Decode]), "a?>");
-        assert_eq!(text("YQ", &[Pipe::Base64Decode, Pipe::Hex]), "61");
-        assert_eq!(text("a b/비", &[Pipe::UrlEncode]), "a%20b%2F%EB%B9%84");
     }
 
     #[test]
-    fn what_cannot_be_decoded_is_a_failure() {
-        let failure = through(&[Pipe::Base64Decode], Secret::new("***")).err().unwrap();
-        assert_eq!(failure.reason, Reason::CaptureMissing);
-        assert!(through(&[Pipe::Base64Decode], Secret::new("/w==")).is_err());
+    fn what_does_not_fit_is_said_without_the_value() {
+        assert_eq!(through("***", &[Base64Decode]), Err(Unfit::Value("it is not base64".into())));
+        assert!(matches!(through("/w==", &[Base64Decode]), Err(Unfit::Value(_))));
+        assert!(matches!(through("/w==", &[Base64Decode, Upper]), Err(Unfit::Value(_))));
+        assert!(matches!(through("😀", &[EucKr]), Err(Unfit::Value(_))));
+        let hmac = Hmac(KeyedHash::Sha256, Notation::Hex);
+        assert_eq!(hmac.check(&[Secret::new("0g")]), Err("the key is not hex".into()));
+        assert_eq!(hmac.check(&[Secret::new("0F ff")]), Ok(()));
     }
 }

@@ -8,7 +8,7 @@ mkdir -p "${1:?usage: install.sh DIR}"
 target=$(cd "$1" && pwd)
 
 stamp() {
-  cat "$here"/{django,oidc}/requirements.txt "$here/oidc/package.json" "$here/install.sh" | sha256sum
+  cat "$here"/{django,oidc}/requirements.txt "$here"/{oidc,scripts}/package.json "$here/install.sh" | sha256sum
 }
 if [ -f "$target/stamp" ] && [ "$(cat "$target/stamp")" = "$(stamp)" ]; then
   exit 0
@@ -26,6 +26,10 @@ cp "$here/oidc/package.json" "$target/oidc/"
 # Node brings its own list of authorities; the system's may know one more, of a proxy between.
 export NODE_EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS:-/etc/ssl/certs/ca-certificates.crt}
 PATH="$target/oidc/bin:$PATH" "$target/oidc/bin/npm" install --prefix "$target/oidc" \
+  --no-audit --no-fund --omit=dev --loglevel=error
+mkdir -p "$target/scripts"
+cp "$here/scripts/package.json" "$target/scripts/"
+PATH="$target/oidc/bin:$PATH" "$target/oidc/bin/npm" install --prefix "$target/scripts" \
   --no-audit --no-fund --omit=dev --loglevel=error
 
 stamp > "$target/stamp"

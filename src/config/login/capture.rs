@@ -34,7 +34,7 @@ const DECODES: &[(&str, Decode)] = &[
 ];
 
 /// Names that have a meaning of their own in a template.
-const RESERVED: &[&str] = &["site", "secret", "identity", "uuid", "date"];
+const RESERVED: &[&str] = &["site", "secret", "identity", "uuid", "date", "text", "hex", "base64"];
 
 /// Reads the mapping under `capture`.
 pub(super) fn captures(at: &At<'_>) -> Vec<Capture> {
@@ -46,13 +46,20 @@ pub(super) fn captures(at: &At<'_>) -> Vec<Capture> {
     entries.filter_map(|(name, at)| capture(name, at)).collect()
 }
 
-fn capture(name: &str, at: &At<'_>) -> Option<Capture> {
+/// Looks at the name of a value that is captured or set.
+pub(super) fn name(name: &str, at: &At<'_>) {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let scope = at.reading.scope;
+    let is_set = scope.flow.as_ref().is_some_and(|flow| flow.set.contains_key(name));
     if name.is_empty() || !name.chars().all(word) {
-        at.problem(format!("\"{name}\" cannot be a capture's name; use letters, digits, _ and -"));
-    } else if RESERVED.contains(&name) || at.reading.scope.values.contains_key(name) {
+        at.problem(format!("\"{name}\" cannot be a value's name; use letters, digits, _ and -"));
+    } else if RESERVED.contains(&name) || is_set || scope.values.contains_key(name) {
         at.problem(format!("\"{name}\" has a meaning already; choose another name"));
     }
+}
+
+fn capture(name: &str, at: &At<'_>) -> Option<Capture> {
+    self::name(name, at);
     let fields = at.fields(KEYS)?;
     let from = source(&fields);
     let is_regex = matches!(from, Some(CaptureFrom::Regex(_)));

@@ -3,8 +3,10 @@
 
 mod capture;
 mod names;
+mod pipes;
 pub(super) mod read;
 pub mod rules;
+mod set;
 pub(super) mod step;
 
 use std::collections::BTreeMap;
@@ -16,7 +18,7 @@ use ::http::{HeaderName, Method};
 use regex::Regex;
 use url::Url;
 
-use super::{ClientOptions, CssSelector, Follow, JsonPath, RequestBody, Rules};
+use super::{Auth, ClientOptions, CssSelector, Follow, JsonPath, RequestBody, Rules};
 use crate::outcome::Step;
 use crate::template::{FlowSource, Template};
 
@@ -44,6 +46,8 @@ pub struct LoginOptions {
     pub body_limit: u64,
     /// Whether a masked excerpt of the page is kept when the flow fails.
     pub excerpt: Excerpt,
+    /// Values with a name that are made of others when a request is written; of all steps.
+    pub set: BTreeMap<Arc<str>, Template<FlowSource>>,
     /// In order. Never empty.
     pub steps: Vec<LoginStep>,
     /// Done at the end, whatever happened.
@@ -91,6 +95,8 @@ pub struct LoginStep {
     pub query: Vec<(String, Template<FlowSource>)>,
     /// Over those of the flow.
     pub headers: Vec<(HeaderName, Template<FlowSource>)>,
+    /// `Authorization`, over all headers.
+    pub auth: Option<Auth<FlowSource>>,
     /// Redirects; `allow_hosts` is the flow's unless the step has its own.
     pub follow: Follow,
     /// A form that scripts would send by themselves (`response_mode=form_post`, SAML POST).
@@ -256,6 +262,7 @@ impl LoginStep {
         let mut all: Vec<&Template<FlowSource>> =
             self.query.iter().map(|(_, value)| value).collect();
         all.extend(self.headers.iter().map(|(_, value)| value));
+        all.extend(self.auth.iter().flat_map(Auth::templates));
         match &self.action {
             Action::Request { url, body, .. } => {
                 all.push(url);

@@ -1,17 +1,11 @@
-//! What `${...}` means in a login flow: secrets, certificates, what earlier steps captured, and
-//! pipes.
+//! What `${...}` names in a login flow: secrets, certificates, what earlier steps captured, values
+//! that were set.
 
+use jiff::tz::{self, TimeZone};
+
+use super::pipes::{self, PIPES_MAX};
 use crate::config::names::{FlowNames, KnownNames, Nameable};
-use crate::template::{FlowSource, IdentityField, Part, Pipe};
-
-const PIPES: &[(&str, Pipe)] = &[
-    ("sha256", Pipe::Sha256),
-    ("hex", Pipe::Hex),
-    ("base64", Pipe::Base64),
-    ("base64_decode", Pipe::Base64Decode),
-    ("base64url", Pipe::Base64Url),
-    ("urlencode", Pipe::UrlEncode),
-];
+use crate::template::{FlowSource, IdentityField, Part};
 
 const FIELDS: &[(&str, IdentityField)] = &[
     ("serial", IdentityField::Serial),
@@ -43,9 +37,13 @@ impl Nameable for FlowSource {
                 source = made;
                 pipes.clear();
             } else {
-                pipes.push(pipe(word)?);
+                pipes.push(pipes::pipe(word, names)?);
             }
         }
+        if pipes.len() > PIPES_MAX {
+            return Err(format!("has {} pipes; the most is {PIPES_MAX}", pipes.len()));
+        }
+        pipes::ends_as_text(&pipes)?;
         Ok(match source {
             FlowSource::Text(text) if pipes.is_empty() => Part::Text(text),
             source => Part::Value { source, pipes },
@@ -53,30 +51,39 @@ impl Nameable for FlowSource {
     }
 }
 
-/// `uuid` and `date:%Y%m%d`, which need nothing before them.
+/// `uuid`, `date:%Y%m%d` and `date:Asia/Seoul %Y%m%d`, which need nothing before them.
 fn made(word: &str) -> Result<Option<FlowSource>, String> {
-    Ok(match word.strip_prefix("date:") {
-        None if word == "uuid" => Some(FlowSource::Uuid),
-        Some(form) if !form.is_empty() => {
-            let epoch = jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
-            jiff::fmt::strtime::format(form, &epoch)
-                .map_err(|error| format!("\"{word}\": not a strftime format: {error}"))?;
-            Some(FlowSource::Date(form.to_owned()))
-        }
-        _ => None,
-    })
+    let Some(written) = word.strip_prefix("date:") else {
+        return Ok((word == "uuid").then_some(FlowSource::Uuid));
+    };
+    let (zone, form) = zone_and_form(written)?;
+    if form.is_empty() {
+        return Err(format!("\"{word}\" has no format; write it as date:Asia/Seoul %Y%m%d%H%M%S"));
+    }
+    let epoch = jiff::Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
+    jiff::fmt::strtime::format(form, &epoch)
+        .map_err(|error| format!("\"{word}\": not a strftime format: {error}"))?;
+    Ok(Some(FlowSource::Date(zone, form.to_owned())))
 }
 
-fn pipe(word: &str) -> Result<Pipe, String> {
-    let found = PIPES.iter().find(|(name, _)| *name == word);
-    found.map(|(_, pipe)| *pipe).ok_or_else(|| {
-        let mut names = vec!["totp"];
-        names.extend(PIPES.iter().map(|(name, _)| *name).chain(["date:FORMAT", "uuid"]));
-        format!("there is no pipe \"{word}\"{}", read::hint_or_list(word, &names))
-    })
+/// A first word that looks like a zone of the tz database is one.
+fn zone_and_form(written: &str) -> Result<(Option<TimeZone>, &str), String> {
+    let (first, rest) = written.trim().split_once(' ').unwrap_or((written.trim(), ""));
+    let letters = |c: char| c.is_ascii_alphanumeric() || "/_+-".contains(c);
+    let is_zone = first == "UTC" || first.contains('/') && first.chars().all(letters);
+    if !is_zone {
+        return Ok((None, written));
+    }
+    let zone = TimeZone::get(first).map_err(|_| {
+        let names: Vec<String> = tz::db().available().map(|name| name.to_string()).collect();
+        let hint = read::hint(first, names.iter().map(String::as_str));
+        format!("no time zone is called \"{first}\"{hint}")
+    })?;
+    Ok((Some(zone), rest.trim_start()))
 }
 
-fn source(name: &str, names: KnownNames<'_>) -> Result<FlowSource, String> {
+/// What a name without pipes stands for.
+pub(super) fn source(name: &str, names: KnownNames<'_>) -> Result<FlowSource, String> {
     let scope = names.scope;
     let none = FlowNames::default();
     let flow = scope.flow.as_ref().unwrap_or(&none);
@@ -89,14 +96,22 @@ fn source(name: &str, names: KnownNames<'_>) -> Result<FlowSource, String> {
     if flow.captured.contains(name) {
         return Ok(FlowSource::Capture(name.into()));
     }
-    if let Some(step) = flow.by_step.get(name) {
+    if let Some(set) = flow.set.get(name) {
+        return Ok(set.clone());
+    }
+    if let Some(how) = flow.by_step.get(name) {
         return Err(format!(
-            "\"{name}\" is captured by step {step}, which has not been done at this point; only \
-             captures of earlier steps have a value"
+            "\"{name}\" is {how}, which has not been done at this point; only captures of earlier \
+             steps have a value"
         ));
     }
     if !scope.values.contains_key(name) {
-        let candidates = flow.captured.iter().chain(scope.values.keys()).map(String::as_str);
+        let candidates = flow
+            .captured
+            .iter()
+            .chain(flow.set.keys())
+            .chain(scope.values.keys())
+            .map(String::as_str);
         let hint = read::hint(name, candidates);
         if !hint.is_empty() {
             return Err(format!("nothing is called \"${{{name}}}\"{hint}"));

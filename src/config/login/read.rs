@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::rules;
+use super::set::{self, Set};
 use super::step::{self, Frame, Place};
 use super::{Excerpt, Identity, LockoutPolicy, LoginOptions};
 use crate::config::cache::PemUse;
@@ -31,6 +32,7 @@ const KEYS: &[&str] = &[
     "http_version",
     "body_limit",
     "excerpt",
+    "set",
     "steps",
     "finally",
 ];
@@ -65,8 +67,10 @@ pub(in crate::config) fn login(
     let mut scope = scope.clone();
     if let Some(flow) = &mut scope.flow {
         flow.identities = certificates;
-        flow.by_step = captures_by_step(&fields);
+        flow.by_step = values_by_step(&fields);
     }
+    let mut set = Set::new();
+    set::set(&fields.at.with(fields.at.reading.within(&scope.clone())), &mut scope, &mut set);
     let fields = fields.with(fields.at.reading.within(&scope));
     let base = fields.parse("base", |text| value::url(text, &["http", "https"]));
     let allow_hosts = exchange::hosts(&fields, "allow_hosts");
@@ -77,15 +81,13 @@ pub(in crate::config) fn login(
         conditions: &[],
         is_finally: false,
     };
-    let steps = read_steps(&fields, "steps", &mut scope.clone(), &place);
     let mut after = scope.clone();
-    if let Some(flow) = &mut after.flow {
-        let steps = fields.at.quietly("steps").map(|at| at.one_or_many()).unwrap_or_default();
-        flow.captured.extend(steps.iter().flat_map(named_values));
-    }
+    let steps =
+        read_steps(&fields, "steps", &mut Named { scope: &mut after, set: &mut set }, &place);
     let names: Vec<Arc<str>> = steps.iter().map(|step| step.step.name.clone()).collect();
     let place = Place { conditions: &names, is_finally: true, ..place };
-    let finally = read_steps(&fields, "finally", &mut after, &place);
+    let mut named = Named { scope: &mut after, set: &mut set };
+    let finally = read_steps(&fields, "finally", &mut named, &place);
     let mut options = LoginOptions {
         base,
         charset: fields.parse("charset", http::charset),
@@ -102,6 +104,7 @@ pub(in crate::config) fn login(
             Some(true) => Excerpt::OnFailure,
             _ => Excerpt::Never,
         },
+        set,
         steps,
         finally,
     };
@@ -188,14 +191,17 @@ fn identity(at: &At<'_>, for_tls: bool) -> Option<Identity> {
     Some(Identity { cert: cert?, key: key? })
 }
 
-/// Which step captures what, looked at before any of them is read.
-fn captures_by_step(fields: &Fields<'_>) -> BTreeMap<String, String> {
+/// How what is captured or set by steps gets its value, looked at before any of them is read.
+fn values_by_step(fields: &Fields<'_>) -> BTreeMap<String, String> {
     let mut by_step = BTreeMap::new();
     for list in ["steps", "finally"].iter().filter_map(|key| fields.at.quietly(key)) {
         for at in list.one_or_many() {
             let name = at.quietly("name").and_then(|at| at.written()).unwrap_or_default();
             for capture in named_values(&at) {
-                by_step.entry(capture).or_insert_with(|| name.to_owned());
+                by_step.entry(capture).or_insert_with(|| format!("captured by step {name}"));
+            }
+            for set in at.quietly("set").map(|at| at.keys()).unwrap_or_default() {
+                by_step.entry(set.to_owned()).or_insert_with(|| format!("set by step {name}"));
             }
         }
     }
@@ -209,11 +215,17 @@ fn named_values(at: &At<'_>) -> Vec<String> {
     captures.into_iter().map(str::to_owned).chain(signed.map(str::to_owned)).collect()
 }
 
-/// Reads a list of steps; each may name what those before it captured.
+/// What has a name so far.
+struct Named<'n> {
+    scope: &'n mut Scope,
+    set: &'n mut Set,
+}
+
+/// Reads a list of steps; each may name what those before it captured and set.
 fn read_steps(
     fields: &Fields<'_>,
     key: &'static str,
-    scope: &mut Scope,
+    Named { scope, set }: &mut Named<'_>,
     place: &Place<'_>,
 ) -> Vec<super::LoginStep> {
     let Some(at) = fields.take(key) else { return Vec::new() };
@@ -230,6 +242,7 @@ fn read_steps(
             let name = item.quietly("name").and_then(|at| at.written());
             flow.step = name.map(str::to_owned);
         }
+        set::set(&item.with(item.reading.within(&scope.clone())), scope, set);
         let here: &Scope = scope;
         let step = step::step(&item.with(item.reading.within(here)), place);
         if let Some(flow) = &mut scope.flow {
@@ -244,6 +257,9 @@ fn read_steps(
             at.problem(format!("another step is called \"{}\" already", step.step.name));
         }
         steps.push(step);
+    }
+    if let Some(flow) = &mut scope.flow {
+        flow.step = None;
     }
     steps
 }

@@ -25,6 +25,9 @@ const KEYS: &[&str] = &[
     "wait",
     "query",
     "headers",
+    "bearer",
+    "basic_auth",
+    "set",
     "body",
     "form",
     "json",
@@ -38,8 +41,20 @@ const KEYS: &[&str] = &[
 const ACTIONS: &[&str] = &["get", "post", "put", "delete", "head", "submit", "sign", "wait"];
 
 /// Keys that mean something only where a request is sent.
-const OF_REQUESTS: &[&str] =
-    &["query", "headers", "body", "form", "json", "follow", "fail_if", "expect", "capture", "warn"];
+const OF_REQUESTS: &[&str] = &[
+    "query",
+    "headers",
+    "bearer",
+    "basic_auth",
+    "body",
+    "form",
+    "json",
+    "follow",
+    "fail_if",
+    "expect",
+    "capture",
+    "warn",
+];
 
 /// Longer than any flow has time for.
 const WAIT_MAX: Duration = Duration::from_secs(600);
@@ -88,6 +103,7 @@ pub(super) fn step(at: &At<'_>, place: &Place<'_>) -> Option<LoginStep> {
         condition: condition(&fields, place),
         query: fields.take("query").and_then(|at| http::form(&at)).unwrap_or_default(),
         headers,
+        auth: http::auth(&fields),
         follow,
         self_submit,
         rules,
@@ -136,7 +152,16 @@ fn action(fields: &Fields<'_>, place: &Place<'_>) -> Option<Action> {
         "submit" => {
             only_requests(
                 "submit, which sends the form of the page before",
-                &["headers", "follow", "fail_if", "expect", "capture", "warn"],
+                &[
+                    "headers",
+                    "bearer",
+                    "basic_auth",
+                    "follow",
+                    "fail_if",
+                    "expect",
+                    "capture",
+                    "warn",
+                ],
             );
             submit(&at).map(Action::Submit)
         }

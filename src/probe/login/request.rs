@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use encoding_rs::Encoding;
 use http::Method;
-use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN, REFERER};
+use http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN, REFERER,
+};
 use url::Url;
 
 use crate::config::login::{Action, LoginStep, Submit};
@@ -11,6 +13,7 @@ use crate::outcome::{Failure, Reason};
 use crate::probe::decode;
 use crate::probe::render;
 use crate::probe::request::{self, Outgoing, Payload, Secrecy};
+use crate::template::FlowSource;
 
 use super::lockout::admission::Codes;
 use super::page::form::{self, Enctype, Form};
@@ -133,14 +136,27 @@ impl LoginRun<'_> {
         let mut credentials = HeaderMap::new();
         open.insert(ACCEPT_ENCODING, HeaderValue::from_static(decode::ACCEPT_ENCODING));
         for (name, template) in self.context.options.headers.iter().chain(&step.headers) {
+            let by_name = request::is_credential(name);
+            if by_name {
+                self.values.hide_captures_of(template);
+            }
             let value = render::header(values, template, &host)?;
-            if template.is_credential() || request::is_credential(name) {
+            // What a host gave is for that host, too.
+            let captured = |source| matches!(source, &FlowSource::Capture(_));
+            if by_name || template.is_credential() || template.sources().any(captured) {
                 open.remove(name);
                 credentials.insert(name.clone(), value);
             } else {
                 credentials.remove(name);
                 open.insert(name.clone(), value);
             }
+        }
+        if let Some(auth) = &step.auth {
+            auth.templates()
+                .into_iter()
+                .for_each(|template| self.values.hide_captures_of(template));
+            open.remove(AUTHORIZATION);
+            credentials.insert(AUTHORIZATION, render::authorization(values, auth, &host)?);
         }
         Ok(request.with_headers(open).with_credentials(credentials))
     }

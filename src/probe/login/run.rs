@@ -60,7 +60,7 @@ pub(super) struct LoginRun<'a> {
     /// The page that the next `submit` finds its form on.
     pub(super) page: Option<LastPage>,
     /// What was captured, and what is masked.
-    pub(super) values: FlowValues,
+    pub(super) values: FlowValues<'a>,
     /// How far each step got.
     pub(super) reached: Reached,
     /// What was done with credentials.
@@ -104,7 +104,7 @@ impl<'a> LoginRun<'a> {
             context,
             session: Session::new(surroundings, &options.client.tls, client),
             page: None,
-            values: FlowValues::new(&options.identities),
+            values: FlowValues::new(options),
             reached: Reached::default(),
             login: Attempt::new(surroundings, options.guard),
         }
@@ -199,7 +199,7 @@ impl<'a> LoginRun<'a> {
         names.extend(options.secrets().into_iter().chain(options.account.clone()));
         let secrets = surroundings.vault.peek(&names);
         let cookies = self.session.jar().values().map(Secret::new).collect::<Vec<_>>();
-        let redactor = Redactor::new(secrets.values().chain(private).chain(cookies.iter()));
+        let redactor = Redactor::new(secrets.values().chain(&private).chain(cookies.iter()));
         mask(recorder.facts, result, &redactor)
     }
 }

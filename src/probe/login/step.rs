@@ -32,6 +32,7 @@ impl LoginRun<'_> {
     ) -> Result<(), StepFailure> {
         self.reached.set(step, Progress::Begun);
         self.login.begin_step();
+        self.values.begin_step();
         if let Action::Wait(time) = step.action {
             return self.wait(step, time, deadline).await;
         }
@@ -47,7 +48,13 @@ impl LoginRun<'_> {
             false => Codes::new(),
         };
         let start = Instant::now();
-        let request = self.request(step, draft, &codes)?;
+        let request = match self.request(step, draft, &codes) {
+            Ok(request) => request,
+            Err(failure) => {
+                self.login.withdraw();
+                return Err(failure.into());
+            }
+        };
         let answer = self.exchange(step, request, recorder, deadline).await?;
         self.answered(step, answer, start, recorder)
     }
@@ -205,7 +212,7 @@ impl LoginRun<'_> {
         for capture in &step.captures {
             let value = capture::take(capture, &page)?;
             if capture.secret {
-                self.values.hide(&value);
+                self.values.hide_capture(&capture.name, &value);
             }
             taken.push((&capture.name, value));
         }

@@ -1,16 +1,18 @@
 //! What a run fills its templates in with: secrets for the host that will receive them, captured
-//! values, one-time codes, facts of certificates.
+//! values, values that were set, one-time codes, facts of certificates.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::config::login::Identity;
+use jiff::tz::TimeZone;
+
+use crate::config::login::LoginOptions;
 use crate::outcome::{Failure, Reason};
 use crate::probe::surroundings::Surroundings;
 use crate::secret::Secret;
 use crate::template::fill::Values;
-use crate::template::{FlowSource, pipe};
+use crate::template::{FlowSource, Source, Template, pipe};
 use crate::vault::Vault;
 
 use super::identity::Identities;
@@ -19,40 +21,87 @@ use super::lockout::admission::Codes;
 /// Everything that a template of one step may name.
 pub(super) struct StepValues<'v> {
     vault: &'v Vault,
-    captured: &'v BTreeMap<Arc<str>, Secret>,
+    flow: &'v FlowValues<'v>,
     codes: &'v Codes,
-    identities: &'v Identities,
     /// The wall clock, since 1970.
     now: Duration,
 }
 
-/// The values of a run: what was captured, and what is masked beside the secrets of the
+/// The values of a run: what was captured and made, and what is masked beside the secrets of the
 /// configuration.
-pub(super) struct FlowValues {
+pub(super) struct FlowValues<'a> {
     captured: BTreeMap<Arc<str>, Secret>,
     identities: Identities,
+    /// How the values of `set` are made.
+    set: &'a BTreeMap<Arc<str>, Template<FlowSource>>,
+    learned: Mutex<Learned>,
+}
+
+/// What is learned while requests are written.
+#[derive(Default)]
+struct Learned {
+    /// The values of `set` that were needed so far: each is made once in a run.
+    made: BTreeMap<Arc<str>, Secret>,
+    /// Captures that are as good as secrets.
+    captures: BTreeSet<Arc<str>>,
+    /// Masked wherever text leaves the process. Bounded by what the flow's file says is captured
+    /// and made.
     private: Vec<Secret>,
 }
 
-impl FlowValues {
-    pub(super) fn new(identities: &BTreeMap<Arc<str>, Identity>) -> FlowValues {
-        let (captured, private) = (BTreeMap::new(), Vec::new());
-        FlowValues { captured, identities: Identities::new(identities), private }
+impl<'a> FlowValues<'a> {
+    pub(super) fn new(options: &'a LoginOptions) -> FlowValues<'a> {
+        FlowValues {
+            captured: BTreeMap::new(),
+            identities: Identities::new(&options.identities),
+            set: &options.set,
+            learned: Mutex::default(),
+        }
+    }
+
+    fn learned(&self) -> MutexGuard<'_, Learned> {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is masked wherever text leaves the process.
-    pub(super) fn private(&self) -> &[Secret] {
-        &self.private
+    pub(super) fn private(&self) -> Vec<Secret> {
+        self.learned().private.clone()
     }
 
     /// Masks a value from now on.
-    pub(super) fn hide(&mut self, value: &Secret) {
-        self.private.push(value.clone());
+    pub(super) fn hide(&self, value: &Secret) {
+        self.learned().private.push(value.clone());
+    }
+
+    /// Masks a captured value, and whatever is made of it, from now on.
+    pub(super) fn hide_capture(&self, name: &Arc<str>, value: &Secret) {
+        self.hide(value);
+        self.learned().captures.insert(name.clone());
+    }
+
+    /// Masks what of a template was captured: it is sent as a credential.
+    pub(super) fn hide_captures_of(&self, template: &Template<FlowSource>) {
+        for source in template.sources() {
+            if let FlowSource::Capture(name) = source
+                && let Some(value) = self.captured.get(name)
+            {
+                self.hide_capture(name, value);
+            }
+        }
     }
 
     /// Keeps a captured value for later steps.
     pub(super) fn keep(&mut self, name: &Arc<str>, value: Secret) {
         self.captured.insert(name.clone(), value);
+    }
+
+    /// Forgets what was made of one-time codes: each step has its own.
+    pub(super) fn begin_step(&self) {
+        let of_code = |name: &Arc<str>| {
+            let mut sources = self.set.get(name).into_iter().flat_map(Template::sources);
+            sources.any(|source| matches!(source, FlowSource::Code(_)))
+        };
+        self.learned().made.retain(|name, _| !of_code(name));
     }
 
     /// What the templates of a step are filled in with.
@@ -63,9 +112,8 @@ impl FlowValues {
     ) -> StepValues<'v> {
         StepValues {
             vault: &surroundings.vault,
-            captured: &self.captured,
+            flow: self,
             codes,
-            identities: &self.identities,
             now: surroundings.accounts.now(),
         }
     }
@@ -81,24 +129,55 @@ impl Values<FlowSource> for StepValues<'_> {
                 code.ok_or_else(|| internal(format!("no code was made for {name}")))
             }
             // Only after a failure: `finally` may name what was never captured.
-            FlowSource::Capture(name) => self.captured.get(name).cloned().ok_or_else(|| {
+            FlowSource::Capture(name) => self.flow.captured.get(name).cloned().ok_or_else(|| {
                 let said = format!("{name} was not captured, because its step was not done");
                 Failure::new(Reason::CaptureMissing, said)
             }),
             FlowSource::Identity(name, field) => {
-                self.identities.field(name, *field).map(Secret::new)
+                self.flow.identities.field(name, *field).map(Secret::new)
             }
-            FlowSource::Date(form) => self.date(form).map(Secret::new),
+            FlowSource::Date(zone, form) => self.date(zone.as_ref(), form).map(Secret::new),
             FlowSource::Uuid => Ok(Secret::new(uuid())),
+            FlowSource::Made(name, roots) => self.made(name, roots, host),
         }
+    }
+
+    fn is_private(&self, source: &FlowSource) -> bool {
+        source.roots().iter().any(|root| match root {
+            FlowSource::Secret(_) | FlowSource::Code(_) => true,
+            FlowSource::Capture(name) => self.flow.learned().captures.contains(name),
+            _ => false,
+        })
+    }
+
+    fn learn(&self, made: Secret) {
+        self.flow.hide(&made);
     }
 }
 
 impl StepValues<'_> {
-    fn date(&self, form: &str) -> Result<String, Failure> {
-        let now = i64::try_from(self.now.as_secs()).ok();
-        let now = now.and_then(|now| jiff::Timestamp::from_second(now).ok()).unwrap_or_default();
-        let zoned = now.to_zoned(jiff::tz::TimeZone::system());
+    /// A value of `set`. Where its secrets may go is asked each time, although it is made once.
+    fn made(&self, name: &Arc<str>, roots: &[FlowSource], host: &str) -> Result<Secret, Failure> {
+        for secret in roots.iter().filter_map(FlowSource::secret) {
+            self.vault.reveal(secret, host)?;
+        }
+        if let Some(made) = self.flow.learned().made.get(name) {
+            return Ok(made.clone());
+        }
+        let template = self.flow.set.get(name);
+        let template = template.ok_or_else(|| internal(format!("{name} is not set")))?;
+        let made = template.fill(self, host)?;
+        if roots.iter().any(|root| self.is_private(root)) {
+            self.learn(made.clone());
+        }
+        self.flow.learned().made.insert(name.clone(), made.clone());
+        Ok(made)
+    }
+
+    fn date(&self, zone: Option<&TimeZone>, form: &str) -> Result<String, Failure> {
+        let now = jiff::SignedDuration::try_from(self.now).ok();
+        let now = now.and_then(|now| jiff::Timestamp::from_duration(now).ok()).unwrap_or_default();
+        let zoned = now.to_zoned(zone.cloned().unwrap_or_else(TimeZone::system));
         jiff::fmt::strtime::format(form, &zoned)
             .map_err(|error| internal(format!("date:{form}: {error}")))
     }
@@ -123,15 +202,30 @@ fn internal(detail: String) -> Failure {
 mod tests {
     use super::*;
 
-    fn value(source: &FlowSource) -> Result<Secret, Failure> {
-        let values = StepValues {
-            vault: &Vault::default(),
-            captured: &BTreeMap::from([("x".into(), Secret::new("00123"))]),
-            codes: &Codes::from([("otp".into(), Secret::new("123456"))]),
-            identities: &Identities::default(),
-            now: Duration::from_secs(1_700_150_400),
+    /// What `${x}` and `${otp}` stand for, and how `set` makes values.
+    fn value_with(
+        source: &FlowSource,
+        set: &BTreeMap<Arc<str>, Template<FlowSource>>,
+    ) -> Result<Secret, Failure> {
+        let flow = FlowValues {
+            captured: BTreeMap::from([("x".into(), Secret::new("00123"))]),
+            identities: Identities::default(),
+            set,
+            learned: Mutex::default(),
         };
-        values.value(source, "a.go.kr")
+        let codes = Codes::from([("otp".into(), Secret::new("123456"))]);
+        let now = Duration::from_millis(1_700_150_400_123);
+        let values = StepValues { vault: &Vault::default(), flow: &flow, codes: &codes, now };
+        let value = values.value(source, "a.go.kr");
+        // Asked again, it is the same.
+        if let (FlowSource::Made(..), Ok(first)) = (source, &value) {
+            assert_eq!(values.value(source, "a.go.kr").ok().unwrap().expose(), first.expose());
+        }
+        value
+    }
+
+    fn value(source: &FlowSource) -> Result<Secret, Failure> {
+        value_with(source, &BTreeMap::new())
     }
 
     fn text(source: &FlowSource) -> String {
@@ -142,10 +236,26 @@ mod tests {
     fn a_step_knows_what_its_templates_name() {
         assert_eq!(text(&FlowSource::Capture("x".into())), "00123");
         assert_eq!(text(&FlowSource::Code("otp".into())), "123456");
-        assert_eq!(text(&FlowSource::Date("%Y".into())), "2023");
+        assert_eq!(text(&FlowSource::Date(None, "%Y".into())), "2023");
         let uuid = text(&FlowSource::Uuid);
         assert_eq!((uuid.len(), &uuid[14..15]), (36, "4"));
         assert_ne!(uuid, text(&FlowSource::Uuid));
+    }
+
+    #[test]
+    fn a_date_has_the_zone_that_it_names_and_milliseconds() {
+        let seoul = TimeZone::get("Asia/Seoul").unwrap();
+        let date = |form: &str| text(&FlowSource::Date(Some(seoul.clone()), form.into()));
+        assert_eq!(date("%Y%m%d%H%M%S"), "20231117010000");
+        assert_eq!(date("%s%3f"), "1700150400123");
+    }
+
+    #[test]
+    fn a_value_that_was_set_is_made_once() {
+        let uuid = Template { parts: vec![FlowSource::Uuid.into()] };
+        let set = BTreeMap::from([("id".into(), uuid)]);
+        let source = FlowSource::Made("id".into(), [FlowSource::Uuid].into());
+        assert_eq!(value_with(&source, &set).ok().unwrap().expose().len(), 36);
     }
 
     #[test]

@@ -77,6 +77,17 @@ fn echo(asked: &Asked) -> Reply {
         .with_status(403)
 }
 
+/// Repeats what was made of secrets, as it came and decoded, in body and header.
+fn repeat(asked: &Asked) -> Reply {
+    let fields: Vec<String> =
+        url::form_urlencoded::parse(&asked.body).map(|(_, value)| value.into_owned()).collect();
+    let text = asked.text();
+    let token = asked.header("authorization").unwrap_or_default();
+    Reply::html(format!("<p>rejected {text}</p><p>{}</p><p>{token}</p>", fields.join(" | ")))
+        .header("X-Echo", fields.join(" "))
+        .with_status(403)
+}
+
 async fn site() -> Site {
     Routes::new()
         .on("GET", "/login", |_| {
@@ -88,6 +99,7 @@ async fn site() -> Site {
             .header("X-Nonce", NONCE)
         })
         .on("POST", "/in", echo)
+        .on("POST", "/made", repeat)
         .on("GET", "/echo", echo)
         .on("GET", "/away", |_| Reply::redirect(format!("/echo?token={NONCE}&pw={KEY}")))
         .on("GET", &format!("/path/{NONCE}"), echo)
@@ -106,6 +118,7 @@ fn config(site: &Site) -> String {
           excerpt: true
           headers: {{ X-Api-Key: '${{secret.key}}' }}
           account: {name}_user
+          set: {{ modulus: '{}', e: '10001', key: 0123456789abcdef, iv: fedcba9876543210 }}
           steps:
             - name: page
               get: /login
@@ -113,7 +126,8 @@ fn config(site: &Site) -> String {
 {last}
           finally:
             - {{ name: out, get: '/path/${{nonce}}' }}
-"#
+"#,
+            "f".repeat(256)
         )
     };
     let marker = "expect: { css: { 'a[href*=logout]': exists } }";
@@ -154,6 +168,19 @@ fn config(site: &Site) -> String {
             ),
         ),
         (
+            "made",
+            String::from(
+                "            - name: in\n              set: { joined: \
+                 '${secret.made_user}/${secret.pass}', salted: '${nonce}:${joined | md5}', rsa: \
+                 '${secret.pass | rsa:modulus,e}' }\n              post: /made\n              bearer: \
+                 '${nonce}'\n              form: { joined: '${joined}', salted: '${salted | sha512 | \
+                 upper}', mac: '${session | hmac_sha1:secret.key}', rsa: '${rsa}', b: '${rsa | \
+                 base64}', aes: '${secret.pass | euc_kr | aes_cbc:key,iv | base64}', seed: \
+                 '${joined | seed_cbc:key,iv | hex}', lower: '${secret.key | upper | lower | upper}' \
+                 }\n              expect: { status: 403, header: { X-Echo: other } }",
+            ),
+        ),
+        (
             "cut-off",
             format!(
                 "            - name: in\n              get: /hangs-up\n              query: {{ p: \
@@ -182,7 +209,8 @@ async fn no_output_holds_a_secret_in_any_form() {
     for (name, value) in [("user", USER), ("pass", PASS), ("key", KEY)] {
         setup.write(name, value);
     }
-    let names = ["submit", "named", "redirected", "mismatched", "cut-off"];
+    let names = ["submit", "named", "redirected", "mismatched", "made", "cut-off"];
+    let mut sinks = Vec::new();
     for arguments in std::iter::once(vec!["check".to_owned()])
         .chain(names.map(|n| vec!["probe".to_owned(), format!("saeol/{n}")]))
     {
@@ -192,6 +220,7 @@ async fn no_output_holds_a_secret_in_any_form() {
             String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         assert!(!text.contains("panicked"), "{text}");
         is_clean(&format!("{arguments:?}"), &text);
+        sinks.push(text.to_string());
     }
     let mut daemon = tokio::task::block_in_place(|| setup.start());
     tokio::task::block_in_place(|| {
@@ -211,12 +240,15 @@ async fn no_output_holds_a_secret_in_any_form() {
         assert!(metrics.contains("bongsu_account_held"), "{metrics}");
         assert!(metrics.contains("step=\"in\""), "{metrics}");
         is_clean("/metrics", &metrics);
-        is_clean("/", &daemon.get("/").text());
-        is_clean("/api/v1/status", &daemon.get("/api/v1/status").text());
+        let (list, status) = (daemon.get("/").text(), daemon.get("/api/v1/status").text());
+        is_clean("/", &list);
+        is_clean("/api/v1/status", &status);
+        sinks.extend([metrics, list, status]);
         for name in names {
             let page = daemon.get(&format!("/probes/saeol/{name}"));
             assert_eq!(page.status, 200);
             is_clean(name, &page.text());
+            sinks.push(page.text());
         }
         let held = daemon.post("/-/resume?account=named_user");
         assert_eq!((held.status, held.text().as_str()), (200, "resumed 1\n"));
@@ -235,6 +267,21 @@ async fn no_output_holds_a_secret_in_any_form() {
     assert!(log.contains("TRACE") || log.contains("level=trace"), "no trace lines:\n{log}");
     is_clean("the log", &log);
     is_clean_below(state.path());
+    sinks.push(log);
+    for entry in fs::read_dir(state.path()).unwrap() {
+        sinks.push(fs::read_to_string(entry.unwrap().path()).unwrap());
+    }
+    let made = site.of("POST", "/made");
+    assert!(made.len() >= 2, "only {} requests with made values", made.len());
+    let sinks = sinks.concat();
+    // The excerpt was kept, and with it the place where each value stood.
+    assert!(sinks.contains("rejected joined="), "{sinks}");
+    for asked in made {
+        for (name, value) in url::form_urlencoded::parse(&asked.body) {
+            let known = sinks.to_lowercase().contains(&value.to_lowercase());
+            assert!(!known, "{name} was shown: {value}");
+        }
+    }
 }
 
 fn is_clean_below(directory: &Path) {

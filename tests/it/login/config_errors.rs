@@ -61,8 +61,8 @@ fn an_unknown_name_has_a_suggestion() {
              four)",
             "steps[4].body: totp stands directly behind a secret: ${secret.NAME | totp} (probe \
              login, step five)",
-            "steps[5].body: there is no pipe \"date:\"; known here: totp, sha256, hex, base64, \
-             base64_decode, base64url, urlencode, date:FORMAT, uuid (probe login, step six)",
+            "steps[5].body: \"date:\" has no format; write it as date:Asia/Seoul %Y%m%d%H%M%S \
+             (probe login, step six)",
         ],
     );
 }

@@ -66,6 +66,23 @@ impl Flow {
         Flow { directory, surroundings, target, yaml }
     }
 
+    /// A recipe of `config/logins`, for the site at `base`.
+    pub(crate) fn of_recipe(name: &str, base: &str) -> Flow {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("user"), USER).unwrap();
+        fs::write(directory.path().join("pass"), PASS).unwrap();
+        let recipe = Path::new("config/logins").join(name).with_extension("yml");
+        let yaml = fs::read_to_string(&recipe).unwrap();
+        assert!(yaml.contains("https://www.example.go.kr"), "{yaml}");
+        let yaml = yaml.replace("https://www.example.go.kr", base);
+        let path = directory.path().join("bongsu.yml");
+        fs::write(&path, &yaml).unwrap();
+        let config = config::load(&path).unwrap_or_else(|error| panic!("{error}\n{yaml}"));
+        let target = Arc::clone(&config.targets[0]);
+        let surroundings = Arc::new(Surroundings::new(&config));
+        Flow { directory, surroundings, target, yaml }
+    }
+
     /// What is wrong with a flow.
     pub(crate) fn refused(login: &str) -> String {
         let directory = tempfile::tempdir().unwrap();

@@ -3,6 +3,7 @@
 mod basics;
 mod blame;
 mod canary;
+mod ciphers;
 mod config_errors;
 mod examples;
 mod flow;
@@ -20,3 +21,4 @@ mod secrets;
 mod sessions;
 mod site;
 mod third_party;
+mod tokens;

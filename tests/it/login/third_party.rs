@@ -20,7 +20,7 @@ use super::flow::{Flow, PASS, USER};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where the software is installed, once for all tests of all runs.
-fn installed() -> &'static Path {
+pub(super) fn installed() -> &'static Path {
     static PLACE: OnceLock<PathBuf> = OnceLock::new();
     PLACE.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));

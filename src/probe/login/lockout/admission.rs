@@ -52,7 +52,7 @@ pub(in crate::probe::login) struct Attempt<'a> {
     sent_to: Vec<AccountKey>,
     typed_into: Option<Url>,
     proven: bool,
-    /// The ledger refused to let a step send its credentials.
+    /// A step did not send its credentials: the ledger refused, or the request could not be written.
     turned_away: bool,
     /// The end was told; `finally` is under way.
     is_concluded: bool,
@@ -155,6 +155,13 @@ impl<'a> Attempt<'a> {
         self.proven = false;
         self.waited = asked.elapsed();
         Ok(codes)
+    }
+
+    /// The request could not be written: what leave was given for was not sent, and nothing is
+    /// learned about the account.
+    pub(in crate::probe::login) fn withdraw(&mut self) {
+        self.sent_to.pop();
+        self.turned_away = true;
     }
 
     /// Two runs of one account at once could end each other's session.
