@@ -15,6 +15,15 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use super::files::Files;
 use super::{CssSelector, JsonPath, TrustOptions};
 
+/// Bytes of a selector or a JSONPath. Longer ones are made by machines, and each is read at every
+/// load.
+const QUERY_BYTES_MAX: usize = 4_000;
+
+/// Brackets and parentheses of a selector or a JSONPath that are open at a time. Their parsers call
+/// themselves for each, and that of JSONPath reads the inside of a filter more than once: with 20 it
+/// took minutes, with 5,000 the stack was at its end.
+const QUERY_OPEN_MAX: usize = 8;
+
 /// Compiled size of a pattern. Enough for some thousand alternatives; a pattern like
 /// `(\w{100}){100}` ends here.
 const REGEX_SIZE_MAX: usize = 2 << 20;
@@ -60,6 +69,7 @@ impl Cache {
 
     pub(super) fn selector(&self, text: &str) -> Result<CssSelector, String> {
         once(&self.selectors, text, || {
+            is_shallow(text)?;
             let parsed = scraper::Selector::parse(text);
             let selector = parsed.map(|_| CssSelector(text.to_owned()));
             selector.map_err(|_| {
@@ -72,6 +82,7 @@ impl Cache {
 
     pub(super) fn json_path(&self, text: &str) -> Result<JsonPath, String> {
         once(&self.json_paths, text, || {
+            is_shallow(text)?;
             let parsed = serde_json_path::JsonPath::parse(text);
             let path = parsed.map(|path| JsonPath(Arc::new(path)));
             path.map_err(|error| {
@@ -138,9 +149,80 @@ fn once<V: Clone>(
     result
 }
 
+/// Whether a selector or a path can be read in little time and stack. Brackets in quotes count, too:
+/// what is a quote, only the parser knows.
+fn is_shallow(text: &str) -> Result<(), String> {
+    if text.len() > QUERY_BYTES_MAX {
+        return Err(format!("is longer than {QUERY_BYTES_MAX} bytes; make it shorter"));
+    }
+    let mut open = 0_usize;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'(' | b'[' => open += 1,
+            b')' | b']' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        if open > QUERY_OPEN_MAX {
+            return Err(format!(
+                "has more than {QUERY_OPEN_MAX} brackets inside each other at position {}; write \
+                 it flatter",
+                at + 1
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Errors of parsers draw the text and an arrow over several lines; the last one says it.
 fn last_line(error: &dyn std::fmt::Display) -> String {
     let text = error.to_string();
     let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
     line.trim().trim_start_matches("error: ").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn queries_that_their_parsers_choke_on_are_refused_first() {
+        let cache = Cache::default();
+        for text in [
+            format!("$[?{}@.a{}]", "(".repeat(5_000), ")".repeat(5_000)),
+            format!("$[?{}@.a{}]", "(".repeat(20), ")".repeat(20)),
+            format!("$[?{}@.b{}]", "@.a[?".repeat(20), "]".repeat(20)),
+            format!("$[?{}@.b{}]", "!(".repeat(20), ")".repeat(20)),
+            format!("$[?{}@.b{}]", "length(".repeat(20), ")".repeat(20)),
+            format!("$[{}", "?@[".repeat(100)),
+            format!("$.{}", "a".repeat(10_000)),
+        ] {
+            let said = cache.json_path(&text).unwrap_err();
+            assert!(
+                said.contains("brackets inside each other") || said.contains("longer"),
+                "{said}"
+            );
+        }
+        for text in
+            [format!("{}p{}", ":not(".repeat(5_000), ")".repeat(5_000)), "p ".repeat(10_000)]
+        {
+            assert!(cache.selector(&text).is_err());
+        }
+    }
+
+    #[test]
+    fn queries_as_people_write_them_and_the_deepest_are_read_at_once() {
+        let cache = Cache::default();
+        let start = Instant::now();
+        let deepest = format!("$[?{}@.b{}]", "@.a[?".repeat(7), "]".repeat(7));
+        let parentheses = format!("$[?{}@.b{}]", "(".repeat(7), ")".repeat(7));
+        for text in
+            ["$.status", "$..a[?(@.b == 'x(') && (@.c[0]['d'] > 1)]", &deepest, &parentheses]
+        {
+            assert!(cache.json_path(text).is_ok(), "{text}");
+        }
+        assert!(cache.selector("form#login input:not([type=hidden]):is(.a, .b:not(.c))").is_ok());
+        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    }
 }

@@ -450,6 +450,12 @@ reasons! {
     "프록시가 연결을 거부했거나 프록시에 접속할 수 없습니다."
     ["프록시 상태와 접근 규칙",
      "The proxy and its rules"],
+    /// The page came, but judging it takes more time or memory than this prober gives it.
+    JudgeTimeout Probe "judge_timeout"
+    ["페이지 판정 불가", "page not judged"]
+    "페이지는 받았지만 제한된 시간과 메모리 안에서 내용을 판정하지 못했습니다. 서비스 장애가 아닙니다."
+    ["상세 내용, 페이지의 크기와 구조, 감시 항목의 css·json·matches 조건, 프로버의 CPU",
+     "The detail, the page's size and shape, the probe's css, json and matches rules, the prober's processor"],
     /// All controls fail: this vantage is offline.
     VantageOffline Probe "vantage_offline"
     ["관측 지점 단절", "vantage offline"]

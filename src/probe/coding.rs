@@ -80,6 +80,11 @@ impl Codings {
         }
     }
 
+    /// Whether bodies are as they came.
+    pub fn is_plain(&self) -> bool {
+        self.applied.is_empty() && self.obstacle.is_none()
+    }
+
     /// Whether nobody can read the body, although it is what the server says.
     pub fn is_unreadable(&self) -> bool {
         self.obstacle.is_some()

@@ -37,6 +37,13 @@ pub enum DecodeError {
     TooMany,
 }
 
+/// Decodes a body that has come. What it is decoded to is at most `limit` bytes.
+pub fn whole(codings: &Codings, wire: &[u8], limit: u64) -> Result<Vec<u8>, DecodeError> {
+    let mut decoder = BodyDecoder::new(codings, limit);
+    wire.chunks(CHUNK).try_for_each(|piece| decoder.push(piece))?;
+    decoder.finish()
+}
+
 impl DecodeError {
     /// Names the limit that people know, whichever was hit.
     fn against(self, limit: u64) -> DecodeError {
@@ -121,7 +128,7 @@ impl BodyDecoder {
 
 /// What a layer may make for the next one. What is coded is hardly larger than what is in it, so a
 /// layer that makes much more than the body may have is a bomb for the layers below.
-fn between(limit: u64) -> u64 {
+pub(super) fn between(limit: u64) -> u64 {
     limit.saturating_add(limit / 64).saturating_add(1024)
 }
 

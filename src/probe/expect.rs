@@ -90,6 +90,17 @@ pub fn needs_body(expect: &Expect) -> bool {
     !(expect.body.is_empty() && expect.css.is_empty() && expect.json.is_empty())
 }
 
+/// Whether rules are judged in passing on a small page: nothing is parsed and no pattern is matched.
+pub fn is_light(rules: &Expect) -> bool {
+    let is_pattern =
+        |matcher: &Matcher| matches!(matcher, Matcher::Matches(_) | Matcher::NotMatches(_));
+    let of_heads = rules.header.iter().map(|(_, matcher)| matcher);
+    let of_heads = of_heads.chain(rules.cookie.iter().map(|(_, matcher)| matcher));
+    let of_heads = of_heads.chain(rules.url.iter().map(|(_, matcher)| matcher));
+    let mut matchers = of_heads.chain(&rules.body);
+    rules.css.is_empty() && rules.json.is_empty() && !matchers.any(is_pattern)
+}
+
 /// The status of `expect` alone, for when the body could not be had: a wrong status is the better
 /// cause.
 pub fn status_miss(expect: &Expect, page: &Page<'_>) -> Option<Miss> {
@@ -208,18 +219,18 @@ fn css_miss(rule: Rule<'_>, page: &Page<'_>) -> Option<Miss> {
     if rule.subjects.css.is_empty() {
         return None;
     }
-    let document = match markup::parse(page.text()) {
-        Ok(document) => document,
-        Err(tangled) => return Some(Miss::new(Reason::BodyMismatch, tangled.to_string())),
-    };
+    let Some(document) = page.document() else { return unjudged(page) };
     rule.subjects.css.iter().find_map(|(selector, matcher)| {
         // Checked at load.
         let compiled = Selector::parse(&selector.0).ok()?;
-        let texts = document.select(&compiled).map(|element| {
+        let texts = markup::matching(document, &compiled, &page.budget).map(|element| {
             let text: String = element.text().collect();
             Hit::Text(text.trim().to_owned())
         });
-        places_miss(Reason::BodyMismatch, &selector.0, rule, "css", matcher, texts, page)
+        let miss =
+            places_miss(Reason::BodyMismatch, &selector.0, rule, "css", matcher, texts, page);
+        // Of the places that were not found in time nothing is known.
+        unjudged(page).or(miss)
     })
 }
 
@@ -227,17 +238,22 @@ fn json_miss(rule: Rule<'_>, page: &Page<'_>) -> Option<Miss> {
     if rule.subjects.json.is_empty() {
         return None;
     }
-    let Ok(document) = serde_json::from_str::<serde_json::Value>(page.text()) else {
-        return Some(Miss::new(Reason::JsonMismatch, "the body is not JSON".to_owned()));
+    let Some(document) = page.json() else {
+        let no_json = Miss::new(Reason::JsonMismatch, "the body is not JSON".to_owned());
+        return unjudged(page).or(Some(no_json));
     };
     rule.subjects.json.iter().find_map(|(path, matcher)| {
-        let values = path.0.query(&document).all().into_iter().map(|value| match value {
+        let values = path.0.query(document).all().into_iter().map(|value| match value {
             serde_json::Value::String(text) => Hit::Text(text.clone()),
             serde_json::Value::Number(number) => Hit::Number(number.to_string()),
             other => Hit::Text(other.to_string()),
         });
         places_miss(Reason::JsonMismatch, &*path.0, rule, "json", matcher, values, page)
     })
+}
+
+fn unjudged(page: &Page<'_>) -> Option<Miss> {
+    page.unjudged().map(|failure| Miss { failure, pattern: false })
 }
 
 /// Judges all places that a selector or a path meets. Where there are more than may be looked at,

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
@@ -16,13 +17,15 @@ use tokio::time::Instant;
 
 use crate::config::{DialOptions, HttpOptions, Rules};
 use crate::deadline::Deadline;
+use crate::offload::{Budget, TargetShare};
 use crate::outcome::{Facts, Failure, HttpFacts};
 use crate::probe::addresses::{self, Look, Looked};
 use crate::probe::exchange::{
     Answer, BodyRules, ContentCoding, ExchangeRules, Session, Unfollowed,
 };
-use crate::probe::expect;
-use crate::probe::judge::{self, Missed};
+use crate::probe::expect::{self, Miss};
+use crate::probe::jar::Jar;
+use crate::probe::judge;
 use crate::probe::mask::mask;
 use crate::probe::page::{Head, Page};
 use crate::probe::request::{self, Outgoing};
@@ -32,6 +35,10 @@ use crate::probe::{Probe, decode, render};
 use crate::redact::Redactor;
 use crate::transport::http::{Client, Connections};
 use crate::transport::{ClientTls, Pinned, ReadCounters, Recorder, Transport};
+
+/// Of a page that is judged without another thread, where nothing in it has to be parsed or searched
+/// for a pattern.
+const IN_PASSING_MAX: usize = 16 << 10;
 
 /// One HTTP exchange with one target.
 pub struct HttpProbe {
@@ -43,6 +50,9 @@ pub struct HttpProbe {
     /// Of these, the ones that are credentials even when no secret is in them.
     bare: Vec<(HeaderName, HeaderValue)>,
     unfollowed: Unfollowed,
+    share: Arc<TargetShare>,
+    /// Whether a small page is judged in passing.
+    is_light: bool,
 }
 
 impl HttpProbe {
@@ -77,6 +87,8 @@ impl HttpProbe {
             surroundings: Arc::clone(surroundings),
             headers,
             bare,
+            share: Arc::default(),
+            is_light: options.rules.decisive().chain([warn]).all(expect::is_light),
             unfollowed: if reads { Unfollowed::Read } else { Unfollowed::Dropped },
         }
     }
@@ -144,16 +156,26 @@ impl HttpProbe {
                 unfollowed: self.unfollowed,
             },
         };
-        let mut session = Session::new(&self.surroundings, &options.client.tls, client);
+        let mut session =
+            Session::new(&self.surroundings, &options.client.tls, client, &self.share);
         let mut recorder = Recorder::new(facts);
         let answer = session.send(request, rules, &mut recorder, deadline).await?;
-        let Answer { url, status, version, headers, body } = answer;
-        let head = Head { url: &url, status: status.as_u16(), version, headers: &headers };
-        let bytes = body.as_deref().unwrap_or_default();
-        let mut page = Page::new(head, bytes, options.charset, session.jar());
-        page.elapsed = start.elapsed();
-        page.coding = rules.body.coding;
-        judged(&options.rules, &page, body.as_ref().err(), facts)
+        let desk = session.desk();
+        let bytes = answer.body.as_ref().map_or(0, Vec::len);
+        let came = Came {
+            answer,
+            jar: session.into_jar(),
+            elapsed: start.elapsed(),
+            coding: rules.body.coding,
+            options: Arc::clone(&self.options),
+        };
+        let judged = match self.is_light && bytes <= IN_PASSING_MAX {
+            true => came.judge(Budget::default()),
+            false => desk.run(bytes, deadline.at(), |budget| came.judge(budget)).await?,
+        };
+        facts.http.get_or_insert_default().regex_failed = judged.regex_failed;
+        facts.warnings.extend(judged.warnings);
+        judged.result
     }
 
     /// Hides secrets that the server sent back, when there is anything to hide them in.
@@ -222,27 +244,49 @@ impl Probe for HttpProbe {
     }
 }
 
-fn judged(
-    rules: &Rules,
-    page: &Page<'_>,
-    body_failure: Option<&Failure>,
-    facts: &mut Facts,
-) -> Result<(), Failure> {
-    if let Err(missed) = judge::judge(rules, page, body_failure, Body::NotNeeded) {
-        let (Missed::ByRule(miss) | Missed::Answer(miss) | Missed::Expectation(miss)) = missed;
-        facts.http.get_or_insert_default().regex_failed = miss.pattern;
-        return Err(miss.failure);
+/// What came, to be judged wherever there is time.
+struct Came {
+    answer: Answer,
+    jar: Jar,
+    elapsed: Duration,
+    coding: ContentCoding,
+    options: Arc<HttpOptions>,
+}
+
+struct Judged {
+    result: Result<(), Failure>,
+    regex_failed: bool,
+    warnings: Vec<Failure>,
+}
+
+impl Came {
+    fn judge(self, budget: Budget) -> Judged {
+        let Answer { url, status, version, headers, body } = &self.answer;
+        let head = Head { url, status: status.as_u16(), version, headers };
+        let bytes = body.as_deref().unwrap_or_default();
+        let mut page = Page::new(head, bytes, self.options.charset, &self.jar);
+        page.elapsed = self.elapsed;
+        page.coding = self.coding;
+        page.budget = budget;
+        let rules = &self.options.rules;
+        if let Err(missed) = judge::judge(rules, &page, body.as_ref().err(), Body::NotNeeded) {
+            let Miss { failure, pattern } = missed.into_miss();
+            return Judged { result: Err(failure), regex_failed: pattern, warnings: Vec::new() };
+        }
+        let warnings = expect::warnings(&rules.warn, &page);
+        match page.unjudged() {
+            Some(failure) => {
+                Judged { result: Err(failure), regex_failed: false, warnings: Vec::new() }
+            }
+            None => Judged { result: Ok(()), regex_failed: false, warnings },
+        }
     }
-    facts.warnings.extend(expect::warnings(&rules.warn, page));
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::{ClientOptions, Follow, Refresh, RequestBody};
-
-    use std::time::Duration;
 
     #[test]
     fn a_waiting_attempt_is_small() {

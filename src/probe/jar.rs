@@ -14,7 +14,7 @@ use super::set_cookie::{Life, SetCookie};
 const MAX_COOKIES: usize = 64;
 
 /// The cookies of one run.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Jar {
     /// The one that was set last comes last.
     cookies: Vec<Cookie>,
@@ -22,6 +22,7 @@ pub struct Jar {
     made: u64,
 }
 
+#[derive(Clone)]
 struct Cookie {
     name: Vec<u8>,
     /// As it came: it goes back unchanged, in whatever charset it is.

@@ -5,7 +5,7 @@
 //! token in the body".
 
 use crate::config::Rules;
-use crate::outcome::Failure;
+use crate::outcome::{Failure, Reason};
 use crate::probe::expect::{self, HasBody, Miss};
 use crate::probe::page::Page;
 use crate::probe::unread::{self, Body};
@@ -23,6 +23,34 @@ pub(super) enum Missed {
 /// Judges the final response. `body_failure` says why its body could not be had; `body` whether
 /// more than the rules have to see it.
 pub(super) fn judge(
+    rules: &Rules,
+    page: &Page<'_>,
+    body_failure: Option<&Failure>,
+    body: Body,
+) -> Result<(), Missed> {
+    let judged = by_rules(rules, page, body_failure, body);
+    let unjudged = page.unjudged().map(|failure| Missed::Answer(Miss { failure, pattern: false }));
+    match (&judged, unjudged) {
+        // What is wrong anyhow stays wrong.
+        (Err(missed), Some(_)) if missed.miss().failure.reason != Reason::JudgeTimeout => judged,
+        (_, Some(unjudged)) => Err(unjudged),
+        (_, None) => judged,
+    }
+}
+
+impl Missed {
+    pub(super) fn into_miss(self) -> Miss {
+        let (Missed::ByRule(miss) | Missed::Answer(miss) | Missed::Expectation(miss)) = self;
+        miss
+    }
+
+    fn miss(&self) -> &Miss {
+        let (Missed::ByRule(miss) | Missed::Answer(miss) | Missed::Expectation(miss)) = self;
+        miss
+    }
+}
+
+fn by_rules(
     rules: &Rules,
     page: &Page<'_>,
     body_failure: Option<&Failure>,

@@ -7,13 +7,22 @@ use std::time::Duration;
 
 use encoding_rs::Encoding;
 use http::header::{CONTENT_TYPE, HeaderMap};
+use scraper::Html;
 use url::Url;
 
-use crate::outcome::Failure;
+use crate::offload::Budget;
+use crate::outcome::{Failure, Reason};
 use crate::probe::charset;
 use crate::probe::coding::Codings;
 use crate::probe::exchange::ContentCoding;
 use crate::probe::jar::Jar;
+use crate::probe::markup;
+
+/// Of a text that is parsed as JSON. Its values take up to forty times as much.
+pub const JSON_BYTES_MAX: usize = 8 << 20;
+
+/// What the library says of JSON that is nested deeper than it reads: 128 levels.
+const NESTED_TOO_DEEPLY: &str = "recursion limit exceeded";
 
 /// A response as expectations see it.
 pub struct Page<'a> {
@@ -31,9 +40,13 @@ pub struct Page<'a> {
     pub elapsed: Duration,
     /// Whether `Content-Encoding` was looked at.
     pub coding: ContentCoding,
+    /// The time there is to judge it.
+    pub budget: Budget,
     body: &'a [u8],
     charset: Option<&'static Encoding>,
     text: OnceCell<Cow<'a, str>>,
+    document: OnceCell<Option<Html>>,
+    json: OnceCell<Option<serde_json::Value>>,
     /// Why there is no body although the run goes on.
     unread: OnceCell<Failure>,
     remarks: RefCell<Vec<Failure>>,
@@ -62,7 +75,7 @@ impl<'a> Page<'a> {
     ) -> Page<'a> {
         let Head { url, status, version, headers } = head;
         let elapsed = Duration::ZERO;
-        let (text, unread, remarks) = Default::default();
+        let (text, document, json, unread, remarks) = Default::default();
         let coding = ContentCoding::Decoded;
         Page {
             url,
@@ -72,9 +85,12 @@ impl<'a> Page<'a> {
             cookies,
             elapsed,
             coding,
+            budget: Budget::default(),
             body,
             charset,
             text,
+            document,
+            json,
             unread,
             remarks,
         }
@@ -86,6 +102,36 @@ impl<'a> Page<'a> {
             let content_type = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
             charset::text(self.body, content_type, self.charset)
         })
+    }
+
+    /// The page as a browser would have it, parsed once; `None` when that takes too long.
+    pub(super) fn document(&self) -> Option<&Html> {
+        let parse = || markup::parse(self.text(), &self.budget);
+        self.document.get_or_init(parse).as_ref()
+    }
+
+    /// The page as JSON, parsed once; `None` when it is none, or more than may be parsed.
+    pub(super) fn json(&self) -> Option<&serde_json::Value> {
+        let parse = || {
+            if self.text().len() > JSON_BYTES_MAX {
+                self.budget.exhaust();
+                return None;
+            }
+            let parsed = serde_json::from_str(self.text());
+            if let Err(error) = &parsed
+                && error.to_string().starts_with(NESTED_TOO_DEEPLY)
+            {
+                self.budget.exhaust();
+            }
+            parsed.ok()
+        };
+        self.json.get_or_init(parse).as_ref()
+    }
+
+    /// Why nothing can be said of a page of which something had to be left undone.
+    pub(super) fn unjudged(&self) -> Option<Failure> {
+        let said = "to judge the page takes more time or memory than it may";
+        self.budget.is_exhausted().then(|| Failure::new(Reason::JudgeTimeout, said))
     }
 
     /// From here on the page is judged by its head alone.

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use chain::TlsClients;
 
 use crate::config::{Config, SecretRef};
+use crate::offload::Offload;
 use crate::probe::login::lockout::recovery::Recoveries;
 use crate::probe::login::lockout::store::AccountStore;
 use crate::transport::fetch::Fetcher;
@@ -25,6 +26,8 @@ pub struct Surroundings {
     pub accounts: AccountStore,
     /// Which components are recovering.
     pub recoveries: Recoveries,
+    /// Threads that work on what servers sent.
+    pub offload: Offload,
     /// How far our clock is off, in seconds, where controls tell.
     skew: OnceLock<SkewSource>,
 }
@@ -41,6 +44,7 @@ impl Default for Surroundings {
             vault: Vault::default(),
             accounts: AccountStore::default(),
             recoveries: Recoveries::default(),
+            offload: Offload::default(),
             skew: OnceLock::new(),
         }
     }

@@ -16,6 +16,7 @@ const LAYERS: &[&[&str]] = &[
         "deadline",
         "stop",
         "http_date",
+        "offload",
     ],
     &["template"],
     &["config"],

@@ -41,6 +41,7 @@ mod reload;
 mod scheduling;
 mod shutdown;
 mod state_directory;
+mod strangers;
 mod systemd;
 mod tls_client_cert;
 mod tls_client_hello;

@@ -4,12 +4,17 @@ use http::Response;
 use hyper::body::Incoming;
 
 use crate::deadline::{Deadline, Expired};
+use crate::offload::Desk;
 use crate::outcome::{Failure, Reason};
 use crate::probe::coding::Codings;
-use crate::probe::decode::{BodyDecoder, DecodeError};
+use crate::probe::decode::{self, DecodeError};
 use crate::transport::failure;
 use crate::transport::http::Client;
 use crate::transport::phase::Phase;
+
+/// Of a coded body that is decoded without another thread, and of what may come out of it there.
+const WIRE_IN_PASSING_MAX: usize = 16 << 10;
+const IN_PASSING_MAX: u64 = 64 << 10;
 
 /// What is done with bodies.
 #[derive(Debug, Clone, Copy)]
@@ -45,22 +50,56 @@ pub(super) async fn read(
     client: &mut Client<'_>,
     response: &mut Response<Incoming>,
     rules: BodyRules,
+    desk: Desk<'_>,
     deadline: &Deadline,
 ) -> Result<Vec<u8>, Failure> {
     let codings = match rules.coding {
         ContentCoding::AsIs => Codings::default(),
         ContentCoding::Decoded => Codings::of(response.headers()),
     };
-    let mut decoder = BodyDecoder::new(&codings, rules.limit);
+    if codings.is_plain() {
+        return whole(client, response, rules.limit, deadline).await;
+    }
+    let wire = whole(client, response, decode::between(rules.limit), deadline).await;
+    let wire = match wire {
+        Err(failure) if failure.reason == Reason::BodyTooLarge => {
+            return Err(undecoded(DecodeError::TooLarge(rules.limit)));
+        }
+        wire => wire?,
+    };
+    let limit = rules.limit;
+    // How much comes out only shows when it has; what is small goes in passing.
+    if wire.len() <= WIRE_IN_PASSING_MAX {
+        match decode::whole(&codings, &wire, limit.min(IN_PASSING_MAX)) {
+            Err(DecodeError::TooLarge(_)) if limit > IN_PASSING_MAX => {}
+            decoded => return decoded.map_err(undecoded),
+        }
+    }
+    let bytes = wire.len();
+    let decode = move |_| decode::whole(&codings, &wire, limit);
+    desk.run(bytes, deadline.at(), decode).await?.map_err(undecoded)
+}
+
+/// Everything that comes, as it comes.
+async fn whole(
+    client: &mut Client<'_>,
+    response: &mut Response<Incoming>,
+    limit: u64,
+    deadline: &Deadline,
+) -> Result<Vec<u8>, Failure> {
+    let mut body = Vec::new();
     loop {
         match deadline.within(client.frame(response.body_mut())).await {
             Ok(Some(Ok(frame))) => {
                 // Anything else is a trailer.
                 if let Some(piece) = frame.data_ref() {
-                    decoder.push(piece).map_err(undecoded)?;
+                    if body.len() as u64 + piece.len() as u64 > limit {
+                        return Err(undecoded(DecodeError::TooLarge(limit)));
+                    }
+                    body.extend_from_slice(piece);
                 }
             }
-            Ok(None) => return decoder.finish().map_err(undecoded),
+            Ok(None) => return Ok(body),
             Ok(Some(Err(failure))) => return Err(failure),
             Err(Expired) => return Err(failure::expired(Phase::Transfer)),
         }

@@ -9,6 +9,7 @@ mod hop;
 mod refresh;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::header::{COOKIE, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use http::{Response, StatusCode, Version};
@@ -19,6 +20,7 @@ use url::{Host, Url};
 pub use self::body::{BodyRules, ContentCoding, Unfollowed};
 use crate::config::{Follow, TlsClientOptions};
 use crate::deadline::Deadline;
+use crate::offload::{Desk, TargetShare};
 use crate::outcome::{Failure, Hop, Reason};
 use crate::probe::jar::Jar;
 use crate::probe::request::{Outgoing, shown};
@@ -55,6 +57,7 @@ pub struct Session<'a> {
     surroundings: &'a Surroundings,
     tls: &'a TlsClientOptions,
     client: Client<'a>,
+    desk: Desk<'a>,
     jar: Jar,
 }
 
@@ -64,8 +67,20 @@ impl<'a> Session<'a> {
         surroundings: &'a Surroundings,
         tls: &'a TlsClientOptions,
         client: Client<'a>,
+        share: &'a Arc<TargetShare>,
     ) -> Session<'a> {
-        Session { surroundings, tls, client, jar: Jar::default() }
+        let desk = Desk { offload: &surroundings.offload, share };
+        Session { surroundings, tls, client, desk, jar: Jar::default() }
+    }
+
+    /// The cookies, when nothing more is sent.
+    pub fn into_jar(self) -> Jar {
+        self.jar
+    }
+
+    /// Where pages of this run are worked on.
+    pub fn desk(&self) -> Desk<'a> {
+        self.desk
     }
 
     /// The cookies of the run.
@@ -112,7 +127,8 @@ impl<'a> Session<'a> {
             self.confirm(&url, recorder, deadline).await?;
             let Some(location) = hop::redirect(&response).cloned() else {
                 let answer = self.answer(url, response, body, recorder, deadline).await;
-                let Some(next) = refresh::target(follow, &answer)? else { return Ok(answer) };
+                let (answer, next) = refresh::follow(self.desk, follow, answer, deadline).await?;
+                let Some(next) = next else { return Ok(answer) };
                 redirect_once_more(follow, &answer.url, recorder)?;
                 hop::allowed(&next, &own_host, &follow.allow_hosts)?;
                 // A page that sends its reader on is left like a link is followed.
@@ -224,7 +240,7 @@ impl<'a> Session<'a> {
         recorder.watch.enter(Phase::Transfer);
         self.client.expect_body(rules.limit);
         let ends_with_connection = ends_with_connection(&response);
-        let body = body::read(&mut self.client, &mut response, rules, deadline).await;
+        let body = body::read(&mut self.client, &mut response, rules, self.desk, deadline).await;
         recorder.watch.stop();
         self.client.count(recorder);
         let read_to_close = ends_with_connection && body.is_ok();

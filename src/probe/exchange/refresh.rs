@@ -11,32 +11,53 @@ use url::Url;
 
 use super::{Answer, hop};
 use crate::config::{Follow, Refresh};
+use crate::deadline::Deadline;
+use crate::offload::{Budget, Desk, NotDone};
 use crate::outcome::Failure;
 use crate::probe::{charset, markup};
 
 /// Seconds. A page that waits longer is read before it is left: "your session has ended".
 const DELAY_MAX: f64 = 60.0;
 
-/// Where a page sends its reader; `None` when nowhere, or when it is not to be followed.
-pub(super) fn target(follow: &Follow, answer: &Answer) -> Result<Option<Url>, Failure> {
+/// An answer, and where it sends its reader: `None` when nowhere, or when it is not to be followed.
+pub(super) async fn follow(
+    desk: Desk<'_>,
+    follow: &Follow,
+    answer: Answer,
+    deadline: &Deadline,
+) -> Result<(Answer, Option<Url>), Failure> {
     if follow.refresh == Refresh::Ignored || follow.redirects == 0 || !answer.status.is_success() {
-        return Ok(None);
+        return Ok((answer, None));
     }
+    let bytes = answer.body.as_ref().map_or(0, Vec::len);
+    let work = move |budget: Budget| {
+        let next = target(&answer, &budget);
+        match budget.is_exhausted() {
+            true => Err(Failure::from(NotDone::TooLong)),
+            false => Ok((answer, next)),
+        }
+    };
+    desk.run(bytes, deadline.at(), work).await?
+}
+
+fn target(answer: &Answer, budget: &Budget) -> Option<Url> {
+    let document = document(answer, budget);
+    let document = document.as_ref();
     let header = answer.headers.get(REFRESH).map(|value| value.as_bytes().to_vec());
-    let text = header.or_else(|| in_page(answer));
-    let Some(address) = text.as_deref().and_then(address) else { return Ok(None) };
-    let base = base(answer).unwrap_or_else(|| answer.url.clone());
+    let in_page = || document.and_then(|(document, encoding)| in_page(document, encoding));
+    let text = header.or_else(in_page)?;
+    let address = address(&text)?;
+    let base = document.and_then(|(document, _)| base(document, &answer.url));
     // Browsers show the page where it names no web address.
-    let Ok(next) = hop::joined(&base, address) else { return Ok(None) };
-    Ok((next != answer.url).then_some(next))
+    let next = hop::joined(base.as_ref().unwrap_or(&answer.url), address).ok()?;
+    (next != answer.url).then_some(next)
 }
 
 /// What addresses in the page are relative to, where it says so.
-fn base(answer: &Answer) -> Option<Url> {
-    let (document, _) = document(answer)?;
+fn base(document: &Html, url: &Url) -> Option<Url> {
     let selector = Selector::parse("base[href]").ok()?;
     let base = document.select(&selector).find(|base| !is_inert(*base))?;
-    answer.url.join(base.attr("href")?).ok()
+    url.join(base.attr("href")?).ok()
 }
 
 /// The content of a template is no part of the page.
@@ -45,19 +66,18 @@ fn is_inert(element: ElementRef<'_>) -> bool {
 }
 
 /// The page, where it is one, and its charset.
-fn document(answer: &Answer) -> Option<(Html, &'static Encoding)> {
+fn document(answer: &Answer, budget: &Budget) -> Option<(Html, &'static Encoding)> {
     let bytes = answer.body.as_ref().ok()?;
     let content_type = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if content_type.is_some_and(|kind| !kind.trim_start().to_ascii_lowercase().contains("html")) {
         return None;
     }
     let text = charset::text(bytes, content_type, None);
-    Some((markup::parse(&text).ok()?, charset::encoding(bytes, content_type, None)))
+    Some((markup::parse(&text, budget)?, charset::encoding(bytes, content_type, None)))
 }
 
 /// The `content` of the first `<meta http-equiv=refresh>`.
-fn in_page(answer: &Answer) -> Option<Vec<u8>> {
-    let (document, encoding) = document(answer)?;
+fn in_page(document: &Html, encoding: &'static Encoding) -> Option<Vec<u8>> {
     let selector = Selector::parse("meta[http-equiv=refresh i][content]").ok()?;
     let meta = document.select(&selector).find(|meta| !is_inert(*meta))?;
     let content = meta.attr("content")?;

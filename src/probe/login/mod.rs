@@ -28,6 +28,7 @@ use futures_util::future::BoxFuture;
 use crate::config::Target;
 use crate::config::login::LoginOptions;
 use crate::deadline::Deadline;
+use crate::offload::TargetShare;
 use crate::outcome::{Facts, Failure};
 use crate::probe::surroundings::Surroundings;
 use crate::probe::{Probe, render};
@@ -38,6 +39,7 @@ pub struct LoginProbe {
     options: Arc<LoginOptions>,
     target: Arc<Target>,
     surroundings: Arc<Surroundings>,
+    share: Arc<TargetShare>,
 }
 
 impl LoginProbe {
@@ -51,6 +53,7 @@ impl LoginProbe {
             options: Arc::clone(options),
             target: Arc::clone(target),
             surroundings: Arc::clone(surroundings),
+            share: Arc::default(),
         }
     }
 }
@@ -68,6 +71,7 @@ impl Probe for LoginProbe {
                 options: &self.options,
                 surroundings: &self.surroundings,
                 component: &self.target.component,
+                share: &self.share,
                 host: self.target.host(),
             };
             let run = run::LoginRun::new(context, &self.target.dial, proxy.as_ref());

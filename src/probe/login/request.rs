@@ -9,6 +9,7 @@ use http::header::{
 use url::Url;
 
 use crate::config::login::{Action, LoginStep, Submit};
+use crate::deadline::Deadline;
 use crate::outcome::{Failure, Reason};
 use crate::probe::decode;
 use crate::probe::render;
@@ -43,7 +44,11 @@ impl LoginRun<'_> {
     }
 
     /// Finds out where a step goes. `None` is a step that sends nothing.
-    pub(super) fn draft(&self, step: &LoginStep) -> Result<Option<Draft>, Failure> {
+    pub(super) async fn draft(
+        &self,
+        step: &LoginStep,
+        deadline: &Deadline,
+    ) -> Result<Option<Draft>, Failure> {
         let none = Codes::new();
         match &step.action {
             Action::Wait(_) => Ok(None),
@@ -57,7 +62,9 @@ impl LoginRun<'_> {
                     Failure::new(Reason::FormMissing, "there was no page before this step")
                 })?;
                 let button = submit.button.as_ref().map(|selector| &*selector.0);
-                let form = page.form(&submit.form.0, button, self.context.options.charset)?;
+                let charset = self.context.options.charset;
+                let desk = self.session.desk();
+                let form = page.form_at(desk, &submit.form.0, button, charset, deadline).await?;
                 let url = page.url.clone();
                 Ok(Some(Draft::Form(form, url)))
             }

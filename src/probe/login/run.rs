@@ -10,6 +10,7 @@ use url::Url;
 use crate::config::DialOptions;
 use crate::config::login::{Excerpt, LoginOptions, LoginStep};
 use crate::deadline::Deadline;
+use crate::offload::TargetShare;
 use crate::outcome::{Failure, Reason, Step, StepFacts};
 use crate::probe::exchange::Session;
 use crate::probe::mask::{EXCERPT_TAKEN, mask};
@@ -33,6 +34,8 @@ pub(super) struct Context<'a> {
     pub(super) surroundings: &'a Surroundings,
     /// The service that a step without a component tests.
     pub(super) component: &'a Arc<str>,
+    /// What the target has of the threads for pages.
+    pub(super) share: &'a Arc<TargetShare>,
     /// The host that the probe is about.
     pub(super) host: &'a str,
 }
@@ -58,7 +61,7 @@ pub(super) struct LoginRun<'a> {
     /// Connections and cookies.
     pub(super) session: Session<'a>,
     /// The page that the next `submit` finds its form on.
-    pub(super) page: Option<LastPage>,
+    pub(super) page: Option<Arc<LastPage>>,
     /// What was captured, and what is masked.
     pub(super) values: FlowValues<'a>,
     /// How far each step got.
@@ -85,7 +88,7 @@ impl<'a> LoginRun<'a> {
         dial: &'a DialOptions,
         proxy: Option<&'a Proxy<'a>>,
     ) -> LoginRun<'a> {
-        let Context { options, surroundings, .. } = context;
+        let Context { options, surroundings, share, .. } = context;
         let transport = Transport {
             resolvers: &surroundings.resolvers,
             dial,
@@ -102,7 +105,7 @@ impl<'a> LoginRun<'a> {
         let client = Client::new(transport, options.client.versions, Connections::Kept);
         LoginRun {
             context,
-            session: Session::new(surroundings, &options.client.tls, client),
+            session: Session::new(surroundings, &options.client.tls, client, share),
             page: None,
             values: FlowValues::new(options),
             reached: Reached::default(),

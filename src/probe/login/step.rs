@@ -1,21 +1,26 @@
 //! One step: leave, request, redirects and forms that submit themselves, judgement, captures.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use encoding_rs::Encoding;
 use tokio::time::{Instant, sleep};
 use url::Url;
 
 use crate::config::login::{Action, LoginStep, SelfSubmit};
 use crate::deadline::Deadline;
+use crate::offload::Budget;
 use crate::outcome::{Failure, Reason, Stage};
 use crate::probe::exchange::{Answer, BodyRules, ContentCoding, ExchangeRules, Unfollowed};
 use crate::probe::expect;
+use crate::probe::jar::Jar;
 use crate::probe::page::{Head, Page};
 use crate::probe::request::{Outgoing, shown};
+use crate::secret::Secret;
 use crate::template::{FlowSource, Template};
 use crate::transport::Recorder;
 
-use super::judge::judge;
+use super::judge::{SessionState, judge};
 use super::lockout::admission::{Codes, Wish};
 use super::page::LastPage;
 use super::page::capture;
@@ -36,7 +41,7 @@ impl LoginRun<'_> {
         if let Action::Wait(time) = step.action {
             return self.wait(step, time, deadline).await;
         }
-        let Some(draft) = self.draft(step)? else { return Ok(()) };
+        let Some(draft) = self.draft(step, deadline).await? else { return Ok(()) };
         self.may_go(step, draft.url())?;
         let codes = match self.context.options.is_credential(step) {
             // Nothing was sent yet, so nothing is lost.
@@ -56,7 +61,7 @@ impl LoginRun<'_> {
             }
         };
         let answer = self.exchange(step, request, recorder, deadline).await?;
-        self.answered(step, answer, start, recorder)
+        self.answered(step, answer, start, recorder, deadline).await
     }
 
     /// Asks for leave to send credentials.
@@ -132,9 +137,10 @@ impl LoginRun<'_> {
             if !answer.status.is_success() {
                 break;
             }
-            self.page = Some(LastPage::of(&answer));
+            self.page = Some(Arc::new(LastPage::of(&answer)));
             let Some(page) = &self.page else { break };
-            let form = match page.form(&selector.0, None, self.context.options.charset) {
+            let (desk, charset) = (self.session.desk(), self.context.options.charset);
+            let form = match page.form_at(desk, &selector.0, None, charset, deadline).await {
                 Err(failure) if failure.reason == Reason::FormMissing => break,
                 form => form?,
             };
@@ -187,42 +193,99 @@ impl LoginRun<'_> {
     }
 
     /// Judges the answer and keeps what later steps need.
-    fn answered(
+    async fn answered(
         &mut self,
         step: &LoginStep,
         answer: Answer,
         start: Instant,
         recorder: &mut Recorder<'_>,
+        deadline: &Deadline,
     ) -> Result<(), StepFailure> {
-        self.page = Some(LastPage::of(&answer));
-        let Answer { url, status, version, headers, body } = &answer;
-        self.login.answered(status.as_u16());
-        let head = Head { url, status: status.as_u16(), version, headers };
-        let bytes = body.as_deref().unwrap_or_default();
-        let mut page = Page::new(head, bytes, self.context.options.charset, self.session.jar());
-        page.elapsed = start.elapsed();
-        let own = self.context.own_step(step, url);
-        judge(step, &page, body.as_ref().err(), &mut self.login).map_err(|mut failed| {
+        self.page = Some(Arc::new(LastPage::of(&answer)));
+        self.login.answered(answer.status.as_u16());
+        let own = self.context.own_step(step, &answer.url);
+        let bytes = answer.body.as_ref().map_or(0, Vec::len);
+        let came = Came {
+            answer,
+            jar: self.session.jar().clone(),
+            elapsed: start.elapsed(),
+            charset: self.context.options.charset,
+            session: SessionState::of(&self.login),
+            step: step.clone(),
+        };
+        let desk = self.session.desk();
+        let judged = desk.run(bytes, deadline.at(), |budget| came.judge(budget)).await?;
+        if judged.is_proof {
+            self.login.prove();
+        }
+        let secret = |name: &Arc<str>| {
+            step.captures.iter().any(|capture| capture.secret && capture.name == *name)
+        };
+        judged
+            .taken
+            .iter()
+            .filter(|(name, _)| secret(name))
+            .for_each(|(name, value)| self.values.hide_capture(name, value));
+        judged.result.map_err(|mut failed| {
             if failed.failure.reason == Reason::NoticePage {
                 failed.failure.step = own;
             }
             failed
         })?;
-        let mut taken = Vec::new();
-        for capture in &step.captures {
-            let value = capture::take(capture, &page)?;
-            if capture.secret {
-                self.values.hide_capture(&capture.name, &value);
-            }
-            taken.push((&capture.name, value));
-        }
-        let warnings = expect::warnings(&step.rules.warn, &page).into_iter();
         let of_step = |warning| Failure { step: Some(step.step.clone()), ..warning };
-        recorder.facts.warnings.extend(warnings.map(of_step));
-        drop(page);
-        taken.into_iter().for_each(|(name, value)| self.values.keep(name, value));
+        recorder.facts.warnings.extend(judged.warnings.into_iter().map(of_step));
+        judged.taken.into_iter().for_each(|(name, value)| self.values.keep(&name, value));
         self.reached.set(step, Progress::Ok);
         Ok(())
+    }
+}
+
+/// The answer to a step, to be judged beside the runtime.
+struct Came {
+    answer: Answer,
+    jar: Jar,
+    elapsed: Duration,
+    charset: Option<&'static Encoding>,
+    session: SessionState,
+    step: LoginStep,
+}
+
+struct JudgedStep {
+    result: Result<(), StepFailure>,
+    /// Whether it shows that the login worked.
+    is_proof: bool,
+    /// Captures, as far as they were taken.
+    taken: Vec<(Arc<str>, Secret)>,
+    warnings: Vec<Failure>,
+}
+
+impl Came {
+    fn judge(self, budget: Budget) -> JudgedStep {
+        let Came { answer, jar, elapsed, charset, session, step } = &self;
+        let Answer { url, status, version, headers, body } = answer;
+        let head = Head { url, status: status.as_u16(), version, headers };
+        let bytes = body.as_deref().unwrap_or_default();
+        let mut page = Page::new(head, bytes, *charset, jar);
+        page.elapsed = *elapsed;
+        page.budget = budget;
+        let mut judged =
+            JudgedStep { result: Ok(()), is_proof: false, taken: Vec::new(), warnings: Vec::new() };
+        match judge(step, &page, body.as_ref().err(), session) {
+            Ok(is_proof) => judged.is_proof = is_proof,
+            Err(failed) => return JudgedStep { result: Err(failed), ..judged },
+        }
+        for capture in &step.captures {
+            match capture::take(capture, &page) {
+                Ok(value) => judged.taken.push((capture.name.clone(), value)),
+                Err(failure) => {
+                    let failure = page.unjudged().unwrap_or(failure);
+                    return JudgedStep { result: Err(failure.into()), ..judged };
+                }
+            }
+        }
+        judged.warnings = expect::warnings(&step.rules.warn, &page);
+        judged.result = page.unjudged().map_or(Ok(()), |failure| Err(failure.into()));
+        judged
     }
 }
 

@@ -50,8 +50,8 @@ fn raw(capture: &Capture, page: &Page<'_>, most: usize) -> Vec<String> {
         CaptureFrom::Css(selector, attribute) => {
             // Checked at load.
             let Ok(selector) = Selector::parse(&selector.0) else { return Vec::new() };
-            let Ok(document) = markup::parse(page.text()) else { return Vec::new() };
-            let elements = document.select(&selector);
+            let Some(document) = page.document() else { return Vec::new() };
+            let elements = markup::matching(document, &selector, &page.budget);
             let values = elements.filter_map(|element| match attribute {
                 Some(attribute) => element.attr(attribute).map(str::to_owned),
                 None => Some(element.text().collect::<String>().trim().to_owned()),
@@ -59,8 +59,8 @@ fn raw(capture: &Capture, page: &Page<'_>, most: usize) -> Vec<String> {
             values.take(most).collect()
         }
         CaptureFrom::Json(path) => {
-            let Ok(document) = serde_json::from_str(page.text()) else { return Vec::new() };
-            let nodes = path.0.query(&document).all();
+            let Some(document) = page.json() else { return Vec::new() };
+            let nodes = path.0.query(document).all();
             let texts = nodes.into_iter().filter(|node| !node.is_null()).map(|node| match node {
                 serde_json::Value::String(text) => text.clone(),
                 other => other.to_string(),

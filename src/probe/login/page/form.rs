@@ -9,8 +9,10 @@ use http::Method;
 use scraper::{ElementRef, Html, Selector};
 use url::Url;
 
+use crate::offload::{Budget, NotDone};
 use crate::outcome::{Failure, Reason};
 use crate::probe::markup;
+use crate::probe::page::Page;
 
 use super::entries::{controls, entries, is_submit};
 
@@ -57,9 +59,21 @@ pub(in crate::probe::login) fn find(
     page: FormPage<'_>,
     form: &str,
     button: Option<&str>,
+    budget: &Budget,
 ) -> Result<Form, Failure> {
-    let document = markup::parse(page.text)
-        .map_err(|tangled| Failure::new(Reason::FormMissing, tangled.to_string()))?;
+    let found = find_in_time(page, form, button, budget);
+    // What is missing may be in the part that was not looked at.
+    if budget.is_exhausted() { Err(NotDone::TooLong.into()) } else { found }
+}
+
+fn find_in_time(
+    page: FormPage<'_>,
+    form: &str,
+    button: Option<&str>,
+    budget: &Budget,
+) -> Result<Form, Failure> {
+    let document = markup::parse(page.text, budget).ok_or(NotDone::TooLong)?;
+    let first = |document, selector: &str| first(document, selector, budget);
     let missing = |what: &str, selector: &str| {
         Failure::new(Reason::FormMissing, format!("no {what} on the page matches {selector}"))
     };
@@ -126,16 +140,19 @@ impl Form {
 }
 
 /// Whether the page asks for a password: a login page, whatever its status says.
-pub(in crate::probe::login) fn asks_for_password(text: &str) -> bool {
+pub(in crate::probe::login) fn asks_for_password(page: &Page<'_>) -> bool {
     // Parsing costs; most pages do not even hold the word.
-    text.to_ascii_lowercase().contains("password")
-        && markup::parse(text).is_ok_and(|page| first(&page, "input[type=password i]").is_some())
+    page.text().to_ascii_lowercase().contains("password")
+        && page.document().is_some_and(|document| {
+            first(document, "input[type=password i]", &page.budget).is_some()
+        })
 }
 
-fn first<'d>(document: &'d Html, selector: &str) -> Option<ElementRef<'d>> {
+fn first<'d>(document: &'d Html, selector: &str, budget: &Budget) -> Option<ElementRef<'d>> {
     // Checked at load.
     let selector = Selector::parse(selector).ok()?;
-    document.select(&selector).next()
+    let found = markup::matching(document, &selector, budget).next()?.id();
+    document.tree.get(found).and_then(ElementRef::wrap)
 }
 
 /// `accept-charset`, when it names one that is known.
@@ -150,7 +167,7 @@ fn action(document: &Html, page: &Url, action: Option<&str>) -> Result<Url, Fail
     let broken = |error| {
         Failure::new(Reason::FormMissing, format!("the form's action is not a URL: {error}"))
     };
-    let base = first(document, "base[href]").and_then(|base| base.attr("href"));
+    let base = first(document, "base[href]", &Budget::default()).and_then(|base| base.attr("href"));
     let base = base.and_then(|href| page.join(href.trim()).ok());
     let mut url = match action {
         // An empty action is the page itself, whatever the base.
@@ -185,10 +202,13 @@ pub(in crate::probe::login) fn page_charset(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::probe::jar::Jar;
+    use crate::probe::page::Head;
+    use http::HeaderMap;
 
     fn form_at(url: &str, html: &str) -> Result<Form, Failure> {
         let url = Url::parse(url).unwrap();
-        find(FormPage { url: &url, text: html, charset: UTF_8 }, "form#f", None)
+        find(FormPage { url: &url, text: html, charset: UTF_8 }, "form#f", None, &Budget::default())
     }
 
     fn fields(html: &str) -> Vec<(String, String)> {
@@ -245,10 +265,11 @@ mod tests {
         assert_eq!(form.method, Method::GET);
         let url = Url::parse("https://a.go.kr/login").unwrap();
         let page = FormPage { url: &url, text: html, charset: UTF_8 };
-        let form = find(page, "form#f", Some("#second")).unwrap();
+        let form = find(page, "form#f", Some("#second"), &Budget::default()).unwrap();
         assert_eq!(form.action.as_str(), "https://a.go.kr/app/one");
         assert_eq!((form.method, form.fields), (Method::POST, pairs(&[("y", "2")])));
-        assert_eq!(find(page, "form#f", Some("#none")).err().unwrap().reason, Reason::FormMissing);
+        let none = find(page, "form#f", Some("#none"), &Budget::default());
+        assert_eq!(none.err().unwrap().reason, Reason::FormMissing);
     }
 
     #[test]
@@ -294,7 +315,13 @@ mod tests {
 
     #[test]
     fn a_page_with_a_password_field_is_a_login_page() {
-        assert!(asks_for_password("<form><input TYPE='PASSWORD'>"));
-        assert!(!asks_for_password("<p>Change your password soon</p>"));
+        let asks = |html: &str| {
+            let (url, jar) = (Url::parse("https://a.go.kr/").unwrap(), Jar::default());
+            let headers = HeaderMap::new();
+            let head = Head { url: &url, status: 200, version: "1.1", headers: &headers };
+            asks_for_password(&Page::new(head, html.as_bytes(), None, &jar))
+        };
+        assert!(asks("<form><input TYPE='PASSWORD'>"));
+        assert!(!asks("<p>Change your password soon</p>"));
     }
 }

@@ -4,11 +4,15 @@ pub(super) mod capture;
 mod entries;
 pub(super) mod form;
 
+use std::sync::Arc;
+
 use encoding_rs::Encoding;
 use http::header::CONTENT_TYPE;
 use url::Url;
 
 use self::form::{Form, FormPage};
+use crate::deadline::Deadline;
+use crate::offload::{Budget, Desk};
 use crate::outcome::Failure;
 use crate::probe::charset;
 use crate::probe::exchange::Answer;
@@ -47,9 +51,25 @@ impl LastPage {
         selector: &str,
         button: Option<&str>,
         fallback: Option<&'static Encoding>,
+        budget: &Budget,
     ) -> Result<Form, Failure> {
         let text = charset::text(&self.body, self.content_type.as_deref(), fallback);
         let charset = form::page_charset(Some(self.charset(fallback)));
-        form::find(FormPage { url: &self.url, text: &text, charset }, selector, button)
+        form::find(FormPage { url: &self.url, text: &text, charset }, selector, button, budget)
+    }
+
+    /// As above, beside the runtime.
+    pub(super) async fn form_at(
+        self: &Arc<Self>,
+        desk: Desk<'_>,
+        selector: &str,
+        button: Option<&str>,
+        fallback: Option<&'static Encoding>,
+        deadline: &Deadline,
+    ) -> Result<Form, Failure> {
+        let page = Arc::clone(self);
+        let (selector, button) = (selector.to_owned(), button.map(str::to_owned));
+        let find = move |budget: Budget| page.form(&selector, button.as_deref(), fallback, &budget);
+        desk.run(self.body.len(), deadline.at(), find).await?
     }
 }
