@@ -3,7 +3,7 @@
 # services started. Works as root, or with sudo. Arguments are further needs, as in the list.
 set -euo pipefail
 
-# The tool that shows whether a package is there, and the package.
+# The tool or file that shows whether a package is there, and the package.
 needed="
 prometheus:prometheus
 promtool:prometheus
@@ -16,15 +16,28 @@ ip:iproute2
 squid:squid
 systemd-analyze:systemd
 curl:curl
+apache2:apache2
+/usr/lib/apache2/modules/mod_auth_mellon.so:libapache2-mod-auth-mellon
+/usr/lib/apache2/modules/mod_auth_openidc.so:libapache2-mod-auth-openidc
+/usr/lib/apache2/modules/libphp*.so:libapache2-mod-php
+/usr/lib/php/*/dom.so:php-xml
+/usr/lib/php/*/mbstring.so:php-mbstring
+/usr/share/simplesamlphp/www/index.php:simplesamlphp
 "
 
 PATH="$PATH:/usr/sbin:/sbin"
 packages=()
+set -f # the stars are those of files elsewhere
 for entry in $needed "$@"; do
     tool=${entry%%:*} package=${entry#*:}
+    if [[ $tool == /* ]]; then
+        compgen -G "$tool" >/dev/null || packages+=("$package")
+        continue
+    fi
     # Debian names the binary of Alertmanager after its package.
     command -v "$tool" >/dev/null || command -v "$package" >/dev/null || packages+=("$package")
 done
+set +f
 # Debian has python3 in one package and what makes environments in another.
 python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 if [ ${#packages[@]} -eq 0 ]; then

@@ -52,12 +52,19 @@ impl Flow {
     }
 
     pub(crate) fn with_accounts(timeout: Duration, login: &str, accounts: AccountStore) -> Flow {
+        Flow::load(accounts, |directory| {
+            let timeout = format!("{}ms", timeout.as_millis());
+            file(login, directory).replace("TIMEOUT", &timeout)
+        })
+    }
+
+    /// The first probe of a whole file, which is made for the directory of its secrets.
+    pub(crate) fn load(accounts: AccountStore, file: impl FnOnce(&Path) -> String) -> Flow {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("user"), USER).unwrap();
         fs::write(directory.path().join("pass"), PASS).unwrap();
         fs::write(directory.path().join("otp"), "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").unwrap();
-        let yaml = file(login, directory.path());
-        let yaml = yaml.replace("TIMEOUT", &format!("{}ms", timeout.as_millis()));
+        let yaml = file(directory.path());
         let path = directory.path().join("bongsu.yml");
         fs::write(&path, &yaml).unwrap();
         let config = config::load(&path).unwrap_or_else(|error| panic!("{error}\n{yaml}"));
@@ -68,19 +75,10 @@ impl Flow {
 
     /// A recipe of `config/logins`, for the site at `base`.
     pub(crate) fn of_recipe(name: &str, base: &str) -> Flow {
-        let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("user"), USER).unwrap();
-        fs::write(directory.path().join("pass"), PASS).unwrap();
         let recipe = Path::new("config/logins").join(name).with_extension("yml");
         let yaml = fs::read_to_string(&recipe).unwrap();
         assert!(yaml.contains("https://www.example.go.kr"), "{yaml}");
-        let yaml = yaml.replace("https://www.example.go.kr", base);
-        let path = directory.path().join("bongsu.yml");
-        fs::write(&path, &yaml).unwrap();
-        let config = config::load(&path).unwrap_or_else(|error| panic!("{error}\n{yaml}"));
-        let target = Arc::clone(&config.targets[0]);
-        let surroundings = Arc::new(Surroundings::new(&config));
-        Flow { directory, surroundings, target, yaml }
+        Flow::load(AccountStore::default(), |_| yaml.replace("https://www.example.go.kr", base))
     }
 
     /// What is wrong with a flow.

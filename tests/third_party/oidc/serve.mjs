@@ -2,7 +2,7 @@
 //
 // oidc-provider does the protocol; the login form, the account check and the logout question are
 // the pages that every user of it writes. The relying party uses openid-client: authorization code,
-// PKCE, state and nonce, answer by form_post. Prints `READY {json}` and serves until stdin closes.
+// PKCE, state and nonce, answer by form_post. A further client may be a proxy. Prints `READY {json}` and serves until stdin closes.
 
 import { randomBytes, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -21,6 +21,8 @@ const { values: args } = parseArgs({
     password: { type: 'string' },
     'provider-host': { type: 'string', default: '127.0.0.1' },
     'portal-host': { type: 'string', default: '127.0.0.2' },
+    // The root URL of a proxy that signs users in here too, its secret in CLIENT_SECRET.
+    proxy: { type: 'string' },
   },
 })
 
@@ -76,6 +78,18 @@ const provider = new Provider(issuer, {
       response_types: ['code'],
       grant_types: ['authorization_code'],
     },
+    ...(args.proxy
+      ? [
+          {
+            client_id: 'proxy',
+            client_secret: process.env.CLIENT_SECRET,
+            redirect_uris: [`${args.proxy}/oauth2/callback`],
+            post_logout_redirect_uris: [`${args.proxy}/bye`],
+            response_types: ['code'],
+            grant_types: ['authorization_code'],
+          },
+        ]
+      : []),
   ],
   cookies: { keys: [randomBytes(24).toString('hex')] },
   pkce: { required: () => true },

@@ -1,7 +1,13 @@
 //! Logins at software that no one here wrote, started for real: Django's admin, the same with
-//! django-otp, oidc-provider with a relying party on another host, and nginx that wants a client
-//! certificate. Each signs in, is refused with a wrong password for the right reason, and leaves no
-//! session behind.
+//! django-otp, oidc-provider with a relying party on another host, nginx that wants a client
+//! certificate, and what has a file here. Each signs in, is refused with a wrong password for the
+//! right reason, and leaves no session behind.
+
+mod motioneye;
+mod openid_proxy;
+mod product;
+mod saml;
+mod verdaccio;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -97,6 +103,11 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
+        // It ends what it started itself, for which it needs a moment.
+        let end = Instant::now() + Duration::from_secs(10);
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
