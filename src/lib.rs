@@ -5,6 +5,7 @@ pub mod deadline;
 pub mod http_date;
 pub mod offload;
 pub mod outcome;
+pub mod own_time;
 pub mod panics;
 pub mod redact;
 pub mod secret;

@@ -24,6 +24,7 @@ WHERE = {
     "ProberQuorumLost": rf"< {NUMBER}$",
     "ProberRunsSkipped": rf"> {NUMBER}$",
     "ProberSchedulerLag": rf"> {NUMBER}$",
+    "ProberStalled": rf"> {NUMBER}$",
     "ServiceFlapping": rf"> {NUMBER}$",
     "ServiceRecoveryUnstable": rf"ratio_30m > {NUMBER}\)",
     "ServiceSlow": rf"clamp_min\({NUMBER} \* \(probe",

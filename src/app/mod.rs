@@ -30,6 +30,7 @@ use crate::controls::{Contact, Controls};
 use crate::event_log::EventLog;
 use crate::failures::StoredFailures;
 use crate::metrics::Daemon;
+use crate::own_time::OwnTime;
 use crate::probe;
 use crate::probe::login::lockout::store::AccountStore;
 use crate::probe::surroundings::Surroundings;
@@ -180,7 +181,8 @@ impl App {
         let listener = listen::bind(&options.listen)
             .await
             .map_err(|source| BuildError::Listen { address: options.listen.clone(), source })?;
-        let controls = Arc::new(Controls::none());
+        let own_time = Arc::new(OwnTime::unwatched());
+        let controls = Arc::new(Controls::timed_by(Arc::clone(&own_time)));
         let daemon = Daemon::new(controls.clone())
             .map_err(|error| BuildError::Metrics(error.to_string()))?;
         let daemon = Arc::new(daemon);
@@ -191,7 +193,8 @@ impl App {
         let scheduler = Scheduler::new(options.limits, controls.clone(), Arc::new(observers))
             .on(WallClock::read());
         let claim = claim(&options)?;
-        let surroundings = Arc::new(Surroundings::new(&config).with_accounts(accounts(&options)?));
+        let surroundings = Surroundings::new(&config).timed_by(own_time);
+        let surroundings = Arc::new(surroundings.with_accounts(accounts(&options)?));
         surroundings.clock_skew_from({
             let controls = Arc::clone(&controls);
             move || controls.reading().skew
@@ -225,6 +228,9 @@ impl App {
         let App { options, listener, web, mut scheduler, board, .. } = self;
         let (evidence, claim, world, contact) =
             (self.evidence, self.claim, self.world, self.contact);
+        if let Err(error) = world.surroundings.own_time.watch() {
+            error!(%error, "this prober will not know when it stands still");
+        }
         let draining = CancellationToken::new();
         let router = server::router(parts, Arc::clone(&web));
         let mut serving = tokio::spawn(listen::serve(listener, web, router, draining.clone()));

@@ -16,6 +16,7 @@ use tracing::error;
 
 use crate::cli::{Cli, Command, Exit, Flags};
 use crate::config::{self, Config};
+use crate::own_time::WORKER_NAME;
 use crate::scheduler::shard::Shard;
 
 /// The work of 17,000 probes is half a core. More threads only cost memory: each has an arena.
@@ -59,7 +60,7 @@ fn runtime() -> Result<Runtime, Exit> {
     Builder::new_multi_thread()
         .worker_threads(cores.min(WORKERS_MAX))
         .max_blocking_threads(BLOCKING_THREADS_MAX)
-        .thread_name("bongsu")
+        .thread_name(WORKER_NAME)
         .enable_all()
         .build()
         .map_err(|error| {

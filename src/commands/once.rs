@@ -4,6 +4,8 @@
 use std::io;
 use std::sync::Arc;
 
+use tracing::warn;
+
 use super::waterfall::waterfall;
 use super::{load, runtime, tell};
 use crate::cli::{Exit, Flags};
@@ -75,7 +77,11 @@ async fn run(
     target: &Arc<Target>,
     surroundings: &Arc<Surroundings>,
 ) -> Result<(Reading, Outcome), WireError> {
-    let controls = Arc::new(Controls::none());
+    let own_time = &surroundings.own_time;
+    if let Err(error) = own_time.watch() {
+        warn!(%error, "this run will not know whether it stood still");
+    }
+    let controls = Arc::new(Controls::timed_by(Arc::clone(own_time)));
     let names = Arc::clone(surroundings) as Arc<dyn Names>;
     controls.replace(wire::contact(&config.controls, &names, &wire::public_roots())?);
     // Before the run, because one-time codes want to know how far our clock is off.

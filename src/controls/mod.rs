@@ -1,7 +1,8 @@
 //! "Am I online?" Places that should always answer, tried every few seconds and whenever a run
 //! fails: when none of them answers, this vantage has no vote, and what a run could not reach is
 //! `vantage_offline` instead of somebody's outage. Their `Date` headers show how wrong our clock
-//! is.
+//! is. They answer again as soon as a stall of ours is over, so that one is asked of
+//! [`OwnTime`] first.
 //!
 //! [`Controls`] remembers and judges; the network is behind [`Contact`] ([`wire`]), so that the
 //! judgement can be tested on a paused clock.
@@ -17,6 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
 use crate::outcome::{Failure, Outcome, Reason, Stage};
+use crate::own_time::OwnTime;
 
 /// Short enough that a scrape never sees a state older than itself, long enough that a thousand
 /// vantages do not trouble a shared control.
@@ -29,6 +31,9 @@ const FRESH: Duration = Duration::from_secs(1);
 
 /// How long all controls together may take to answer. One lost SYN is sent again after 1 s.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A control that answers in the rest of the patience is a good one.
+const STALL_SHARE: u32 = 10;
 
 /// Ways to ask the controls.
 pub trait Contact: Send + Sync + 'static {
@@ -59,6 +64,7 @@ pub struct Controls {
     /// Held by whoever asks on behalf of a failed run; all others wait for that one answer.
     asking: tokio::sync::Mutex<()>,
     replaced: Notify,
+    own_time: Arc<OwnTime>,
 }
 
 struct State {
@@ -68,14 +74,25 @@ struct State {
 }
 
 impl Controls {
-    /// Without controls everything is judged as it was found.
+    /// Without controls, and without knowing our own time, everything is judged as it was found.
     pub fn none() -> Controls {
+        Controls::timed_by(Arc::new(OwnTime::unwatched()))
+    }
+
+    /// Without controls until [`Controls::replace`].
+    pub fn timed_by(own_time: Arc<OwnTime>) -> Controls {
         let state = State { contact: None, reading: Reading::UNASKED, read_at: None };
         Controls {
             state: Mutex::new(state),
             asking: tokio::sync::Mutex::new(()),
             replaced: Notify::new(),
+            own_time,
         }
+    }
+
+    /// How much of the time this process did not get to run.
+    pub fn own_time(&self) -> &OwnTime {
+        &self.own_time
     }
 
     /// Asks these from now on; for start and reload. What the old ones showed is dropped.
@@ -93,7 +110,7 @@ impl Controls {
     pub async fn ask(&self) -> Reading {
         let contact = self.state().contact.clone();
         if let Some(contact) = contact {
-            let reading = contact.everyone(PATIENCE).await;
+            let reading = self.everyone(&*contact).await;
             self.store(&contact, reading);
         }
         self.reading()
@@ -104,7 +121,7 @@ impl Controls {
         loop {
             let contact = self.state().contact.clone();
             if let Some(contact) = contact {
-                let reading = contact.everyone(PATIENCE).await;
+                let reading = self.everyone(&*contact).await;
                 self.store(&contact, reading);
                 tokio::select! {
                     () = sleep(EVERY) => {}
@@ -116,9 +133,31 @@ impl Controls {
         }
     }
 
-    /// Turns a failure that our own lack of a connection explains into `vantage_offline`. Takes at
+    /// What all of them show. While we stood still, that was nothing: the last reading stays, and of
+    /// the new one only that somebody answered.
+    async fn everyone(&self, contact: &dyn Contact) -> Reading {
+        let asked = Instant::now();
+        let reading = contact.everyone(PATIENCE).await;
+        if self.stood_still(asked).await {
+            let last = self.reading();
+            return Reading { online: last.online || reading.online, ..last };
+        }
+        reading
+    }
+
+    /// Whether we stood still for a part of the patience that matters.
+    async fn stood_still(&self, since: Instant) -> bool {
+        let lost = self.own_time.lost(since, Instant::now()).await;
+        lost.is_some_and(|lost| lost.time >= PATIENCE / STALL_SHARE)
+    }
+
+    /// Turns a failure of a run that has just ended into `prober_stalled` where our own stall
+    /// explains it, and else into `vantage_offline` where our own lack of a connection does. Takes at
     /// most [`PATIENCE`] plus the wait for one who is asking already.
     pub async fn judge(&self, outcome: &mut Outcome) {
+        let ended = Instant::now();
+        let began = ended.checked_sub(outcome.elapsed).unwrap_or(ended);
+        self.own_time.judge(outcome, began, ended).await;
         let Err(failure) = &outcome.result else { return };
         if !may_be_ours(failure.reason) || self.is_online().await {
             return;
@@ -141,8 +180,12 @@ impl Controls {
             return online;
         }
         let Some(contact) = self.state().contact.clone() else { return true };
+        let asked = Instant::now();
         let online = timeout(PATIENCE, contact.anyone()).await.unwrap_or(false);
-        let skew = self.reading().skew;
+        let Reading { online: was_online, skew } = self.reading();
+        if !online && self.stood_still(asked).await {
+            return was_online;
+        }
         self.store(&contact, Reading { online, skew });
         online
     }

@@ -47,6 +47,15 @@ static SKEW: Family = Family::gauge(
     "How far our clock is ahead of those of the controls.",
 );
 
+static STALLED: Family = Family::counter(
+    "bongsu_prober_stall_seconds_total",
+    "Seconds in which this process did not get to run: stopped, throttled, crowded out or busy.",
+);
+static LAST_STALL: Family = Family::gauge(
+    "bongsu_prober_last_stall_timestamp_seconds",
+    "When this process last did not get to run, in unix time.",
+);
+
 static HELD: Family = Family::gauge(
     "bongsu_account_held",
     "Whether the guard holds an account that logins use, by the host that receives it.",
@@ -189,6 +198,12 @@ impl Daemon {
         text.family(&ONLINE).put("", &[], flag(reading.online));
         if let Some(skew) = reading.skew {
             text.family(&SKEW).put("", &[], skew);
+        }
+        let own_time = self.controls.own_time();
+        text.family(&STALLED).put("", &[], own_time.total().as_secs_f64());
+        if let Some(at) = own_time.last_at() {
+            let since_epoch = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            text.family(&LAST_STALL).put("", &[], since_epoch.as_secs_f64());
         }
         let mut held = text.family(&HELD);
         for (account, host, is_held) in self.holds.get().map(|holds| holds()).unwrap_or_default() {

@@ -462,6 +462,12 @@ reasons! {
     "이 관측 지점의 네트워크가 끊겼습니다. 서비스의 상태는 알 수 없습니다."
     ["관측 지점의 회선: 대조점(controls)이 모두 응답하지 않습니다",
      "The vantage's own link: no control answers"],
+    /// The prober itself stood still: stopped, throttled, or crowded out of the processor.
+    ProberStalled Probe "prober_stalled"
+    ["프로버 멈춤", "prober stood still"]
+    "프로버가 멈춰 있었거나 CPU를 얻지 못했습니다. 서비스의 상태는 알 수 없습니다."
+    ["프로버가 실행되는 호스트의 CPU 사용률과 컨테이너의 CPU 제한, 가상 머신의 일시 정지",
+     "The processor of the prober's host, the processor limit of its container, pauses of its virtual machine"],
     /// A fault of the prober itself.
     Internal Probe "internal"
     ["프로버 내부 오류", "prober fault"]

@@ -8,6 +8,7 @@ use chain::TlsClients;
 
 use crate::config::{Config, SecretRef};
 use crate::offload::Offload;
+use crate::own_time::OwnTime;
 use crate::probe::login::lockout::recovery::Recoveries;
 use crate::probe::login::lockout::store::AccountStore;
 use crate::transport::fetch::Fetcher;
@@ -28,6 +29,8 @@ pub struct Surroundings {
     pub recoveries: Recoveries,
     /// Threads that work on what servers sent.
     pub offload: Offload,
+    /// How much of the time we did not get to run.
+    pub own_time: Arc<OwnTime>,
     /// How far our clock is off, in seconds, where controls tell.
     skew: OnceLock<SkewSource>,
 }
@@ -45,6 +48,7 @@ impl Default for Surroundings {
             accounts: AccountStore::default(),
             recoveries: Recoveries::default(),
             offload: Offload::default(),
+            own_time: Arc::new(OwnTime::unwatched()),
             skew: OnceLock::new(),
         }
     }
@@ -65,6 +69,12 @@ impl Surroundings {
     #[must_use]
     pub fn with_accounts(self, accounts: AccountStore) -> Surroundings {
         Surroundings { accounts, ..self }
+    }
+
+    /// With a prober that knows when it stands still.
+    #[must_use]
+    pub fn timed_by(self, own_time: Arc<OwnTime>) -> Surroundings {
+        Surroundings { own_time, ..self }
     }
 
     /// Says, once, who knows how far our clock is off.

@@ -1,5 +1,5 @@
-//! What stands above the lists of every page: this vantage is offline, a configuration was refused,
-//! maintenance is under way. Each changes how everything below is to be read.
+//! What stands above the lists of every page: this vantage is offline, this prober stood still, a
+//! configuration was refused, maintenance is under way. Each changes how everything below is to be read.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -26,6 +26,21 @@ pub(super) fn banners(site: &Site, config: &Config, language: Language) -> Strin
                 "This vantage is offline. What is below says nothing about the services.",
             ),
         );
+    }
+    if let Some(lost) = site.controls.own_time().of_late() {
+        let seconds = lost.time.as_secs_f64();
+        let text = match language {
+            Language::Korean => format!(
+                "프로버가 최근 5분 가운데 {seconds:.1}초 동안 멈춰 있었습니다. 그동안의 시간 초과는 서비스 장애로 \
+                 판정하지 않습니다."
+            ),
+            Language::English => format!(
+                "This prober stood still for {seconds:.1} s of the last 5 minutes ({}). What ran out \
+                 of time meanwhile is not held against the services.",
+                lost.cause
+            ),
+        };
+        push(&mut html, "offline", &text);
     }
     if let Some(why) = site.surroundings.accounts.unwritten() {
         let text = match language {

@@ -17,6 +17,7 @@ const LAYERS: &[&[&str]] = &[
         "stop",
         "http_date",
         "offload",
+        "own_time",
     ],
     &["template"],
     &["config"],

@@ -31,6 +31,7 @@ mod metrics_golden;
 mod metrics_hostile;
 mod metrics_prometheus;
 mod metrics_semantics;
+mod own_stall;
 mod page;
 mod produced;
 mod proxies;

@@ -447,7 +447,7 @@ w.probe("tax", "front", (0, "up"), (5, None))
 w.expect(6.75).expect(7.25, "ServiceUnwatched tax").expect(11, "ServiceUnwatched tax", "ProbeStale")
 
 w = slow_scenario("the prober's own troubles", 50, "ProberSchedulerLag", "ProberRunsSkipped",
-             "ProberConfigReloadFailed", "ProberConfigDrift", "ClockSkewed")
+             "ProberConfigReloadFailed", "ProberConfigDrift", "ClockSkewed", "ProberStalled")
 w.daemons().service("tax").probe("tax", "front")
 for vantage in w.vantages:
     at = {"vantage": vantage, "prober": "a"}
@@ -457,16 +457,18 @@ for vantage in w.vantages:
         # healthy until minute 5
         w.counter("bongsu_scheduler_lag_seconds_bucket", {**at, "le": le}, (0, 100), (5, 100 * share))
     w.counter("bongsu_scheduler_skipped_runs_total", at, (0, 0), *([(5, 4)] if bad else []))
+    # 6 s in 15 minutes there, 3.75 s here
+    w.counter("bongsu_prober_stall_seconds_total", at, (0, 0), (5, 0.4 if bad else 0.25))
     w.plain("bongsu_config_last_reload_successful", at, (0, 1), *([(5, 0), (30, 1)] if bad else []))
     w.plain("bongsu_config_info", {**at, "hash": "old"}, (0, 1), *([] if bad else [(5, None)]))
     w.plain("bongsu_config_info", {**at, "hash": "new"}, *([(0, None)] if bad else [(5, 1)]))
     w.plain("bongsu_clock_skew_seconds", at, (0, 2), *([(5, -20)] if bad else [(5, 10)]))
 w.expect(4).expect(13).firing(20, "ProberConfigReloadFailed", "busan", by="vantage")
-for alert in ("ProberSchedulerLag", "ProberRunsSkipped", "ClockSkewed"):
+for alert in ("ProberSchedulerLag", "ProberRunsSkipped", "ClockSkewed", "ProberStalled"):
     w.firing(28, alert, "busan", by="vantage")
 w.expect(28, "ProberSchedulerLag", "ProberRunsSkipped", "ProberConfigReloadFailed",
-                                "ClockSkewed")
-w.expect(45, "ProberSchedulerLag", "ProberRunsSkipped", "ProberConfigDrift", "ClockSkewed")
+                                "ClockSkewed", "ProberStalled")
+w.expect(45, "ProberSchedulerLag", "ProberRunsSkipped", "ProberConfigDrift", "ClockSkewed", "ProberStalled")
 
 w = slow_scenario("probers that agree on their configuration", 40, "ProberConfigDrift").daemons()
 w.service("tax").probe("tax", "front")

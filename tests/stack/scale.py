@@ -61,6 +61,7 @@ KEPT = {
     "TLSCertificateInvalid": {"0.5": "more than half"},
     "ProberQuorumLost": {"0.5": "half of the probers"},
     "ProberSchedulerLag": {"0.99": "a quantile; the lag is the machine's"},
+    "ProberStalled": {"5": "seconds that a real machine loses"},
     "ClockSkewed": {"15": "seconds between two real clocks"},
     "TestPage": {"9": "hours to Korea", "3600": "seconds of an hour", "3": "Wednesday",
                  "7": "the first week", "10": "o'clock", "15": "minutes past"},

@@ -152,6 +152,18 @@ def skipped():
     )
 
 
+def stalled():
+    limit = thresholds.of("ProberStalled")
+    return graph(
+        both("프로버 멈춤", "Time the prober stood still"),
+        "최근 15분 가운데 프로버가 멈춰 있었거나 CPU를 얻지 못한 시간. 그동안의 시간 초과는 판단 불가이다.",
+        "Of the last 15 minutes, how long the prober was stopped, throttled or crowded out. What ran out"
+        " of time meanwhile is unknown.",
+        [Query(f"sum by ({WHO}) (increase(bongsu_prober_stall_seconds_total{{{OURS}}}[15m]))", NAME)],
+        unit="s", steps=[(None, TEXT), (limit, RED)], defaults={"min": 0}, alerts=("ProberStalled",),
+    )
+
+
 def clock():
     limit = thresholds.of("ClockSkewed")
     return graph(
@@ -250,7 +262,7 @@ def board():
     health = Board("bongsu-health", "봉수가 제대로 보고 있는가. Is Bongsu itself well?")
     health.add(4, (4, alive()), (3, quorum()), (3, library.vantages()), (3, library.freshness()),
                (3, watchdog()), (3, stale()), (2, drift()), (3, managers()))
-    health.add(7, (12, versions()), (6, online()), (6, unobserved()))
+    health.add(7, (8, versions()), (5, online()), (5, stalled()), (6, unobserved()))
     health.add(7, (6, runs()), (6, flight()), (6, lag()), (6, skipped()))
     health.add(7, (6, clock()), (6, scrape()), (6, samples()),
                (6, process("메모리", "Memory", "상주 메모리.", "Resident memory.",

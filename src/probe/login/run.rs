@@ -120,7 +120,11 @@ impl<'a> LoginRun<'a> {
     ) -> Result<(), Failure> {
         let options = self.context.options;
         let until = deadline.at_most(options.end_of_steps(deadline.at()));
-        let steps = self.steps(recorder, &until).await;
+        let began = Instant::now();
+        let steps = match self.steps(recorder, &until).await {
+            Err(failed) => Err(self.unless_stalled(failed, recorder, began).await),
+            done => done,
+        };
         self.login.conclude(&steps);
         let result = steps.map_err(|failed| failed.failure);
         if result.is_err() && options.excerpt == Excerpt::OnFailure {
@@ -163,6 +167,25 @@ impl<'a> LoginRun<'a> {
             })?;
         }
         Ok(())
+    }
+
+    /// A failure that comes of our own stall, as such: nothing of it counts against the account or
+    /// closes the gate for others. A one-time code that was sent late is a matter of time, too.
+    async fn unless_stalled(
+        &self,
+        failed: StepFailure,
+        recorder: &Recorder<'_>,
+        began: Instant,
+    ) -> StepFailure {
+        let own_time = &self.context.surroundings.own_time;
+        let now = Instant::now();
+        let excused = match own_time.excuse(&failed.failure, recorder.facts, began, now).await {
+            None if self.login.has_sent_code() => {
+                own_time.excuse_late_code(&failed.failure, began, now).await
+            }
+            excused => excused,
+        };
+        excused.map_or(failed, StepFailure::from)
     }
 
     /// Each step by its own condition; a failure degrades and does not keep the next from being

@@ -52,6 +52,7 @@ pub(in crate::probe::login) struct Attempt<'a> {
     sent_to: Vec<AccountKey>,
     typed_into: Option<Url>,
     proven: bool,
+    sent_code: bool,
     /// A step did not send its credentials: the ledger refused, or the request could not be written.
     turned_away: bool,
     /// The end was told; `finally` is under way.
@@ -74,6 +75,7 @@ impl<'a> Attempt<'a> {
             sent_to: Vec::new(),
             typed_into: None,
             proven: false,
+            sent_code: false,
             turned_away: false,
             is_concluded: false,
             waited: Duration::ZERO,
@@ -84,6 +86,11 @@ impl<'a> Attempt<'a> {
     /// Whether credentials were sent in this run.
     pub(in crate::probe::login) fn has_sent(&self) -> bool {
         !self.sent_to.is_empty()
+    }
+
+    /// Whether a one-time code was among them.
+    pub(in crate::probe::login) fn has_sent_code(&self) -> bool {
+        self.sent_code
     }
 
     /// Whether an expectation was met that only a logged-in user meets.
@@ -149,6 +156,7 @@ impl<'a> Attempt<'a> {
         }
         let codes = self.codes(wish.templates, &secrets, deadline).await?;
         self.typed_into = wish.page.cloned();
+        self.sent_code |= !codes.is_empty();
         self.sent_to.push(key);
         self.status = 0;
         // What was shown so far was shown before these were sent.

@@ -1,0 +1,145 @@
+//! The hearts: one outside the runtime, which is late when the process does not run, and one for
+//! each worker of the runtime, which are late when the workers do something else for too long.
+
+use std::io;
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep_until};
+use tracing::warn;
+
+use super::clues::{Clue, Clues};
+use super::record::{LostTime, StallCause};
+use super::{OwnTime, WORKER_NAME};
+
+/// Short against the shortest timeout, and forty times a second is not felt: reading the clues takes
+/// some 20 microseconds.
+pub(super) const BEAT: Duration = Duration::from_millis(25);
+
+/// What an idle machine is late by is a few milliseconds at most, and one that is well used
+/// sometimes ten. A control group that gets 80 of 100 milliseconds is late by 20.
+pub(super) const LATE: Duration = Duration::from_millis(20);
+
+/// A stall of which the log speaks, and how often at most.
+const TOLD_FROM: Duration = Duration::from_secs(1);
+const TOLD_EVERY: Duration = Duration::from_secs(10);
+
+/// Beats until the owner is gone.
+pub(super) fn start(own: &Arc<OwnTime>, runtime: &Handle) -> io::Result<()> {
+    for _ in 0..runtime.metrics().num_workers() {
+        runtime.spawn(beat_inside(Arc::downgrade(own)));
+    }
+    let own = Arc::downgrade(own);
+    thread::Builder::new().name("own-time".to_owned()).spawn(move || beat_outside(&own))?;
+    Ok(())
+}
+
+/// On whichever worker takes it: as many of these as there are workers find none free when all are
+/// kept.
+async fn beat_inside(own: Weak<OwnTime>) {
+    loop {
+        let due = Instant::now() + BEAT;
+        sleep_until(due).await;
+        let Some(own) = own.upgrade() else { return };
+        own.note_late_worker(due.elapsed());
+    }
+}
+
+fn beat_outside(own: &Weak<OwnTime>) {
+    let mut clues = Clues::of(WORKER_NAME);
+    let mut before = Instant::now();
+    let (mut untold, mut told_at) = (Duration::ZERO, None::<Instant>);
+    loop {
+        thread::sleep(BEAT);
+        let now = Instant::now();
+        let Some(own) = own.upgrade() else { return };
+        let late = (now - before).saturating_sub(BEAT);
+        before = now;
+        let clue = clues.read(now);
+        let lost = lost(late, own.take_late_worker(), clue);
+        own.beat(now, lost, clue.slept);
+        untold += lost.map_or(Duration::ZERO, |lost| lost.time) + clue.slept;
+        if untold >= TOLD_FROM && told_at.is_none_or(|at| now - at >= TOLD_EVERY) {
+            let cause = lost.map_or(StallCause::Suspended, |lost| lost.cause);
+            warn!(seconds = untold.as_secs_f64(), %cause, "this prober stood still");
+            (untold, told_at) = (Duration::ZERO, Some(now));
+        }
+    }
+}
+
+/// What a beat lost: the worst of what it knows, for all of it is the same time.
+fn lost(late: Duration, worker: Duration, clue: Clue) -> Option<LostTime> {
+    let time = late.max(worker).max(clue.waited);
+    if time < LATE {
+        return None;
+    }
+    let cause = if clue.throttled >= time / 2 {
+        StallCause::Throttled
+    } else if clue.waited >= time / 2 {
+        StallCause::Crowded
+    } else if late >= time / 2 {
+        StallCause::Stopped
+    } else {
+        StallCause::Busy
+    };
+    Some(LostTime { time, cause })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: Duration = Duration::ZERO;
+
+    fn millis(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn the_clues_name_the_cause() {
+        let clue = |waited, throttled| Clue {
+            waited: millis(waited),
+            throttled: millis(throttled),
+            slept: NONE,
+        };
+        assert_eq!(lost(millis(19), millis(19), clue(19, 100)), None);
+        let cause = |late, worker, clue| lost(late, worker, clue).map(|lost| lost.cause);
+        assert_eq!(cause(millis(300), millis(290), clue(0, 0)), Some(StallCause::Stopped));
+        assert_eq!(cause(millis(80), millis(90), clue(85, 90)), Some(StallCause::Throttled));
+        assert_eq!(cause(millis(2), millis(3), clue(200, 0)), Some(StallCause::Crowded));
+        assert_eq!(cause(millis(2), millis(900), clue(5, 0)), Some(StallCause::Busy));
+        assert_eq!(lost(millis(2), millis(3), clue(200, 0)).unwrap().time, millis(200));
+    }
+
+    /// The only test here that waits for the real clock, because threads have no other.
+    #[test]
+    fn workers_that_are_kept_are_noticed() {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_time()
+            .build()
+            .unwrap();
+        let own = Arc::new(OwnTime::unwatched());
+        runtime.block_on(async { own.watch() }).unwrap();
+        let (from, until) = runtime
+            .block_on(runtime.spawn(async {
+                let from = Instant::now();
+                // What a page of a stranger should never do to a worker.
+                while from.elapsed() < millis(300) {
+                    std::hint::spin_loop();
+                }
+                (from, Instant::now())
+            }))
+            .unwrap();
+        let lost = loop {
+            let lost = runtime.block_on(own.lost(from, until));
+            if let Some(lost) = lost {
+                break lost;
+            }
+            assert!(until.elapsed() < Duration::from_secs(30), "it was not noticed");
+        };
+        assert!(lost.time >= millis(200), "{lost:?}");
+    }
+}

@@ -1,0 +1,86 @@
+//! Many targets behind one port, in threads that nobody stops: each answers after a moment, so that
+//! runs are under way whenever the prober is stopped.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Runtime};
+
+const FORM: &str = "<form method=post action=/in><input name=user><input name=pass></form>";
+
+pub(super) struct Estate {
+    pub(super) address: SocketAddr,
+    outage: Arc<AtomicBool>,
+    _runtime: Runtime,
+}
+
+impl Estate {
+    /// Healthy, and no faster than `thinks`.
+    pub(super) fn thinking(thinks: Duration) -> Estate {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let outage = Arc::new(AtomicBool::new(false));
+        runtime.spawn({
+            let outage = Arc::clone(&outage);
+            async move {
+                let listener = TcpListener::from_std(listener).unwrap();
+                while let Ok((stream, _)) = listener.accept().await {
+                    tokio::spawn(serve(stream, thinks, Arc::clone(&outage)));
+                }
+            }
+        });
+        Estate { address, outage, _runtime: runtime }
+    }
+
+    /// From now on `/hang` is silent and `/error` answers 500.
+    pub(super) fn break_down(&self) {
+        self.outage.store(true, Ordering::SeqCst);
+    }
+}
+
+async fn serve(stream: TcpStream, thinks: Duration, outage: Arc<AtomicBool>) {
+    let mut stream = BufReader::new(stream);
+    let mut first = String::new();
+    let (mut line, mut length) = (String::new(), 0);
+    loop {
+        line.clear();
+        if !matches!(stream.read_line(&mut line).await, Ok(1..)) {
+            return;
+        }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if first.is_empty() {
+            first.clone_from(&line);
+        } else if line == "\r\n" {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    if stream.read_exact(&mut body).await.is_err() {
+        return;
+    }
+    tokio::time::sleep(thinks).await;
+    let broken = outage.load(Ordering::SeqCst);
+    let (status, body) = match first.split(' ').nth(1) {
+        Some("/hang") if broken => std::future::pending().await,
+        Some("/error") if broken => (500, "broken"),
+        Some("/form") => (200, FORM),
+        Some("/in") => (200, "<p id=welcome>welcome</p>"),
+        // Whoever was stopped has to ask again.
+        Some(path) if path.starts_with("/s") => (302, ""),
+        _ => (200, "fine"),
+    };
+    let length = body.len();
+    let answer = format!(
+        "HTTP/1.1 {status} Status\r\nContent-Type: text/html\r\nLocation: /fine\r\n\
+         Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    );
+    let _ = stream.write_all(answer.as_bytes()).await;
+}
