@@ -23,6 +23,16 @@ pub const MASK: &str = "[masked]";
 /// the text and, by the gaps, tell the value.
 pub const SHORT_CHARS: usize = 6;
 
+/// What is masked of a value that a server gave under a name. A short one is no secret by itself:
+/// masking every `1` would spoil addresses and times, so it is masked where its name stands before it.
+pub fn named(before: &str, value: &str) -> Secret {
+    if value.chars().count() < SHORT_CHARS {
+        Secret::new(format!("{before}{value}"))
+    } else {
+        Secret::new(value)
+    }
+}
+
 /// A part of an encoded value that is shorter than this is not looked for by itself.
 const INNER_BASE64_MIN: usize = 8;
 
@@ -257,6 +267,15 @@ mod tests {
         assert_eq!(redactor.mask("x swordfish-2 y"), format!("x {MASK} y"));
         assert_eq!(redactor.mask("pin=1234; id=12345"), format!("pin={MASK}; id=12345"));
         assert_eq!(redactor.mask("nothing here"), "nothing here");
+    }
+
+    #[test]
+    fn a_short_value_that_was_given_under_a_name_is_masked_behind_it() {
+        let secrets = [named("view=", "1"), named("sid=", "a1b2c3d4")];
+        let redactor = Redactor::new(&secrets);
+        let text = "127.0.0.1:1 view=1; sid=a1b2c3d4 a1b2c3d4";
+        let masked = format!("127.0.0.1:1 {MASK}; sid={MASK} {MASK}");
+        assert_eq!(redactor.mask(text), masked);
     }
 
     #[test]

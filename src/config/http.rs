@@ -9,7 +9,7 @@ use super::headers::{self, credential};
 use super::inherit::Shared;
 use super::names::Nameable;
 use super::reading::{At, ConfigValue, Fields};
-use super::{Auth, Expect, HttpOptions, RequestBody, exchange, value};
+use super::{Auth, Expect, HttpOptions, OAuth2Options, RequestBody, exchange, oauth2, value};
 use crate::build_info;
 use crate::template::{Part, SecretOnly, Template};
 use ::http::{HeaderName, Method, header};
@@ -23,6 +23,7 @@ pub(super) const KEYS: &[&str] = &[
     "json",
     "basic_auth",
     "bearer",
+    "oauth2",
     "client_cert",
     "trust",
     "server_name",
@@ -69,6 +70,7 @@ pub(super) fn http(at: &At<'_>, shared: &Shared<'_>) -> Option<HttpOptions> {
         headers: request_headers(&fields, shared),
         body,
         auth: auth(&fields),
+        oauth2: oauth2(&fields),
         pad_request: size("pad_request", PAD_REQUEST_MAX).and_then(|size| size.try_into().ok()),
         compression: fields.take("compression").and_then(|at| at.flag()).unwrap_or(true),
         body_limit: size("body_limit", BODY_LIMIT_MAX).unwrap_or(BODY_LIMIT),
@@ -86,7 +88,7 @@ pub(super) fn http(at: &At<'_>, shared: &Shared<'_>) -> Option<HttpOptions> {
 }
 
 impl HttpOptions {
-    /// The names of the secrets that its request holds.
+    /// The names of the secrets that its request to the target holds.
     pub fn secrets(&self) -> Vec<Arc<str>> {
         let mut found: Vec<&Template> = self.headers.iter().map(|(_, value)| value).collect();
         found.extend(self.body.templates());
@@ -202,6 +204,15 @@ pub(super) fn auth<S: Nameable>(fields: &Fields<'_>) -> Option<Auth<S>> {
         at.problem("a request has one Authorization; keep basic_auth or bearer");
     }
     credential(&at).map(Auth::Bearer)
+}
+
+/// `oauth2`, alone.
+fn oauth2(fields: &Fields<'_>) -> Option<OAuth2Options> {
+    let at = fields.take("oauth2")?;
+    if fields.has("basic_auth") || fields.has("bearer") {
+        at.problem("a request has one Authorization; keep one of basic_auth, bearer, oauth2");
+    }
+    oauth2::oauth2(&at)
 }
 
 fn basic_auth<S: Nameable>(at: &At<'_>) -> Option<Auth<S>> {

@@ -32,6 +32,7 @@ mod maintenance;
 mod names;
 mod needs;
 mod notes;
+mod oauth2;
 mod options;
 pub mod plan;
 mod probe;
@@ -62,6 +63,7 @@ pub use expectation::{
 };
 pub use files::{Disk, Files, Nothing};
 pub use load::{load, parse};
+pub use oauth2::OAuth2Options;
 pub use options::{
     Auth, Follow, HttpOptions, HttpVersions, Refresh, RequestBody, SecretRef, SecretSource,
     TlsOptions,

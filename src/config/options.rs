@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use chain::TlsClientOptions;
 use url::Url;
 
-use super::{ClientOptions, RouteOptions, Rules, TimeLimit};
+use super::{ClientOptions, OAuth2Options, RouteOptions, Rules, TimeLimit};
 use crate::template::{SecretOnly, Template};
 
 /// Options of an HTTP probe.
@@ -22,6 +22,8 @@ pub struct HttpOptions {
     pub body: RequestBody,
     /// `Authorization`.
     pub auth: Option<Auth>,
+    /// Who gives the token that stands there instead.
+    pub oauth2: Option<OAuth2Options>,
     /// Pads the request to at least this many bytes in one header (`X-Bongsu-Padding`), so that
     /// it needs more than one full-size segment.
     pub pad_request: Option<u32>,

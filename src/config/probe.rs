@@ -95,6 +95,7 @@ pub(super) fn probe(at: &At<'_>, name: &Arc<str>, parent: &Parent<'_, '_>) -> Op
     both_families_can_be_asked_for(&fields, &kind, ip);
     secrets_go_where_they_may(&fields, &kind, &id);
     proxy_secrets_go_where_they_may(&fields, &kind);
+    client_secret_goes_where_it_may(&fields, &kind, &id);
     let target = Target {
         id,
         component: component?,
@@ -228,20 +229,40 @@ fn proxy_secrets_go_where_they_may(fields: &Fields<'_>, kind: &Kind) {
         Kind::Tls(tls) => &tls.route,
         Kind::Login(login) => &login.client.route,
     };
-    let load = fields.at.reading.load;
-    let (Some(proxy), Some(secrets)) = (&route.proxy, load.secrets.get()) else { return };
-    for name in proxy.templates().flat_map(Template::secrets) {
+    let Some(proxy) = &route.proxy else { return };
+    let names = proxy.templates().flat_map(Template::secrets);
+    go_only_to(&fields.at, names, "the proxy", proxy.host());
+}
+
+/// As above, of what is sent to the server that gives tokens.
+fn client_secret_goes_where_it_may(fields: &Fields<'_>, kind: &Kind, id: &TargetId) {
+    let Kind::Http(http) = kind else { return };
+    let Some(oauth2) = &http.oauth2 else { return };
+    let at = fields.take("http").and_then(|at| at.quietly("oauth2"));
+    let at = at.as_ref().unwrap_or(&fields.at);
+    go_only_to(at, oauth2.secrets(), "the token server", oauth2.host());
+    if oauth2.token_url.scheme() == "http" {
+        fields.at.reading.load.advise(format!(
+            "{}/{} sends its client secret over plain http, where everyone on the way can read it",
+            id.service, id.probe
+        ));
+    }
+}
+
+/// Secrets for one host, which a sentence calls `whom`.
+fn go_only_to<'s>(at: &At<'_>, names: impl Iterator<Item = &'s Arc<str>>, whom: &str, host: &str) {
+    let load = at.reading.load;
+    let Some(secrets) = load.secrets.get() else { return };
+    for name in names {
         let Some(secret) = secrets.get(&**name) else { continue };
-        let is_bound = secret.hosts.iter().any(|bound| bound == proxy.host());
+        let is_bound = secret.hosts.iter().any(|bound| bound == host);
         if !secret.hosts.is_empty() && !is_bound {
-            let host = proxy.host();
-            fields.at.problem(format!(
-                "secret \"{name}\" may not be sent to the proxy {host}; add it to \
+            at.problem(format!(
+                "secret \"{name}\" may not be sent to {whom} {host}; add it to \
                  secrets.{name}.hosts if it is meant for it"
             ));
         }
-        let mut used = load.used.borrow_mut();
-        used.entry(name.clone()).or_default().insert(proxy.host().to_owned());
+        load.used.borrow_mut().entry(name.clone()).or_default().insert(host.to_owned());
     }
 }
 

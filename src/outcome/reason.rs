@@ -456,6 +456,12 @@ reasons! {
     "페이지는 받았지만 제한된 시간과 메모리 안에서 내용을 판정하지 못했습니다. 서비스 장애가 아닙니다."
     ["상세 내용, 페이지의 크기와 구조, 감시 항목의 css·json·matches 조건, 프로버의 CPU",
      "The detail, the page's size and shape, the probe's css, json and matches rules, the prober's processor"],
+    /// The server that gives the probe its access token gave none.
+    TokenFailed Probe "token_failed"
+    ["토큰 발급 실패", "no access token"]
+    "토큰 서버에서 접근 토큰을 받지 못해 감시 요청을 보내지 못했습니다. 감시하는 서비스의 상태는 알 수 없습니다."
+    ["상세 내용에 적힌 토큰 서버와 클라이언트 비밀 값: 토큰 서버에는 따로 감시 항목을 두십시오",
+     "The token server that the detail names, and the client secret; give that server a probe of its own"],
     /// All controls fail: this vantage is offline.
     VantageOffline Probe "vantage_offline"
     ["관측 지점 단절", "vantage offline"]

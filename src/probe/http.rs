@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
+use http::StatusCode;
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
 };
 use tokio::time::Instant;
 
-use crate::config::{DialOptions, HttpOptions, Rules};
+use crate::config::{DialOptions, HttpOptions, OAuth2Options, Rules};
 use crate::deadline::Deadline;
 use crate::offload::{Budget, TargetShare};
 use crate::outcome::{Facts, Failure, HttpFacts};
@@ -27,6 +28,7 @@ use crate::probe::expect::{self, Miss};
 use crate::probe::jar::Jar;
 use crate::probe::judge;
 use crate::probe::mask::mask;
+use crate::probe::oauth2::{Token, TokenClient};
 use crate::probe::page::{Head, Page};
 use crate::probe::request::{self, Outgoing};
 use crate::probe::surroundings::Surroundings;
@@ -39,6 +41,15 @@ use crate::transport::{ClientTls, Pinned, ReadCounters, Recorder, Transport};
 /// Of a page that is judged without another thread, where nothing in it has to be parsed or searched
 /// for a pattern.
 const IN_PASSING_MAX: usize = 16 << 10;
+
+/// What one look goes to, and what it shows there.
+#[derive(Clone, Copy)]
+struct Goal<'g> {
+    dial: &'g DialOptions,
+    /// One of the addresses, where each is looked at.
+    pinned: Option<IpAddr>,
+    token: Option<&'g Token>,
+}
 
 /// One HTTP exchange with one target.
 pub struct HttpProbe {
@@ -53,6 +64,8 @@ pub struct HttpProbe {
     share: Arc<TargetShare>,
     /// Whether a small page is judged in passing.
     is_light: bool,
+    /// Who gets the token that its requests carry.
+    tokens: Option<TokenClient>,
 }
 
 impl HttpProbe {
@@ -90,6 +103,7 @@ impl HttpProbe {
             share: Arc::default(),
             is_light: options.rules.decisive().chain([warn]).all(expect::is_light),
             unfollowed: if reads { Unfollowed::Read } else { Unfollowed::Dropped },
+            tokens: options.oauth2.as_ref().map(|oauth2| TokenClient::new(oauth2, &options.client)),
         }
     }
 
@@ -97,17 +111,25 @@ impl HttpProbe {
         let options = &*self.options;
         facts.http = Some(HttpFacts::default());
         let (dial, route) = (&self.dial, &options.client.route);
+        let token = match &self.tokens {
+            // Rarely needed, and kept out of what every waiting attempt holds.
+            Some(tokens) => Some(tokens.token(&self.surroundings, dial, deadline).boxed().await?),
+            None => None,
+        };
+        let token = token.as_ref();
         let host = options.url.host_str().unwrap_or_default();
         let looks =
             addresses::looks(&self.surroundings.resolvers, dial, route, host, facts, deadline)
                 .await?;
         let Some(looks) = looks else {
-            return self.look_at(options, dial, None, facts, deadline).await;
+            let goal = Goal { dial, pinned: None, token };
+            return self.look_at(options, goal, facts, deadline).await;
         };
         let looked = looks.into_iter().map(|Look { dial, address }| {
             let look = async move {
                 let mut facts = Facts { http: Some(HttpFacts::default()), ..Facts::default() };
-                let result = self.look_at(options, &dial, address, &mut facts, deadline).await;
+                let goal = Goal { dial: &dial, pinned: address, token };
+                let result = self.look_at(options, goal, &mut facts, deadline).await;
                 Looked { address, family: dial.ip, facts, result }
             };
             look.boxed()
@@ -119,13 +141,12 @@ impl HttpProbe {
     async fn look_at(
         &self,
         options: &HttpOptions,
-        dial: &DialOptions,
-        pinned: Option<IpAddr>,
+        Goal { dial, pinned, token }: Goal<'_>,
         facts: &mut Facts,
         deadline: &Deadline,
     ) -> Result<(), Failure> {
-        let start = Instant::now();
-        let request = self.request(options)?;
+        let mut start = Instant::now();
+        let request = self.request(options, token)?;
         let padded = options.pad_request.is_some();
         let host = options.url.host_str().unwrap_or_default();
         let proxy = render::proxy(&self.surroundings.vault, options.client.route.proxy.as_deref())?;
@@ -159,7 +180,17 @@ impl HttpProbe {
         let mut session =
             Session::new(&self.surroundings, &options.client.tls, client, &self.share);
         let mut recorder = Recorder::new(facts);
-        let answer = session.send(request, rules, &mut recorder, deadline).await?;
+        let mut answer = session.send(request, rules, &mut recorder, deadline).await?;
+        if answer.status == StatusCode::UNAUTHORIZED
+            && let (Some(tokens), Some(refused)) =
+                (&self.tokens, token.filter(|token| token.is_old))
+        {
+            let token = tokens.renewed(refused, &self.surroundings, &self.dial, deadline);
+            let token = token.boxed().await?;
+            start = Instant::now();
+            let request = self.request(options, Some(&token))?;
+            answer = session.send(request, rules, &mut recorder, deadline).await?;
+        }
         let desk = session.desk();
         let bytes = answer.body.as_ref().map_or(0, Vec::len);
         let came = Came {
@@ -188,13 +219,15 @@ impl HttpProbe {
         let host = self.options.url.host_str().unwrap_or_default();
         let mut names = vault.bound_to(&BTreeSet::from([host.to_owned()]));
         names.extend(self.options.secrets());
-        if names.is_empty() {
+        names.extend(self.options.oauth2.iter().flat_map(OAuth2Options::secrets).cloned());
+        let tokens = self.tokens.as_ref().map(TokenClient::known).unwrap_or_default();
+        if names.is_empty() && tokens.is_empty() {
             return result;
         }
-        mask(facts, result, &Redactor::new(vault.peek(&names).values()))
+        mask(facts, result, &Redactor::new(vault.peek(&names).values().chain(&tokens)))
     }
 
-    fn request(&self, options: &HttpOptions) -> Result<Outgoing, Failure> {
+    fn request(&self, options: &HttpOptions, token: Option<&Token>) -> Result<Outgoing, Failure> {
         let host = options.url.host_str().unwrap_or_default();
         let vault = &self.surroundings.vault;
         let mut credentials = HeaderMap::new();
@@ -208,6 +241,9 @@ impl HttpProbe {
         }
         if let Some(auth) = &options.auth {
             credentials.insert(AUTHORIZATION, render::authorization(vault, auth, host)?);
+        }
+        if let Some(token) = token {
+            credentials.insert(AUTHORIZATION, token.authorization()?);
         }
         let (body, content_type) =
             render::body(vault, &options.body, host, options.charset)?.unzip();
@@ -297,6 +333,7 @@ mod tests {
             headers: Vec::new(),
             body: RequestBody::None,
             auth: None,
+            oauth2: None,
             pad_request: None,
             compression: false,
             body_limit: 1,

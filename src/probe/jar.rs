@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use url::{Host, Url};
 
 use super::set_cookie::{Life, SetCookie};
+use crate::redact;
+use crate::secret::Secret;
 
 /// Cookies of one run. More than a browser would keep for a site is an attack.
 const MAX_COOKIES: usize = 64;
@@ -73,9 +75,12 @@ impl Jar {
         if pairs.is_empty() { None } else { Some(pairs.join(b"; ".as_slice())) }
     }
 
-    /// Every value, for masking.
-    pub fn values(&self) -> impl Iterator<Item = &str> {
-        self.cookies.iter().map(|cookie| cookie.text.as_str())
+    /// Every value, as it is masked: one that is too short to be told from other text stands behind
+    /// its name.
+    pub fn secrets(&self) -> impl Iterator<Item = Secret> {
+        self.cookies.iter().map(|cookie| {
+            redact::named(&format!("{}=", String::from_utf8_lossy(&cookie.name)), &cookie.text)
+        })
     }
 
     /// The value of a cookie, whichever site set it.

@@ -21,6 +21,7 @@ mod external_url;
 mod http_exchange;
 mod http_failures;
 mod http_nginx;
+mod http_oauth2;
 mod http_proxy;
 mod http_secrets;
 mod http_tls;

@@ -16,7 +16,6 @@ use crate::probe::exchange::Session;
 use crate::probe::mask::{EXCERPT_TAKEN, mask};
 use crate::probe::surroundings::Surroundings;
 use crate::redact::Redactor;
-use crate::secret::Secret;
 use crate::transport::http::{Client, Connections};
 use crate::transport::proxy::Proxy;
 use crate::transport::{ClientTls, ReadCounters, Recorder, Transport};
@@ -224,7 +223,7 @@ impl<'a> LoginRun<'a> {
         let mut names = surroundings.vault.bound_to(&options.hosts());
         names.extend(options.secrets().into_iter().chain(options.account.clone()));
         let secrets = surroundings.vault.peek(&names);
-        let cookies = self.session.jar().values().map(Secret::new).collect::<Vec<_>>();
+        let cookies = self.session.jar().secrets().collect::<Vec<_>>();
         let redactor = Redactor::new(secrets.values().chain(&private).chain(cookies.iter()));
         mask(recorder.facts, result, &redactor)
     }

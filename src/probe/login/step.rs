@@ -7,7 +7,7 @@ use encoding_rs::Encoding;
 use tokio::time::{Instant, sleep};
 use url::Url;
 
-use crate::config::login::{Action, LoginStep, SelfSubmit};
+use crate::config::login::{Action, Capture, CaptureFrom, LoginStep, SelfSubmit};
 use crate::deadline::Deadline;
 use crate::offload::Budget;
 use crate::outcome::{Failure, Reason, Stage};
@@ -16,6 +16,7 @@ use crate::probe::expect;
 use crate::probe::jar::Jar;
 use crate::probe::page::{Head, Page};
 use crate::probe::request::{Outgoing, shown};
+use crate::redact;
 use crate::secret::Secret;
 use crate::template::{FlowSource, Template};
 use crate::transport::Recorder;
@@ -218,14 +219,10 @@ impl LoginRun<'_> {
         if judged.is_proof {
             self.login.prove();
         }
-        let secret = |name: &Arc<str>| {
-            step.captures.iter().any(|capture| capture.secret && capture.name == *name)
-        };
-        judged
-            .taken
-            .iter()
-            .filter(|(name, _)| secret(name))
-            .for_each(|(name, value)| self.values.hide_capture(name, value));
+        for capture in step.captures.iter().filter(|capture| capture.secret) {
+            let taken = judged.taken.iter().filter(|(name, _)| *name == capture.name);
+            taken.for_each(|(name, value)| self.values.hide_capture(name, &hidden(capture, value)));
+        }
         judged.result.map_err(|mut failed| {
             if failed.failure.reason == Reason::NoticePage {
                 failed.failure.step = own;
@@ -286,6 +283,15 @@ impl Came {
         judged.warnings = expect::warnings(&step.rules.warn, &page);
         judged.result = page.unjudged().map_or(Ok(()), |failure| Err(failure.into()));
         judged
+    }
+}
+
+/// What of a captured value is masked.
+fn hidden(capture: &Capture, value: &Secret) -> Secret {
+    match &capture.from {
+        CaptureFrom::Cookie(name) => redact::named(&format!("{name}="), value.expose()),
+        CaptureFrom::Header(name) => redact::named(&format!("{name}: "), value.expose()),
+        _ => value.clone(),
     }
 }
 

@@ -46,7 +46,7 @@ fn the_example_holds_every_option_and_is_valid() {
             "tax/front"
         ]
     );
-    assert_eq!(config.disabled.len(), 3);
+    assert_eq!(config.disabled.len(), 4);
     assert_eq!(config.maintenance.len(), 3);
     // Bound by the probes that name it, and by what the file says.
     assert_eq!(config.secrets["saeol_user"].hosts, ["sso.example.go.kr"]);

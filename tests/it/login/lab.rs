@@ -1,5 +1,5 @@
 //! Flows against the lab's estate: Saeol with GPKI behind it, document exchange, Government24 by
-//! Any-ID; what breaks with what, and that nobody stays signed in.
+//! Any-ID, welfare with a key of the session, the bypass domain with tokens; what breaks with what, and that nobody stays signed in.
 
 use std::fs;
 
@@ -162,5 +162,93 @@ finally:
     // Issuing is down while the sign-in works: the step says so.
     lab.set("resident", Kind::Refuse);
     assert_eq!(flow().fail().await, ("issue".into(), Reason::HttpStatus));
+    assert_eq!(lab.signed_in(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn welfare_is_signed_in_to_with_a_key_of_the_session() {
+    let lab = Lab::start().await;
+    let flow = |before: &str| {
+        lab.flow(&format!(
+            r#"base: {}
+account: user
+steps:
+  - name: page
+    get: /login
+    capture:
+      modulus: {{ css: '#RSAModulus', attr: value }}
+      exponent: {{ css: '#RSAExponent', attr: value }}
+{before}  - name: submit
+    submit:
+      form: form#securedLoginForm
+      fields:
+        securedUsername: '${{secret.user | rsa:modulus,exponent}}'
+        securedPassword: '${{secret.pass | rsa:modulus,exponent}}'
+    fail_if:
+      - {{ reason: bad_credentials, body: {{ contains: 비밀번호가 일치하지 }} }}
+      - {{ reason: rate_limited, body: {{ contains: 암호화 키가 유효하지 않습니다 }} }}
+    expect: {{ url: {{ path: /work }}, css: {{ 'a[href*=logout]': exists }} }}
+finally:
+  - {{ name: logout, if: submit.sent, get: /logout }}
+"#,
+            lab.base("welfare")
+        ))
+    };
+    let good = flow("");
+    good.succeed().await;
+    good.succeed().await;
+    assert_eq!(lab.signed_in(), 0);
+    // Another view of the page is another key, and the older one is of no use.
+    let old = flow("  - { name: again, get: /login }\n");
+    assert_eq!(old.fail().await, ("submit".into(), Reason::RateLimited));
+    good.write("pass", "wrong");
+    assert_eq!(good.fail().await, ("submit".into(), Reason::BadCredentials));
+    assert_eq!(lab.signed_in(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bypass_gives_a_token_that_is_renewed_once() {
+    let lab = Lab::start().await;
+    let flow = |before: &str| {
+        lab.flow(&format!(
+            r#"base: {}
+account: user
+steps:
+  - name: login
+    post: /api/v1/auth/login
+    json: {{ id: '${{secret.user}}', password: '${{secret.pass}}' }}
+    fail_if:
+      - {{ reason: bad_credentials, json: {{ $.code: LOGIN_FAILED }} }}
+      - {{ reason: pki_backend, json: {{ $.code: PKI_BACKEND }} }}
+    expect: {{ json: {{ $.accessToken: exists }} }}
+    capture: {{ first: {{ json: $.accessToken }}, refresh: {{ json: $.refreshToken, secret: true }} }}
+{before}  - name: refresh
+    post: /api/v1/auth/refresh
+    json: {{ refreshToken: '${{refresh}}' }}
+    capture: {{ access: {{ json: $.accessToken }} }}
+  - name: me
+    get: /api/v1/me
+    bearer: '${{access}}'
+    expect: {{ json: {{ $.approvals: 3 }} }}
+finally:
+  - {{ name: logout, if: login.ok, post: /api/v1/auth/logout, bearer: '${{first}}' }}
+"#,
+            lab.base("bypass")
+        ))
+    };
+    let good = flow("");
+    good.succeed().await;
+    assert_eq!(lab.signed_in(), 0);
+    let again =
+        "  - { name: before, post: /api/v1/auth/refresh, json: { refreshToken: '${refresh}' } }\n";
+    assert_eq!(flow(again).fail().await, ("refresh".into(), Reason::HttpStatus));
+    lab.set("bypass", Kind::LostSession);
+    assert_eq!(flow("").fail().await, ("me".into(), Reason::HttpStatus));
+    lab.clear("bypass");
+    lab.set("gpki", Kind::Refuse);
+    assert_eq!(flow("").fail().await, ("login".into(), Reason::PkiBackend));
+    lab.clear("gpki");
+    good.write("pass", "wrong");
+    assert_eq!(good.fail().await, ("login".into(), Reason::BadCredentials));
     assert_eq!(lab.signed_in(), 0);
 }

@@ -60,6 +60,7 @@ pub(crate) fn http_target(service: &str, probe: &str, url: &str) -> Target {
         headers: Vec::new(),
         body: RequestBody::None,
         auth: None,
+        oauth2: None,
         pad_request: None,
         compression: true,
         body_limit: 1 << 20,

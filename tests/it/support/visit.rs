@@ -40,6 +40,7 @@ impl Visit {
             headers: vec![(http::header::USER_AGENT, Template::plain(USER_AGENT))],
             body: RequestBody::None,
             auth: None,
+            oauth2: None,
             pad_request: None,
             compression: true,
             body_limit: 1 << 20,

@@ -12,9 +12,11 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
 use super::captcha;
+use super::session_key::{self, ShownKey};
 use crate::faults::FaultKind;
 use crate::site::accounts::{PasswordCheck, STRIKES};
-use crate::site::page::{self, FormFields, HtmlPage};
+use crate::site::page::{self, FormFields};
+use crate::site::sessions::SiteSession;
 use crate::site::{SystemSite, redirect};
 
 /// Sessions of one account at a time. The next login is refused, so a probe that never logs out
@@ -35,6 +37,16 @@ pub struct FormLogin {
     pub user_field: &'static str,
     pub password_field: &'static str,
     pub vouching: Vouching,
+    pub typed: Typed,
+}
+
+/// What a page does with what was typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Typed {
+    /// Sends it.
+    Plain,
+    /// Encrypts it with the key of the session, into a second form.
+    Encrypted,
 }
 
 /// What a system asks for before it lets a user in.
@@ -77,7 +89,7 @@ async fn show(
     headers: HeaderMap,
 ) -> Response {
     let notice = why.expired.map(|_| "세션이 만료되었습니다. 다시 로그인하십시오.");
-    login.form_page(&headers, notice.unwrap_or_default()).into()
+    login.form_page(&headers, notice.unwrap_or_default()).await
 }
 
 async fn submit(State(login): State<LoginRoutes>, headers: HeaderMap, body: Bytes) -> Response {
@@ -91,26 +103,36 @@ async fn submit(State(login): State<LoginRoutes>, headers: HeaderMap, body: Byte
         return site.page("접근 거부", body).status(StatusCode::FORBIDDEN).into();
     }
     if site.suffers(FaultKind::Captcha) {
-        return login.form_page(&headers, "보안문자를 바르게 입력하십시오.").into();
+        return login.form_page(&headers, "보안문자를 바르게 입력하십시오.").await;
     }
-    let user = fields.text(form.user_field);
-    match site.accounts.check(user, fields.text(form.password_field), site.directory()) {
+    let (user, password) = (fields.text(form.user_field), fields.text(form.password_field));
+    let typed = match form.typed {
+        Typed::Plain => Some((user.to_owned(), password.to_owned())),
+        Typed::Encrypted => session_key::take(site, &session)
+            .and_then(|key| Some((key.decrypt(user)?, key.decrypt(password)?))),
+    };
+    let Some((user, password)) = typed else {
+        return login
+            .form_page(&headers, "암호화 키가 유효하지 않습니다. 다시 시도하십시오.")
+            .await;
+    };
+    let user = user.as_str();
+    match site.accounts.check(user, &password, site.directory()) {
         PasswordCheck::Welcome => {}
         PasswordCheck::Wrong { strikes } => {
             let told =
                 format!("아이디 또는 비밀번호가 일치하지 않습니다. ({strikes}/{STRIKES}회 오류)");
-            return login.form_page(&headers, &told).into();
+            return login.form_page(&headers, &told).await;
         }
         PasswordCheck::Locked => {
             let told = "잠긴 계정입니다. 관리자에게 문의하십시오.";
-            return login.form_page(&headers, told).into();
+            return login.form_page(&headers, told).await;
         }
     }
     let open = site.sessions.signed_in();
     if open.iter().filter(|session| session.user == user).count() >= MAX_SESSIONS_OF_ACCOUNT {
-        return login
-            .form_page(&headers, "동시 접속 한도를 넘었습니다. 먼저 로그아웃하십시오.")
-            .into();
+        let told = "동시 접속 한도를 넘었습니다. 먼저 로그아웃하십시오.";
+        return login.form_page(&headers, told).await;
     }
     if form.vouching == Vouching::Gpki
         && let Err(failed) = site.peers.gpki_verifies(user).await
@@ -145,26 +167,61 @@ pub fn verification_failed(site: &SystemSite, detail: &str) -> Response {
 }
 
 impl LoginRoutes {
-    fn form_page(&self, headers: &HeaderMap, notice: &str) -> HtmlPage {
+    async fn form_page(&self, headers: &HeaderMap, notice: &str) -> Response {
         let LoginRoutes { site, form } = self;
         let session = site.session_or_new(headers);
         let notice = match notice {
             "" => String::new(),
             text => format!("<p class=\"error\">{}</p>", page::escape(text)),
         };
-        let captcha = captcha(site);
-        let body = format!(
-            "<h1>{title}</h1>{notice}<form id=\"loginForm\" method=\"post\" action=\"{action}\">\
+        let forms = match form.typed {
+            Typed::Plain => self.plain(&session),
+            Typed::Encrypted => match session_key::renew(site, &session).await {
+                Some(key) => self.encrypted(&session, &key),
+                None => String::new(),
+            },
+        };
+        let body = format!("<h1>{}</h1>{notice}{forms}", site.system.title);
+        site.page("로그인", &body).cookie(site.system.cookie, &session.id).into()
+    }
+
+    fn plain(&self, session: &SiteSession) -> String {
+        let LoginRoutes { site, form } = self;
+        format!(
+            "<form id=\"loginForm\" method=\"post\" action=\"{action}\">\
              <input type=\"hidden\" name=\"_csrf\" value=\"{csrf}\">\
              <label>아이디 <input name=\"{user}\"></label>\
              <label>비밀번호 <input type=\"password\" name=\"{password}\"></label>{captcha}\
              <button>로그인</button></form>",
-            title = site.system.title,
+            captcha = captcha(site),
             action = form.action,
             csrf = session.csrf,
             user = form.user_field,
             password = form.password_field,
-        );
-        site.page("로그인", &body).cookie(site.system.cookie, &session.id)
+        )
+    }
+
+    /// What is typed has no names, and a script fills in the form that is sent.
+    fn encrypted(&self, session: &SiteSession, key: &ShownKey) -> String {
+        let LoginRoutes { site, form } = self;
+        format!(
+            "<input type=\"hidden\" id=\"RSAModulus\" value=\"{modulus}\">\
+             <input type=\"hidden\" id=\"RSAExponent\" value=\"{exponent}\">\
+             <form id=\"loginForm\" onsubmit=\"return encryptedSubmit()\">\
+             <label>아이디 <input id=\"typedId\"></label>\
+             <label>비밀번호 <input type=\"password\" id=\"typedPw\"></label>{captcha}\
+             <button>로그인</button></form>\
+             <form id=\"securedLoginForm\" method=\"post\" action=\"{action}\">\
+             <input type=\"hidden\" name=\"_csrf\" value=\"{csrf}\">\
+             <input type=\"hidden\" name=\"{user}\"><input type=\"hidden\" name=\"{password}\">\
+             </form>",
+            modulus = key.modulus,
+            exponent = key.exponent,
+            captcha = captcha(site),
+            action = form.action,
+            csrf = session.csrf,
+            user = form.user_field,
+            password = form.password_field,
+        )
     }
 }

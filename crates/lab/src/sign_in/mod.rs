@@ -1,9 +1,11 @@
-//! The two ways in which the systems let people in: a form with id and password, and the identity
-//! provider of the citizen portals.
+//! The ways in which the systems let people in: a form with id and password, typed or encrypted by
+//! the page, the same by JSON for a token, and the identity provider of the citizen portals.
 
 pub mod form;
 pub mod id_token;
 pub mod portal;
+pub mod session_key;
+pub mod token;
 
 use crate::faults::FaultKind;
 use crate::site::SystemSite;

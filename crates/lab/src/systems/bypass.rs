@@ -1,5 +1,6 @@
 //! The bypass domain (우회 도메인): announced around 10:00 on the day of the outage for approvals
-//! only. It signs in through GPKI like the system it stands in for.
+//! only. It signs in through GPKI like the system it stands in for, by form or, for the application on
+//! the officials' phones, by JSON.
 
 use std::sync::Arc;
 
@@ -10,7 +11,8 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use http::{HeaderMap, StatusCode};
 
-use crate::sign_in::form::{self, FormLogin, Vouching};
+use crate::sign_in::form::{self, FormLogin, Typed, Vouching};
+use crate::sign_in::token;
 use crate::site::page::FormFields;
 use crate::site::{SystemSite, redirect};
 use crate::system::SimulatedSystem;
@@ -33,6 +35,7 @@ const LOGIN: FormLogin = FormLogin {
     user_field: "userId",
     password_field: "userPw",
     vouching: Vouching::Gpki,
+    typed: Typed::Plain,
 };
 
 pub(super) fn app(site: Arc<SystemSite>) -> Router {
@@ -42,6 +45,7 @@ pub(super) fn app(site: Arc<SystemSite>) -> Router {
         .route("/approvals/sign", post(sign))
         .with_state(Arc::clone(&site))
         .merge(form::routes(&site, LOGIN))
+        .merge(token::routes(&site))
 }
 
 async fn front(State(site): State<Arc<SystemSite>>) -> Response {

@@ -8,7 +8,7 @@ use axum::response::Response;
 use axum::routing::get;
 use http::HeaderMap;
 
-use crate::sign_in::form::{self, FormLogin, Vouching};
+use crate::sign_in::form::{self, FormLogin, Typed, Vouching};
 use crate::site::{SystemSite, redirect};
 use crate::system::SimulatedSystem;
 
@@ -30,6 +30,7 @@ const LOGIN: FormLogin = FormLogin {
     user_field: "userId",
     password_field: "password",
     vouching: Vouching::Password,
+    typed: Typed::Plain,
 };
 
 pub(super) fn app(site: Arc<SystemSite>) -> Router {

@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
-use crate::sign_in::form::{self, FormLogin, Vouching};
+use crate::sign_in::form::{self, FormLogin, Typed, Vouching};
 use crate::site::page::{self, FormFields};
 use crate::site::{SystemSite, redirect};
 use crate::system::SimulatedSystem;
@@ -34,6 +34,7 @@ const LOGIN: FormLogin = FormLogin {
     user_field: "userId",
     password_field: "userPw",
     vouching: Vouching::Gpki,
+    typed: Typed::Plain,
 };
 
 pub(super) fn app(site: Arc<SystemSite>) -> Router {

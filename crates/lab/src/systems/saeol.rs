@@ -9,7 +9,7 @@ use axum::response::Response;
 use axum::routing::get;
 use http::HeaderMap;
 
-use crate::sign_in::form::{self, FormLogin, Vouching};
+use crate::sign_in::form::{self, FormLogin, Typed, Vouching};
 use crate::site::{SystemSite, redirect};
 use crate::system::SimulatedSystem;
 
@@ -45,6 +45,7 @@ const LOGIN: FormLogin = FormLogin {
     user_field: "userId",
     password_field: "userPw",
     vouching: Vouching::Gpki,
+    typed: Typed::Plain,
 };
 
 pub(super) fn app(site: Arc<SystemSite>) -> Router {

@@ -1,5 +1,5 @@
 //! Welfare (행복이음 and its public side 복지로): officials sign in through GPKI; the public reads a
-//! page that is much longer than a packet.
+//! page that is much longer than a packet. What officials type is encrypted by the page.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use axum::response::Response;
 use axum::routing::get;
 use http::HeaderMap;
 
-use crate::sign_in::form::{self, FormLogin, Vouching};
+use crate::sign_in::form::{self, FormLogin, Typed, Vouching};
 use crate::site::{SystemSite, redirect};
 use crate::system::SimulatedSystem;
 
@@ -28,9 +28,10 @@ const LOGIN: FormLogin = FormLogin {
     action: "/login/submit",
     home: "/work",
     logout: "/logout",
-    user_field: "id",
-    password_field: "pw",
+    user_field: "securedUsername",
+    password_field: "securedPassword",
     vouching: Vouching::Gpki,
+    typed: Typed::Encrypted,
 };
 
 /// Entries of the public list.

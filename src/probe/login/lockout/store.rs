@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::OwnedMutexGuard;
 
 use super::ending::Ending;
-use super::ledger::{AccountKey, Admission, Ledger, Prints};
+use super::ledger::{AccountKey, Admission, Ledger, Print, Prints};
 use crate::config::login::LockoutPolicy;
 use crate::secret::Secret;
 use crate::state_dir;
@@ -128,8 +128,7 @@ impl AccountStore {
         let salt = self.shared().salt;
         let print = |value: &Secret| {
             let digest = Sha256::new().chain_update(salt).chain_update(value.expose()).finalize();
-            // Enough to notice a change, and no more than that.
-            u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
+            Print::of([digest[0], digest[1], digest[2], digest[3]])
         };
         secrets.into_iter().map(|(name, value)| (name.to_string(), print(value))).collect()
     }
