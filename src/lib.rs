@@ -15,6 +15,7 @@ pub mod template;
 
 pub mod config;
 
+pub mod identities;
 pub mod probe;
 pub mod state_dir;
 pub mod transport;

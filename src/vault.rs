@@ -24,20 +24,25 @@ const MAX_SECRET_BYTES: u64 = 64 * 1024;
 pub struct Vault {
     secrets: RwLock<BTreeMap<Arc<str>, SecretRef>>,
     /// Bounded by the configuration: only named files get in, and a reload empties it.
-    files: Mutex<BTreeMap<PathBuf, (Stamp, Secret)>>,
+    files: Mutex<BTreeMap<PathBuf, (FileStamp, Secret)>>,
 }
 
 /// What changes when a file is written or replaced.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Stamp {
+pub(crate) struct FileStamp {
     inode: u64,
     size: u64,
     mtime: (i64, i64),
 }
 
-impl Stamp {
-    fn of(meta: &Metadata) -> Stamp {
-        Stamp { inode: meta.ino(), size: meta.size(), mtime: (meta.mtime(), meta.mtime_nsec()) }
+impl FileStamp {
+    /// `None` when there is nothing to be seen.
+    pub(crate) fn at(path: &Path) -> Option<FileStamp> {
+        fs::metadata(path).ok().map(|meta| FileStamp::of(&meta))
+    }
+
+    fn of(meta: &Metadata) -> FileStamp {
+        FileStamp { inode: meta.ino(), size: meta.size(), mtime: (meta.mtime(), meta.mtime_nsec()) }
     }
 }
 
@@ -99,7 +104,7 @@ impl Vault {
     }
 
     fn read(&self, path: &Path) -> Result<Secret, String> {
-        let stamp = Stamp::of(&fs::metadata(path).map_err(|error| error.kind().to_string())?);
+        let stamp = FileStamp::of(&fs::metadata(path).map_err(|error| error.kind().to_string())?);
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((seen, secret)) = files.get(path)
             && *seen == stamp
@@ -115,6 +120,19 @@ impl Vault {
 impl Values<SecretOnly> for Vault {
     fn value(&self, source: &SecretOnly, host: &str) -> Result<Secret, Failure> {
         self.reveal(&source.0, host)
+    }
+}
+
+/// A secret that is bound to no host, because it is sent to none: the password of a file. The error
+/// is half a sentence.
+pub(crate) fn read_source(source: &SecretSource) -> Result<Secret, String> {
+    match source {
+        SecretSource::Env(variable) => match std::env::var(variable) {
+            Ok(value) if !value.is_empty() => Ok(Secret::new(value)),
+            _ => Err(format!("its password is not in the environment ({variable})")),
+        },
+        SecretSource::File(path) => read_secret(path)
+            .map_err(|why| format!("its password cannot be read from {}: {why}", path.display())),
     }
 }
 

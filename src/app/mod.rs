@@ -203,6 +203,10 @@ impl App {
             let surroundings = Arc::clone(&surroundings);
             move || surroundings.accounts.holds()
         });
+        daemon.identities_from({
+            let surroundings = Arc::clone(&surroundings);
+            move || surroundings.identities.validities()
+        });
         let evidence = evidence(&options, &board)?;
         let contact = contact(&config, &surroundings)?;
         let config = watch::Sender::new(Arc::new(config));

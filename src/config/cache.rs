@@ -2,7 +2,7 @@
 //! and takes its memory once.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,8 +11,10 @@ use jiff::Timestamp;
 use regex::{Regex, RegexBuilder};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use sign::signing_identity::SigningIdentity;
 
 use super::files::Files;
+use super::login::{Identity, IdentityProblem};
 use super::{CssSelector, JsonPath, TrustOptions};
 
 /// Bytes of a selector or a JSONPath. Longer ones are made by machines, and each is read at every
@@ -49,6 +51,7 @@ pub(super) struct Cache {
     json_paths: Made<String, JsonPath>,
     pems: Made<(PathBuf, PemUse), ()>,
     trusts: RefCell<HashMap<TrustOptions, Arc<TrustOptions>>>,
+    identities: RefCell<BTreeMap<Identity, Result<Arc<SigningIdentity>, IdentityProblem>>>,
     files_of_roots: RefCell<HashSet<PathBuf>>,
 }
 
@@ -110,6 +113,20 @@ impl Cache {
         // A file that cannot be read is a problem already.
         let pem = files.read(path, PEM_LIMIT).unwrap_or_default();
         roots_out_of_date(&pem, Timestamp::now().as_second())
+    }
+
+    /// An identity that all sites of a service share is opened once.
+    pub(super) fn identity(
+        &self,
+        identity: &Identity,
+        open: impl FnOnce() -> Result<SigningIdentity, IdentityProblem>,
+    ) -> Result<Arc<SigningIdentity>, IdentityProblem> {
+        if let Some(known) = self.identities.borrow().get(identity) {
+            return known.clone();
+        }
+        let opened = open().map(Arc::new);
+        self.identities.borrow_mut().insert(identity.clone(), opened.clone());
+        opened
     }
 
     /// One copy of equal options.

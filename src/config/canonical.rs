@@ -2,8 +2,10 @@
 //! whatever its secrets are and wherever its files lie.
 
 use std::fmt::{self, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::login::IdentityFiles;
 use super::{Config, Kind, Target, TlsClientOptions, Window, WindowTime};
 
 /// FNV-1a of the services, probes, controls and windows, 16 hex digits.
@@ -51,8 +53,8 @@ fn without_paths(target: &Arc<Target>) -> Target {
         Kind::Login(login) => {
             let login = Arc::make_mut(login);
             login.identities.values_mut().for_each(|identity| {
-                identity.cert.clear();
-                identity.key.clear();
+                identity.files = IdentityFiles::Pkcs12(PathBuf::new());
+                identity.password = None;
             });
             &mut login.client.tls
         }

@@ -96,7 +96,7 @@ fn client_cert(at: &At<'_>) -> Option<ClientCert> {
             at.problem(format!("no identity named \"{name}\" under identities{hint}"));
             return None;
         };
-        return known.clone();
+        return known.client_cert.clone();
     }
     let fields = at.fields(&["cert", "key"])?;
     let cert = fields.need("cert").and_then(|at| pem(&at, PemUse::Certificates));

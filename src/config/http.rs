@@ -243,7 +243,10 @@ pub(super) fn request_headers<S: Nameable + From<SecretOnly>>(
 }
 
 pub(super) fn charset(text: &str) -> Result<&'static encoding_rs::Encoding, String> {
-    encoding_rs::Encoding::for_label(text.trim().as_bytes())
+    let text = text.trim();
+    // The name that Korean programs use; browsers know it as windows-949.
+    let label = if text.eq_ignore_ascii_case("cp949") { "windows-949" } else { text };
+    encoding_rs::Encoding::for_label(label.as_bytes())
         .ok_or_else(|| format!("\"{text}\" is not a charset; write one such as euc-kr or utf-8"))
 }
 

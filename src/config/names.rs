@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use sign::signing_identity::SigningIdentity;
+
 use super::{ClientCert, SecretRef};
 use crate::template::{FlowSource, Part, SecretOnly, Source, Template, parse};
 
@@ -77,8 +79,19 @@ pub(super) struct FlowNames {
     pub(super) set: BTreeMap<String, FlowSource>,
     /// Captured or set by some step: how, as "captured by step page".
     pub(super) by_step: BTreeMap<String, String>,
-    /// Certificates; those that TLS can use with their files.
-    pub(super) identities: BTreeMap<String, Option<ClientCert>>,
+    /// Signed by earlier steps; these are among the captured too.
+    pub(super) signed: BTreeSet<String>,
+    /// Certificates by name.
+    pub(super) identities: BTreeMap<String, KnownIdentity>,
+}
+
+/// What a flow may do with a certificate that it names.
+#[derive(Debug, Clone, Default)]
+pub(super) struct KnownIdentity {
+    /// For TLS, when `client_cert` names it.
+    pub(super) client_cert: Option<ClientCert>,
+    /// `None` when it could not be opened, of which there is a problem already.
+    pub(super) opened: Option<Arc<SigningIdentity>>,
 }
 
 impl FlowNames {

@@ -111,7 +111,7 @@ pub struct SecretRef {
 }
 
 /// Environment variable or file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SecretSource {
     /// Read at load.
     Env(String),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::notes::Load;
-use super::reading::At;
+use super::reading::{At, Fields};
 use super::{SecretRef, SecretSource, value};
 
 /// Of a secret file; a key or a long token fits.
@@ -39,6 +39,29 @@ fn secret(name: &str, at: &At<'_>) -> Option<SecretRef> {
     let fields = at.fields(&["env", "file", "hosts"])?;
     let hosts = fields.take("hosts").map(|at| at.one_or_many()).unwrap_or_default();
     let hosts = hosts.iter().filter_map(|at| at.parse(value::host)).collect();
+    let (source, secret) = source(at, &fields)?;
+    if secret.chars().count() < SHORT {
+        at.reading.load.advise(format!(
+            "secret {name} has fewer than {SHORT} characters: where it stands inside other text, \
+             it cannot be masked in logs and pages"
+        ));
+    }
+    Some(SecretRef { source, hosts })
+}
+
+/// A secret that one key alone uses: `{ env: VARIABLE }` or `{ file: PATH }`, and its value now.
+pub(super) fn reference(at: &At<'_>) -> Option<(SecretSource, String)> {
+    if at.written().is_some() {
+        at.problem(
+            "a secret cannot be written into this file; say where it is, as { env: VARIABLE } or \
+             { file: /run/secrets/... }",
+        );
+        return None;
+    }
+    source(at, &at.fields(&["env", "file"])?)
+}
+
+fn source(at: &At<'_>, fields: &Fields<'_>) -> Option<(SecretSource, String)> {
     let given = fields.present(&["env", "file"]);
     if given.len() != 1 {
         at.problem("needs exactly one of env, file");
@@ -67,13 +90,7 @@ fn secret(name: &str, at: &At<'_>) -> Option<SecretRef> {
         place.problem("leads to an empty secret");
         return None;
     }
-    if secret.chars().count() < SHORT {
-        at.reading.load.advise(format!(
-            "secret {name} has fewer than {SHORT} characters: where it stands inside other text, \
-             it cannot be masked in logs and pages"
-        ));
-    }
-    Some(SecretRef { source, hosts })
+    Some((source, secret.to_owned()))
 }
 
 /// The secrets with their hosts: those of the file, else those that requests send them to.

@@ -17,6 +17,7 @@ use super::text::{Family, Samples, Text};
 use crate::build_info;
 use crate::config::{Config, Target, TargetId, Window};
 use crate::controls::Controls;
+use crate::identities::IdentityValidity;
 use crate::maintenance;
 use crate::results::{Bounds, Histogram, Snapshot};
 use crate::scheduler::{Cadence, Observer, Run};
@@ -61,6 +62,15 @@ static HELD: Family = Family::gauge(
     "Whether the guard holds an account that logins use, by the host that receives it.",
 );
 
+static IDENTITY_END: Family = Family::gauge(
+    "bongsu_identity_not_after_timestamp_seconds",
+    "End of the certificate that logins sign with or show, in unix time.",
+);
+static IDENTITY_START: Family = Family::gauge(
+    "bongsu_identity_not_before_timestamp_seconds",
+    "Start of the certificate that logins sign with or show, in unix time.",
+);
+
 /// Account, host, and whether it is held.
 type Holds = Vec<(String, String, bool)>;
 
@@ -77,6 +87,7 @@ pub struct Daemon {
     reload_success_at: Gauge,
     config_info: IntGaugeVec,
     holds: OnceLock<Box<dyn Fn() -> Holds + Send + Sync>>,
+    identities: OnceLock<Box<dyn Fn() -> Vec<IdentityValidity> + Send + Sync>>,
     state: Mutex<State>,
 }
 
@@ -151,6 +162,7 @@ impl Daemon {
                 )?,
             )?,
             holds: OnceLock::new(),
+            identities: OnceLock::new(),
             state: Mutex::new(State {
                 running: HashSet::new(),
                 lag: Histogram::new(&LAG_BOUNDS),
@@ -178,6 +190,14 @@ impl Daemon {
     /// Says, once, who knows which accounts are held. It is asked at each scrape.
     pub fn accounts_from(&self, holds: impl Fn() -> Holds + Send + Sync + 'static) {
         let _ = self.holds.set(Box::new(holds));
+    }
+
+    /// Says, once, who knows the certificates of logins. It is asked at each scrape.
+    pub fn identities_from(
+        &self,
+        validities: impl Fn() -> Vec<IdentityValidity> + Send + Sync + 'static,
+    ) {
+        let _ = self.identities.set(Box::new(validities));
     }
 
     /// A configuration was refused; the old one stays.
@@ -208,6 +228,15 @@ impl Daemon {
         let mut held = text.family(&HELD);
         for (account, host, is_held) in self.holds.get().map(|holds| holds()).unwrap_or_default() {
             held.put("", &[("account", &account), ("host", &host)], flag(is_held));
+        }
+        let identities = self.identities.get().map(|known| known()).unwrap_or_default();
+        let mut end = text.family(&IDENTITY_END);
+        for identity in &identities {
+            end.put("", &[("identity", &identity.name)], identity.not_after as f64);
+        }
+        let mut start = text.family(&IDENTITY_START);
+        for identity in &identities {
+            start.put("", &[("identity", &identity.name)], identity.not_before as f64);
         }
         write_histogram(&mut text.family(&LAG), &[], &lag);
         match TextEncoder::new().encode_to_string(&self.registry.gather()) {

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use chain::TlsClients;
 
 use crate::config::{Config, SecretRef};
+use crate::identities::IdentityStore;
 use crate::offload::Offload;
 use crate::own_time::OwnTime;
 use crate::probe::login::lockout::recovery::Recoveries;
@@ -23,6 +24,8 @@ pub struct Surroundings {
     pub tls_clients: TlsClients,
     /// Secrets.
     pub vault: Vault,
+    /// Certificates and keys of logins.
+    pub identities: IdentityStore,
     /// What is known of the accounts that logins use.
     pub accounts: AccountStore,
     /// Which components are recovering.
@@ -45,6 +48,7 @@ impl Default for Surroundings {
             tls_clients: TlsClients::new(Arc::new(Fetcher::new(&resolvers))),
             resolvers,
             vault: Vault::default(),
+            identities: IdentityStore::default(),
             accounts: AccountStore::default(),
             recoveries: Recoveries::default(),
             offload: Offload::default(),
@@ -91,5 +95,6 @@ impl Surroundings {
     pub fn reconfigure(&self, config: &Config) {
         self.resolvers.reset();
         self.vault.replace(&config.secrets);
+        self.identities.clear();
     }
 }

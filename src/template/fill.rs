@@ -1,6 +1,7 @@
 //! Fills templates in at the last moment, for the host that will receive them. How a text is
 //! encoded is mostly the place's business (a form, a JSON string, a header).
 
+use encoding_rs::Encoding;
 use url::Url;
 
 use super::pipe::{self, Piped, Unfit};
@@ -30,6 +31,28 @@ impl<S: Source> Template<S> {
     /// The whole text, to be sent to `host`.
     pub fn fill(&self, values: &dyn Values<S>, host: &str) -> Result<Secret, Failure> {
         self.write(values, host, |text, value, _| text.push_str(value))
+    }
+
+    /// Bytes to be signed: texts in a charset, and what a pipe has decoded as it is.
+    pub fn fill_bytes(
+        &self,
+        values: &dyn Values<S>,
+        charset: &'static Encoding,
+    ) -> Result<Vec<u8>, Failure> {
+        let mut bytes = Vec::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(plain) => bytes.extend(encoded(plain, charset)?),
+                Part::Value { source, pipes } => match through(values, source, pipes, "")?.0 {
+                    Piped::Text(text) => bytes.extend(encoded(&text, charset)?),
+                    Piped::Bytes(made) | Piped::Hexed(made) => bytes.extend(made),
+                },
+            }
+            if bytes.len() > FILLED_BYTES_MAX {
+                return Err(too_large());
+            }
+        }
+        Ok(bytes)
     }
 
     /// A JSON document, whose values stand in its strings.
@@ -94,19 +117,41 @@ fn too_large() -> Failure {
     Failure::new(Reason::Internal, detail)
 }
 
-/// A value after all its pipes. Between them it may be bytes that are no text.
+/// A text in a charset that has all of its characters.
+fn encoded(text: &str, charset: &'static Encoding) -> Result<Vec<u8>, Failure> {
+    let (bytes, _, unmappable) = charset.encode(text);
+    if unmappable {
+        let detail = format!("a text has characters that {} does not have", charset.name());
+        return Err(Failure::new(Reason::SignFailed, detail));
+    }
+    Ok(bytes.into_owned())
+}
+
+/// A value after all its pipes as text.
 fn piped<S: Source>(
     values: &dyn Values<S>,
     source: &S,
     pipes: &[Pipe<S>],
     host: &str,
 ) -> Result<Secret, Failure> {
-    let value = values.value(source, host)?;
-    if pipes.is_empty() {
-        return Ok(value);
-    }
+    let (value, from) = through(values, source, pipes, host)?;
+    let text = value.text().map_err(|unfit| match unfit {
+        Unfit::Value(said) | Unfit::Operand(said) | Unfit::Together(said) => {
+            Failure::new(whose(&from), format!("a value: {said}"))
+        }
+    })?;
+    Ok(Secret::new(text))
+}
+
+/// A value after all its pipes, and what it was made of. It may be bytes that are no text.
+fn through<'s, S: Source>(
+    values: &dyn Values<S>,
+    source: &'s S,
+    pipes: &'s [Pipe<S>],
+    host: &str,
+) -> Result<(Piped, Vec<&'s S>), Failure> {
     let mut from: Vec<&S> = source.roots().iter().collect();
-    let mut value = Piped::Text(value.expose().to_owned());
+    let mut value = Piped::Text(values.value(source, host)?.expose().to_owned());
     for Pipe { function, operands } in pipes {
         let with: Vec<&S> = operands.iter().flat_map(S::roots).collect();
         let filled = operands.iter().map(|operand| values.value(operand, host));
@@ -124,12 +169,7 @@ fn piped<S: Source>(
             value.shown().into_iter().for_each(|shown| values.learn(shown));
         }
     }
-    let text = value.text().map_err(|unfit| match unfit {
-        Unfit::Value(said) | Unfit::Operand(said) | Unfit::Together(said) => {
-            Failure::new(whose(&from), format!("a value: {said}"))
-        }
-    })?;
-    Ok(Secret::new(text))
+    Ok((value, from))
 }
 
 /// Whose mistake a value is that is made of these: a page that gives no good key has changed; a

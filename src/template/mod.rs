@@ -55,6 +55,8 @@ pub enum FlowSource {
     Code(Arc<str>),
     /// Captured by an earlier step.
     Capture(Arc<str>),
+    /// Signed by an earlier step.
+    Signed(Arc<str>),
     /// Something of a certificate that everybody may know.
     Identity(Arc<str>, IdentityField),
     /// The time of the run in strftime form, in a zone or in that of the process.
@@ -69,12 +71,20 @@ pub enum FlowSource {
 /// What of a certificate a template may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdentityField {
-    /// Lowercase hex without separators.
-    Serial,
+    /// Lowercase hex, two digits a byte.
+    SerialHex,
+    /// Decimal digits.
+    SerialDec,
     /// RFC 4514.
     Subject,
     /// RFC 4514.
     Issuer,
+    /// RFC 7468.
+    Pem,
+    /// DER in base64 without line breaks.
+    Der,
+    /// The random number of the owner's identification in base64. It is a secret.
+    VidRandom,
 }
 
 /// What can be asked of a source of any kind.
@@ -90,6 +100,11 @@ pub trait Source: Sized {
     /// Whether it stands in the file, for everyone who reads it.
     fn is_literal(&self) -> bool {
         false
+    }
+
+    /// Whether what stands for it opens a door.
+    fn is_credential(&self) -> bool {
+        self.secret().is_some()
     }
 
     /// The file's own text in it.
@@ -110,6 +125,14 @@ impl Source for FlowSource {
             FlowSource::Secret(name) | FlowSource::Code(name) => Some(name),
             _ => None,
         }
+    }
+
+    fn is_credential(&self) -> bool {
+        let private = matches!(
+            self,
+            FlowSource::Signed(_) | FlowSource::Identity(_, IdentityField::VidRandom)
+        );
+        private || self.secret().is_some()
     }
 
     fn text(&self) -> &str {
@@ -222,9 +245,9 @@ impl<S: Source> Template<S> {
         self.sources().filter_map(S::secret)
     }
 
-    /// Whether it holds a secret.
+    /// Whether it holds a secret or a signature.
     pub fn is_credential(&self) -> bool {
-        self.secrets().next().is_some()
+        self.sources().any(S::is_credential)
     }
 
     /// Bytes of the file's own text in it.

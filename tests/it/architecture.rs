@@ -21,7 +21,7 @@ const LAYERS: &[&[&str]] = &[
     ],
     &["template"],
     &["config"],
-    &["vault", "state_dir", "transport", "trusted_client", "probe"],
+    &["vault", "identities", "state_dir", "transport", "trusted_client", "probe"],
     &[
         "limits",
         "scheduler",

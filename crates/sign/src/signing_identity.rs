@@ -1,5 +1,7 @@
 //! A certificate, the certificates above it, and the key that belongs to it.
 
+use std::fmt;
+
 use crate::error::SignError;
 use crate::pkcs12_file;
 use crate::private_key::PrivateKey;
@@ -10,6 +12,13 @@ pub struct SigningIdentity {
     /// The signer's own first.
     chain: Vec<SignerCertificate>,
     key: PrivateKey,
+}
+
+/// The key stays out.
+impl fmt::Debug for SigningIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningIdentity({})", self.certificate().serial_hex())
+    }
 }
 
 impl SigningIdentity {

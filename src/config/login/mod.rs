@@ -2,15 +2,16 @@
 //! flow is with its account.
 
 mod capture;
+mod identity;
 mod names;
 mod pipes;
 pub(super) mod read;
 pub mod rules;
 mod set;
+pub mod sign;
 pub(super) mod step;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ use url::Url;
 use super::{Auth, ClientOptions, CssSelector, Follow, JsonPath, RequestBody, Rules};
 use crate::outcome::Step;
 use crate::template::{FlowSource, Template};
+use sign::SignAction;
+
+pub use identity::{Identity, IdentityFiles, IdentityProblem};
 
 /// Options of a login probe.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,15 +75,6 @@ pub struct LockoutPolicy {
     pub max_failures: u32,
     /// From one unexplained rejection to the next attempt.
     pub slow_to: Duration,
-}
-
-/// A certificate with its key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// PEM or DER, leaf first.
-    pub cert: PathBuf,
-    /// PEM (PKCS#8, PKCS#1, SEC1) or DER.
-    pub key: PathBuf,
 }
 
 /// One step.
@@ -143,6 +138,8 @@ pub enum Action {
     },
     /// Sends the form of the page before.
     Submit(Submit),
+    /// Signs with an identity.
+    Sign(SignAction),
     /// Does nothing for a while.
     Wait(Duration),
 }
@@ -269,7 +266,7 @@ impl LoginStep {
                 all.extend(body.templates());
             }
             Action::Submit(submit) => all.extend(submit.fields.iter().map(|(_, value)| value)),
-            Action::Wait(_) => {}
+            Action::Sign(_) | Action::Wait(_) => {}
         }
         all.into_iter()
     }

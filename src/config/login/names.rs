@@ -8,9 +8,14 @@ use crate::config::names::{FlowNames, KnownNames, Nameable};
 use crate::template::{FlowSource, IdentityField, Part};
 
 const FIELDS: &[(&str, IdentityField)] = &[
-    ("serial", IdentityField::Serial),
+    ("serial", IdentityField::SerialHex),
+    ("serial_hex", IdentityField::SerialHex),
+    ("serial_dec", IdentityField::SerialDec),
     ("subject", IdentityField::Subject),
     ("issuer", IdentityField::Issuer),
+    ("pem", IdentityField::Pem),
+    ("der", IdentityField::Der),
+    ("vid_random", IdentityField::VidRandom),
 ];
 
 impl Nameable for FlowSource {
@@ -93,6 +98,9 @@ pub(super) fn source(name: &str, names: KnownNames<'_>) -> Result<FlowSource, St
     if let Some(identity) = name.strip_prefix("identity.") {
         return self::identity(identity, flow);
     }
+    if flow.signed.contains(name) {
+        return Ok(FlowSource::Signed(name.into()));
+    }
     if flow.captured.contains(name) {
         return Ok(FlowSource::Capture(name.into()));
     }
@@ -122,16 +130,22 @@ pub(super) fn source(name: &str, names: KnownNames<'_>) -> Result<FlowSource, St
 
 fn identity(text: &str, flow: &FlowNames) -> Result<FlowSource, String> {
     let Some((name, field)) = text.rsplit_once('.') else {
-        return Err("write identity.NAME.serial, .subject or .issuer".into());
+        return Err("write identity.NAME.serial, or another of its fields".into());
     };
-    if !flow.identities.contains_key(name) {
+    let Some(identity) = flow.identities.get(name) else {
         let hint = read::hint(name, flow.identities.keys().map(String::as_str));
         return Err(format!("no identity named \"{name}\" under identities{hint}"));
-    }
+    };
     let Some((_, field)) = FIELDS.iter().find(|(known, _)| *known == field) else {
         let names: Vec<&str> = FIELDS.iter().map(|(name, _)| *name).collect();
         let hint = read::hint_or_list(field, &names);
         return Err(format!("an identity has no \"{field}\"{hint}"));
     };
+    let key = identity.opened.as_ref().map(|identity| identity.key());
+    if *field == IdentityField::VidRandom && key.is_some_and(|key| key.vid_random().is_none()) {
+        return Err(format!(
+            "the key of identity {name} has no VID random number among its attributes"
+        ));
+    }
     Ok(FlowSource::Identity(name.into(), *field))
 }

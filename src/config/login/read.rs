@@ -7,12 +7,11 @@ use std::time::Duration;
 use super::rules;
 use super::set::{self, Set};
 use super::step::{self, Frame, Place};
-use super::{Excerpt, Identity, LockoutPolicy, LoginOptions};
-use crate::config::cache::PemUse;
+use super::{Excerpt, LockoutPolicy, LoginOptions, identity};
 use crate::config::inherit::Shared;
 use crate::config::names::{FlowNames, Scope};
 use crate::config::reading::{At, Fields};
-use crate::config::{ClientCert, SecretRef, client, exchange, http, value};
+use crate::config::{SecretRef, exchange, http, value};
 
 const KEYS: &[&str] = &[
     "base",
@@ -50,9 +49,6 @@ const SLOW_TO_MAX: Duration = Duration::from_secs(24 * 3600);
 /// A flow of more steps is a functional test and not a probe.
 const STEPS_MAX: usize = 50;
 
-/// A certificate or key in DER.
-const DER_LIMIT: u64 = 256 << 10;
-
 /// Reads the mapping under `login`.
 pub(in crate::config) fn login(
     at: &At<'_>,
@@ -63,7 +59,7 @@ pub(in crate::config) fn login(
     scope.flow = Some(FlowNames { probe: frame.probe.to_owned(), ..FlowNames::default() });
     let top = at.with(at.reading.within(&scope));
     let fields = top.fields(KEYS)?;
-    let (identities, certificates) = identities(&fields);
+    let (identities, certificates) = identity::identities(&fields);
     let mut scope = scope.clone();
     if let Some(flow) = &mut scope.flow {
         flow.identities = certificates;
@@ -144,53 +140,6 @@ fn account(at: &At<'_>, options: &LoginOptions) -> Option<Arc<str>> {
     None
 }
 
-type Certificates = BTreeMap<String, Option<ClientCert>>;
-
-/// Certificates by name, and which of them TLS can use.
-fn identities(fields: &Fields<'_>) -> (BTreeMap<Arc<str>, Identity>, Certificates) {
-    let (mut identities, mut certificates) = (BTreeMap::new(), Certificates::new());
-    let used = fields.at.quietly("client_cert").and_then(|at| at.written());
-    let entries = fields.take("identities").and_then(|at| at.entries()).unwrap_or_default();
-    for (name, at) in entries {
-        if let Err(said) = value::name(name) {
-            at.problem(said);
-        }
-        let for_tls = used == Some(name);
-        let identity = identity(&at, for_tls);
-        let certificate = identity.clone().filter(|_| for_tls);
-        let certificate = certificate.map(|Identity { cert, key }| ClientCert { cert, key });
-        certificates.insert(name.to_owned(), certificate);
-        identities.extend(identity.map(|identity| (Arc::from(name), identity)));
-    }
-    (identities, certificates)
-}
-
-fn identity(at: &At<'_>, for_tls: bool) -> Option<Identity> {
-    let fields = at.fields(&["cert", "key", "password", "pkcs12"])?;
-    if let Some(pkcs12) = fields.take("pkcs12") {
-        pkcs12.problem("PKCS#12 files are not built into this version yet; write cert and key");
-        return None;
-    }
-    if for_tls && let Some(password) = fields.take("password") {
-        password.problem(
-            "encrypted keys for TLS are not built into this version yet; give the key in PEM \
-             without a password",
-        );
-    }
-    let file = |key: &str, want| {
-        let at = fields.need(key)?;
-        if for_tls {
-            return client::pem(&at, want);
-        }
-        let path = at.reading.document.resolve(&at.parse(read::some_text)?);
-        let read = at.reading.load.files.read(&path, DER_LIMIT);
-        at.settle(read.map_err(|said| format!("{}: {said}", path.display())))?;
-        Some(path)
-    };
-    let (cert, key) = (file("cert", PemUse::Certificates), file("key", PemUse::Key));
-    Some(Identity { cert: cert?, key: key? })
-}
-
 /// How what is captured or set by steps gets its value, looked at before any of them is read.
 fn values_by_step(fields: &Fields<'_>) -> BTreeMap<String, String> {
     let mut by_step = BTreeMap::new();
@@ -211,8 +160,12 @@ fn values_by_step(fields: &Fields<'_>) -> BTreeMap<String, String> {
 /// What a step will have captured or signed, whether or not it can be read.
 fn named_values(at: &At<'_>) -> Vec<String> {
     let captures = at.quietly("capture").map(|at| at.keys()).unwrap_or_default();
-    let signed = at.quietly("sign").and_then(|at| at.quietly("as")?.written());
-    captures.into_iter().map(str::to_owned).chain(signed.map(str::to_owned)).collect()
+    captures.into_iter().chain(signed_value(at)).map(str::to_owned).collect()
+}
+
+/// What a step calls its signature.
+fn signed_value<'a>(at: &At<'a>) -> Option<&'a str> {
+    at.quietly("sign").and_then(|at| at.quietly("as")?.written())
 }
 
 /// What has a name so far.
@@ -247,6 +200,7 @@ fn read_steps(
         let step = step::step(&item.with(item.reading.within(here)), place);
         if let Some(flow) = &mut scope.flow {
             flow.captured.extend(named_values(item));
+            flow.signed.extend(signed_value(item).map(str::to_owned));
         }
         let here: &Scope = scope;
         let Some(step) = step else { continue };

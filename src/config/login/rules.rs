@@ -41,7 +41,7 @@ impl LoginOptions {
 
     /// Whether a step sends credentials, in headers of the flow too.
     pub fn is_credential(&self, step: &LoginStep) -> bool {
-        let sends = !matches!(step.action, Action::Wait(_));
+        let sends = !matches!(step.action, Action::Sign(_) | Action::Wait(_));
         step.credential == Sensitivity::Credential
             || sends && self.headers.iter().any(|(_, value)| value.is_credential())
     }
@@ -91,12 +91,19 @@ pub(super) fn sensitivity(step: &LoginStep) -> Sensitivity {
     }
 }
 
-/// The account of a flow that does not name it: the first secret that it sends.
+/// The account of a flow that does not name it: the first secret that it sends, else the identity
+/// that it signs with.
 pub(super) fn first_account(options: &LoginOptions) -> Option<Arc<str>> {
     let first = options.steps.iter().find(|step| step.credential == Sensitivity::Credential);
     let of_step = first.and_then(|step| step.templates().flat_map(Template::secrets).next());
     let of_flow = || options.headers.iter().flat_map(|(_, value)| value.secrets()).next();
-    of_step.or_else(of_flow).cloned()
+    let of_signature = || {
+        options.steps.iter().find_map(|step| match &step.action {
+            Action::Sign(sign) => Some(&sign.with),
+            _ => None,
+        })
+    };
+    of_step.or_else(of_flow).or_else(of_signature).cloned()
 }
 
 /// Whether it says anything that a refused login would not also show.

@@ -6,9 +6,9 @@ use std::time::Duration;
 use ::http::Method;
 use url::Url;
 
-use super::{Action, Condition, LoginStep, SelfSubmit, Sensitivity, Submit, capture, rules};
+use super::{Action, Condition, LoginStep, SelfSubmit, Sensitivity, Submit, capture, rules, sign};
 use crate::config::reading::{At, ConfigValue, Fields};
-use crate::config::{Follow, RequestBody, exchange, headers, http, value};
+use crate::config::{Follow, OURSELVES, RequestBody, exchange, headers, http, value};
 use crate::outcome::Step;
 use crate::template::{FlowSource, Part, Template};
 
@@ -141,8 +141,8 @@ fn action(fields: &Fields<'_>, place: &Place<'_>) -> Option<Action> {
     };
     match key {
         "sign" => {
-            at.problem("signing with a certificate is not built into this version yet");
-            None
+            only_requests("sign", &[]);
+            sign::sign(&at).map(Action::Sign)
         }
         "wait" => {
             only_requests("wait", &[]);
@@ -213,14 +213,17 @@ fn submit(at: &At<'_>) -> Option<Submit> {
 
 /// The service that is being tested by the step. Waiting and signing are ours.
 fn component(fields: &Fields<'_>, own: &Arc<str>) -> Option<Arc<str>> {
-    let Some(at) = fields.take("component") else { return Some(own.clone()) };
+    let Some(at) = fields.take("component") else {
+        let ours = !fields.present(&["sign"]).is_empty();
+        return Some(if ours { OURSELVES.into() } else { own.clone() });
+    };
     let name = at.text()?;
-    if name == "bongsu" {
+    if name == OURSELVES {
         if fields.present(&["sign", "wait"]).is_empty() {
             at.problem("\"bongsu\" is for steps that ask nobody: sign and wait");
             return None;
         }
-        return Some("bongsu".into());
+        return Some(OURSELVES.into());
     }
     let services = at.reading.load.services.get()?;
     if !services.contains_key(&*name) {

@@ -1,90 +1,95 @@
-//! What a template may say of a certificate: public facts, read when they are needed so that a
-//! renewed certificate counts at once.
+//! What a run knows of its certificates: opened once, at its beginning, so that a renewed file
+//! counts at the next run and no step waits for a key to be derived.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use sign::signing_identity::SigningIdentity;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::config::login::Identity;
+use crate::config::login::LoginOptions;
 use crate::outcome::{Failure, Reason};
+use crate::probe::surroundings::Surroundings;
+use crate::secret::Secret;
 use crate::template::IdentityField;
-
-/// No certificate is larger.
-const CERT_BYTES_MAX: u64 = 256 * 1024;
 
 /// The identities of a flow.
 #[derive(Default)]
-pub(super) struct Identities(BTreeMap<Arc<str>, Identity>);
+pub(super) struct Identities {
+    opened: BTreeMap<Arc<str>, Result<Arc<SigningIdentity>, Failure>>,
+    /// Where the flow goes: nobody else learns a random number of an owner's identification.
+    hosts: BTreeSet<String>,
+}
 
 impl Identities {
-    /// Nothing is read yet.
-    pub(super) fn new(identities: &BTreeMap<Arc<str>, Identity>) -> Identities {
-        Identities(identities.clone())
+    /// Opens them all. One that cannot be opened fails the step that needs it.
+    pub(super) async fn open(options: &LoginOptions, surroundings: &Surroundings) -> Identities {
+        if options.identities.is_empty() {
+            return Identities::default();
+        }
+        let mut opened = BTreeMap::new();
+        for (name, identity) in &options.identities {
+            opened.insert(name.clone(), surroundings.identities.open(name, identity).await);
+        }
+        Identities { opened, hosts: options.hosts() }
     }
 
-    /// A field of the named certificate.
-    pub(super) fn field(&self, name: &str, field: IdentityField) -> Result<String, Failure> {
-        let missing = |why: &str| {
-            Failure::new(Reason::SecretMissing, format!("certificate of identity {name}: {why}"))
+    /// The named one.
+    pub(super) fn get(&self, name: &str) -> Result<Arc<SigningIdentity>, Failure> {
+        let missing = || {
+            let detail = format!("identity {name} is not configured");
+            Err(Failure::new(Reason::SecretMissing, detail))
         };
-        let identity = self.0.get(name).ok_or_else(|| missing("is not configured"))?;
-        read(&identity.cert, field).map_err(|why| missing(&why))
+        self.opened.get(name).cloned().unwrap_or_else(missing)
+    }
+
+    /// A field of the named certificate, to be sent to `host`.
+    pub(super) fn field(
+        &self,
+        name: &str,
+        field: IdentityField,
+        host: &str,
+    ) -> Result<String, Failure> {
+        let identity = self.get(name)?;
+        let certificate = identity.certificate();
+        let of_names = |of: fn(&X509Certificate<'_>) -> String| {
+            let parsed = X509Certificate::from_der(certificate.der());
+            parsed.map(|(_, parsed)| of(&parsed)).map_err(|_| {
+                let detail = format!("the names in the certificate of {name} cannot be read");
+                Failure::new(Reason::SecretMissing, detail)
+            })
+        };
+        Ok(match field {
+            IdentityField::SerialHex => certificate.serial_hex(),
+            IdentityField::SerialDec => certificate.serial_dec(),
+            IdentityField::Subject => of_names(|parsed| parsed.subject().to_string())?,
+            IdentityField::Issuer => of_names(|parsed| parsed.issuer().to_string())?,
+            IdentityField::Pem => certificate.pem(),
+            IdentityField::Der => certificate.der_base64(),
+            IdentityField::VidRandom => {
+                if !self.hosts.iter().any(|bound| bound.eq_ignore_ascii_case(host)) {
+                    let detail = format!(
+                        "the VID random number of identity {name} is not for {host} and was not sent"
+                    );
+                    return Err(Failure::new(Reason::SecretHost, detail));
+                }
+                vid_random(&identity).ok_or_else(|| {
+                    let detail = format!("the key of identity {name} has no VID random number");
+                    Failure::new(Reason::SecretMissing, detail)
+                })?
+            }
+        })
+    }
+
+    /// What is masked wherever text leaves the process.
+    pub(super) fn private(&self) -> impl Iterator<Item = Secret> {
+        let opened = self.opened.values().filter_map(|opened| opened.as_ref().ok());
+        opened.filter_map(|identity| vid_random(identity)).map(Secret::new)
     }
 }
 
-fn read(path: &Path, field: IdentityField) -> Result<String, String> {
-    let found = fs::metadata(path).map_err(|error| error.kind().to_string())?;
-    // Opening a pipe would wait for somebody to write to it.
-    if !found.is_file() {
-        return Err("is not a regular file".to_owned());
-    }
-    let size = found.len();
-    if size > CERT_BYTES_MAX {
-        return Err(format!("is larger than {CERT_BYTES_MAX} bytes"));
-    }
-    let bytes = fs::read(path).map_err(|error| error.kind().to_string())?;
-    let der = match x509_parser::pem::parse_x509_pem(&bytes) {
-        Ok((_, pem)) => pem.contents,
-        Err(_) => bytes,
-    };
-    let (_, certificate) =
-        X509Certificate::from_der(&der).map_err(|_| "is neither PEM nor DER".to_owned())?;
-    Ok(match field {
-        IdentityField::Serial => {
-            certificate.raw_serial().iter().map(|b| format!("{b:02x}")).collect()
-        }
-        IdentityField::Subject => certificate.subject().to_string(),
-        IdentityField::Issuer => certificate.issuer().to_string(),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_certificate_tells_its_serial_and_subject_from_pem_and_der() {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let mut params = rcgen::CertificateParams::new(vec!["a.go.kr".into()]).unwrap();
-        params.serial_number = Some(rcgen::SerialNumber::from(vec![0x0a, 0xff]));
-        params.distinguished_name.push(rcgen::DnType::CommonName, "officer");
-        let certificate = params.self_signed(&key).unwrap();
-        let dir = tempfile::tempdir().unwrap();
-        for (file, content) in
-            [("c.pem", certificate.pem().into_bytes()), ("c.der", certificate.der().to_vec())]
-        {
-            let cert = dir.path().join(file);
-            fs::write(&cert, content).unwrap();
-            let identity = Identity { key: cert.clone(), cert };
-            let identities = Identities::new(&BTreeMap::from([("officer".into(), identity)]));
-            let field = |field| identities.field("officer", field).unwrap();
-            assert_eq!(field(IdentityField::Serial), "0aff");
-            assert!(field(IdentityField::Subject).contains("officer"));
-        }
-        let failure = Identities::default().field("x", IdentityField::Serial).err().unwrap();
-        assert_eq!(failure.reason, Reason::SecretMissing);
-    }
+fn vid_random(identity: &SigningIdentity) -> Option<String> {
+    identity.key().vid_random().map(|random| BASE64.encode(random))
 }

@@ -16,6 +16,7 @@ mod page;
 mod progress;
 mod request;
 mod run;
+mod sign;
 mod step;
 pub mod totp;
 mod values;
@@ -33,6 +34,9 @@ use crate::outcome::{Facts, Failure};
 use crate::probe::surroundings::Surroundings;
 use crate::probe::{Probe, render};
 use crate::transport::Recorder;
+
+use identity::Identities;
+use values::FlowValues;
 
 /// A login flow on one target.
 pub struct LoginProbe {
@@ -74,7 +78,9 @@ impl Probe for LoginProbe {
                 share: &self.share,
                 host: self.target.host(),
             };
-            let run = run::LoginRun::new(context, &self.target.dial, proxy.as_ref());
+            let identities = Identities::open(&self.options, &self.surroundings).await;
+            let values = FlowValues::new(&self.options, identities);
+            let run = run::LoginRun::new(context, values, &self.target.dial, proxy.as_ref());
             run.attempt(&mut Recorder::new(facts), deadline).await
         }
         .boxed()

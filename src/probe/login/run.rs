@@ -63,6 +63,8 @@ pub(super) struct LoginRun<'a> {
     pub(super) page: Option<Arc<LastPage>>,
     /// What was captured, and what is masked.
     pub(super) values: FlowValues<'a>,
+    /// The identities that steps have signed with.
+    pub(super) signers: Vec<Arc<str>>,
     /// How far each step got.
     pub(super) reached: Reached,
     /// What was done with credentials.
@@ -84,6 +86,7 @@ impl From<Failure> for StepFailure {
 impl<'a> LoginRun<'a> {
     pub(super) fn new(
         context: Context<'a>,
+        values: FlowValues<'a>,
         dial: &'a DialOptions,
         proxy: Option<&'a Proxy<'a>>,
     ) -> LoginRun<'a> {
@@ -106,7 +109,8 @@ impl<'a> LoginRun<'a> {
             context,
             session: Session::new(surroundings, &options.client.tls, client, share),
             page: None,
-            values: FlowValues::new(options),
+            values,
+            signers: Vec::new(),
             reached: Reached::default(),
             login: Attempt::new(surroundings, options.guard),
         }

@@ -42,6 +42,9 @@ impl LoginRun<'_> {
         if let Action::Wait(time) = step.action {
             return self.wait(step, time, deadline).await;
         }
+        if let Action::Sign(action) = &step.action {
+            return self.sign(step, action).await;
+        }
         let Some(draft) = self.draft(step, deadline).await? else { return Ok(()) };
         self.may_go(step, draft.url())?;
         let codes = match self.context.options.is_credential(step) {
@@ -227,6 +230,7 @@ impl LoginRun<'_> {
             if failed.failure.reason == Reason::NoticePage {
                 failed.failure.step = own;
             }
+            self.name_signers(&mut failed.failure);
             failed
         })?;
         let of_step = |warning| Failure { step: Some(step.step.clone()), ..warning };

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use sign::signing_identity::SigningIdentity;
 
 use crate::config::login::LoginOptions;
 use crate::outcome::{Failure, Reason};
 use crate::probe::surroundings::Surroundings;
 use crate::secret::Secret;
 use crate::template::fill::Values;
-use crate::template::{FlowSource, Source, Template, pipe};
+use crate::template::{FlowSource, IdentityField, Source, Template, pipe};
 use crate::vault::Vault;
 
 use super::identity::Identities;
@@ -50,13 +51,19 @@ struct Learned {
 }
 
 impl<'a> FlowValues<'a> {
-    pub(super) fn new(options: &'a LoginOptions) -> FlowValues<'a> {
+    pub(super) fn new(options: &'a LoginOptions, identities: Identities) -> FlowValues<'a> {
+        let learned = Learned { private: identities.private().collect(), ..Learned::default() };
         FlowValues {
             captured: BTreeMap::new(),
-            identities: Identities::new(&options.identities),
+            identities,
             set: &options.set,
-            learned: Mutex::default(),
+            learned: Mutex::new(learned),
         }
+    }
+
+    /// An identity of the flow.
+    pub(super) fn identity(&self, name: &str) -> Result<Arc<SigningIdentity>, Failure> {
+        self.identities.get(name)
     }
 
     fn learned(&self) -> MutexGuard<'_, Learned> {
@@ -129,12 +136,14 @@ impl Values<FlowSource> for StepValues<'_> {
                 code.ok_or_else(|| internal(format!("no code was made for {name}")))
             }
             // Only after a failure: `finally` may name what was never captured.
-            FlowSource::Capture(name) => self.flow.captured.get(name).cloned().ok_or_else(|| {
-                let said = format!("{name} was not captured, because its step was not done");
-                Failure::new(Reason::CaptureMissing, said)
-            }),
+            FlowSource::Capture(name) | FlowSource::Signed(name) => {
+                self.flow.captured.get(name).cloned().ok_or_else(|| {
+                    let said = format!("{name} was not captured, because its step was not done");
+                    Failure::new(Reason::CaptureMissing, said)
+                })
+            }
             FlowSource::Identity(name, field) => {
-                self.flow.identities.field(name, *field).map(Secret::new)
+                self.flow.identities.field(name, *field, host).map(Secret::new)
             }
             FlowSource::Date(zone, form) => self.date(zone.as_ref(), form).map(Secret::new),
             FlowSource::Uuid => Ok(Secret::new(uuid())),
@@ -144,7 +153,8 @@ impl Values<FlowSource> for StepValues<'_> {
 
     fn is_private(&self, source: &FlowSource) -> bool {
         source.roots().iter().any(|root| match root {
-            FlowSource::Secret(_) | FlowSource::Code(_) => true,
+            FlowSource::Secret(_) | FlowSource::Code(_) | FlowSource::Signed(_) => true,
+            FlowSource::Identity(_, IdentityField::VidRandom) => true,
             FlowSource::Capture(name) => self.flow.learned().captures.contains(name),
             _ => false,
         })

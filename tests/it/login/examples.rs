@@ -3,8 +3,11 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
+use std::process::Command;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bongsu::outcome::Reason;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -12,7 +15,6 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
-use super::config_errors::refused;
 use super::flow::Flow;
 use super::saeol;
 use super::site::{Reply, Routes};
@@ -194,28 +196,20 @@ impl Identities {
     }
 }
 
-/// The third example without its `sign` step, which is not built yet.
-fn unsigned() -> String {
-    let from = CERTIFICATE.find("  - name: sign\n").unwrap();
-    let to = CERTIFICATE.find("  - name: verify\n").unwrap();
-    format!("{}{}", &CERTIFICATE[..from], CERTIFICATE[to..].replace("${signed}", "${nonce}"))
-}
-
-#[test]
-fn the_third_example_says_that_signing_is_not_there_yet() {
-    let identities = Identities::new();
-    refused(
-        &identities.in_place(CERTIFICATE),
-        &["steps[1].sign: signing with a certificate is not built into this version yet (probe \
-           login, step sign)"],
-    );
-    // The rest of it is understood.
-    Flow::new(&identities.in_place(&unsigned()));
+/// What a message in base64 holds, if OpenSSL accepts it.
+fn verified(identities: &Identities, message: &str) -> Option<String> {
+    let directory = identities.directory.path();
+    fs::write(directory.join("message"), STANDARD.decode(message).ok()?).unwrap();
+    let verify = "cms -verify -binary -inform DER -in message -CAfile root.pem -purpose any";
+    let args = verify.split(' ');
+    let run = Command::new("openssl").args(args).current_dir(directory).output().unwrap();
+    run.status.success().then(|| String::from_utf8(run.stdout).unwrap())
 }
 
 #[tokio::test]
-async fn the_third_example_runs_without_its_signature() {
-    let identities = Identities::new();
+async fn the_third_example_signs_in_with_a_certificate() {
+    let identities = Arc::new(Identities::new());
+    let known = Arc::clone(&identities);
     let site = Routes::new()
         .on("POST", "/gpki/challenge", |asked| {
             let sent: serde_json::Value = serde_json::from_slice(&asked.body).unwrap();
@@ -224,10 +218,10 @@ async fn the_third_example_runs_without_its_signature() {
             reply.body = br#"{"challenge":"bm9uY2U=","txId":"00123"}"#.to_vec();
             reply
         })
-        .on("POST", "/gpki/verify", |asked| {
+        .on("POST", "/gpki/verify", move |asked| {
             let field = |name: &str| asked.field(name).unwrap_or_default();
-            match (&*field("txId"), &*field("signedData")) {
-                ("00123", "bm9uY2U=") => {
+            match (&*field("txId"), verified(&known, &field("signedData")).as_deref()) {
+                ("00123", Some("nonce")) => {
                     Reply::html("ok").header("Set-Cookie", "SESSION=1; Path=/; Secure")
                 }
                 ("00123", _) => Reply::html("폐기된 인증서"),
@@ -241,13 +235,15 @@ async fn the_third_example_runs_without_its_signature() {
         let roots = identities.directory.path().join("root.pem");
         Flow::new(&format!("trust: {{ roots: {} }}\n{text}", roots.display()))
     };
-    flow(&unsigned()).succeed().await;
-    let other = unsigned().replace("${nonce}", "${nonce | base64}");
+    flow(CERTIFICATE).succeed().await;
+    let attributes = CERTIFICATE.replace("signed_attributes: false", "signed_attributes: true");
+    flow(&attributes).succeed().await;
+    let other = CERTIFICATE.replace("${nonce | base64_decode}", "${nonce}");
     assert_eq!(flow(&other).fail().await, ("verify".into(), Reason::CertRejected));
-    let other = unsigned().replace("${tx}", "${tx | base64}");
+    let other = CERTIFICATE.replace("${tx}", "${tx | base64}");
     assert_eq!(flow(&other).fail().await, ("verify".into(), Reason::PkiBackend));
     // The certificate is shown in the handshake; without it nobody is let in.
-    let other = unsigned().replace("client_cert: device\n", "");
+    let other = CERTIFICATE.replace("client_cert: device\n", "");
     let (step, reason) = flow(&other).fail().await;
     assert_eq!((&*step, reason), ("challenge", Reason::TlsClientCert));
 }

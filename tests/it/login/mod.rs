@@ -19,6 +19,7 @@ mod rules;
 mod saeol;
 mod secrets;
 mod sessions;
+mod signing;
 mod site;
 mod third_party;
 mod tokens;
