@@ -1,6 +1,6 @@
 # The recipes are the steps of CI: .ci/run calls nothing but these.
-.PHONY: fmt fmt-check lint doc install-test-tools test quick build build-tests unit integration integration-quick stall doc-tests ci mutants mutants-code timelines release \
-        kubernetes lint-kubernetes lint-deploy dashboards pictures e2e test-newer image-test \
+.PHONY: fmt fmt-check lint doc install-test-tools test quick build build-tests unit integration alert-rules integration-rest integration-quick stall doc-tests ci mutants mutants-code timelines release \
+        kubernetes lint-kubernetes lint-deploy dashboards pictures e2e e2e-together test-newer image-test \
         bench-load bench-exposition bench-https bench-compare bench-floor bench-nation bench-start \
         bench-login bench-blackhole install-bench-tools
 
@@ -24,11 +24,15 @@ doc:
 
 install-test-tools:
 	tests/install.sh
+	tests/rules/install.sh target/tmp/rule-tools
 
 # Installs what the tests need (Debian, root or sudo), then runs all of them. What the alert rules are
-# judged by passes at once when nothing of it has changed (tests/rules/once.py).
+# judged by passes at once when nothing of it has changed (tests/rules/once.py). Otherwise it computes
+# for minutes, at the lowest priority, beside the parts that mostly wait. The replay keeps its place
+# after all others, because it shares the machine with nobody.
 test:
-	python3 tests/parts.py install-test-tools build unit integration doc-tests e2e
+	python3 tests/parts.py install-test-tools build unit alert-rules+ integration-rest doc-tests \
+	    e2e-together wait e2e-replay
 
 # What can be known in three minutes, before a commit: without the alert rules, servers of third
 # parties, thousands of runs, and several processes together.
@@ -50,6 +54,13 @@ threads = --test-threads=$$((2 * $$(nproc) + 1))
 integration: install-test-tools
 	cargo test --locked --package bongsu-sign --test openssl
 	cargo test --locked --test it -- $(threads)
+
+# The same in two: what judges the alert rules, and all the others.
+alert-rules: install-test-tools
+	cargo test --locked --test it -- $(threads) alert_rules::
+
+integration-rest: install-test-tools
+	cargo test --locked --test it -- $(threads) --skip alert_rules::
 
 integration-quick: install-test-tools
 	cargo test --locked --test it -- $(threads) --skip alert_rules:: --skip third_party:: \
@@ -79,16 +90,17 @@ lint-kubernetes: install-test-tools
 
 # Dockerfile, compose.yaml and the systemd unit, each by the tool that knows it.
 lint-deploy: install-test-tools
-	tests/rules/install.sh target/tmp/rule-tools
 	deploy/lint.sh target/tmp/rule-tools/bin
 
 # Real processes together, from a fault to the page. Needs root for network namespaces. Which they
 # are, and which run beside each other, is in tests/stack/run.py.
-e2e: install-test-tools
-	tests/rules/install.sh target/tmp/rule-tools
+e2e: e2e-together e2e-replay
+
+# All but the replay.
+e2e-together: install-test-tools
 	cargo build --locked
 	target/tmp/rule-tools/bin/python tests/stack/scale.py --test
-	target/tmp/rule-tools/bin/python tests/stack/run.py
+	target/tmp/rule-tools/bin/python tests/stack/run.py --together
 
 # One of them, such as `make e2e-storm`, after `make e2e` has installed what they need.
 e2e-%:
@@ -99,8 +111,7 @@ test-newer:
 	tests/rules/newer.sh
 
 # Builds the image with buildah and runs it as nobody. Needs root; takes an optimised build.
-image-test:
-	tests/rules/install.sh target/tmp/rule-tools
+image-test: install-test-tools
 	PYTHON=$(CURDIR)/target/tmp/rule-tools/bin/python deploy/image-test.sh
 
 # Writes dashboards/*.json from dashboards/src. Needs python3 with PyYAML.

@@ -3,6 +3,7 @@ times as fast as life, after them. All of them run, also when one has failed, an
 which failed and why.
 
     python3 tests/stack/run.py            all of them
+    python3 tests/stack/run.py --together all but the replay, which needs the machine for itself
     python3 tests/stack/run.py storm      these
 """
 
@@ -79,4 +80,4 @@ def main(names):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(TOGETHER if sys.argv[1:] == ["--together"] else sys.argv[1:])
