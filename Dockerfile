@@ -21,11 +21,12 @@ ENV RUSTFLAGS="-C target-feature=+crt-static"
 COPY Cargo.toml Cargo.lock ./
 COPY crates/chain/Cargo.toml crates/chain/
 COPY crates/lab/Cargo.toml crates/lab/
+COPY crates/base/Cargo.toml crates/base/
 COPY crates/read/Cargo.toml crates/read/
 COPY crates/sign/Cargo.toml crates/sign/
 COPY benches benches
-RUN mkdir -p src tests/it crates/chain/src crates/lab/src crates/read/src crates/sign/src \
-    && touch src/lib.rs tests/it/main.rs crates/chain/src/lib.rs crates/lab/src/lib.rs crates/read/src/lib.rs crates/sign/src/lib.rs \
+RUN mkdir -p src tests/it crates/base/src crates/chain/src crates/lab/src crates/read/src crates/sign/src \
+    && touch src/lib.rs tests/it/main.rs crates/base/src/lib.rs crates/chain/src/lib.rs crates/lab/src/lib.rs crates/read/src/lib.rs crates/sign/src/lib.rs \
     && echo 'fn main() {}' > src/main.rs \
     && cargo build --release --locked --bins --target "$(rustc --print host-tuple)"
 

@@ -60,6 +60,7 @@ alert-rules: install-test-tools
 	cargo test --locked --test it -- $(threads) alert_rules::
 
 integration-rest: install-test-tools
+	cargo test --locked --package bongsu-sign --test openssl
 	cargo test --locked --test it -- $(threads) --skip alert_rules::
 
 integration-quick: install-test-tools

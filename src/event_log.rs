@@ -2,8 +2,9 @@
 //! debug. A thousand probes that are up say nothing.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
@@ -29,7 +30,7 @@ impl EventLog {
 
     /// Remembers the state and returns the one before.
     fn replace(&self, id: &TargetId, state: State) -> Option<State> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last.lock();
         match last.get_mut(id) {
             Some(old) => Some(std::mem::replace(old, state)),
             None => last.insert(id.clone(), state),
@@ -99,7 +100,7 @@ impl Observer for EventLog {
     }
 
     fn forget(&self, id: &TargetId) {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.last.lock().remove(id);
     }
 }
 

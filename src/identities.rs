@@ -3,15 +3,17 @@
 //! milliseconds of each run.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use base::files::FileStamp;
+use parking_lot::Mutex;
 use sign::signing_identity::SigningIdentity;
 
 use crate::config::Disk;
 use crate::config::login::Identity;
 use crate::outcome::{Failure, Reason};
 use crate::secret::Secret;
-use crate::vault::{self, FileStamp};
+use crate::vault;
 
 /// Opened identities by name and files. Bounded by the configuration: a reload empties it.
 #[derive(Default)]
@@ -41,7 +43,8 @@ impl IdentityStore {
         name: &Arc<str>,
         identity: &Identity,
     ) -> Result<Arc<SigningIdentity>, Failure> {
-        let stamps: Vec<_> = identity.files().into_iter().map(FileStamp::at).collect();
+        let stamps: Vec<_> =
+            identity.files().into_iter().map(|file| FileStamp::of(file).ok()).collect();
         if let Some(known) = self.known(name, identity, &stamps) {
             return Ok(known);
         }
@@ -57,14 +60,14 @@ impl IdentityStore {
         let opened = opening.await.map_err(|_| missing("its files were not read"))?;
         let opened = opened.map_err(|why| missing(&why))?;
         let entry = OpenedIdentity { stamps, identity: Arc::clone(&opened) };
-        self.lock().insert((name.clone(), identity.clone()), entry);
+        self.opened.lock().insert((name.clone(), identity.clone()), entry);
         Ok(opened)
     }
 
     /// The certificates that were opened last.
     pub fn validities(&self) -> Vec<IdentityValidity> {
         let mut validities = BTreeMap::<Arc<str>, IdentityValidity>::new();
-        for ((name, _), opened) in self.lock().iter() {
+        for ((name, _), opened) in self.opened.lock().iter() {
             let certificate = opened.identity.certificate();
             let found = IdentityValidity {
                 name: name.clone(),
@@ -85,7 +88,7 @@ impl IdentityStore {
 
     /// Forgets all: the configuration has changed.
     pub fn clear(&self) {
-        self.lock().clear();
+        self.opened.lock().clear();
     }
 
     fn known(
@@ -94,12 +97,8 @@ impl IdentityStore {
         identity: &Identity,
         stamps: &[Option<FileStamp>],
     ) -> Option<Arc<SigningIdentity>> {
-        let opened = self.lock();
+        let opened = self.opened.lock();
         let known = opened.get(&(name.clone(), identity.clone()))?;
         (known.stamps == stamps).then(|| Arc::clone(&known.identity))
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(Arc<str>, Identity), OpenedIdentity>> {
-        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, MatchKind};
+use base::hex;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
@@ -128,7 +129,7 @@ fn forms_of(value: &str) -> Vec<Vec<u8>> {
     let digest = Sha256::digest(utf8);
     let mut forms = vec![utf8.to_vec(), euc_kr.to_vec()];
     for bytes in [utf8, &euc_kr, &digest] {
-        forms.push(hex(bytes).into_bytes());
+        forms.push(hex::encode(bytes).into_bytes());
         forms.push(STANDARD.encode(bytes).into_bytes());
         forms.push(STANDARD_NO_PAD.encode(bytes).into_bytes());
         forms.push(URL_SAFE.encode(bytes).into_bytes());
@@ -172,10 +173,6 @@ fn inner_base64(bytes: &[u8]) -> Vec<Vec<u8>> {
         }
     }
     forms
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Percent-encodes all but letters, digits and `kept`.
@@ -237,11 +234,11 @@ mod tests {
             STANDARD.encode(VALUE),
             URL_SAFE.encode(VALUE),
             URL_SAFE_NO_PAD.encode(&euc_kr),
-            hex(VALUE.as_bytes()),
-            hex(VALUE.as_bytes()).to_uppercase(),
+            hex::encode(VALUE.as_bytes()),
+            hex::encode(VALUE.as_bytes()).to_uppercase(),
             serde_json::json!({ "p": VALUE }).to_string(),
             json_ascii(VALUE),
-            hex(&Sha256::digest(VALUE)),
+            hex::encode(&Sha256::digest(VALUE)),
             STANDARD.encode(Sha256::digest(VALUE)),
             "비밀 p&amp;ss/&quot;w0rd+".to_owned(),
         ];

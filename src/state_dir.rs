@@ -4,33 +4,23 @@
 //! owner may read it.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use base::files::{UnreadableFile, read_regular};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-/// The bytes of a file; `None` when there is none. What is no file (to open a FIFO would wait for
-/// whoever writes to it) or too large is an error of the kind `InvalidData`: the content is
-/// damaged, the directory is not.
+/// The bytes of a file; `None` when there is none. What is no file or too large is an error of the
+/// kind `InvalidData`: the content is damaged, the directory is not.
 pub fn read(path: &Path, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
-    let found = match fs::metadata(path) {
-        Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let damaged = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
-    if !found.is_file() {
-        return Err(damaged("it is no regular file".into()));
+    match read_regular(path, bytes_max) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(UnreadableFile::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(UnreadableFile::Io(error)) => Err(error),
+        Err(damage) => Err(io::Error::new(io::ErrorKind::InvalidData, format!("it {damage}"))),
     }
-    let mut bytes = Vec::new();
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-    file.take(bytes_max + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > bytes_max {
-        return Err(damaged(format!("it is larger than {bytes_max} bytes")));
-    }
-    Ok(Some(bytes))
 }
 
 /// Makes `bytes` the content of the file. What stands in the place of the draft, left by a crash or

@@ -8,9 +8,10 @@
 //! A connection is made for each request and closed after the head of the response, redirects are
 //! not followed, and proxies of the environment are not asked. The caller minds the time.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use parking_lot::Mutex;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, IntoUrl, Method, RequestBuilder};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -65,7 +66,7 @@ impl TrustedClient {
 
     /// Whether these roots vouch for the last certificate and its name at a time.
     pub fn is_proven(&self, roots: &RootCertStore, at: SystemTime) -> bool {
-        let last = self.witness.last();
+        let last = self.witness.last.lock();
         let (Some(shown), Ok(at)) = (&*last, at.duration_since(UNIX_EPOCH)) else { return false };
         let at = UnixTime::since_unix_epoch(at);
         let algorithms = self.witness.algorithms.all;
@@ -80,7 +81,7 @@ impl TrustedClient {
 
     /// The last certificate, without those that vouch for it.
     pub fn shown(&self) -> Option<CertificateDer<'static>> {
-        self.witness.last().as_ref().map(|shown| shown.leaf.clone())
+        self.witness.last.lock().as_ref().map(|shown| shown.leaf.clone())
     }
 }
 
@@ -98,11 +99,7 @@ struct Shown {
     rest: Vec<CertificateDer<'static>>,
 }
 
-impl Witness {
-    fn last(&self) -> MutexGuard<'_, Option<Shown>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+impl Witness {}
 
 impl ServerCertVerifier for Witness {
     fn verify_server_cert(
@@ -115,7 +112,7 @@ impl ServerCertVerifier for Witness {
     ) -> Result<ServerCertVerified, Error> {
         let rest = rest.iter().take(CHAIN_MAX).map(|cert| cert.clone().into_owned()).collect();
         let (name, leaf) = (name.to_owned(), leaf.clone().into_owned());
-        *self.last() = Some(Shown { name, leaf, rest });
+        *self.last.lock() = Some(Shown { name, leaf, rest });
         Ok(ServerCertVerified::assertion())
     }
 

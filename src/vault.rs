@@ -4,11 +4,11 @@
 //! read again only when its time, size or inode changed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, Metadata};
-use std::io::Read;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
+
+use base::files::{FileStamp, UnreadableFile, read_regular};
+use parking_lot::{Mutex, RwLock};
 
 use crate::config::{SecretRef, SecretSource};
 use crate::outcome::{Failure, Reason};
@@ -27,25 +27,6 @@ pub struct Vault {
     files: Mutex<BTreeMap<PathBuf, (FileStamp, Secret)>>,
 }
 
-/// What changes when a file is written or replaced.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FileStamp {
-    inode: u64,
-    size: u64,
-    mtime: (i64, i64),
-}
-
-impl FileStamp {
-    /// `None` when there is nothing to be seen.
-    pub(crate) fn at(path: &Path) -> Option<FileStamp> {
-        fs::metadata(path).ok().map(|meta| FileStamp::of(&meta))
-    }
-
-    fn of(meta: &Metadata) -> FileStamp {
-        FileStamp { inode: meta.ino(), size: meta.size(), mtime: (meta.mtime(), meta.mtime_nsec()) }
-    }
-}
-
 impl Vault {
     /// Nothing is read yet.
     pub fn new(secrets: &BTreeMap<Arc<str>, SecretRef>) -> Vault {
@@ -54,14 +35,14 @@ impl Vault {
 
     /// Takes over the references of a reloaded configuration.
     pub fn replace(&self, secrets: &BTreeMap<Arc<str>, SecretRef>) {
-        *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = secrets.clone();
-        self.files.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.secrets.write() = secrets.clone();
+        self.files.lock().clear();
     }
 
     /// The values of these secrets, as far as they can be read, for masking and for noticing a
     /// change. Nothing is sent on the strength of this.
     pub fn peek(&self, names: &[Arc<str>]) -> BTreeMap<Arc<str>, Secret> {
-        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let secrets = self.secrets.read().clone();
         let value =
             |name: &Arc<str>| Some((name.clone(), self.value(name, secrets.get(name)?).ok()?));
         names.iter().filter_map(value).collect()
@@ -69,7 +50,7 @@ impl Vault {
 
     /// The names of the secrets that one of these hosts may have been sent.
     pub fn bound_to(&self, hosts: &BTreeSet<String>) -> Vec<Arc<str>> {
-        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
+        let secrets = self.secrets.read();
         let bound = |secret: &SecretRef| secret.hosts.iter().any(|host| hosts.contains(host));
         secrets.iter().filter(|(_, secret)| bound(secret)).map(|(name, _)| name.clone()).collect()
     }
@@ -77,7 +58,7 @@ impl Vault {
     /// One secret's value, to be sent to `host`: `secret_missing` when it cannot be read,
     /// `secret_host` when it is not bound to the host.
     pub fn reveal(&self, name: &str, host: &str) -> Result<Secret, Failure> {
-        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
+        let secrets = self.secrets.read();
         let Some(secret) = secrets.get(name) else {
             return Err(missing(name, "is not configured"));
         };
@@ -104,8 +85,8 @@ impl Vault {
     }
 
     fn read(&self, path: &Path) -> Result<Secret, String> {
-        let stamp = FileStamp::of(&fs::metadata(path).map_err(|error| error.kind().to_string())?);
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamp = FileStamp::of(path).map_err(|error| UnreadableFile::from(error).to_string())?;
+        let mut files = self.files.lock();
         if let Some((seen, secret)) = files.get(path)
             && *seen == stamp
         {
@@ -138,22 +119,12 @@ pub(crate) fn read_source(source: &SecretSource) -> Result<Secret, String> {
 
 /// One trailing newline is what an editor or `echo` adds; anything else belongs to the secret.
 fn read_secret(path: &Path) -> Result<Secret, String> {
-    // Opening a pipe would wait for somebody to write to it.
-    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return Err("it is not a regular file".to_owned());
-    }
-    let file = fs::File::open(path).map_err(|error| error.kind().to_string())?;
-    let mut bytes = Vec::new();
-    let read = file.take(MAX_SECRET_BYTES + 1).read_to_end(&mut bytes);
-    read.map_err(|error| error.kind().to_string())?;
-    if bytes.len() as u64 > MAX_SECRET_BYTES {
-        return Err(format!("it is larger than {MAX_SECRET_BYTES} bytes"));
-    }
+    let bytes = read_regular(path, MAX_SECRET_BYTES).map_err(|error| error.to_string())?;
     // The error of from_utf8 holds the bytes and must not be shown.
-    let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())?;
+    let text = String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())?;
     let text = text.strip_suffix('\n').map_or(text.as_str(), |t| t.strip_suffix('\r').unwrap_or(t));
     if text.is_empty() {
-        return Err("it is empty".to_owned());
+        return Err("is empty".to_owned());
     }
     Ok(Secret::new(text))
 }
@@ -164,6 +135,8 @@ fn missing(name: &str, why: &str) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::template::{Part, Template};
 

@@ -1,9 +1,10 @@
 //! Whether the scheduler lives: runs begin and end. A scheduler that hangs is silent, and silence
 //! is what a quiet night looks like; whoever watches this process asks here.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::config::{Target, TargetId};
@@ -30,22 +31,18 @@ impl Pulse {
     /// timeouts.
     pub(super) fn expect<'t>(&self, targets: impl Iterator<Item = &'t Arc<Target>>) {
         let longest = targets.map(|target| target.schedule.freshness()).min();
-        *self.lock() = State { last: Instant::now(), longest };
+        *self.state.lock() = State { last: Instant::now(), longest };
     }
 
     /// How long nothing has happened, when that is too long.
     pub(super) fn silence(&self) -> Option<Duration> {
-        let state = self.lock();
+        let state = self.state.lock();
         let silence = state.last.elapsed();
         state.longest.is_some_and(|longest| silence > longest).then_some(silence)
     }
 
     fn beat(&self) {
-        self.lock().last = Instant::now();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().last = Instant::now();
     }
 }
 

@@ -10,6 +10,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use base::error_chain::{deepest, find};
 use reqwest::{Method, StatusCode};
 use rustls::AlertDescription::{BadCertificate, CertificateRequired, HandshakeFailure};
 use rustls::Error as TlsError;
@@ -24,7 +25,6 @@ use crate::cli::{Exit, Flags, ListenAddress};
 use crate::server::external::External;
 use crate::server::tls::pem;
 use crate::server::web_config::{self, Clients, TlsSettings};
-use crate::transport::failure::{deepest, find};
 use crate::trusted_client::TrustedClient;
 
 /// Below the 30 s after which container runtimes give up by themselves.

@@ -5,18 +5,20 @@ use std::fmt::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use base::fnv::Fnv1a64;
+
 use super::login::IdentityFiles;
 use super::{Config, Kind, Target, TlsClientOptions, Window, WindowTime};
 
 /// FNV-1a of the services, probes, controls and windows, 16 hex digits.
 pub(super) fn hash(config: &Config) -> String {
-    let mut fnv = Fnv(0xcbf2_9ce4_8422_2325);
+    let mut fnv = Fnv1a64::default();
     // Writing into a hash cannot fail.
     let _ = write_all(config, &mut fnv);
-    format!("{:016x}", fnv.0)
+    format!("{:016x}", fnv.hash())
 }
 
-fn write_all(config: &Config, fnv: &mut Fnv) -> fmt::Result {
+fn write_all(config: &Config, fnv: &mut Fnv1a64) -> fmt::Result {
     for service in &config.services {
         writeln!(fnv, "{service:?}")?;
     }
@@ -34,7 +36,7 @@ fn write_all(config: &Config, fnv: &mut Fnv) -> fmt::Result {
 }
 
 /// A time zone prints its whole table, which differs between releases of the time zone database.
-fn write_window(window: &Window, fnv: &mut Fnv) -> fmt::Result {
+fn write_window(window: &Window, fnv: &mut Fnv1a64) -> fmt::Result {
     let Window { name, targets, reason, when } = window;
     match when {
         WindowTime::Once { from, until } => write!(fnv, "{from} {until}")?,
@@ -62,16 +64,4 @@ fn without_paths(target: &Arc<Target>) -> Target {
     tls.trust = Arc::default();
     tls.client_cert = None;
     target
-}
-
-/// Fowler-Noll-Vo, 64 bits.
-struct Fnv(u64);
-
-impl Write for Fnv {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for byte in text.bytes() {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-        Ok(())
-    }
 }

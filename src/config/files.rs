@@ -1,8 +1,10 @@
 //! What the loader may touch outside its text: files, globs and the environment, behind one
 //! trait, so that text can be loaded without any of them.
 
-use std::io::Read;
+use std::io;
 use std::path::{Path, PathBuf};
+
+use base::files::{UnreadableFile, read_regular};
 
 /// More than any hand-written or generated file needs (17,000 probes are about 3 MiB); a device
 /// or a log given by mistake ends here.
@@ -26,21 +28,7 @@ pub struct Disk;
 
 impl Files for Disk {
     fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, String> {
-        // Before it is opened: to open a FIFO waits for whoever writes to it.
-        let metadata = std::fs::metadata(path).map_err(|error| said(&error))?;
-        if metadata.is_dir() {
-            return Err("is a directory; name a file in it".into());
-        }
-        if !metadata.is_file() {
-            return Err("is no regular file (a FIFO, socket or device); name a file".into());
-        }
-        let file = std::fs::File::open(path).map_err(|error| said(&error))?;
-        let mut bytes = Vec::new();
-        file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| said(&error))?;
-        if bytes.len() as u64 > limit {
-            return Err(format!("is larger than {} KiB", limit >> 10));
-        }
-        Ok(bytes)
+        read_regular(path, limit).map_err(|error| error.to_string())
     }
 
     fn glob(&self, pattern: &Path) -> Result<Vec<PathBuf>, String> {
@@ -48,7 +36,9 @@ impl Files for Disk {
         let paths = glob::glob(pattern).map_err(|error| error.msg.to_string())?;
         let mut found = Vec::new();
         for path in paths.take(FILES_MAX + 1) {
-            found.push(path.map_err(|error| said(error.error()))?);
+            found.push(
+                path.map_err(|error| UnreadableFile::from(io::Error::from(error)).to_string())?,
+            );
         }
         found.sort();
         Ok(found)
@@ -72,17 +62,5 @@ impl Files for Nothing {
     }
     fn variable(&self, _name: &str) -> Option<String> {
         None
-    }
-}
-
-/// Without the operating system's error number, which differs between machines.
-fn said(error: &std::io::Error) -> String {
-    use std::io::ErrorKind::*;
-    match error.kind() {
-        NotFound => "no such file".into(),
-        PermissionDenied => "permission denied for the user that runs bongsu".into(),
-        IsADirectory => "is a directory; name a file in it".into(),
-        NotADirectory => "a part of the path is not a directory".into(),
-        _ => error.to_string(),
     }
 }

@@ -9,10 +9,11 @@
 
 pub mod wire;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
@@ -97,18 +98,18 @@ impl Controls {
 
     /// Asks these from now on; for start and reload. What the old ones showed is dropped.
     pub fn replace(&self, contact: Option<Arc<dyn Contact>>) {
-        *self.state() = State { contact, reading: Reading::UNASKED, read_at: None };
+        *self.state.lock() = State { contact, reading: Reading::UNASKED, read_at: None };
         self.replaced.notify_one();
     }
 
     /// What is known now.
     pub fn reading(&self) -> Reading {
-        self.state().reading
+        self.state.lock().reading
     }
 
     /// Asks now, for whoever has no watch running. Takes at most [`PATIENCE`].
     pub async fn ask(&self) -> Reading {
-        let contact = self.state().contact.clone();
+        let contact = self.state.lock().contact.clone();
         if let Some(contact) = contact {
             let reading = self.everyone(&*contact).await;
             self.store(&contact, reading);
@@ -119,7 +120,7 @@ impl Controls {
     /// Keeps the reading current. Never returns; one task does this for the whole process.
     pub async fn watch(&self) {
         loop {
-            let contact = self.state().contact.clone();
+            let contact = self.state.lock().contact.clone();
             if let Some(contact) = contact {
                 let reading = self.everyone(&*contact).await;
                 self.store(&contact, reading);
@@ -179,7 +180,7 @@ impl Controls {
         if let Some(online) = self.fresh() {
             return online;
         }
-        let Some(contact) = self.state().contact.clone() else { return true };
+        let Some(contact) = self.state.lock().contact.clone() else { return true };
         let asked = Instant::now();
         let online = timeout(PATIENCE, contact.anyone()).await.unwrap_or(false);
         let Reading { online: was_online, skew } = self.reading();
@@ -191,7 +192,7 @@ impl Controls {
     }
 
     fn fresh(&self) -> Option<bool> {
-        let state = self.state();
+        let state = self.state.lock();
         if state.contact.is_none() {
             return Some(true);
         }
@@ -201,7 +202,7 @@ impl Controls {
 
     /// Answers of controls that were replaced meanwhile do not count.
     fn store(&self, asked: &Arc<dyn Contact>, reading: Reading) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if !state.contact.as_ref().is_some_and(|contact| Arc::ptr_eq(contact, asked)) {
             return;
         }
@@ -214,10 +215,6 @@ impl Controls {
             (false, true) => info!("a control answers: this vantage is online again"),
             _ => {}
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

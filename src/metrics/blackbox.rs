@@ -10,12 +10,14 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use base::fnv::fnv1a_32;
+use chain::{Certificate, TlsFacts};
+
 use super::probe::Write::{Http, Run, Tls};
 use super::probe::{ProbeFamily, Series, flag};
 use crate::config::Kind;
 use crate::outcome::{HttpFacts, Phases, Verdict};
 use crate::results::LABEL_VALUE_MAX_BYTES;
-use chain::{Certificate, TlsFacts};
 
 /// In the order of exposition.
 pub(super) static FAMILIES: &[ProbeFamily] = &[
@@ -160,15 +162,10 @@ fn ip_protocol(address: Option<IpAddr>) -> f64 {
 
 /// FNV-1a, 32 bits, over the 4 or 16 bytes of the address; 0 when there is none.
 fn ip_addr_hash(address: Option<IpAddr>) -> u32 {
-    const OFFSET: u32 = 0x811c_9dc5;
-    const PRIME: u32 = 0x0100_0193;
-    let hash = |bytes: &[u8]| {
-        bytes.iter().fold(OFFSET, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(PRIME))
-    };
     match address {
         None => 0,
-        Some(IpAddr::V4(v4)) => hash(&v4.octets()),
-        Some(IpAddr::V6(v6)) => hash(&v6.octets()),
+        Some(IpAddr::V4(v4)) => fnv1a_32(&v4.octets()),
+        Some(IpAddr::V6(v6)) => fnv1a_32(&v6.octets()),
     }
 }
 

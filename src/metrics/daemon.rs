@@ -3,10 +3,11 @@
 //! series that come and go with the configuration are written from plain data.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Gauge, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 use tokio::time::Instant;
@@ -182,7 +183,7 @@ impl Daemon {
         self.reload_success_at.set(since_epoch.as_secs_f64());
         let services = Arc::new(Services::of(config));
         let windows = config.maintenance.as_slice().into();
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.services = services;
         state.windows = windows;
     }
@@ -208,7 +209,7 @@ impl Daemon {
     /// Everything but the series of single targets.
     pub(super) fn write(&self, snapshot: &Snapshot, text: &mut Text<'_>) {
         let (lag, services, windows) = {
-            let state = self.lock();
+            let state = self.state.lock();
             (state.lag.clone(), Arc::clone(&state.services), Arc::clone(&state.windows))
         };
         write_run_durations(snapshot, text);
@@ -245,12 +246,8 @@ impl Daemon {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn running(&self, change: impl FnOnce(&mut HashSet<TargetId>)) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         change(&mut state.running);
         self.in_flight.set(i64::try_from(state.running.len()).unwrap_or(i64::MAX));
     }
@@ -273,7 +270,7 @@ impl Observer for Daemon {
         self.running(|running| {
             running.remove(&target.id);
         });
-        self.lock().lag.observe(run.lag);
+        self.state.lock().lag.observe(run.lag);
     }
 
     fn skipped(&self, _target: &Arc<Target>, cadence: Cadence, runs: u64) {

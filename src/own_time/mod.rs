@@ -15,10 +15,11 @@ mod heartbeat;
 mod record;
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
@@ -96,7 +97,7 @@ impl OwnTime {
             let _ = timeout(HEART_PATIENCE, beaten).await;
         }
         let silence = self.beats.borrow().elapsed();
-        let mut record = self.record();
+        let mut record = self.record.lock();
         if self.is_watched.load(Ordering::Acquire) && silence >= heartbeat::BEAT + heartbeat::LATE {
             let time = silence - heartbeat::BEAT;
             record.note(Instant::now(), LostTime { time, cause: StallCause::Stopped });
@@ -167,24 +168,24 @@ impl OwnTime {
 
     /// All time that was lost since the start.
     pub fn total(&self) -> Duration {
-        self.record().total()
+        self.record.lock().total()
     }
 
     /// When the last stall ended.
     pub fn last_at(&self) -> Option<SystemTime> {
-        self.record().last_at()
+        self.record.lock().last_at()
     }
 
     /// What was lost in the last five minutes, when that is worth a word.
     pub fn of_late(&self) -> Option<LostTime> {
         let now = Instant::now();
         let from = now.checked_sub(OF_LATE).unwrap_or(now);
-        self.record().within(from, now).filter(|lost| lost.time >= ALWAYS)
+        self.record.lock().within(from, now).filter(|lost| lost.time >= ALWAYS)
     }
 
     fn beat(&self, at: Instant, lost: Option<LostTime>, slept: Duration) {
         {
-            let mut record = self.record();
+            let mut record = self.record.lock();
             if let Some(lost) = lost {
                 record.note(at, lost);
             }
@@ -202,10 +203,6 @@ impl OwnTime {
 
     fn take_late_worker(&self) -> Duration {
         Duration::from_micros(self.late_worker.swap(0, Ordering::Relaxed))
-    }
-
-    fn record(&self) -> MutexGuard<'_, StallRecord> {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -265,7 +262,7 @@ mod tests {
     /// A record in which `lost` was lost before `end`.
     fn lost_before(end: Instant, lost: Duration) -> OwnTime {
         let own = OwnTime::unwatched();
-        own.record().note(end, LostTime { time: lost, cause: StallCause::Stopped });
+        own.record.lock().note(end, LostTime { time: lost, cause: StallCause::Stopped });
         own
     }
 

@@ -11,8 +11,9 @@ mod history;
 mod labels;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 pub use self::histogram::{Bounds, Histogram, RUN_BOUNDS};
@@ -96,7 +97,7 @@ impl LatestResults {
 
     /// Every target, its time booked up to now.
     pub fn snapshot(&self, now: Instant) -> Snapshot {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let rows = state.entries.values_mut().map(|entry| entry.row(now)).collect();
         let durations = state
             .durations
@@ -108,24 +109,24 @@ impl LatestResults {
 
     /// One target; `None` when there is none of this id.
     pub fn row(&self, id: &TargetId, now: Instant) -> Option<Row> {
-        self.lock().entries.get_mut(id).map(|entry| entry.row(now))
+        self.state.lock().entries.get_mut(id).map(|entry| entry.row(now))
     }
 
     /// The targets that suit. Looks at each of them.
     pub fn find(&self, suits: impl Fn(&Target) -> bool) -> Vec<Arc<Target>> {
-        let state = self.lock();
+        let state = self.state.lock();
         let targets = state.entries.values().map(|entry| &entry.target);
         targets.filter(|target| suits(target)).cloned().collect()
     }
 
     /// The past of one target; `None` when there is none of this id.
     pub fn history(&self, id: &TargetId) -> Option<History> {
-        self.lock().entries.get(id).map(|entry| entry.history.clone())
+        self.state.lock().entries.get(id).map(|entry| entry.history.clone())
     }
 
     /// Takes what is known from before the start. It waits for the targets that are adopted next.
     pub fn restore(&self, episodes: Vec<(TargetId, Episode)>) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         for (id, episode) in episodes {
             state.restored.entry(id).or_default().push(episode);
         }
@@ -133,12 +134,12 @@ impl LatestResults {
 
     /// Drops what was restored for targets that there are no longer.
     pub fn settle(&self) {
-        self.lock().restored = HashMap::new();
+        self.state.lock().restored = HashMap::new();
     }
 
     /// Every failure that is remembered in full.
     pub fn episodes(&self) -> Vec<(TargetId, Episode)> {
-        let state = self.lock();
+        let state = self.state.lock();
         let all = state.entries.iter().flat_map(|(id, entry)| {
             entry.history.episodes().map(|episode| (id.clone(), episode.clone()))
         });
@@ -147,12 +148,7 @@ impl LatestResults {
 
     /// Counts failures with a new cause: when it has changed, there is something new to keep.
     pub fn failures_begun(&self) -> u64 {
-        self.lock().failures_begun
-    }
-
-    /// A panic elsewhere while the lock was held leaves counters that are at worst one run old.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().failures_begun
     }
 }
 
@@ -179,7 +175,7 @@ impl Observer for LatestResults {
             last: None,
             history: History::default(),
         };
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if let Some(episodes) = state.restored.remove(&target.id) {
             entry.history = History::of(episodes);
         }
@@ -196,7 +192,7 @@ impl Observer for LatestResults {
     fn started(&self, _target: &Arc<Target>) {}
 
     fn observe(&self, target: &Arc<Target>, run: &Run) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let State { entries, durations, failures_begun, .. } = &mut *state;
         // A run that ends after its target was removed or replaced says nothing of what is there
         // now.
@@ -217,7 +213,7 @@ impl Observer for LatestResults {
     fn skipped(&self, _target: &Arc<Target>, _cadence: Cadence, _runs: u64) {}
 
     fn forget(&self, id: &TargetId) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if let Some(entry) = state.entries.remove(id) {
             state.leave_group(&entry.target);
         }

@@ -18,9 +18,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base::fnv::fnv1a_64;
 use tokio::time::Instant;
 
-use super::shard::fnv1a;
 use crate::config::TargetId;
 
 /// Every target has had its first run this long after start, unless its interval is shorter still.
@@ -108,7 +108,7 @@ impl Grid {
 
 /// The place of a target in its interval, in whole milliseconds: the resolution of the timer.
 fn offset(id: &TargetId, interval: Duration) -> Duration {
-    Duration::from_millis(fnv1a(id.to_string().as_bytes()) % whole_millis(interval))
+    Duration::from_millis(fnv1a_64(id.to_string().as_bytes()) % whole_millis(interval))
 }
 
 fn whole_millis(interval: Duration) -> u64 {

@@ -1,9 +1,10 @@
 //! What the scheduler and one target's task share: whether to go on, with which probe, and
 //! whether anybody still wants to hear the result.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -38,19 +39,14 @@ impl TaskHandle {
         })
     }
 
-    /// A panic of an observer poisons the lock, but leaves nothing half done behind it.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The next run uses this probe.
     pub(super) fn hand_over(&self, probe: Arc<dyn Probe>) {
-        self.state().probe = probe;
+        self.state.lock().probe = probe;
     }
 
     /// The probe to run with.
     pub(super) fn probe(&self) -> Arc<dyn Probe> {
-        Arc::clone(&self.state().probe)
+        Arc::clone(&self.state.lock().probe)
     }
 
     /// No new run; the one under way still counts, and is asked to be over by an instant.
@@ -61,7 +57,7 @@ impl TaskHandle {
     /// No new run; the one under way is asked to be over by an instant, so that a login can sign
     /// out. Once this returns, nothing is reported any more.
     pub(super) fn forget(&self, by: Instant) {
-        self.state().is_forgotten = true;
+        self.state.lock().is_forgotten = true;
         self.stop.ask(by);
     }
 
@@ -73,7 +69,7 @@ impl TaskHandle {
     /// Calls an observer, unless the target was forgotten. The lock is held meanwhile, so that
     /// [`TaskHandle::forget`] and a report never cross.
     pub(super) fn report(&self, tell: impl FnOnce()) {
-        let state = self.state();
+        let state = self.state.lock();
         if !state.is_forgotten {
             tell();
         }

@@ -6,12 +6,13 @@
 //! costs the same as a known one, so that names cannot be found by the clock.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
@@ -46,7 +47,7 @@ impl Users {
         let known = self.hashes.contains_key(&user);
         let hash = self.hashes.get(&user).unwrap_or(anybody).clone();
         let digest = digest(&hash, &password);
-        if self.lock().get(&user) == Some(&digest) {
+        if self.remembered.lock().get(&user) == Some(&digest) {
             return true;
         }
         let Ok(_permit) = self.checks.acquire().await else {
@@ -56,13 +57,9 @@ impl Users {
         let matches = tokio::task::spawn_blocking(check).await.unwrap_or(false);
         let admitted = matches && known;
         if admitted {
-            self.lock().insert(user, digest);
+            self.remembered.lock().insert(user, digest);
         }
         admitted
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, [u8; 32]>> {
-        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -104,9 +101,9 @@ mod tests {
         assert!(!users.admits(&HeaderMap::new()).await);
         assert!(!users.admits(&headers("scraper", "wrong")).await);
         assert!(!users.admits(&headers("nobody", "correct horse")).await);
-        assert!(users.lock().is_empty());
+        assert!(users.remembered.lock().is_empty());
         assert!(users.admits(&headers("scraper", "correct horse")).await);
-        assert_eq!(users.lock().len(), 1);
+        assert_eq!(users.remembered.lock().len(), 1);
         assert!(!users.admits(&headers("scraper", "wrong")).await);
         assert!(!users.admits(&headers("nobody", "correct horse")).await);
         assert!(users.admits(&headers("scraper", "correct horse")).await);

@@ -1,4 +1,4 @@
-//! The frame of every page, and the one way to put outside text on it.
+//! The frame of every page. Outside text gets on it by [`EscapedText`] only.
 //!
 //! No script, nothing from another host: a page must work in the room where the network is broken,
 //! and a hostile site's title must stay text. The policy header says the same to the browser.
@@ -7,6 +7,7 @@ use std::fmt::{self, Write};
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
+pub(super) use base::EscapedText;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
@@ -25,31 +26,6 @@ pub(super) static POLICY: LazyLock<String> = LazyLock::new(|| {
          frame-ancestors 'none'"
     )
 });
-
-/// Outside text, escaped for element content and quoted attributes.
-pub(super) struct EscapedText<'a>(pub(super) &'a str);
-
-impl fmt::Display for EscapedText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for piece in self.0.split_inclusive(['&', '<', '>', '"', '\'']) {
-            let Some(last) = piece.chars().next_back() else { continue };
-            let escaped = match last {
-                '&' => "&amp;",
-                '<' => "&lt;",
-                '>' => "&gt;",
-                '"' => "&quot;",
-                '\'' => "&#39;",
-                _ => {
-                    f.write_str(piece)?;
-                    continue;
-                }
-            };
-            f.write_str(&piece[..piece.len() - last.len_utf8()])?;
-            f.write_str(escaped)?;
-        }
-        Ok(())
-    }
-}
 
 /// A name of the configuration or of the metrics, which is the same in every language.
 pub(super) struct Code<'a>(pub(super) &'a str);
@@ -163,13 +139,6 @@ pub(super) fn took(time: Duration, language: Language) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn outside_text_stays_text() {
-        let escaped = EscapedText("<b onload='x'>&\"봉수").to_string();
-        assert_eq!(escaped, "&lt;b onload=&#39;x&#39;&gt;&amp;&quot;봉수");
-        assert_eq!(EscapedText("").to_string(), "");
-    }
 
     #[test]
     fn the_language_is_the_askers_and_korean_for_want_of_another() {

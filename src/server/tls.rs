@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use base::files::read_regular;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
@@ -14,7 +15,6 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::web_config::{Clients, TlsSettings, Versions};
-use crate::config::{Disk, Files};
 
 /// The roots of every browser together are below 1 MiB.
 const PEM_MAX_BYTES: u64 = 4 << 20;
@@ -176,7 +176,7 @@ fn certificates(
 
 /// The text of a PEM file. Half a sentence when it cannot be read; what is no file never is.
 pub(crate) fn pem(file: &Path) -> Result<Vec<u8>, String> {
-    Disk.read(file, PEM_MAX_BYTES)
+    read_regular(file, PEM_MAX_BYTES).map_err(|error| error.to_string())
 }
 
 fn place(key: &str, file: &Path, problem: impl std::fmt::Display) -> String {

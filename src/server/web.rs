@@ -2,10 +2,12 @@
 //! content is wrong.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use base::files::FileStamp;
 use http::HeaderMap;
+use parking_lot::Mutex;
 use rustls::ServerConfig;
 
 use super::auth::Users;
@@ -35,14 +37,14 @@ pub struct Web {
 struct State {
     loaded: Arc<Loaded>,
     looked: Instant,
-    stamps: Vec<Stamp>,
+    stamps: Vec<WatchedFile>,
 }
 
-/// Enough to see that a file was replaced; absent when it cannot be looked at.
+/// A file and what it looked like; `None` when it could not be looked at.
 #[derive(Debug, Clone, PartialEq)]
-struct Stamp {
+struct WatchedFile {
     path: PathBuf,
-    seen: Option<(SystemTime, u64)>,
+    seen: Option<FileStamp>,
 }
 
 impl Web {
@@ -57,7 +59,7 @@ impl Web {
 
     /// What is in force now.
     pub fn current(&self) -> Arc<Loaded> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         if let Some(file) = &self.file
             && state.looked.elapsed() >= LOOK_AGAIN
         {
@@ -70,7 +72,7 @@ impl Web {
 
 impl State {
     fn follow(&mut self, file: &Path) {
-        let now: Vec<Stamp> = self.stamps.iter().map(|old| stamp(&old.path)).collect();
+        let now: Vec<WatchedFile> = self.stamps.iter().map(|old| stamp(&old.path)).collect();
         if now == self.stamps {
             return;
         }
@@ -89,7 +91,7 @@ impl State {
 }
 
 /// The stamps are taken before the files are read, so that a change in between is seen later.
-fn read(path: &Path) -> Result<(Arc<Loaded>, Vec<Stamp>), WebConfigError> {
+fn read(path: &Path) -> Result<(Arc<Loaded>, Vec<WatchedFile>), WebConfigError> {
     let mut stamps = vec![stamp(path)];
     let config = web_config::load(path)?;
     if let Some(tls) = &config.tls {
@@ -117,9 +119,6 @@ fn no_file(problems: Vec<String>) -> WebConfigError {
     WebConfigError { file: PathBuf::new(), problems }
 }
 
-fn stamp(path: &Path) -> Stamp {
-    let seen = std::fs::metadata(path)
-        .ok()
-        .and_then(|metadata| Some((metadata.modified().ok()?, metadata.len())));
-    Stamp { path: path.to_owned(), seen }
+fn stamp(path: &Path) -> WatchedFile {
+    WatchedFile { path: path.to_owned(), seen: FileStamp::of(path).ok() }
 }

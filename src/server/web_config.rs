@@ -12,11 +12,10 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use base::files::read_regular;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-
-use crate::config::{Disk, Files};
 
 /// The headers that the exporters let an operator set.
 const HEADERS: [&str; 5] = [
@@ -102,7 +101,7 @@ impl std::error::Error for WebConfigError {}
 /// Reads and validates a file. Relative paths in it are relative to it.
 pub fn load(path: &Path) -> Result<WebConfig, WebConfigError> {
     let refused = |problem: String| WebConfigError { file: path.into(), problems: vec![problem] };
-    let bytes = Disk.read(path, FILE_MAX_BYTES).map_err(refused)?;
+    let bytes = read_regular(path, FILE_MAX_BYTES).map_err(|error| refused(error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|_| refused("is not UTF-8 text".into()))?;
     // The error names key, line and column.
     let raw: RawWebConfig =

@@ -58,12 +58,13 @@ pub(super) fn encrypt(
 
 #[cfg(test)]
 mod tests {
+    use base::hex;
+
     use super::*;
-    use crate::template::pipe::{hex, unhex};
 
     fn encrypted(cipher: BlockCipher, key: &str, iv: &str, message: &str) -> String {
-        let bytes = |text| unhex(text).unwrap();
-        hex(&encrypt(cipher, &bytes(key), &bytes(iv), &bytes(message)).unwrap())
+        let bytes = |text| hex::decode(text).unwrap();
+        hex::encode(&encrypt(cipher, &bytes(key), &bytes(iv), &bytes(message)).unwrap())
     }
 
     /// With an IV of zeros, the first block is the cipher itself.

@@ -50,8 +50,9 @@ pub(super) fn hmac(hash: KeyedHash, key: &[u8], bytes: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use base::hex;
+
     use super::*;
-    use crate::template::pipe::hex;
 
     #[test]
     fn digests_are_those_of_the_standards() {
@@ -66,7 +67,7 @@ mod tests {
                  2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
             ),
         ] {
-            assert_eq!(hex(&digest(hash, b"abc")), of_abc, "{hash:?}");
+            assert_eq!(hex::encode(&digest(hash, b"abc")), of_abc, "{hash:?}");
         }
     }
 
@@ -83,7 +84,7 @@ mod tests {
                  9758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737",
             ),
         ] {
-            assert_eq!(hex(&hmac(hash, key, data)), code, "{hash:?}");
+            assert_eq!(hex::encode(&hmac(hash, key, data)), code, "{hash:?}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `${... | ...}`: what is done to a value before it is written.
 
+use base::hex;
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -103,7 +104,7 @@ impl Piped {
     pub(super) fn text(&self) -> Result<String, Unfit> {
         match self {
             Piped::Text(text) => Ok(text.clone()),
-            Piped::Hexed(bytes) => Ok(hex(bytes)),
+            Piped::Hexed(bytes) => Ok(hex::encode(bytes)),
             Piped::Bytes(bytes) => String::from_utf8(bytes.clone())
                 .map_err(|_| Unfit::Value("what is decoded from it is not text".into())),
         }
@@ -114,7 +115,8 @@ impl Piped {
         match self {
             Piped::Text(text) => vec![Secret::new(text.as_str())],
             Piped::Bytes(bytes) | Piped::Hexed(bytes) => {
-                let mut shown = vec![Secret::new(hex(bytes)), Secret::new(STANDARD.encode(bytes))];
+                let mut shown =
+                    vec![Secret::new(hex::encode(bytes)), Secret::new(STANDARD.encode(bytes))];
                 shown.extend(std::str::from_utf8(bytes).ok().map(Secret::new));
                 shown
             }
@@ -154,7 +156,7 @@ impl Function {
                 let key = notation.bytes("the key", operand(operands, 0)?)?;
                 Piped::Hexed(hash::hmac(hash, &key, bytes))
             }
-            Function::Hex => Piped::Text(hex(bytes)),
+            Function::Hex => Piped::Text(hex::encode(bytes)),
             Function::Base64 => Piped::Text(STANDARD.encode(bytes)),
             Function::Base64Url => Piped::Text(URL_SAFE_NO_PAD.encode(bytes)),
             Function::UrlEncode => Piped::Text(url_encoded(bytes, true)),
@@ -191,7 +193,7 @@ impl Notation {
     pub(super) fn bytes(self, what: &str, written: &str) -> Result<Vec<u8>, Unfit> {
         let (bytes, name) = match self {
             Notation::Text => return Ok(written.as_bytes().to_vec()),
-            Notation::Hex => (unhex(written), "hex"),
+            Notation::Hex => (hex::decode(&compact(written)), "hex"),
             Notation::Base64 => (base64(written.as_bytes()), "base64"),
         };
         bytes.ok_or_else(|| Unfit::Operand(format!("{what} is not {name}")))
@@ -212,20 +214,6 @@ pub(super) fn base64(bytes: &[u8]) -> Option<Vec<u8>> {
 
 pub(crate) fn compact(text: &str) -> String {
     text.chars().filter(|c| !c.is_ascii_whitespace()).collect()
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Whole bytes in hex of either case.
-pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
-    let text = compact(text);
-    let digit =
-        |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let digits: Option<Vec<u8>> = text.as_bytes().iter().map(digit).collect();
-    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
-    Some(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
 /// Keeps RFC 3986's unreserved characters, and in a path the slashes.

@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
+use base::error_chain::{self, deepest, find};
 use chain::{RecordingVerifier, TlsFailureKind};
 
 use super::limited::Endless;
@@ -136,57 +137,13 @@ fn closed(error: &io::Error) -> bool {
     )
 }
 
-/// Finds an error of a type in a chain. `io::Error` hides the error it wraps from `source`, so it
-/// is opened by hand.
-pub fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<T>() {
-            return Some(found);
-        }
-        if let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            let inner: &(dyn Error + 'static) = inner;
-            if let Some(found) = find(inner) {
-                return Some(found);
-            }
-        }
-        next = error.source();
-    }
-    None
-}
-
 fn innermost_io<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
-    let mut found = find::<io::Error>(error)?;
-    while let Some(inner) = found.get_ref() {
-        let inner: &(dyn Error + 'static) = inner;
-        match find::<io::Error>(inner) {
-            Some(deeper) => found = deeper,
-            None => break,
-        }
-    }
-    Some(found)
-}
-
-/// The last error of a chain: the one nearest to the cause. Those before it may name URLs.
-pub fn deepest(error: &(dyn Error + 'static)) -> String {
-    let mut error = error;
-    while let Some(next) = error.source() {
-        error = next;
-    }
-    error.to_string()
+    error_chain::chain(error).filter_map(|error| error.downcast_ref()).last()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_error_inside_an_io_error_is_found() {
-        let inner = io::Error::new(ErrorKind::InvalidData, rustls::Error::DecryptError);
-        let outer = io::Error::other(inner);
-        assert_eq!(find::<rustls::Error>(&outer), Some(&rustls::Error::DecryptError));
-        assert!(find::<Endless>(&outer).is_none());
-    }
 
     #[test]
     fn the_innermost_io_error_has_the_kind() {

@@ -7,10 +7,11 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::head::{Flaw, HeadMender};
@@ -68,7 +69,7 @@ impl Meter {
 
     /// What was wrong with heads since the last time.
     pub fn take_flaws(&self) -> Vec<Flaw> {
-        std::mem::take(&mut self.flaws.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.flaws.lock())
     }
 
     fn take(&self, bytes: u64) -> Result<(), Endless> {
@@ -189,7 +190,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Limited<S> {
             buffer.set_filled(before);
             let flaws = this.mender.take_flaws();
             if !flaws.is_empty() {
-                let mut told = this.meter.flaws.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut told = this.meter.flaws.lock();
                 told.extend(flaws);
             }
         }

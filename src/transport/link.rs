@@ -5,7 +5,7 @@
 
 use std::error::Error;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Frame, Incoming};
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use tokio::time::timeout;
 use url::{Position, Url};
 
@@ -182,9 +183,7 @@ impl Link {
                 let is_worthless = error.is_closed() || error.is_canceled();
                 ended.take_if(|ended| is_worthless || failure::is_goodbye(ended))
             }
-            Driver::Http2(driver) => {
-                driver.get_mut().unwrap_or_else(PoisonError::into_inner).goodbye()
-            }
+            Driver::Http2(driver) => driver.get_mut().goodbye(),
             Driver::Http1(_) => None,
         };
         ended.unwrap_or(error).into()
@@ -275,9 +274,7 @@ impl Driver {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
         match self {
             Driver::Http1(connection) => Pin::new(connection).poll(cx),
-            Driver::Http2(driver) => {
-                driver.get_mut().unwrap_or_else(PoisonError::into_inner).poll(cx)
-            }
+            Driver::Http2(driver) => driver.get_mut().poll(cx),
             Driver::Ended(_) => Poll::Pending,
         }
     }
@@ -333,13 +330,13 @@ struct Tasks(Arc<Mutex<Vec<BoxFuture<'static, ()>>>>);
 
 impl Tasks {
     fn take(&self) -> Vec<BoxFuture<'static, ()>> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.0.lock())
     }
 }
 
 impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Tasks {
     fn execute(&self, task: F) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Box::pin(task));
+        self.0.lock().push(Box::pin(task));
     }
 }
 

@@ -6,10 +6,12 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use base::files::FileStamp;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use hickory_resolver::TokioResolver;
@@ -22,6 +24,7 @@ use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 
+use parking_lot::Mutex;
 use tokio::time::timeout;
 
 use crate::config::{DialOptions, IpChoice};
@@ -57,7 +60,7 @@ struct Known {
 
 struct System {
     resolver: Arc<TokioResolver>,
-    stamps: [Option<SystemTime>; 2],
+    stamps: [Option<FileStamp>; 2],
     checked: Instant,
 }
 
@@ -99,7 +102,7 @@ impl Resolvers {
 
     /// Forgets every resolver, so that the sets of a former configuration do not pile up.
     pub fn reset(&self) {
-        *self.known() = Known::default();
+        *self.known.lock() = Known::default();
     }
 
     /// Addresses in the order they should be tried. An address literal is returned as it is. The
@@ -131,12 +134,8 @@ impl Resolvers {
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn resolver(&self, servers: &[SocketAddr]) -> Result<Arc<TokioResolver>, Failure> {
-        let mut known = self.known();
+        let mut known = self.known.lock();
         if servers.is_empty() {
             return system(&mut known.system);
         }
@@ -177,8 +176,8 @@ fn system(slot: &mut Option<System>) -> Result<Arc<TokioResolver>, Failure> {
     Ok(resolver)
 }
 
-fn stamps() -> [Option<SystemTime>; 2] {
-    SYSTEM_FILES.map(|path| std::fs::metadata(path).and_then(|meta| meta.modified()).ok())
+fn stamps() -> [Option<FileStamp>; 2] {
+    SYSTEM_FILES.map(|path| FileStamp::of(Path::new(path)).ok())
 }
 
 fn name_server(server: SocketAddr) -> NameServerConfig {

@@ -215,11 +215,11 @@ fn modules_of_the_lab_import_only_from_those_above_them() {
 fn a_type_name_is_defined_once() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    for directory in
-        ["src", "crates/chain/src", "crates/lab/src", "crates/read/src", "crates/sign/src"]
-    {
-        collect(&root.join(directory), &root.join(directory), &mut found);
+    for directory in ["base", "chain", "lab", "read", "sign"] {
+        let directory = format!("crates/{directory}/src");
+        collect(&root.join(&directory), &root.join(&directory), &mut found);
     }
+    collect(&root.join("src"), &root.join("src"), &mut found);
     let mut places = std::collections::BTreeMap::<String, Vec<String>>::new();
     for source in &found {
         for line in code(source).filter(|line| line.starts_with("pub")) {

@@ -10,6 +10,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use base::error_chain::find;
 use futures_util::future::BoxFuture;
 use rustls::pki_types::{ServerName, UnixTime};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -170,23 +171,4 @@ impl RecordingVerifier {
         let failure = TlsFailure::new(TlsFailureKind::Handshake, detail);
         BrokenHandshake { failure, may_be_legacy: false }
     }
-}
-
-/// How deep an error's sources are followed.
-const MAX_SOURCES: usize = 16;
-
-fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    let mut next = Some(error);
-    for _ in 0..MAX_SOURCES {
-        let error = next?;
-        if let Some(found) = error.downcast_ref::<E>() {
-            return Some(found);
-        }
-        // `source` of an io::Error skips the error that it wraps.
-        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(inner) => Some(inner as &(dyn Error + 'static)),
-            None => error.source(),
-        };
-    }
-    None
 }

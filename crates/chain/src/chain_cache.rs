@@ -6,8 +6,9 @@
 //! set of anchors. Dates, name and revocation are judged in every run.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -78,11 +79,11 @@ impl ChainCache {
         message: impl Iterator<Item = &'a CertificateDer<'a>> + Clone,
     ) -> Arc<DecodedChain> {
         let key = sha256_of_all(message.clone().map(AsRef::as_ref));
-        if let Some(known) = lock(&self.generations).find(&key) {
+        if let Some(known) = self.generations.lock().find(&key) {
             return known;
         }
         let decoded = Arc::new(DecodedChain::decode(message));
-        lock(&self.generations).add(key, Arc::clone(&decoded));
+        self.generations.lock().add(key, Arc::clone(&decoded));
         decoded
     }
 }
@@ -131,7 +132,7 @@ impl DecodedChain {
     /// What was found of this chain along a path that was verified lately with these anchors, if
     /// every certificate of that path is valid now (unix seconds).
     pub(crate) fn recall(&self, anchors: u64, now: u64) -> Option<Arc<ChainReport>> {
-        let verified = lock(&self.verified);
+        let verified = self.verified.lock();
         let found = verified.iter().find(|verified| verified.anchors == anchors)?;
         let date = i64::try_from(now).ok()?;
         // A clock that was set back gives no age, so the path is verified again.
@@ -152,7 +153,7 @@ impl DecodedChain {
         {
             until = until.min(root.not_after);
         }
-        let mut verified = lock(&self.verified);
+        let mut verified = self.verified.lock();
         verified.retain(|old| old.anchors != anchors);
         if verified.len() >= MAX_PATHS {
             verified.remove(0);
@@ -160,9 +161,4 @@ impl DecodedChain {
         let report = Arc::clone(report);
         verified.push(VerifiedReport { anchors, at: now, valid: (from, until), report });
     }
-}
-
-/// Nothing here can be left half done, so a poisoned lock is as good as a whole one.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::sign::CertifiedKey;
@@ -96,7 +97,7 @@ impl TlsClients {
         };
         let files: Vec<&Path> = file.into_iter().chain(options.intermediates.as_deref()).collect();
         let load = || TrustAnchors::load(options).map(Arc::new);
-        let mut loaded = self.anchors.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut loaded = self.anchors.lock();
         if loaded.len() >= MAX_LOADED {
             loaded.clear();
         }
@@ -112,7 +113,7 @@ impl TlsClients {
 
     fn identity(&self, files: &ClientCert) -> Result<Arc<CertifiedKey>, TlsFailure> {
         let key = (files.cert.clone(), files.key.clone());
-        let mut loaded = self.identities.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut loaded = self.identities.lock();
         if loaded.len() >= MAX_LOADED {
             loaded.clear();
         }

@@ -2,9 +2,10 @@
 //! its own: a run that cannot wait for the end of a fetch leaves the result to the next run.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
@@ -72,7 +73,7 @@ impl<T: Send + Sync + 'static> FetchCache<T> {
     }
 
     fn look_up(&self, key: &str) -> CacheLookup<T> {
-        let mut slots = self.lock();
+        let mut slots = self.slots.lock();
         let Some(slot) = slots.get_mut(key) else { return CacheLookup::Nothing };
         let now = Instant::now();
         // A task that is gone without a result does not come back.
@@ -94,7 +95,7 @@ impl<T: Send + Sync + 'static> FetchCache<T> {
     {
         let (ends, pending) = watch::channel(());
         {
-            let mut slots = self.lock();
+            let mut slots = self.slots.lock();
             if slots.len() >= self.capacity && !slots.contains_key(key) {
                 // The one that is due first was not asked for lately.
                 let oldest = slots.iter().min_by_key(|(_, slot)| slot.refresh);
@@ -123,7 +124,7 @@ impl<T: Send + Sync + 'static> FetchCache<T> {
 
     fn put(&self, key: &str, fetched: Result<FetchedValue<T>, String>) {
         let now = Instant::now();
-        let mut slots = self.lock();
+        let mut slots = self.slots.lock();
         let Some(slot) = slots.get_mut(key) else { return };
         slot.pending = None;
         match fetched {
@@ -142,10 +143,6 @@ impl<T: Send + Sync + 'static> FetchCache<T> {
                 slot.result = Some(Err(why));
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, CacheSlot<T>>> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -247,7 +244,7 @@ mod tests {
             let _ = cache.get(key, soon(), || async { good(1) }).await;
             tokio::time::advance(Duration::from_secs(1)).await;
         }
-        assert_eq!(cache.lock().len(), 2);
+        assert_eq!(cache.slots.lock().len(), 2);
         assert_eq!(cache.get("d", soon(), || async { good(2) }).await, Ok(Arc::new(1)));
     }
 }

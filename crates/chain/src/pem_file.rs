@@ -1,9 +1,8 @@
 //! PEM files that a configuration names.
 
-use std::fs::{self, File};
-use std::io::Read;
 use std::path::Path;
 
+use base::files::read_regular;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -24,19 +23,7 @@ pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
 }
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, TlsFailure> {
-    // Opening a pipe would wait until something writes to it.
-    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return Err(unusable(path, "is not a regular file"));
-    }
-    let mut text = Vec::new();
-    let file = File::open(path).map_err(|error| unusable(path, &error.to_string()))?;
-    file.take(MAX_FILE_BYTES + 1)
-        .read_to_end(&mut text)
-        .map_err(|error| unusable(path, &error.to_string()))?;
-    if text.len() as u64 > MAX_FILE_BYTES {
-        return Err(unusable(path, "is larger than 4 MiB"));
-    }
-    Ok(text)
+    read_regular(path, MAX_FILE_BYTES).map_err(|error| unusable(path, &error.to_string()))
 }
 
 /// The failure of a run that needs this file.

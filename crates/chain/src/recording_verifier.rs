@@ -7,8 +7,9 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::iter::once;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{
     ClientSessionStore, ResolvesClientCert, Tls12ClientSessionValue, Tls13ClientSessionValue,
@@ -93,12 +94,12 @@ impl RecordingVerifier {
     /// Forgets the last handshake. To be called when the same configuration is used for another
     /// one (a redirect), at its ClientHello.
     pub fn restart(&self) {
-        *self.record() = HandshakeRecord::default();
+        *self.record.lock() = HandshakeRecord::default();
     }
 
     /// What was presented and found so far. `None` when no certificate came.
     pub fn facts(&self) -> Option<TlsFacts> {
-        let record = self.record();
+        let record = self.record.lock();
         let presented = record.presented.as_ref()?;
         let report = &presented.report;
         Some(TlsFacts {
@@ -116,7 +117,7 @@ impl RecordingVerifier {
     /// The failure of a handshake that ended with `error`: the first fault of the chain when there
     /// is one, else what the alert or the rustls error says.
     pub fn failure(&self, error: &Error) -> TlsFailure {
-        let record = self.record();
+        let record = self.record.lock();
         if let Some(fault) = record.first_fault() {
             return fault.into();
         }
@@ -130,27 +131,27 @@ impl RecordingVerifier {
 
     /// Whether the server asked for a client certificate.
     pub fn was_asked(&self) -> bool {
-        self.record().asked
+        self.record.lock().asked
     }
 
     /// Whether a TLS 1.3 session ticket came, which a server sends only when it has accepted the
     /// client. Only known where the verifier is the session store.
     pub fn has_ticket(&self) -> bool {
-        self.record().ticket
+        self.record.lock().ticket
     }
 
     /// The first fault of the chain as a failure.
     pub(crate) fn first_fault(&self) -> Option<TlsFailure> {
-        self.record().first_fault().map(TlsFailure::from)
+        self.record.lock().first_fault().map(TlsFailure::from)
     }
 
     pub(crate) fn report(&self) -> Option<Arc<ChainReport>> {
-        self.record().presented.as_ref().map(|presented| Arc::clone(&presented.report))
+        self.record.lock().presented.as_ref().map(|presented| Arc::clone(&presented.report))
     }
 
     /// Adds a fault that only the network could tell.
     pub(crate) fn add_fault(&self, kind: ChainFaultKind, detail: &str) {
-        if let Some(presented) = &mut self.record().presented {
+        if let Some(presented) = &mut self.record.lock().presented {
             let report = Arc::make_mut(&mut presented.report);
             report.faults.push(ChainFault { kind, detail: detail.to_owned() });
             report.faults.sort_by_key(|fault| fault.kind);
@@ -159,7 +160,7 @@ impl RecordingVerifier {
 
     /// Verifies a refused chain once more, with issuers that were not sent.
     pub(crate) fn verify_again(&self, fetched: &[CertificateDer<'static>]) {
-        if let Some(presented) = &mut self.record().presented
+        if let Some(presented) = &mut self.record.lock().presented
             && let Some(refused) = &presented.refused
         {
             let verification = Verification {
@@ -191,7 +192,7 @@ impl RecordingVerifier {
             Some(report) => PresentedChain { decoded, report, refused: None },
             None => self.verify(once(leaf).chain(issuers), decoded, &name, now),
         };
-        self.record().presented = Some(presented);
+        self.record.lock().presented = Some(presented);
     }
 
     fn verify<'a>(
@@ -219,7 +220,7 @@ impl RecordingVerifier {
     }
 
     fn refuse_faults(&self) -> Result<(), Error> {
-        let record = self.record();
+        let record = self.record.lock();
         if record.presented.is_none() {
             return Err(Error::NoCertificatesPresented);
         }
@@ -232,10 +233,6 @@ impl RecordingVerifier {
             ChainFaultKind::Invalid => CertificateError::BadEncoding,
             _ => CertificateError::UnknownIssuer,
         }))
-    }
-
-    fn record(&self) -> MutexGuard<'_, HandshakeRecord> {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -275,7 +272,7 @@ impl ServerCertVerifier for RecordingVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.record().version = Some("TLS 1.2");
+        self.record.lock().version = Some("TLS 1.2");
         self.refuse_faults()?;
         verify_tls12_signature(message, cert, dss, &self.shared.algorithms)
     }
@@ -286,7 +283,7 @@ impl ServerCertVerifier for RecordingVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.record().version = Some("TLS 1.3");
+        self.record.lock().version = Some("TLS 1.3");
         self.refuse_faults()?;
         verify_tls13_signature(message, cert, dss, &self.shared.algorithms)
     }
@@ -302,7 +299,7 @@ impl ResolvesClientCert for RecordingVerifier {
         _root_hint_subjects: &[&[u8]],
         _sigschemes: &[SignatureScheme],
     ) -> Option<Arc<CertifiedKey>> {
-        self.record().asked = true;
+        self.record.lock().asked = true;
         self.identity.clone()
     }
 
@@ -328,7 +325,7 @@ impl ClientSessionStore for RecordingVerifier {
     fn remove_tls12_session(&self, _: &ServerName<'static>) {}
 
     fn insert_tls13_ticket(&self, _: ServerName<'static>, _: Tls13ClientSessionValue) {
-        self.record().ticket = true;
+        self.record.lock().ticket = true;
     }
 
     fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {

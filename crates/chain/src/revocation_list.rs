@@ -2,12 +2,12 @@
 //!
 //! A list can hold hundreds of thousands of serial numbers, so only a short hash of each is kept.
 
+use base::hex;
 use rustls::pki_types::CertificateRevocationListDer;
 use rustls::pki_types::pem::PemObject;
 use webpki::BorrowedCertRevocationList;
 use x509_parser::prelude::{ASN1Time, FromDer};
 
-use crate::certificate::hex;
 use crate::der::{self, PublicKey, Signed};
 use crate::digest::sha256;
 use crate::pointers::RevocationSubject;
@@ -155,7 +155,7 @@ fn short(serial: &[u8]) -> [u8; 8] {
 
 /// The key a list is kept under: one address can serve several issuers' questions.
 pub(crate) fn cache_key(url: &str, subject: &RevocationSubject) -> String {
-    format!("{url} {}", hex(&sha256(&subject.issuer_key)[..8]))
+    format!("{url} {}", hex::encode(&sha256(&subject.issuer_key)[..8]))
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 //! The files are asked with `stat` at each use, which costs a microsecond: there is no watcher to
 //! lose events, and a file that is renamed into place is noticed by its inode.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+
+use base::files::{FileStamp, UnreadableFile};
 
 use crate::failure::TlsFailure;
 use crate::pem_file::unusable;
@@ -21,27 +21,6 @@ impl<T> Default for WatchedFiles<T> {
     }
 }
 
-/// What changes when a file is written or replaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct FileStamp {
-    inode: u64,
-    size: u64,
-    seconds: i64,
-    nanoseconds: i64,
-}
-
-impl FileStamp {
-    fn of(path: &Path) -> Result<FileStamp, TlsFailure> {
-        let meta = fs::metadata(path).map_err(|error| unusable(path, &error.to_string()))?;
-        Ok(FileStamp {
-            inode: meta.ino(),
-            size: meta.size(),
-            seconds: meta.mtime(),
-            nanoseconds: meta.mtime_nsec(),
-        })
-    }
-}
-
 impl<T> WatchedFiles<T> {
     /// The value as the files are now. An error leaves nothing loaded.
     pub(crate) fn current(
@@ -49,7 +28,11 @@ impl<T> WatchedFiles<T> {
         files: &[&Path],
         load: impl FnOnce() -> Result<T, TlsFailure>,
     ) -> Result<&T, TlsFailure> {
-        let stamps = files.iter().map(|path| FileStamp::of(path)).collect::<Result<Vec<_>, _>>()?;
+        let stamp = |path: &&Path| {
+            let unseen = |error| unusable(path, &UnreadableFile::from(error).to_string());
+            FileStamp::of(path).map_err(unseen)
+        };
+        let stamps = files.iter().map(stamp).collect::<Result<Vec<_>, _>>()?;
         let value = match self.loaded.take() {
             Some((old, value)) if old == stamps => value,
             _ => load()?,

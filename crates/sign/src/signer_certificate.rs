@@ -64,7 +64,7 @@ impl SignerCertificate {
 
     /// The serial number without a sign, lowercase, two digits a byte.
     pub fn serial_hex(&self) -> String {
-        self.serial().iter().map(|byte| format!("{byte:02x}")).collect()
+        base::hex::encode(self.serial())
     }
 
     /// The serial number in decimal digits.

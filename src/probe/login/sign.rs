@@ -16,7 +16,6 @@ use crate::config::login::sign::{
 };
 use crate::outcome::{Failure, Reason};
 use crate::secret::Secret;
-use crate::template::pipe;
 
 use super::lockout::admission::Codes;
 use super::progress::Progress;
@@ -108,6 +107,6 @@ fn encoded(bytes: &[u8], encoding: SignatureEncoding) -> String {
     match encoding {
         SignatureEncoding::Base64 => STANDARD.encode(bytes),
         SignatureEncoding::Base64Url => URL_SAFE_NO_PAD.encode(bytes),
-        SignatureEncoding::Hex => pipe::hex(bytes),
+        SignatureEncoding::Hex => base::hex::encode(bytes),
     }
 }

@@ -2,10 +2,11 @@
 //! values, values that were set, one-time codes, facts of certificates.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use parking_lot::Mutex;
 use sign::signing_identity::SigningIdentity;
 
 use crate::config::login::LoginOptions;
@@ -13,7 +14,7 @@ use crate::outcome::{Failure, Reason};
 use crate::probe::surroundings::Surroundings;
 use crate::secret::Secret;
 use crate::template::fill::Values;
-use crate::template::{FlowSource, IdentityField, Source, Template, pipe};
+use crate::template::{FlowSource, IdentityField, Source, Template};
 use crate::vault::Vault;
 
 use super::identity::Identities;
@@ -66,24 +67,20 @@ impl<'a> FlowValues<'a> {
         self.identities.get(name)
     }
 
-    fn learned(&self) -> MutexGuard<'_, Learned> {
-        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// What is masked wherever text leaves the process.
     pub(super) fn private(&self) -> Vec<Secret> {
-        self.learned().private.clone()
+        self.learned.lock().private.clone()
     }
 
     /// Masks a value from now on.
     pub(super) fn hide(&self, value: &Secret) {
-        self.learned().private.push(value.clone());
+        self.learned.lock().private.push(value.clone());
     }
 
     /// Masks a captured value, and whatever is made of it, from now on.
     pub(super) fn hide_capture(&self, name: &Arc<str>, value: &Secret) {
         self.hide(value);
-        self.learned().captures.insert(name.clone());
+        self.learned.lock().captures.insert(name.clone());
     }
 
     /// Masks what of a template was captured: it is sent as a credential.
@@ -108,7 +105,7 @@ impl<'a> FlowValues<'a> {
             let mut sources = self.set.get(name).into_iter().flat_map(Template::sources);
             sources.any(|source| matches!(source, FlowSource::Code(_)))
         };
-        self.learned().made.retain(|name, _| !of_code(name));
+        self.learned.lock().made.retain(|name, _| !of_code(name));
     }
 
     /// What the templates of a step are filled in with.
@@ -155,7 +152,7 @@ impl Values<FlowSource> for StepValues<'_> {
         source.roots().iter().any(|root| match root {
             FlowSource::Secret(_) | FlowSource::Code(_) | FlowSource::Signed(_) => true,
             FlowSource::Identity(_, IdentityField::VidRandom) => true,
-            FlowSource::Capture(name) => self.flow.learned().captures.contains(name),
+            FlowSource::Capture(name) => self.flow.learned.lock().captures.contains(name),
             _ => false,
         })
     }
@@ -171,7 +168,7 @@ impl StepValues<'_> {
         for secret in roots.iter().filter_map(FlowSource::secret) {
             self.vault.reveal(secret, host)?;
         }
-        if let Some(made) = self.flow.learned().made.get(name) {
+        if let Some(made) = self.flow.learned.lock().made.get(name) {
             return Ok(made.clone());
         }
         let template = self.flow.set.get(name);
@@ -180,7 +177,7 @@ impl StepValues<'_> {
         if roots.iter().any(|root| self.is_private(root)) {
             self.learn(made.clone());
         }
-        self.flow.learned().made.insert(name.clone(), made.clone());
+        self.flow.learned.lock().made.insert(name.clone(), made.clone());
         Ok(made)
     }
 
@@ -198,10 +195,7 @@ fn uuid() -> String {
     let mut bytes = [0_u8; 16];
     // Without randomness no TLS works; the identifier is then merely not unique.
     let _ = rustls::crypto::aws_lc_rs::default_provider().secure_random.fill(&mut bytes);
-    bytes[6] = (bytes[6] & 0x0f) | 0x40;
-    bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    let hex = pipe::hex(&bytes);
-    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+    uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
 }
 
 fn internal(detail: String) -> Failure {

@@ -6,8 +6,7 @@
 pub(crate) mod describe;
 pub(crate) mod name;
 
-use std::fmt::Write;
-
+use base::hex;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use crate::digest::sha256;
@@ -61,7 +60,7 @@ impl Certificate {
             issuer: name::text(x509.issuer()),
             serial: serial(x509.raw_serial()),
             dns_names: dns_names(x509),
-            fingerprint_sha256: hex(&sha256(der)),
+            fingerprint_sha256: hex::encode(&sha256(der)),
             not_before: x509.validity().not_before.timestamp(),
             not_after: x509.validity().not_after.timestamp(),
             key: describe::key(x509.public_key()),
@@ -90,16 +89,7 @@ fn dns_names(x509: &X509Certificate<'_>) -> Vec<String> {
 /// sign byte is dropped, a leading zero digit is kept.
 fn serial(raw: &[u8]) -> String {
     let start = raw.iter().position(|&byte| byte != 0).unwrap_or(raw.len().saturating_sub(1));
-    hex(&raw[start..])
-}
-
-/// Lowercase hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(&raw[start..])
 }
 
 #[cfg(test)]

@@ -8,9 +8,8 @@
 
 use std::fmt::Write;
 
+use base::hex;
 use x509_parser::x509::X509Name;
-
-use super::hex;
 
 /// An attribute that Go writes by a short name.
 struct KnownAttribute {
@@ -59,7 +58,7 @@ fn render(attributes: &[(String, String)]) -> String {
     let mut rdns: Vec<String> = Vec::new();
     for (oid, value) in attributes {
         if !KNOWN_ATTRIBUTES.iter().any(|known| known.arc == oid) {
-            rdns.push(format!("{oid}=#{}", hex(&marshal(value))));
+            rdns.push(format!("{oid}=#{}", hex::encode(&marshal(value))));
         }
     }
     for known in &KNOWN_ATTRIBUTES {

@@ -3,9 +3,10 @@
 
 use std::fmt::Write as _;
 
+use base::EscapedText;
+
 use crate::drill::DrillState;
 use crate::faults::{Fault, FaultKind};
-use crate::site::page::escape;
 use crate::system::SimulatedSystem;
 use crate::systems;
 use crate::world::LabWorld;
@@ -41,7 +42,7 @@ pub(super) fn render(world: &LabWorld, mistake: Option<&str>) -> String {
         let _ = write!(
             html,
             "<p class=\"mistake\" role=\"alert\">{} <a href=\"/\">돌아가기 back</a></p>",
-            escape(mistake)
+            EscapedText(mistake)
         );
     }
     if let Some(state) = &drill {
@@ -69,7 +70,7 @@ fn header(html: &mut String, world: &LabWorld) {
     let daemon = match world.daemon_url.get() {
         Some(url) => format!(
             "<a href=\"{0}\">봉수 상태 화면 status page</a> <a href=\"{0}metrics\">/metrics</a>",
-            escape(url)
+            EscapedText(url)
         ),
         None => String::new(),
     };
@@ -90,9 +91,9 @@ fn drill_banner(html: &mut String, state: &DrillState) {
         html,
         "<section class=\"drill\"><div><h2>{}</h2><p>{}</p></div>\
          <p class=\"clock\"><time>{}</time><span>{phase} · ×{}</span></p><ol>",
-        escape(&drill.title.ko),
-        escape(&drill.title.en),
-        escape(&drill.clock(state.now)),
+        EscapedText(&drill.title.ko),
+        EscapedText(&drill.title.en),
+        EscapedText(&drill.clock(state.now)),
         state.speed
     );
     let first = state.done.saturating_sub(EVENTS_SHOWN);
@@ -102,9 +103,9 @@ fn drill_banner(html: &mut String, state: &DrillState) {
         let _ = write!(
             html,
             "<li class=\"{class}\"><time>{}</time> {} <em>{}</em></li>",
-            escape(&drill.clock(event.at)),
-            escape(&event.note.ko),
-            escape(&event.note.en)
+            EscapedText(&drill.clock(event.at)),
+            EscapedText(&event.note.ko),
+            EscapedText(&event.note.en)
         );
     }
     html.push_str("</ol></section>");
@@ -119,9 +120,9 @@ fn card(html: &mut String, world: &LabWorld, system: &SimulatedSystem) {
         "<section class=\"card {class}\" id=\"{name}\"><h2>{title} <small>{english}</small></h2>\
          <p class=\"facts\"><code>{name}</code> <a href=\"{base}/\">{base}</a></p><p class=\"facts\">",
         name = system.name,
-        title = escape(system.title),
-        english = escape(system.english),
-        base = escape(&site.base),
+        title = EscapedText(system.title),
+        english = EscapedText(system.english),
+        base = EscapedText(&site.base),
     );
     if !system.needs.is_empty() {
         let _ = write!(html, "<span>필요 needs {}</span>", system.needs.join(", "));
@@ -134,7 +135,7 @@ fn card(html: &mut String, world: &LabWorld, system: &SimulatedSystem) {
             html,
             "<form method=\"post\" action=\"/accounts/reset\" class=\"locked\">잠긴 계정 locked: {} \
              <button name=\"system\" value=\"{}\">해제 reset</button></form>",
-            escape(&locked.join(", ")),
+            EscapedText(&locked.join(", ")),
             system.name
         );
     }
@@ -161,7 +162,7 @@ fn button(html: &mut String, system: &SimulatedSystem, kind: FaultKind, on: Opti
          {}{value}<small>{}</small></button></form>",
         system.name,
         kind.name(),
-        escape(kind.english()),
+        EscapedText(kind.english()),
         kind.title(),
         // Long names may break where they are joined.
         kind.name().replace('_', "_<wbr>"),
@@ -174,6 +175,6 @@ fn footer(html: &mut String, world: &LabWorld) {
         "<footer><p>명령줄에서도 됩니다 · the same from a shell:</p>\
          <pre>curl -d '{{\"system\":\"gpki\",\"fault\":\"stall_large\"}}' {url}api/faults\n\
          curl -X DELETE '{url}api/faults?system=gpki'</pre></footer>",
-        url = escape(&world.control_url)
+        url = EscapedText(&world.control_url)
     );
 }

@@ -1,9 +1,8 @@
 //! From the text of a drill to a [`Drill`], or to everything that is wrong with it.
 
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::path::Path;
 
+use base::files::read_regular;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -28,13 +27,10 @@ type Fields<'a> = read::Fields<'a, &'a Notes>;
 impl Drill {
     pub fn read(path: &Path) -> Result<Drill, ReadError> {
         let whole = |message: String| ReadError::whole(path.to_owned(), message);
-        let bytes = read_limited(path).map_err(|error| {
+        let bytes = read_regular(path, FILE_LIMIT_BYTES).map_err(|error| {
             let others = if path.exists() { String::new() } else { neighbours(path) };
             whole(format!("{error}{others}"))
         })?;
-        if bytes.len() as u64 > FILE_LIMIT_BYTES {
-            return Err(whole(format!("is larger than {} KiB", FILE_LIMIT_BYTES >> 10)));
-        }
         let text = String::from_utf8(bytes).map_err(|_| whole("is not UTF-8 text".into()))?;
         Drill::parse(path, &text)
     }
@@ -46,21 +42,6 @@ impl Drill {
         let drill = drill(&At::root(&root, &notes));
         notes.settle(name, drill)
     }
-}
-
-/// At most one byte more than a drill may have.
-fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
-    // Before it is opened: to open a FIFO waits for whoever writes to it.
-    let metadata = std::fs::metadata(path)?;
-    if metadata.is_dir() {
-        return Err(io::Error::other("is a directory; name a file in it"));
-    }
-    if !metadata.is_file() {
-        return Err(io::Error::other("is no regular file (a FIFO, socket or device); name a file"));
-    }
-    let mut bytes = Vec::new();
-    File::open(path)?.take(FILE_LIMIT_BYTES + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// The drills beside a file that does not exist, else those of the usual place.

@@ -8,6 +8,7 @@ use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use axum::routing::{get, post};
+use base::EscapedText;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
@@ -74,7 +75,7 @@ pub fn routes(site: &Arc<SystemSite>, form: FormLogin) -> Router {
 
 /// A signed-in page begins with the user and the logout link, which probes look for.
 pub fn greeting(user: &str, form: &FormLogin) -> String {
-    format!("<p id=\"user\">{} 님 <a href=\"{}\">로그아웃</a></p>", page::escape(user), form.logout)
+    format!("<p id=\"user\">{} 님 <a href=\"{}\">로그아웃</a></p>", EscapedText(user), form.logout)
 }
 
 #[derive(Deserialize)]
@@ -161,7 +162,7 @@ async fn logout(State(login): State<LoginRoutes>, headers: HeaderMap) -> Respons
 pub fn verification_failed(site: &SystemSite, detail: &str) -> Response {
     let body = format!(
         "<h1>인증서 로그인 오류</h1><p>인증서 검증서버(IVS)가 응답하지 않습니다.</p><p>{}</p>",
-        page::escape(detail)
+        EscapedText(detail)
     );
     site.page("인증 오류", &body).status(StatusCode::INTERNAL_SERVER_ERROR).into()
 }
@@ -172,7 +173,7 @@ impl LoginRoutes {
         let session = site.session_or_new(headers);
         let notice = match notice {
             "" => String::new(),
-            text => format!("<p class=\"error\">{}</p>", page::escape(text)),
+            text => format!("<p class=\"error\">{}</p>", EscapedText(text)),
         };
         let forms = match form.typed {
             Typed::Plain => self.plain(&session),

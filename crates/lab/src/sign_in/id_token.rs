@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn hmac_gives_the_values_of_rfc_4231() {
-        let hex = |bytes: [u8; 32]| bytes.map(|byte| format!("{byte:02x}")).concat();
+        let hex = |bytes: [u8; 32]| base::hex::encode(&bytes);
         assert_eq!(
             hex(hmac_sha256(b"Jefe", b"what do ya want for nothing?")),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"

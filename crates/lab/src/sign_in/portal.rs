@@ -8,11 +8,12 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
+use base::EscapedText;
 use http::{HeaderMap, StatusCode};
 use url::form_urlencoded::Serializer;
 
 use super::id_token::{self, client_secret};
-use crate::site::page::{self, FormFields, escape};
+use crate::site::page::{self, FormFields};
 use crate::site::sessions::{SiteSession, random_token};
 use crate::site::{SystemSite, redirect};
 
@@ -81,7 +82,8 @@ async fn callback(
     let user = match exchange(&site, &session, fields.text("code")).await {
         Ok(user) => user,
         Err(why) => {
-            let body = format!("<h1>로그인 오류</h1><p>통합인증 서버 오류: {}</p>", escape(&why));
+            let body =
+                format!("<h1>로그인 오류</h1><p>통합인증 서버 오류: {}</p>", EscapedText(&why));
             return site.page("로그인 오류", &body).status(StatusCode::BAD_GATEWAY).into();
         }
     };

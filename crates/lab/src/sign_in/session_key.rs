@@ -3,6 +3,7 @@
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::{KeySize, Pkcs1PrivateDecryptingKey, PrivateDecryptingKey};
+use base::hex;
 
 use crate::site::SystemSite;
 use crate::site::sessions::SiteSession;
@@ -27,17 +28,17 @@ pub async fn renew(site: &SystemSite, session: &SiteSession) -> Option<ShownKey>
     let made = tokio::task::spawn_blocking(|| PrivateDecryptingKey::generate(KeySize::Rsa2048));
     let key = made.await.ok()?.ok()?;
     let private = AsDer::<Pkcs8V1Der<'_>>::as_der(&key).ok()?;
-    site.sessions.keep(&session.id, ATTRIBUTE, hex(private.as_ref()));
+    site.sessions.keep(&session.id, ATTRIBUTE, hex::encode(private.as_ref()));
     let public = AsDer::<PublicKeyX509Der<'_>>::as_der(&key.public_key()).ok()?;
     let (rest, exponent) = public.as_ref().split_last_chunk::<EXPONENT_BYTES>()?;
     let rest = rest.get(..rest.len().checked_sub(HEADER_BYTES)?)?;
     let (_, modulus) = rest.split_last_chunk::<MODULUS_BYTES>()?;
-    Some(ShownKey { modulus: hex(modulus), exponent: hex(exponent) })
+    Some(ShownKey { modulus: hex::encode(modulus), exponent: hex::encode(exponent) })
 }
 
 /// Takes the key of a session away. Whoever answers the page twice has none.
 pub fn take(site: &SystemSite, session: &SiteSession) -> Option<SessionKey> {
-    let private = unhex(session.value(ATTRIBUTE)?)?;
+    let private = hex::decode(session.value(ATTRIBUTE)?)?;
     site.sessions.keep(&session.id, ATTRIBUTE, "");
     let key = PrivateDecryptingKey::from_pkcs8(&private).ok()?;
     Some(SessionKey(Pkcs1PrivateDecryptingKey::new(key).ok()?))
@@ -49,17 +50,7 @@ impl SessionKey {
     /// The text of a field, if it was encrypted with this key.
     pub fn decrypt(&self, field: &str) -> Option<String> {
         let mut room = vec![0; self.0.min_output_size()];
-        let text = self.0.decrypt(&unhex(field)?, &mut room).ok()?;
+        let text = self.0.decrypt(&hex::decode(field)?, &mut room).ok()?;
         String::from_utf8(text.to_vec()).ok()
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let pairs = text.as_bytes().chunks(2);
-    let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    pairs.map(byte).collect()
 }

@@ -2,7 +2,8 @@
 //! lock an account, and only a person unlocks it.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 /// Bad passwords that lock an account; it does not unlock by itself.
 pub const STRIKES: u32 = 5;
@@ -49,7 +50,7 @@ impl UserAccounts {
 
     /// Checks a password and counts a bad one.
     pub fn check(&self, user: &str, password: &str, directory: PasswordDirectory) -> PasswordCheck {
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.all.lock();
         let Some(account) = all.get_mut(user) else { return PasswordCheck::Wrong { strikes: 1 } };
         if account.strikes >= STRIKES {
             return PasswordCheck::Locked;
@@ -64,14 +65,14 @@ impl UserAccounts {
 
     /// Users whose account is locked.
     pub fn locked(&self) -> Vec<String> {
-        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.all.lock();
         let locked = all.iter().filter(|(_, account)| account.strikes >= STRIKES);
         locked.map(|(user, _)| user.clone()).collect()
     }
 
     /// Forgets all bad passwords, as a help desk does on request.
     pub fn reset(&self) {
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.all.lock();
         all.values_mut().for_each(|account| account.strikes = 0);
     }
 }

@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::response::Response;
+use base::EscapedText;
 use encoding_rs::Encoding;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
@@ -23,7 +24,7 @@ impl HtmlPage {
             "<!DOCTYPE html>\n<html lang=\"ko\"><head><meta charset=\"{}\"><title>{}</title></head>\n\
              <body>{body}</body></html>\n",
             charset.name(),
-            escape(title)
+            EscapedText(title)
         );
         HtmlPage { status: StatusCode::OK, charset, html, cookies: Vec::new() }
     }
@@ -129,22 +130,6 @@ fn percent_decode(text: &[u8]) -> Vec<u8> {
             }
             (b'+', ..) => out.push(b' '),
             _ => out.push(byte),
-        }
-    }
-    out
-}
-
-/// Text as HTML, also inside attributes.
-pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            _ => out.push(character),
         }
     }
     out

@@ -1,9 +1,10 @@
 //! Sessions of one system: they expire, they can be counted, and their number is limited.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use base::hex;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// Idle sessions end after ten minutes, as on most of the real systems.
@@ -56,7 +57,7 @@ impl SiteSessions {
             values: HashMap::new(),
             last_seen: Instant::now(),
         };
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.all.lock();
         all.retain(|_, session| session.last_seen.elapsed() < SESSION_IDLE);
         if all.len() >= MAX_SESSIONS {
             let oldest = all.values().min_by_key(|session| session.last_seen);
@@ -70,7 +71,7 @@ impl SiteSessions {
 
     /// The session of a cookie, if it has not ended. Finding it counts as use.
     pub fn find(&self, id: &str) -> Option<SiteSession> {
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.all.lock();
         let session = all.get_mut(id)?;
         if session.last_seen.elapsed() >= SESSION_IDLE {
             all.remove(id);
@@ -82,7 +83,7 @@ impl SiteSessions {
 
     /// Keeps a value for the next page.
     pub fn keep(&self, id: &str, key: &'static str, value: impl Into<String>) {
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.all.lock();
         if let Some(session) = all.get_mut(id)
             && session.values.len() < MAX_VALUES
         {
@@ -91,12 +92,12 @@ impl SiteSessions {
     }
 
     pub fn close(&self, id: &str) {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.all.lock().remove(id);
     }
 
     /// Sessions with a user, sorted by user.
     pub fn signed_in(&self) -> Vec<OpenSession> {
-        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.all.lock();
         let mut open: Vec<OpenSession> = all
             .values()
             .filter(|session| session.last_seen.elapsed() < SESSION_IDLE)
@@ -115,7 +116,7 @@ impl SiteSessions {
 pub fn random_token() -> String {
     let mut bytes = [0; 16];
     let _ = rustls::crypto::aws_lc_rs::default_provider().secure_random.fill(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&bytes)
 }
 
 #[cfg(test)]
@@ -142,6 +143,6 @@ mod tests {
             sessions.open(None);
         }
         assert!(sessions.find(&first.id).is_none());
-        assert_eq!(sessions.all.lock().unwrap().len(), MAX_SESSIONS);
+        assert_eq!(sessions.all.lock().len(), MAX_SESSIONS);
     }
 }

@@ -2,7 +2,7 @@
 //! code flow with PKCE (RFC 7636), answers by form post.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
@@ -10,14 +10,16 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use axum::routing::{get, post};
+use base::EscapedText;
 use http::{HeaderMap, StatusCode};
+use parking_lot::Mutex;
 use serde_json::json;
 use tokio::time::Instant;
 
 use crate::faults::FaultKind;
 use crate::sign_in::{captcha, id_token};
 use crate::site::accounts::{PasswordCheck, STRIKES};
-use crate::site::page::{self, FormFields, HtmlPage, escape};
+use crate::site::page::{self, FormFields, HtmlPage};
 use crate::site::sessions::random_token;
 use crate::site::{SystemSite, redirect};
 use crate::system::SimulatedSystem;
@@ -78,8 +80,8 @@ pub(super) fn app(site: Arc<SystemSite>) -> Router {
 
 async fn front(State(anyid): State<AnyId>, headers: HeaderMap) -> Response {
     let user = anyid.site.signed_in(&headers).and_then(|session| session.user);
-    let who =
-        user.map(|user| format!("<p>{} 님 <a href=\"/logout\">로그아웃</a></p>", escape(&user)));
+    let who = user
+        .map(|user| format!("<p>{} 님 <a href=\"/logout\">로그아웃</a></p>", EscapedText(&user)));
     let body = format!("<h1>정부통합인증</h1>{}", who.unwrap_or_default());
     anyid.site.page("안내", &body).into()
 }
@@ -159,7 +161,7 @@ async fn login(State(anyid): State<AnyId>, headers: HeaderMap, body: Bytes) -> R
             return anyid.form(&headers, id, "잠긴 계정입니다. 고객센터에 문의하십시오.").into();
         }
     }
-    let request = anyid.requests.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    let request = anyid.requests.lock().remove(id);
     let Some(request) = request.filter(|request| request.made.elapsed() < REQUEST_LASTS) else {
         return anyid.bad_request("인증 요청이 만료되었습니다.");
     };
@@ -179,7 +181,7 @@ async fn token(State(anyid): State<AnyId>, body: Bytes) -> Response {
         return refused("unsupported_grant_type");
     }
     let code = {
-        let mut codes = anyid.codes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut codes = anyid.codes.lock();
         codes.remove(fields.text("code"))
     };
     let good = code.filter(|code| {
@@ -220,7 +222,7 @@ impl AnyId {
     }
 
     fn remember(&self, id: &str, request: SignInRequest) -> bool {
-        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut requests = self.requests.lock();
         requests.retain(|_, request| request.made.elapsed() < REQUEST_LASTS);
         let room = requests.len() < MAX_OPEN;
         if room {
@@ -238,10 +240,10 @@ impl AnyId {
              <input type=\"hidden\" name=\"code\" value=\"{code}\">\
              <input type=\"hidden\" name=\"state\" value=\"{}\"><button>계속</button></form>\
              <script>document.forms[0].submit()</script>",
-            escape(&action),
-            escape(&request.state)
+            EscapedText(&action),
+            EscapedText(&request.state)
         );
-        let mut codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut codes = self.codes.lock();
         codes.retain(|_, code| code.made.elapsed() < CODE_LASTS);
         if codes.len() < MAX_OPEN {
             codes.insert(code, SignInCode { request, user, made: Instant::now() });
@@ -260,15 +262,15 @@ impl AnyId {
              <label>아이디 <input name=\"userId\"></label>\
              <label>비밀번호 <input type=\"password\" name=\"password\"></label>{captcha}\
              <button>로그인</button></form>",
-            escape(notice),
+            EscapedText(notice),
             session.csrf,
-            escape(request)
+            EscapedText(request)
         );
         self.site.page("로그인", &body).cookie(self.site.system.cookie, &session.id)
     }
 
     fn bad_request(&self, text: &str) -> Response {
-        let body = format!("<h1>인증 오류</h1><p>{}</p>", escape(text));
+        let body = format!("<h1>인증 오류</h1><p>{}</p>", EscapedText(text));
         self.site.page("인증 오류", &body).status(StatusCode::BAD_REQUEST).into()
     }
 }

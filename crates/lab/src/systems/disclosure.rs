@@ -7,10 +7,11 @@ use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use axum::routing::get;
+use base::EscapedText;
 use http::HeaderMap;
 
 use crate::sign_in::portal::{self, Portal};
-use crate::site::page::{FormFields, escape};
+use crate::site::page::FormFields;
 use crate::site::{SystemSite, redirect};
 use crate::system::SimulatedSystem;
 
@@ -46,7 +47,7 @@ async fn front(State(site): State<Arc<SystemSite>>) -> Response {
 
 async fn search(State(site): State<Arc<SystemSite>>, RawQuery(query): RawQuery) -> Response {
     let query = FormFields::parse(query.unwrap_or_default().as_bytes(), site.system.charset);
-    let sought = escape(query.text("q"));
+    let sought = EscapedText(query.text("q"));
     let hits: String =
         (1..=HITS).map(|n| format!("<li>{sought} 관련 결재문서 제{n}호</li>")).collect();
     site.page("검색 결과", &format!("<h1>검색 결과 {HITS}건</h1><ol>{hits}</ol>")).into()
@@ -58,7 +59,7 @@ async fn requests(State(site): State<Arc<SystemSite>>, headers: HeaderMap) -> Re
     };
     let body = format!(
         "<h1>나의 청구</h1><p id=\"user\">{} 님 <a href=\"/logout\">로그아웃</a></p><p>처리 중 1건</p>",
-        escape(&user)
+        EscapedText(&user)
     );
     site.page("나의 청구", &body).into()
 }

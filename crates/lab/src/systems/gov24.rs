@@ -8,10 +8,11 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
+use base::EscapedText;
 use http::{HeaderMap, StatusCode};
 
 use crate::sign_in::portal::{self, Portal};
-use crate::site::page::{FormFields, escape};
+use crate::site::page::FormFields;
 use crate::site::{SystemSite, redirect};
 use crate::system::SimulatedSystem;
 
@@ -50,7 +51,7 @@ async fn main_page(State(site): State<Arc<SystemSite>>, headers: HeaderMap) -> R
     let body = format!(
         "<h1>나의 생활정보</h1><p id=\"user\">{} 님 <a href=\"/logout\">로그아웃</a></p>\
          <a href=\"/issue\">등본 발급</a>",
-        escape(&user)
+        EscapedText(&user)
     );
     site.page("나의 생활정보", &body).into()
 }
@@ -76,7 +77,8 @@ async fn issue(State(site): State<Arc<SystemSite>>, headers: HeaderMap, body: By
     let name = session.user.unwrap_or_default();
     match site.peers.post("resident", "/api/abstract", &[("name", &name)]).await {
         Ok(_) => {
-            let body = format!("<h1>주민등록표 등본</h1><p id=\"issued\">{}</p>", escape(&name));
+            let body =
+                format!("<h1>주민등록표 등본</h1><p id=\"issued\">{}</p>", EscapedText(&name));
             site.page("발급 완료", &body).into()
         }
         Err(failed) => not_issued(&site, &failed.0),
@@ -92,6 +94,6 @@ async fn issuing_status(State(site): State<Arc<SystemSite>>) -> Response {
 }
 
 fn not_issued(site: &SystemSite, detail: &str) -> Response {
-    let body = format!("<h1>발급 지연</h1><p>주민등록시스템 {}</p>", escape(detail));
+    let body = format!("<h1>발급 지연</h1><p>주민등록시스템 {}</p>", EscapedText(detail));
     site.page("발급 지연", &body).status(StatusCode::SERVICE_UNAVAILABLE).into()
 }

@@ -4,7 +4,7 @@
 //! page stayed green while verifications failed.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -15,6 +15,7 @@ use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::StatusCode;
+use parking_lot::Mutex;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -65,7 +66,7 @@ async fn front(State(gpki): State<Gpki>) -> Response {
 
 async fn challenge(State(gpki): State<Gpki>) -> Response {
     let (id, nonce) = (random_token(), random_token());
-    let mut open = gpki.open.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut open = gpki.open.lock();
     open.retain(|_, challenge| challenge.made.elapsed() < CHALLENGE_LASTS);
     if open.len() >= MAX_CHALLENGES {
         let busy = json!({ "error": "too many open challenges" });
@@ -78,7 +79,7 @@ async fn challenge(State(gpki): State<Gpki>) -> Response {
 async fn verify(State(gpki): State<Gpki>, body: Bytes) -> Response {
     let fields = FormFields::parse(&body, gpki.site.system.charset);
     let known = {
-        let mut open = gpki.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = gpki.open.lock();
         open.remove(fields.text("txId"))
     };
     let refused = |status, why: &str| page::json(status, &json!({ "result": "FAIL", "why": why }));

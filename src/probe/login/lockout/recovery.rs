@@ -3,9 +3,10 @@
 //! one of them succeeds.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -47,7 +48,7 @@ impl Recoveries {
     ) -> Result<RecoveryTurn<'_>, Failure> {
         loop {
             let (changed, failure, until) = {
-                let mut gates = self.gates();
+                let mut gates = self.0.lock();
                 let gate = gates.entry(component.clone()).or_default();
                 gate.next += 1;
                 let number = gate.next;
@@ -78,19 +79,15 @@ impl Recoveries {
 
     /// What the last login to a component failed with, while none has succeeded since.
     pub fn failure(&self, component: &str) -> Option<Failure> {
-        let failure = self.gates().get(component).and_then(|gate| gate.down.clone());
+        let failure = self.0.lock().get(component).and_then(|gate| gate.down.clone());
         failure.map(|failure| Failure { step: None, ..failure })
-    }
-
-    fn gates(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Recovery>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl RecoveryTurn<'_> {
     /// A login worked: everyone may come.
     pub fn succeeded(self) {
-        if let Some(gate) = self.gates.gates().get_mut(&self.component) {
+        if let Some(gate) = self.gates.0.lock().get_mut(&self.component) {
             gate.down = None;
             gate.alone = None;
             gate.changed.notify_waiters();
@@ -99,7 +96,7 @@ impl RecoveryTurn<'_> {
 
     /// A login failed by the service's fault: one at a time from now on.
     pub fn failed(self, failure: &Failure) {
-        if let Some(gate) = self.gates.gates().get_mut(&self.component) {
+        if let Some(gate) = self.gates.0.lock().get_mut(&self.component) {
             gate.down = Some(failure.clone());
         }
     }
@@ -107,7 +104,7 @@ impl RecoveryTurn<'_> {
 
 impl Drop for RecoveryTurn<'_> {
     fn drop(&mut self) {
-        if let Some(gate) = self.gates.gates().get_mut(&self.component)
+        if let Some(gate) = self.gates.0.lock().get_mut(&self.component)
             && gate.alone.is_some_and(|(number, _)| number == self.number)
         {
             gate.alone = None;

@@ -9,9 +9,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use base::hex;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::sync::OwnedMutexGuard;
@@ -92,7 +94,7 @@ impl AccountStore {
         };
         let accounts = AccountStore::new(Some(directory.into()), ledger, salt);
         // What cannot be written is found out now and not at the first refusal.
-        accounts.keep(&mut accounts.shared());
+        accounts.keep(&mut accounts.shared.lock());
         Ok(accounts)
     }
 
@@ -125,7 +127,7 @@ impl AccountStore {
         &self,
         secrets: impl IntoIterator<Item = (&'s Arc<str>, &'s Secret)>,
     ) -> Prints {
-        let salt = self.shared().salt;
+        let salt = self.shared.lock().salt;
         let print = |value: &Secret| {
             let digest = Sha256::new().chain_update(salt).chain_update(value.expose()).finalize();
             Print::of([digest[0], digest[1], digest[2], digest[3]])
@@ -135,7 +137,7 @@ impl AccountStore {
 
     /// Waits until no other run uses the account; it is this run's until the guard is dropped.
     pub async fn turn(&self, account: &Arc<str>) -> OwnedMutexGuard<()> {
-        let turn = self.shared().turns.entry(account.clone()).or_default().clone();
+        let turn = self.shared.lock().turns.entry(account.clone()).or_default().clone();
         turn.lock_owned().await
     }
 
@@ -163,18 +165,14 @@ impl AccountStore {
 
     /// Account, host, and whether it is held: the series of `bongsu_account_held`.
     pub fn holds(&self) -> Vec<(String, String, bool)> {
-        let shared = self.shared();
+        let shared = self.shared.lock();
         let holds = shared.ledger.holds();
         holds.map(|(account, host, held)| (account.to_owned(), host.to_owned(), held)).collect()
     }
 
-    fn shared(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Applies a change and writes it down before anything is sent on its strength.
     fn change<T>(&self, change: impl FnOnce(&mut Ledger) -> T) -> T {
-        let mut shared = self.shared();
+        let mut shared = self.shared.lock();
         let before = shared.ledger.revision();
         let answer = change(&mut shared.ledger);
         if shared.ledger.revision() != before {
@@ -185,12 +183,12 @@ impl AccountStore {
 
     /// Why what is known is lost with this process; none when it is not.
     pub fn unwritten(&self) -> Option<io::ErrorKind> {
-        self.shared().unwritten
+        self.shared.lock().unwritten
     }
 
     /// Writes again what could not be written. Whether it worked this time.
     pub fn rewrite(&self) -> bool {
-        let mut shared = self.shared();
+        let mut shared = self.shared.lock();
         let was_unwritten = shared.unwritten.is_some();
         if was_unwritten {
             self.keep(&mut shared);
@@ -215,7 +213,7 @@ impl AccountStore {
 
     fn write(&self, shared: &Shared) -> io::Result<()> {
         let Some(directory) = &self.directory else { return Ok(()) };
-        let salt = shared.salt.iter().map(|byte| format!("{byte:02x}")).collect();
+        let salt = hex::encode(&shared.salt);
         let stored = Stored { version: VERSION, salt, ledger: shared.ledger.clone() };
         let text = serde_json::to_vec(&stored)?;
         state_dir::replace(&directory.join(FILE), &text)
@@ -244,14 +242,8 @@ fn understand(text: &[u8]) -> Result<(Ledger, [u8; SALT_BYTES]), String> {
     if !stored.ledger.is_plausible() {
         return Err("it has more entries than this program writes".into());
     }
-    let mut salt = [0; SALT_BYTES];
-    if stored.salt.len() != 2 * SALT_BYTES || !stored.salt.is_ascii() {
-        return Err("its salt is not whole".into());
-    }
-    for (index, byte) in salt.iter_mut().enumerate() {
-        let digits = &stored.salt[2 * index..2 * index + 2];
-        *byte = u8::from_str_radix(digits, 16).map_err(|_| "its salt is not whole")?;
-    }
+    let salt = hex::decode(&stored.salt).and_then(|salt| salt.try_into().ok());
+    let salt = salt.ok_or("its salt is not whole")?;
     let mut ledger = stored.ledger;
     ledger.sort();
     Ok((ledger, salt))

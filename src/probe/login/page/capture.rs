@@ -1,6 +1,7 @@
 //! Takes values out of a response for later steps. A value is text and stays as it is written:
 //! `00123` is not 123.
 
+use base::hex;
 use base64::Engine;
 use scraper::Selector;
 
@@ -108,7 +109,7 @@ fn decoded(decode: Decode, text: &str) -> Option<String> {
     let bytes = match decode {
         Decode::Base64 => BASE64.decode(compact(text)).ok()?,
         Decode::Base64Url => BASE64_URL.decode(compact(text)).ok()?,
-        Decode::Hex => unhex(text.trim())?,
+        Decode::Hex => hex::decode(text.trim())?,
         Decode::Url => {
             let pair = format!("x={text}");
             let (_, value) = url::form_urlencoded::parse(pair.as_bytes()).next()?;
@@ -122,13 +123,6 @@ fn decoded(decode: Decode, text: &str) -> Option<String> {
         }
     };
     String::from_utf8(bytes).ok()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.is_ascii() || text.len() % 2 == 1 {
-        return None;
-    }
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
 }
 
 #[cfg(test)]

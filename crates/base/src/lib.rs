@@ -1,0 +1,11 @@
+//! What several of our crates need and the standard library lacks: each helper once, and none that
+//! knows anything of probes, certificates or the lab. Edit distances and "did you mean" belong to
+//! `crates/read`, because they answer what people write.
+
+pub mod error_chain;
+pub mod files;
+pub mod fnv;
+pub mod hex;
+mod html;
+
+pub use html::EscapedText;
