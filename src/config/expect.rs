@@ -75,7 +75,7 @@ fn rule(at: &At<'_>) -> Option<FailIf> {
 }
 
 /// Only what a page can say about itself: other stages have their reasons from the run.
-fn reason(text: &str) -> Result<Reason, String> {
+pub(super) fn reason(text: &str) -> Result<Reason, String> {
     let allowed =
         |reason: &Reason| matches!(reason.stage(), Stage::Http | Stage::Content | Stage::Login);
     match Reason::from_label(text) {
@@ -96,7 +96,7 @@ fn reason(text: &str) -> Result<Reason, String> {
     }
 }
 
-fn subjects(fields: &Fields<'_>) -> Expect {
+pub(super) fn subjects(fields: &Fields<'_>) -> Expect {
     let all = |key: &str| fields.take(key);
     Expect {
         status: all("status").and_then(|at| status(&at)),

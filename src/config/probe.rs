@@ -303,6 +303,14 @@ fn login_secrets_go_where_they_may(fields: &Fields<'_>, login: &LoginOptions, id
             id.service, id.probe
         ));
     }
+    for step in login::rules::mistakable(login) {
+        load.advise(format!(
+            "{}/{}: step {} has a rule about a refusal that can match behind the login too, where a \
+             page tells of past refusals; expect something there that only a logged-in user sees, \
+             and the rule counts only without it",
+            id.service, id.probe, step.step.name
+        ));
+    }
     let plain = login.endpoint().is_some_and(|url| url.scheme() == "http");
     if !names.is_empty() && plain {
         load.advise(format!(

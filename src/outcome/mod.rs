@@ -35,6 +35,7 @@ impl Outcome {
     /// Sums the run up. Warnings degrade a successful run; they never soften a failed one.
     pub fn verdict(&self) -> Verdict {
         match &self.result {
+            Err(_) if self.facts.counts_as_down => Verdict::Down,
             Err(failure) if failure.reason.says_nothing_about_the_service() => Verdict::Unknown,
             Err(_) => Verdict::Down,
             Ok(()) if self.facts.warnings.is_empty() => Verdict::Up,
@@ -134,6 +135,8 @@ pub struct Facts {
     pub steps: Vec<StepFacts>,
     /// Limits of `warn` that were passed, failed logouts, unavailable revocation lists.
     pub warnings: Vec<Failure>,
+    /// The file wants the failure to be the service's, whatever its reason says by itself.
+    pub counts_as_down: bool,
     /// What a person wants to see of a failed run: an excerpt of the body, masked.
     pub excerpt: Option<String>,
 }

@@ -330,6 +330,12 @@ reasons! {
     "최종 주소가 예상과 다릅니다."
     ["오류 화면이나 로그인 화면으로 이동했는지",
      "Whether it was sent to an error page or a login page"],
+    /// A waiting room stood in front of the service.
+    WaitingRoom Content "waiting_room"
+    ["접속 대기", "waiting room"]
+    "접속자가 많아 접속 대기 화면에서 더 들어가지 못했습니다."
+    ["접속 대기열(NetFunnel 등)의 허용량과 접속자 수",
+     "How many the waiting room lets in, and how many are waiting"],
     /// A notice instead of the service: it answers, and nothing works.
     NoticePage Content "notice_page"
     ["안내 화면", "notice page"]
@@ -360,6 +366,24 @@ reasons! {
     "응답에서 가져와야 할 값이 없습니다."
     ["화면 개편이나 앞 단계의 오류 화면",
      "A redesign, or an error page in the step before"],
+    /// The account's password has expired and the service asks for a new one.
+    PasswordExpired Login "password_expired"
+    ["비밀번호 만료", "password expired"]
+    "감시용 계정의 비밀번호 유효기간이 지났다는 안내를 받았습니다. 서비스 장애가 아닙니다."
+    ["감시용 계정의 비밀번호를 변경하고 비밀 값을 교체",
+     "Change the account's password, then the secret"],
+    /// The service says that another session of the account is open.
+    DuplicateSession Login "duplicate_session"
+    ["중복 로그인", "another session open"]
+    "감시용 계정이 다른 곳에서 로그인되어 있다는 안내를 받았습니다. 서비스 장애가 아닙니다."
+    ["관측 지점마다 다른 계정을 쓰는지, 로그아웃(finally)이 되는지",
+     "Whether every vantage has an account of its own, and whether the flow signs out"],
+    /// The login page no longer has a field that the flow fills in.
+    FormChanged Login "form_changed"
+    ["로그인 화면 변경", "form changed"]
+    "로그인 화면의 입력 항목이 설정과 달라져 아무것도 보내지 않았습니다. 서비스 장애가 아닙니다."
+    ["로그인 화면의 입력 항목 이름(name)과 설정의 fields",
+     "The names of the page's fields, and fields of the step"],
     /// The service said that the password is wrong.
     BadCredentials Login "bad_credentials"
     ["비밀번호 거부", "password refused"]
@@ -495,6 +519,9 @@ impl Reason {
                 self,
                 Reason::BadCredentials
                     | Reason::AccountLocked
+                    | Reason::FormChanged
+                    | Reason::PasswordExpired
+                    | Reason::DuplicateSession
                     | Reason::Captcha
                     | Reason::MfaRequired
                     | Reason::RateLimited

@@ -6,6 +6,7 @@
 //! the parser is given a page piece by piece, and is left in the middle when its time is over.
 
 use html5ever::driver;
+use html5ever::interface::TreeSink;
 use html5ever::tendril::TendrilSink;
 use scraper::{ElementRef, Html, HtmlTreeSink, Selector, StrTendril};
 
@@ -21,7 +22,17 @@ pub const NODES_MAX: usize = 1_000_000;
 /// Parses a page; `None` where that would take more time or memory than it may, and then the budget
 /// is exhausted.
 pub fn parse(text: &str, budget: &Budget) -> Option<Html> {
-    let sink = HtmlTreeSink::new(Html::new_document());
+    let nodes = |sink: &HtmlTreeSink| sink.0.borrow().tree.nodes().len();
+    parse_into(HtmlTreeSink::new(Html::new_document()), nodes, text, budget)
+}
+
+/// Parses a page into a tree of the caller's, which says how many nodes it has.
+pub fn parse_into<S: TreeSink>(
+    sink: S,
+    nodes: impl Fn(&S) -> usize,
+    text: &str,
+    budget: &Budget,
+) -> Option<S::Output> {
     let mut parser = driver::parse_document(sink, driver::ParseOpts::default());
     let mut rest = text;
     while !rest.is_empty() {
@@ -32,8 +43,7 @@ pub fn parse(text: &str, budget: &Budget) -> Option<Html> {
         let (piece, after) = rest.split_at(end);
         rest = after;
         parser.process(StrTendril::from_slice(piece));
-        let nodes = parser.tokenizer.sink.sink.0.borrow().tree.nodes().len();
-        if nodes > NODES_MAX {
+        if nodes(&parser.tokenizer.sink.sink) > NODES_MAX {
             budget.exhaust();
         }
         if !budget.is_left() {

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use http::header::{
     CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
-    HeaderValue,
+    HeaderValue, ORIGIN, REFERER,
 };
 use http::{Method, StatusCode};
 use url::{Position, Url};
@@ -31,6 +31,17 @@ pub struct Outgoing {
     once: bool,
     /// Where the first request of the chain went.
     home: Url,
+    /// The page that it is made on.
+    page: Option<Page>,
+}
+
+/// The page that a request is made on, for `Referer` and `Origin`.
+#[derive(Clone)]
+struct Page {
+    url: Url,
+    /// A redirect led from a host that is not the page's to yet another one: neither hears of the
+    /// page (Fetch standard, "redirect-tainted origin").
+    tainted: bool,
 }
 
 /// A request body.
@@ -51,6 +62,29 @@ pub enum Secrecy {
     Secret,
 }
 
+impl Page {
+    /// What a request to `to` tells of the page.
+    fn told(&self, method: &Method, to: &Url) -> Vec<(HeaderName, HeaderValue)> {
+        let origin = self.url.origin();
+        let is_downgrade = self.url.scheme() == "https" && to.scheme() != "https";
+        let mut told = Vec::new();
+        let mut tell = |name, value: &str| {
+            told.extend(HeaderValue::try_from(value).ok().map(|value| (name, value)));
+        };
+        if origin == to.origin() {
+            tell(REFERER, self.url.as_str());
+        } else if !is_downgrade {
+            tell(REFERER, &format!("{}/", origin.ascii_serialization()));
+        }
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            let is_hidden = self.tainted || is_downgrade;
+            let origin = origin.ascii_serialization();
+            tell(ORIGIN, if is_hidden { "null" } else { &origin });
+        }
+        told
+    }
+}
+
 impl Outgoing {
     /// The first request of a chain.
     pub fn new(method: Method, url: Url) -> Outgoing {
@@ -66,7 +100,21 @@ impl Outgoing {
             pad: None,
             once: false,
             home,
+            page: None,
         }
+    }
+
+    /// Tells the page that it is made on, as browsers do by default (Referrer Policy,
+    /// strict-origin-when-cross-origin): the whole address to its own origin, the origin to others,
+    /// nothing where https leads to http.
+    #[must_use]
+    pub fn on_page(mut self, page: &Url) -> Outgoing {
+        let mut url = page.clone();
+        url.set_fragment(None);
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        self.page = Some(Page { url, tainted: false });
+        self
     }
 
     /// Headers that every host may see.
@@ -145,9 +193,19 @@ impl Outgoing {
         self.body.as_ref().map(|body| body.bytes.clone())
     }
 
+    /// The headers that every host may see, without those of a single hop.
+    pub fn own_headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
     /// All headers for this hop but `Cookie` and `Host`.
     pub fn headers(&self) -> HeaderMap {
         let mut headers = self.headers.clone();
+        if let Some(page) = &self.page {
+            let told = page.told(&self.method, &self.url).into_iter();
+            let own = |name: &HeaderName| self.headers.contains_key(name);
+            headers.extend(told.filter(|(name, _)| !own(name)));
+        }
         if self.may_see_credentials(&self.url) {
             for (name, value) in &self.credentials {
                 headers.append(name.clone(), value.clone());
@@ -192,6 +250,10 @@ impl Outgoing {
                     to.scheme()
                 ),
             ));
+        }
+        if let Some(page) = &mut self.page {
+            let (from, origin) = (self.url.origin(), page.url.origin());
+            page.tainted |= from != origin && from != to.origin();
         }
         self.url = to;
         Ok(self)
@@ -319,6 +381,40 @@ mod tests {
         assert!(next.host().is_some());
         let next = request.redirected(StatusCode::FOUND, url("http://real.kr/x")).unwrap();
         assert!(next.host().is_none());
+    }
+
+    #[test]
+    fn the_page_is_told_to_its_own_origin_and_only_the_origin_to_others() {
+        let page = url("https://a.kr/page?t=1#x");
+        let told = |method: Method, to: &str| {
+            let request = Outgoing::new(method, url(to)).on_page(&page);
+            told_by(&request)
+        };
+        let own = "https://a.kr/page?t=1";
+        assert_eq!(told(Method::POST, "https://a.kr/"), (own.into(), "https://a.kr".into()));
+        assert_eq!(told(Method::GET, "https://a.kr/"), (own.into(), String::new()));
+        let other = ("https://a.kr/".into(), "https://a.kr".into());
+        assert_eq!(told(Method::POST, "https://b.kr/"), other);
+        assert_eq!(told(Method::POST, "http://a.kr/"), (String::new(), "null".into()));
+    }
+
+    #[test]
+    fn what_is_told_of_the_page_changes_with_each_redirect() {
+        let request =
+            Outgoing::new(Method::POST, url("https://a.kr/")).on_page(&url("https://a.kr/p"));
+        let away =
+            request.redirected(StatusCode::TEMPORARY_REDIRECT, url("https://b.kr/")).unwrap();
+        assert_eq!(told_by(&away), ("https://a.kr/".into(), "https://a.kr".into()));
+        let on = away.clone().redirected(StatusCode::TEMPORARY_REDIRECT, url("https://c.kr/"));
+        assert_eq!(told_by(&on.unwrap()), ("https://a.kr/".into(), "null".into()));
+        let back = away.redirected(StatusCode::FOUND, url("https://a.kr/x")).unwrap();
+        assert_eq!(told_by(&back), ("https://a.kr/p".into(), String::new()));
+    }
+
+    fn told_by(request: &Outgoing) -> (String, String) {
+        let headers = request.headers();
+        let text = |name| headers.get(name).map(|v| v.to_str().unwrap().to_owned());
+        (text(REFERER).unwrap_or_default(), text(ORIGIN).unwrap_or_default())
     }
 
     #[test]

@@ -108,7 +108,7 @@ fn a_check_counts_one_as_one_and_says_that_a_list_of_probes_is_empty() {
 #[test]
 fn a_part_of_a_reasons_name_is_answered_with_the_whole() {
     for (word, wanted) in
-        [("notice", "notice_page"), ("Notice-Page", "notice_page"), ("password", "")]
+        [("notice", "notice_page"), ("Notice-Page", "notice_page"), ("colour", "")]
     {
         let text = format!(
             "defaults: {{ interval: 30s, timeout: 5s }}\nservices:\n  - name: gpki\n    probes:\n      - \

@@ -19,8 +19,8 @@ use ::http::{HeaderName, Method};
 use regex::Regex;
 use url::Url;
 
-use super::{Auth, ClientOptions, CssSelector, Follow, JsonPath, RequestBody, Rules};
-use crate::outcome::Step;
+use super::{Auth, ClientOptions, CssSelector, Expect, Follow, JsonPath, RequestBody, Rules};
+use crate::outcome::{Reason, Step};
 use crate::template::{FlowSource, Template};
 use sign::SignAction;
 
@@ -40,8 +40,14 @@ pub struct LoginOptions {
     pub account: Option<Arc<str>>,
     /// How patient.
     pub guard: LockoutPolicy,
-    /// When not empty, the only hosts that redirects and auto-submitted forms may lead to.
+    /// The only hosts that redirects and forms may lead to beside those that the flow names.
     pub allow_hosts: Vec<String>,
+    /// Whose failure it is when a host answers last, or does not: the service of each host.
+    pub components: BTreeMap<String, Arc<str>>,
+    /// What becomes of a run that gets no further than a waiting room.
+    pub waiting_room: WaitingRoom,
+    /// Whether a form that was changed is the service's failure.
+    pub form_changed: FormChanged,
     /// Certificates that the flow may name.
     pub identities: BTreeMap<Arc<str>, Identity>,
     /// How every step connects and speaks.
@@ -56,6 +62,23 @@ pub struct LoginOptions {
     pub steps: Vec<LoginStep>,
     /// Done at the end, whatever happened.
     pub finally: Vec<LoginStep>,
+}
+
+/// A run that ends in a waiting room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitingRoom {
+    /// Degraded for this long at a stretch, then down; zero is down at once.
+    pub degraded_for: Duration,
+}
+
+/// A form without a field that the file fills in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FormChanged {
+    /// The file is out of date, which says nothing about the service.
+    #[default]
+    Unknown,
+    /// Nobody changes this page without a word.
+    Down,
 }
 
 /// Whether a failure keeps a piece of the page.
@@ -84,8 +107,12 @@ pub struct LoginStep {
     pub step: Step,
     /// When it is done; only steps of `finally` have a condition.
     pub condition: Condition,
+    /// Whether the flow goes on without it.
+    pub presence: Presence,
     /// What it does.
     pub action: Action,
+    /// Repeats the request until the answer shows something.
+    pub poll: Option<Poll>,
     /// Added to the URL, percent-encoded.
     pub query: Vec<(String, Template<FlowSource>)>,
     /// Over those of the flow.
@@ -124,6 +151,29 @@ pub enum Condition {
     Sent(Arc<str>),
 }
 
+/// `optional: true`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// The flow fails with it.
+    Needed,
+    /// Passed over where there is nothing to do: no such form on the page, no value to fill in, or
+    /// an answer that is not the expected one.
+    Optional,
+}
+
+/// `poll_until: { body: { contains: 'nwait=0' }, every: 2s, at_most: 1m }`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Poll {
+    /// What ends it.
+    pub until: Expect,
+    /// From an answer to the next request.
+    pub every: Duration,
+    /// Never longer than the time of the steps.
+    pub at_most: Option<Duration>,
+    /// What it is when the end does not come.
+    pub reason: Reason,
+}
+
 /// What a step does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
@@ -149,10 +199,29 @@ pub enum Action {
 pub struct Submit {
     /// Which form; the first match counts.
     pub form: CssSelector,
-    /// Set over what the page says.
+    /// Set over what the page says; the page must have them.
     pub fields: Vec<(String, Template<FlowSource>)>,
-    /// The button that is pressed; otherwise the form's first.
-    pub button: Option<CssSelector>,
+    /// Set whether or not the page has them, as a script would.
+    pub add: Vec<(String, Template<FlowSource>)>,
+    /// Left out of what the page says.
+    pub drop: Vec<String>,
+    /// Which button is pressed.
+    pub button: Button,
+    /// Where the form goes when a script says so; relative to the page. Holds no secret.
+    pub action: Option<Template<FlowSource>>,
+    /// How, when a script says so.
+    pub method: Option<Method>,
+}
+
+/// What submits a form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Button {
+    /// Enter: the form's first button.
+    First,
+    /// The first match that is a submit button of the form.
+    Named(CssSelector),
+    /// A script, `form.submit()`: no button's name is sent, and no button says where the form goes.
+    None,
 }
 
 /// `follow: { auto_submit: SELECTOR, max_hops: 15 }`
@@ -265,7 +334,10 @@ impl LoginStep {
                 all.push(url);
                 all.extend(body.templates());
             }
-            Action::Submit(submit) => all.extend(submit.fields.iter().map(|(_, value)| value)),
+            Action::Submit(submit) => {
+                all.extend(submit.fields.iter().chain(&submit.add).map(|(_, value)| value));
+                all.extend(&submit.action);
+            }
             Action::Sign(_) | Action::Wait(_) => {}
         }
         all.into_iter()

@@ -7,11 +7,11 @@ use std::time::Duration;
 use super::rules;
 use super::set::{self, Set};
 use super::step::{self, Frame, Place};
-use super::{Excerpt, LockoutPolicy, LoginOptions, identity};
+use super::{Action, Excerpt, FormChanged, LockoutPolicy, LoginOptions, WaitingRoom, identity};
 use crate::config::inherit::Shared;
-use crate::config::names::{FlowNames, Scope};
+use crate::config::names::{self, FlowNames, Scope};
 use crate::config::reading::{At, Fields};
-use crate::config::{SecretRef, exchange, http, value};
+use crate::config::{SecretRef, exchange, expect, http, value};
 
 const KEYS: &[&str] = &[
     "base",
@@ -20,6 +20,10 @@ const KEYS: &[&str] = &[
     "account",
     "guard",
     "allow_hosts",
+    "components",
+    "waiting_room",
+    "form_changed",
+    "fail_if",
     "identities",
     "client_cert",
     "trust",
@@ -80,8 +84,8 @@ pub(in crate::config) fn login(
     let mut after = scope.clone();
     let steps =
         read_steps(&fields, "steps", &mut Named { scope: &mut after, set: &mut set }, &place);
-    let names: Vec<Arc<str>> = steps.iter().map(|step| step.step.name.clone()).collect();
-    let place = Place { conditions: &names, is_finally: true, ..place };
+    let known: Vec<Arc<str>> = steps.iter().map(|step| step.step.name.clone()).collect();
+    let place = Place { conditions: &known, is_finally: true, ..place };
     let mut named = Named { scope: &mut after, set: &mut set };
     let finally = read_steps(&fields, "finally", &mut named, &place);
     let mut options = LoginOptions {
@@ -91,6 +95,9 @@ pub(in crate::config) fn login(
         account: None,
         guard: fields.take("guard").map(|at| guard(&at)).unwrap_or(GUARD),
         allow_hosts,
+        components: fields.take("components").map(|at| components(&at)).unwrap_or_default(),
+        waiting_room: fields.take("waiting_room").map(|at| waiting_room(&at)).unwrap_or(WAITING),
+        form_changed: fields.parse("form_changed", value::word(FORM_CHANGED)).unwrap_or_default(),
         identities,
         client: exchange::client(&fields, shared),
         body_limit: fields
@@ -104,6 +111,13 @@ pub(in crate::config) fn login(
         steps,
         finally,
     };
+    options.name_hosts();
+    let of_flow = fields.take("fail_if").map(|at| expect::fail_if(&at)).unwrap_or_default();
+    for step in &mut options.steps {
+        if !matches!(step.action, Action::Wait(_)) {
+            step.rules.fail_if.extend(of_flow.iter().cloned());
+        }
+    }
     options.account = fields
         .take("account")
         .and_then(|at| account(&at, &options))
@@ -112,6 +126,41 @@ pub(in crate::config) fn login(
         rules::check(&fields, &options);
     }
     (!options.steps.is_empty()).then_some(options)
+}
+
+/// Patience with a waiting room: at the opening hour of a popular service they last some minutes.
+const WAITING: WaitingRoom = WaitingRoom { degraded_for: Duration::from_secs(10 * 60) };
+const WAITING_MAX: Duration = Duration::from_secs(24 * 3600);
+
+const FORM_CHANGED: &[(&str, FormChanged)] =
+    &[("unknown", FormChanged::Unknown), ("down", FormChanged::Down)];
+
+/// `waiting_room: down` or `waiting_room: { degraded_for: 10m }`.
+fn waiting_room(at: &At<'_>) -> WaitingRoom {
+    match at.written() {
+        Some("down") => return WaitingRoom { degraded_for: Duration::ZERO },
+        Some("degraded") => return WAITING,
+        Some(_) => {
+            at.problem("write down, degraded, or { degraded_for: 10m }, after which it is down");
+            return WAITING;
+        }
+        None => {}
+    }
+    let Some(fields) = at.fields(&["degraded_for"]) else { return WAITING };
+    let limits = value::duration_between(Duration::from_secs(1), WAITING_MAX);
+    let degraded_for = fields.need("degraded_for").and_then(|at| at.parse(limits));
+    degraded_for.map_or(WAITING, |degraded_for| WaitingRoom { degraded_for })
+}
+
+/// `components: { sso.example.go.kr: sso }`
+fn components(at: &At<'_>) -> BTreeMap<String, Arc<str>> {
+    let mut components = BTreeMap::new();
+    for (key, at) in at.entries().unwrap_or_default() {
+        let host = names::fill(key, at.reading.scope).and_then(|host| value::host(&host));
+        let (Some(host), Some(service)) = (at.settle(host), step::service(&at)) else { continue };
+        components.insert(host, service);
+    }
+    components
 }
 
 const GUARD: LockoutPolicy = LockoutPolicy { max_failures: MAX_FAILURES, slow_to: SLOW_TO };

@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-use super::{Action, LoginOptions, LoginStep, Sensitivity};
+use super::{Action, LoginOptions, LoginStep, Presence, Sensitivity, Submit};
 use crate::config::reading::Fields;
-use crate::config::{Expect, Matcher, value};
+use crate::config::{Expect, FailIf, Matcher, value};
+use crate::outcome::Reason;
 use crate::template::{FlowSource, Part, Template};
 
 /// Of the timeout, kept for `finally`; a logout is one small request.
@@ -50,11 +51,25 @@ impl LoginOptions {
     /// themselves.
     pub fn hosts(&self) -> BTreeSet<String> {
         let urls = self.base.iter().cloned().chain(self.all_steps().filter_map(|step| {
-            let Action::Request { url, .. } = &step.action else { return None };
+            let url = match &step.action {
+                Action::Request { url, .. } => url,
+                Action::Submit(Submit { action: Some(action), .. }) => action,
+                _ => return None,
+            };
             fixed_url(url, self.base.as_ref())
         }));
         let hosts = urls.filter_map(|url| url.host_str().map(str::to_owned));
         hosts.chain(self.allow_hosts.iter().cloned()).collect()
+    }
+
+    /// Gives every step that does not say so itself the hosts that it may be led to.
+    pub(super) fn name_hosts(&mut self) {
+        let hosts: Vec<String> = self.hosts().into_iter().collect();
+        for step in self.steps.iter_mut().chain(&mut self.finally) {
+            if step.follow.allow_hosts.is_empty() {
+                step.follow.allow_hosts.clone_from(&hosts);
+            }
+        }
     }
 
     /// The endpoint that stands for the flow: its base, or where its first step goes.
@@ -119,13 +134,49 @@ pub fn has_marker(expect: &Expect) -> bool {
         || expect.cookie.iter().any(|(_, matcher)| positive(matcher))
 }
 
+/// Whether what an answer must show is on the page behind the login and nowhere else: more than a
+/// cookie or a header, which a refusal brings as well.
+pub fn has_proof(expect: &Expect) -> bool {
+    let page = Expect { header: Vec::new(), cookie: Vec::new(), ..expect.clone() };
+    has_marker(&page)
+}
+
+/// Whether a reason says that this login was refused, as a sentence on a page may.
+pub fn is_refusal(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::BadCredentials
+            | Reason::AccountLocked
+            | Reason::Captcha
+            | Reason::MfaRequired
+            | Reason::CertRejected
+            | Reason::NotLoggedIn
+            | Reason::PasswordExpired
+            | Reason::DuplicateSession
+    )
+}
+
+/// Steps that send credentials and whose rules about a refusal see the page behind the login as
+/// well, because nothing that the step expects tells the two apart.
+pub fn mistakable(options: &LoginOptions) -> impl Iterator<Item = &LoginStep> {
+    options.steps.iter().filter(|step| {
+        let by_sentence = |rule: &FailIf| is_refusal(rule.reason) && !rule.when.body.is_empty();
+        options.is_credential(step)
+            && step.follow.redirects > 0
+            && step.rules.fail_if.iter().any(by_sentence)
+            && !has_proof(&step.rules.expect)
+    })
+}
+
 /// Notes what only the whole flow shows.
 pub(super) fn check(fields: &Fields<'_>, options: &LoginOptions) {
     let last = options.steps.iter().rposition(|step| options.is_credential(step));
     let Some(last) = last else { return };
     // A step that could not be read is missing from the list, and so may its marker be.
     let complete = fields.at.reading.load.is_clean();
-    if complete && !options.steps[last..].iter().any(|step| has_marker(&step.rules.expect)) {
+    let shows =
+        |step: &LoginStep| step.presence == Presence::Needed && has_marker(&step.rules.expect);
+    if complete && !options.steps[last..].iter().any(shows) {
         let steps = fields.take("steps").and_then(|at| at.items()).unwrap_or_default();
         let at = steps.into_iter().nth(last).unwrap_or_else(|| fields.at.clone());
         at.problem(format!(
@@ -139,8 +190,9 @@ pub(super) fn check(fields: &Fields<'_>, options: &LoginOptions) {
 
 /// Notes waits that leave no time for anything else.
 pub(in crate::config) fn fits(fields: &Fields<'_>, options: &LoginOptions, timeout: Duration) {
-    let waits = |step: &LoginStep| match step.action {
-        Action::Wait(time) => time,
+    let waits = |step: &LoginStep| match (&step.action, &step.poll) {
+        (Action::Wait(time), _) => *time,
+        (_, Some(poll)) => poll.at_most.unwrap_or_default(),
         _ => Duration::ZERO,
     };
     let waits: Duration = options.steps.iter().map(waits).sum();

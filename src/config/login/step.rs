@@ -6,10 +6,13 @@ use std::time::Duration;
 use ::http::Method;
 use url::Url;
 
-use super::{Action, Condition, LoginStep, SelfSubmit, Sensitivity, Submit, capture, rules, sign};
+use super::{
+    Action, Button, Condition, LoginStep, Poll, Presence, SelfSubmit, Sensitivity, Submit, capture,
+    rules, sign,
+};
 use crate::config::reading::{At, ConfigValue, Fields};
-use crate::config::{Follow, OURSELVES, RequestBody, exchange, headers, http, value};
-use crate::outcome::Step;
+use crate::config::{Follow, OURSELVES, RequestBody, exchange, expect, headers, http, value};
+use crate::outcome::{Reason, Step};
 use crate::template::{FlowSource, Part, Template};
 
 const KEYS: &[&str] = &[
@@ -36,6 +39,8 @@ const KEYS: &[&str] = &[
     "expect",
     "capture",
     "warn",
+    "optional",
+    "poll_until",
 ];
 
 const ACTIONS: &[&str] = &["get", "post", "put", "delete", "head", "submit", "sign", "wait"];
@@ -54,7 +59,14 @@ const OF_REQUESTS: &[&str] = &[
     "expect",
     "capture",
     "warn",
+    "poll_until",
 ];
+
+/// Between two requests of a step that polls: what waiting rooms ask browsers for.
+const EVERY: Duration = Duration::from_secs(2);
+const EVERY_MIN: Duration = Duration::from_millis(100);
+
+const SUBMIT_KEYS: &[&str] = &["form", "fields", "add", "drop", "button", "action", "method"];
 
 /// Longer than any flow has time for.
 const WAIT_MAX: Duration = Duration::from_secs(600);
@@ -101,6 +113,8 @@ pub(super) fn step(at: &At<'_>, place: &Place<'_>) -> Option<LoginStep> {
     }
     let mut step = LoginStep {
         condition: condition(&fields, place),
+        presence: presence(&fields, place),
+        poll: fields.take("poll_until").and_then(|at| poll(&at)),
         query: fields.take("query").and_then(|at| http::form(&at)).unwrap_or_default(),
         headers,
         auth: http::auth(&fields),
@@ -113,6 +127,12 @@ pub(super) fn step(at: &At<'_>, place: &Place<'_>) -> Option<LoginStep> {
         step: Step { name: name?.into(), component: component? },
     };
     step.credential = rules::sensitivity(&step);
+    if step.poll.is_some() && step.credential == Sensitivity::Credential {
+        let at = fields.take("poll_until").unwrap_or_else(|| fields.at.clone());
+        at.problem(
+            "a request with a secret is sent once and never again; poll in a step of its own",
+        );
+    }
     Some(step)
 }
 
@@ -203,12 +223,82 @@ fn url(at: &At<'_>, base: Option<&Url>) -> Option<Template<FlowSource>> {
 }
 
 fn submit(at: &At<'_>) -> Option<Submit> {
-    let fields = at.fields(&["form", "fields", "button"])?;
+    let fields = at.fields(SUBMIT_KEYS)?;
     let selector = |at: At<'_>| at.parse(|text| at.reading.load.cache.selector(text));
     let form = fields.need("form").and_then(selector);
-    let button = fields.take("button").and_then(selector);
-    let values = fields.take("fields").and_then(|at| http::form(&at)).unwrap_or_default();
-    Some(Submit { form: form?, fields: values, button })
+    let button = match fields.take("button") {
+        None => Button::First,
+        Some(at) if at.written() == Some("none") => Button::None,
+        Some(at) => selector(at).map_or(Button::First, Button::Named),
+    };
+    let values = |key| fields.take(key).and_then(|at| http::form(&at)).unwrap_or_default();
+    let (values, add) = (values("fields"), values("add"));
+    let drop = fields.take("drop").map(|at| at.one_or_many()).unwrap_or_default();
+    let is_set = |name: &str| values.iter().chain(&add).any(|(set, _)| set == name);
+    let mut dropped = Vec::new();
+    for at in drop {
+        let Some(name) = at.parse(read::some_text) else { continue };
+        if is_set(&name) {
+            at.problem(format!("\"{name}\" is set beside it; drop leaves a field out altogether"));
+        }
+        dropped.push(name);
+    }
+    if let Some(at) = fields.take("add") {
+        for name in add.iter().map(|(name, _)| name) {
+            if values.iter().any(|(set, _)| set == name) {
+                at.problem(format!("\"{name}\" is under fields already; write it once"));
+            }
+        }
+    }
+    let action = fields.take("action").and_then(|at| action_of_form(&at));
+    let method = fields.parse("method", value::word(&[("get", "GET"), ("post", "POST")]));
+    let method = method.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
+    Some(Submit { form: form?, fields: values, add, drop: dropped, button, action, method })
+}
+
+/// An address that is absolute, or relative to the page.
+fn action_of_form(at: &At<'_>) -> Option<Template<FlowSource>> {
+    let template: Template<FlowSource> = at.template()?;
+    if template.is_credential() {
+        at.problem("a secret cannot stand in a URL, which is shown; write it under fields");
+        return None;
+    }
+    if let [Part::Text(text)] = &template.parts[..]
+        && text.contains("://")
+    {
+        at.settle(value::url(text, &["http", "https"]))?;
+    }
+    Some(template)
+}
+
+/// `optional: true`
+fn presence(fields: &Fields<'_>, place: &Place<'_>) -> Presence {
+    let Some(at) = fields.take("optional") else { return Presence::Needed };
+    if place.is_finally {
+        at.problem("means nothing here: no step of finally can fail the run; remove it");
+    }
+    match at.flag() {
+        Some(true) => Presence::Optional,
+        _ => Presence::Needed,
+    }
+}
+
+fn poll(at: &At<'_>) -> Option<Poll> {
+    let own = ["every", "at_most", "reason"];
+    let known: Vec<&str> = own.iter().chain(expect::SUBJECTS).copied().collect();
+    let fields = at.fields(&known)?;
+    if fields.present(expect::SUBJECTS).is_empty() && !fields.has_unknown() {
+        at.problem("says no subject, so it would never end; add one such as body or json");
+    }
+    let every = fields.parse("every", value::duration_between(EVERY_MIN, WAIT_MAX));
+    let at_most = fields.parse("at_most", value::duration_between(EVERY_MIN, WAIT_MAX));
+    let reason = fields.take("reason").and_then(|at| at.parse(expect::reason));
+    Some(Poll {
+        until: expect::subjects(&fields),
+        every: every.unwrap_or(EVERY),
+        at_most,
+        reason: reason.unwrap_or(Reason::WaitingRoom),
+    })
 }
 
 /// The service that is being tested by the step. Waiting and signing are ours.
@@ -225,6 +315,12 @@ fn component(fields: &Fields<'_>, own: &Arc<str>) -> Option<Arc<str>> {
         }
         return Some(OURSELVES.into());
     }
+    service(&at)
+}
+
+/// The name of a service of the file.
+pub(super) fn service(at: &At<'_>) -> Option<Arc<str>> {
+    let name = at.text()?;
     let services = at.reading.load.services.get()?;
     if !services.contains_key(&*name) {
         let hint = at.reading.load.hint(&name, services.keys().map(String::as_str));

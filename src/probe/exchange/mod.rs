@@ -59,6 +59,8 @@ pub struct Session<'a> {
     client: Client<'a>,
     desk: Desk<'a>,
     jar: Jar,
+    /// Whom the last request went to.
+    asked: Option<Url>,
 }
 
 impl<'a> Session<'a> {
@@ -70,7 +72,12 @@ impl<'a> Session<'a> {
         share: &'a Arc<TargetShare>,
     ) -> Session<'a> {
         let desk = Desk { offload: &surroundings.offload, share };
-        Session { surroundings, tls, client, desk, jar: Jar::default() }
+        Session { surroundings, tls, client, desk, jar: Jar::default(), asked: None }
+    }
+
+    /// Where the last request went, whether or not it was answered; forgotten when it is taken.
+    pub fn take_asked(&mut self) -> Option<Url> {
+        self.asked.take()
     }
 
     /// The cookies, when nothing more is sent.
@@ -115,6 +122,7 @@ impl<'a> Session<'a> {
         recorder.facts.http.get_or_insert_default().redirects = 0;
         loop {
             let start = Instant::now();
+            self.asked = Some(request.url().clone());
             let response = self.ask(&request, recorder, deadline).await?;
             recorder.facts.warnings.extend(self.client.flaws(false));
             let url = request.url().clone();

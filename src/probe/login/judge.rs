@@ -1,10 +1,14 @@
 //! What an answer means behind a login: a miss there is `not_logged_in`, or `session_lost` when
 //! the login had been proven.
 
+use std::borrow::Cow;
+
 use url::Url;
 
+use crate::config::Rules;
 use crate::config::login::{CaptureFrom, LoginStep, rules};
 use crate::outcome::{Failure, Reason};
+use crate::probe::expect;
 use crate::probe::judge::{self, Missed};
 use crate::probe::page::Page;
 use crate::probe::unread::Body;
@@ -39,8 +43,13 @@ pub(super) fn judge(
     body_failure: Option<&Failure>,
     session: &SessionState,
 ) -> Result<bool, StepFailure> {
-    match judge::judge(&step.rules, page, body_failure, needs(step)) {
+    let rules = rules_here(step, page, body_failure, session);
+    match judge::judge(&rules, page, body_failure, needs(step)) {
         Ok(()) => {}
+        Err(Missed::Answer(miss)) if session.is_proven && is_shut_out(&miss.failure, page) => {
+            let detail = format!("the session is not accepted any more: {}", miss.failure.detail);
+            return Err(Failure::new(Reason::SessionLost, detail).into());
+        }
         Err(Missed::ByRule(miss)) => {
             return Err(StepFailure { failure: miss.failure, named: Named::ByRule });
         }
@@ -50,6 +59,35 @@ pub(super) fn judge(
         }
     }
     Ok(session.has_sent && rules::has_marker(&step.rules.expect))
+}
+
+/// The rules of a step. What proves the login is stronger than a sentence about a refusal: a portal
+/// lists past ones.
+fn rules_here<'s>(
+    step: &'s LoginStep,
+    page: &Page<'_>,
+    body_failure: Option<&Failure>,
+    session: &SessionState,
+) -> Cow<'s, Rules> {
+    let expect = &step.rules.expect;
+    let names_refusal = step.rules.fail_if.iter().any(|rule| rules::is_refusal(rule.reason));
+    let proves = || {
+        body_failure.is_none()
+            && rules::has_proof(expect)
+            && expect::status_miss(expect, page).is_none()
+            && expect::first_miss(expect, page).is_none()
+    };
+    if !names_refusal || !session.has_sent || !(session.is_proven || proves()) {
+        return Cow::Borrowed(&step.rules);
+    }
+    let mut rules = step.rules.clone();
+    rules.fail_if.retain(|rule| !rules::is_refusal(rule.reason));
+    Cow::Owned(rules)
+}
+
+/// Whether the status says that the session does not count.
+fn is_shut_out(failure: &Failure, page: &Page<'_>) -> bool {
+    failure.reason == Reason::HttpStatus && matches!(page.status, 401 | 403)
 }
 
 /// Later steps look at the body too, where this one takes something out of it.

@@ -21,16 +21,17 @@ mod step;
 pub mod totp;
 mod values;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use tokio::time::Instant;
 
 use crate::config::Target;
-use crate::config::login::LoginOptions;
+use crate::config::login::{FormChanged, LoginOptions};
 use crate::deadline::Deadline;
 use crate::offload::TargetShare;
-use crate::outcome::{Facts, Failure};
+use crate::outcome::{Facts, Failure, Reason};
 use crate::probe::surroundings::Surroundings;
 use crate::probe::{Probe, render};
 use crate::transport::Recorder;
@@ -44,6 +45,8 @@ pub struct LoginProbe {
     target: Arc<Target>,
     surroundings: Arc<Surroundings>,
     share: Arc<TargetShare>,
+    /// Since when every run has ended in a waiting room.
+    waiting_since: Mutex<Option<Instant>>,
 }
 
 impl LoginProbe {
@@ -58,6 +61,33 @@ impl LoginProbe {
             target: Arc::clone(target),
             surroundings: Arc::clone(surroundings),
             share: Arc::default(),
+            waiting_since: Mutex::default(),
+        }
+    }
+
+    /// The verdicts that the file gives to failures which are not plainly the service's.
+    fn weighed(&self, facts: &mut Facts, result: Result<(), Failure>) -> Result<(), Failure> {
+        let mut since = self.waiting_since.lock().unwrap_or_else(PoisonError::into_inner);
+        let reason = result.as_ref().err().map(|failure| failure.reason);
+        if reason == Some(Reason::FormChanged) {
+            facts.counts_as_down = self.options.form_changed == FormChanged::Down;
+        }
+        match result {
+            Err(failure) if failure.reason == Reason::WaitingRoom => {
+                let waited = since.get_or_insert_with(Instant::now).elapsed();
+                if waited >= self.options.waiting_room.degraded_for {
+                    return Err(failure);
+                }
+                facts.warnings.insert(0, failure);
+                Ok(())
+            }
+            result => {
+                // What is our own fault says nothing about the waiting room.
+                if !reason.is_some_and(Reason::says_nothing_about_the_service) {
+                    *since = None;
+                }
+                result
+            }
         }
     }
 }
@@ -81,7 +111,8 @@ impl Probe for LoginProbe {
             let identities = Identities::open(&self.options, &self.surroundings).await;
             let values = FlowValues::new(&self.options, identities);
             let run = run::LoginRun::new(context, values, &self.target.dial, proxy.as_ref());
-            run.attempt(&mut Recorder::new(facts), deadline).await
+            let result = run.attempt(&mut Recorder::new(facts), deadline).await;
+            self.weighed(facts, result)
         }
         .boxed()
     }

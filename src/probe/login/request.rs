@@ -1,11 +1,11 @@
 //! Requests of a step: from its templates, or from the form of the page before.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use encoding_rs::Encoding;
 use http::Method;
-use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN, REFERER,
-};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use url::Url;
 
 use crate::config::login::{Action, LoginStep, Submit};
@@ -17,7 +17,8 @@ use crate::probe::request::{self, Outgoing, Payload, Secrecy};
 use crate::template::FlowSource;
 
 use super::lockout::admission::Codes;
-use super::page::form::{self, Enctype, Form};
+use super::page::entries::{Entry, EntryValue};
+use super::page::form::{self, Enctype, Form, Pressed};
 use super::run::LoginRun;
 use super::values::StepValues;
 
@@ -26,7 +27,7 @@ pub(super) enum Draft {
     /// By templates.
     Request(Url),
     /// By a form, with the page it is on.
-    Form(Form, Url),
+    Form(Box<Form>, Url),
 }
 
 impl Draft {
@@ -61,12 +62,21 @@ impl LoginRun<'_> {
                 let page = self.page.as_ref().ok_or_else(|| {
                     Failure::new(Reason::FormMissing, "there was no page before this step")
                 })?;
-                let button = submit.button.as_ref().map(|selector| &*selector.0);
+                let how = Pressed { button: &submit.button, has_action: submit.action.is_some() };
                 let charset = self.context.options.charset;
                 let desk = self.session.desk();
-                let form = page.form_at(desk, &submit.form.0, button, charset, deadline).await?;
+                let mut form = page.form_at(desk, &submit.form.0, how, charset, deadline).await?;
+                // Before anything is sent: nothing is learned of the account.
+                fits(&form, submit)?;
+                if let Some(action) = &submit.action {
+                    let action = action.fill_url(&self.values(&none), Some(&form.base))?;
+                    form.action = form::sendable(action, &page.url)?;
+                }
+                if let Some(method) = &submit.method {
+                    form.method = method.clone();
+                }
                 let url = page.url.clone();
-                Ok(Some(Draft::Form(form, url)))
+                Ok(Some(Draft::Form(Box::new(form), url)))
             }
         }
     }
@@ -89,11 +99,16 @@ impl LoginRun<'_> {
                 let mut url = url;
                 self.add_query(step, &values, &mut url)?;
                 let headers = content_type(kind.flatten());
-                Outgoing::new(method.clone(), url).with_body(payload).with_headers(headers)
+                let request =
+                    Outgoing::new(method.clone(), url).with_body(payload).with_headers(headers);
+                match &self.page {
+                    Some(page) => request.on_page(&page.url),
+                    None => request,
+                }
             }
             (Draft::Form(mut form, page), Action::Submit(submit)) => {
                 let secrecy = fill_in(&mut form, submit, &values)?;
-                from_form(form, &page, secrecy)
+                from_form(*form, &page, secrecy)
             }
             _ => return Err(Failure::new(Reason::Internal, "a draft of another step")),
         };
@@ -139,7 +154,7 @@ impl LoginRun<'_> {
         values: &StepValues<'_>,
     ) -> Result<Outgoing, Failure> {
         let host = request.url().host_str().unwrap_or_default().to_owned();
-        let mut open = request.headers();
+        let mut open = request.own_headers().clone();
         let mut credentials = HeaderMap::new();
         open.insert(ACCEPT_ENCODING, HeaderValue::from_static(decode::ACCEPT_ENCODING));
         for (name, template) in self.context.options.headers.iter().chain(&step.headers) {
@@ -169,46 +184,74 @@ impl LoginRun<'_> {
     }
 }
 
+/// Whether the page still has the fields that the file was written for.
+fn fits(form: &Form, submit: &Submit) -> Result<(), Failure> {
+    let Some((name, _)) = submit.fields.iter().find(|(name, _)| !form.has(name)) else {
+        return Ok(());
+    };
+    let detail = format!(
+        "the form has no field {name}, so the page was changed and nothing was sent; what a script \
+         adds is written under add"
+    );
+    Err(Failure::new(Reason::FormChanged, detail))
+}
+
 /// Sets the fields of a step over those of the page.
 fn fill_in(form: &mut Form, submit: &Submit, values: &StepValues<'_>) -> Result<Secrecy, Failure> {
     let host = form.action.host_str().unwrap_or_default().to_owned();
-    for (name, value) in render::form(values, &submit.fields, &host)? {
-        form.set(name, value.expose().to_owned());
+    submit.drop.iter().for_each(|name| form.remove(name));
+    for fields in [&submit.fields, &submit.add] {
+        let filled = render::form(values, fields, &host)?;
+        let mut set: BTreeSet<&str> = BTreeSet::new();
+        for (name, _) in &filled {
+            if set.insert(name) {
+                let of_name = filled.iter().filter(|(other, _)| other == name);
+                form.set(name, of_name.map(|(_, value)| value.expose().to_owned()).collect());
+            }
+        }
     }
-    Ok(Secrecy::of_all(submit.fields.iter().map(|(_, template)| template)))
+    let templates = submit.fields.iter().chain(&submit.add).map(|(_, template)| template);
+    Ok(Secrecy::of_all(templates))
 }
 
 /// A request as a browser sends the form of `page`.
 fn from_form(form: Form, page: &Url, secrecy: Secrecy) -> Outgoing {
-    let Form { mut action, method, enctype, charset, fields } = form;
-    let mut headers = HeaderMap::new();
-    // What browsers tell by default, and what frameworks check against forged requests: the page
-    // to its own origin, only the origin to others.
-    let origin = page.origin();
-    let mut referer = page.clone();
-    referer.set_fragment(None);
-    let referer = if origin == action.origin() {
-        referer.to_string()
-    } else {
-        format!("{}/", origin.ascii_serialization())
-    };
-    headers.extend(HeaderValue::try_from(referer).ok().map(|value| (REFERER, value)));
-    let pairs = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let Form { mut action, method, enctype, charset, fields, .. } = form;
+    let fields = crlf(fields);
+    let pairs = || fields.iter().map(|(name, value)| (&**name, value.as_deref().unwrap_or("")));
     if method != Method::POST {
-        action.set_query(Some(&render::encode_form(pairs, charset)));
-        return Outgoing::new(Method::GET, action).with_headers(headers);
+        action.set_query(Some(&render::encode_form(pairs(), charset)));
+        return Outgoing::new(Method::GET, action).on_page(page);
     }
-    let origin = HeaderValue::try_from(origin.ascii_serialization()).ok();
-    headers.extend(origin.map(|value| (ORIGIN, value)));
     let (body, kind) = match enctype {
         Enctype::UrlEncoded => {
-            (render::encode_form(pairs, charset).into_bytes(), render::FORM.to_owned())
+            (render::encode_form(pairs(), charset).into_bytes(), render::FORM.to_owned())
         }
         Enctype::Multipart => multipart(&fields, charset),
+        Enctype::Plain => {
+            let lines: String =
+                pairs().map(|(name, value)| format!("{name}={value}\r\n")).collect();
+            (charset.encode(&lines).0.into_owned(), "text/plain".to_owned())
+        }
     };
-    headers.extend(HeaderValue::try_from(kind).ok().map(|value| (CONTENT_TYPE, value)));
+    let kind = HeaderValue::try_from(kind).ok().map(|value| (CONTENT_TYPE, value));
     let payload = Payload { bytes: Bytes::from(body), secrecy };
-    Outgoing::new(Method::POST, action).with_headers(headers).with_body(Some(payload))
+    Outgoing::new(Method::POST, action)
+        .with_headers(kind.into_iter().collect())
+        .with_body(Some(payload))
+        .on_page(page)
+}
+
+/// What is sent of the fields, with CR LF for every newline; `None` is a file that was not chosen.
+fn crlf(fields: Vec<Entry>) -> Vec<(String, Option<String>)> {
+    let newlines =
+        |text: &str| text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n");
+    let sent = fields.into_iter().filter_map(|Entry { name, value }| match value {
+        EntryValue::Text(value) => Some((newlines(&name), Some(newlines(&value)))),
+        EntryValue::NoFile => Some((newlines(&name), None)),
+        EntryValue::Unsent => None,
+    });
+    sent.collect()
 }
 
 fn content_type(kind: Option<&'static str>) -> HeaderMap {
@@ -216,22 +259,31 @@ fn content_type(kind: Option<&'static str>) -> HeaderMap {
     kind.into_iter().collect()
 }
 
-/// RFC 7578. Login forms have no files.
-fn multipart(fields: &[(String, String)], charset: &'static Encoding) -> (Vec<u8>, String) {
-    let holds =
-        |mark: &str| fields.iter().any(|(name, value)| (name.clone() + value).contains(mark));
+/// RFC 7578, names written as browsers write them.
+fn multipart(fields: &[(String, Option<String>)], charset: &'static Encoding) -> (Vec<u8>, String) {
+    let holds = |mark: &str| {
+        let texts = fields.iter().flat_map(|(name, value)| [Some(name), value.as_ref()]);
+        texts.flatten().any(|text| text.contains(mark))
+    };
     let mut boundary = "----bongsu-form".to_owned();
     while holds(&boundary) {
         boundary.push('x');
     }
     let mut body = Vec::new();
     for (name, value) in fields {
-        let name = name.replace('"', "%22").replace(['\r', '\n'], " ");
+        let name = name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A");
         body.extend_from_slice(format!("--{boundary}\r\n").as_bytes());
         body.extend_from_slice(b"Content-Disposition: form-data; name=\"");
         body.extend_from_slice(&charset.encode(&name).0);
-        body.extend_from_slice(b"\"\r\n\r\n");
-        body.extend_from_slice(&charset.encode(value).0);
+        match value {
+            Some(value) => {
+                body.extend_from_slice(b"\"\r\n\r\n");
+                body.extend_from_slice(&charset.encode(value).0);
+            }
+            None => body.extend_from_slice(
+                b"\"; filename=\"\"\r\nContent-Type: application/octet-stream\r\n\r\n",
+            ),
+        }
         body.extend_from_slice(b"\r\n");
     }
     body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
@@ -245,8 +297,9 @@ mod tests {
 
     fn form(method: Method, enctype: Enctype, charset: &'static Encoding) -> Form {
         let action = Url::parse("https://a.go.kr/login?old=1").unwrap();
-        let fields = vec![("사번".to_owned(), "비밀 &😀".to_owned())];
-        Form { action, method, enctype, charset, fields }
+        let value = EntryValue::Text("비밀 &😀".to_owned());
+        let fields = vec![Entry { name: "사번".to_owned(), value }];
+        Form { base: action.clone(), action, method, enctype, charset, fields }
     }
 
     fn page() -> Url {
@@ -266,18 +319,10 @@ mod tests {
     }
 
     #[test]
-    fn a_get_form_replaces_the_query_and_a_post_form_tells_its_origin() {
+    fn a_get_form_replaces_the_query() {
         let sent =
             from_form(form(Method::GET, Enctype::UrlEncoded, EUC_KR), &page(), Secrecy::Open);
         assert!(sent.url().query().unwrap().starts_with("%BB%E7"));
-        let sent =
-            from_form(form(Method::POST, Enctype::UrlEncoded, UTF_8), &page(), Secrecy::Open);
-        assert_eq!(sent.headers()[REFERER], "https://a.go.kr/page?t=1");
-        assert_eq!(sent.headers()[ORIGIN], "https://a.go.kr");
-        let elsewhere = Url::parse("https://b.go.kr/secret?t=1").unwrap();
-        let sent =
-            from_form(form(Method::POST, Enctype::UrlEncoded, UTF_8), &elsewhere, Secrecy::Open);
-        assert_eq!(sent.headers()[REFERER], "https://b.go.kr/");
     }
 
     #[test]

@@ -8,10 +8,10 @@ use tracing::trace;
 use url::Url;
 
 use crate::config::DialOptions;
-use crate::config::login::{Excerpt, LoginOptions, LoginStep};
+use crate::config::login::{Excerpt, LoginOptions, LoginStep, Presence};
 use crate::deadline::Deadline;
 use crate::offload::TargetShare;
-use crate::outcome::{Failure, Reason, Step, StepFacts};
+use crate::outcome::{Failure, Reason, Stage, Step, StepFacts};
 use crate::probe::exchange::Session;
 use crate::probe::mask::{EXCERPT_TAKEN, mask};
 use crate::probe::surroundings::Surroundings;
@@ -48,6 +48,11 @@ impl Context<'_> {
         (url.host_str() == Some(self.host)).then(own)
     }
 
+    /// The service that a host stands for, where the file says so.
+    fn service_at(&self, url: &Url) -> Option<Arc<str>> {
+        self.options.components.get(&url.host_str()?.to_ascii_lowercase()).cloned()
+    }
+
     pub(super) fn stopped(&self, step: &LoginStep) -> Failure {
         let detail = "the daemon ends; the flow was not finished";
         Failure { step: Some(step.step.clone()), ..Failure::new(Reason::Internal, detail) }
@@ -75,6 +80,30 @@ pub(super) struct LoginRun<'a> {
 pub(super) struct StepFailure {
     pub(super) failure: Failure,
     pub(super) named: Named,
+}
+
+impl StepFailure {
+    /// Whether an optional step merely had nothing to do.
+    fn is_nothing_to_do(&self) -> bool {
+        self.named == Named::ByUs
+            && matches!(
+                self.failure.reason,
+                Reason::FormMissing
+                    | Reason::CaptureMissing
+                    | Reason::BodyMismatch
+                    | Reason::UrlMismatch
+                    | Reason::HeaderMismatch
+                    | Reason::JsonMismatch
+                    | Reason::NotLoggedIn
+                    | Reason::SessionLost
+            )
+    }
+
+    /// Whether it is the failure of the host that was asked last: not ours, and not of something
+    /// that the host itself asks.
+    fn is_the_hosts(&self) -> bool {
+        self.failure.reason.stage() != Stage::Probe && self.failure.reason != Reason::PkiBackend
+    }
 }
 
 impl From<Failure> for StepFailure {
@@ -145,6 +174,7 @@ impl<'a> LoginRun<'a> {
     ) -> Result<(), StepFailure> {
         let context = self.context;
         for step in &context.options.steps {
+            let before = self.page.clone().filter(|_| step.presence == Presence::Optional);
             if deadline.stop().asked().is_some() {
                 return Err(context.stopped(step).into());
             }
@@ -161,10 +191,25 @@ impl<'a> LoginRun<'a> {
             };
             let success = result.is_ok();
             let elapsed = start.elapsed().saturating_sub(self.login.waited());
+            let asked = self.session.take_asked().or_else(|| self.page_of(&result));
+            if let Err(failed) = &result
+                && step.presence == Presence::Optional
+                && failed.is_nothing_to_do()
+            {
+                trace!(step = %step.step.name, "optional login step passed over");
+                self.page = before;
+                continue;
+            }
             recorder.facts.steps.push(StepFacts { step: step.step.clone(), elapsed, success });
             let reached = self.reached.of(&step.step.name);
             trace!(step = %step.step.name, ?elapsed, success, ?reached, "login step");
             result.map_err(|mut failed| {
+                if let Some(service) = asked.and_then(|url| context.service_at(&url))
+                    && failed.is_the_hosts()
+                {
+                    let name = step.step.name.clone();
+                    failed.failure.step = Some(Step { name, component: service });
+                }
                 failed.failure.step.get_or_insert_with(|| step.step.clone());
                 failed
             })?;
@@ -172,6 +217,7 @@ impl<'a> LoginRun<'a> {
         Ok(())
     }
 
+<<<<<<< HEAD
     /// A failure that comes of our own stall, as such: nothing of it counts against the account or
     /// closes the gate for others. A one-time code that was sent late is a matter of time, too.
     async fn unless_stalled(
@@ -189,12 +235,21 @@ impl<'a> LoginRun<'a> {
             excused => excused,
         };
         excused.map_or(failed, StepFailure::from)
+=======
+    /// Where the page came from that a step found wrong before it asked anybody.
+    fn page_of(&self, result: &Result<(), StepFailure>) -> Option<Url> {
+        let reason = result.as_ref().err()?.failure.reason;
+        let of_page = matches!(reason, Reason::FormMissing | Reason::FormChanged);
+        self.page.as_ref().filter(|_| of_page).map(|page| page.url.clone())
+>>>>>>> 743a573 (Forms as browsers see them, and flows that real sites have)
     }
 
     /// Each step by its own condition; a failure degrades and does not keep the next from being
     /// done.
     async fn finally(&mut self, recorder: &mut Recorder<'_>, deadline: &Deadline) {
         let context = self.context;
+        // A logout without a login is impossible, and nothing is said about it.
+        let is_open = self.login.is_proven() || !context.options.has_credentials();
         for step in &context.options.finally {
             if !self.reached.meets(&step.condition) {
                 continue;
@@ -202,6 +257,9 @@ impl<'a> LoginRun<'a> {
             let start = Instant::now();
             let result = self.step(step, recorder, deadline).await;
             let (success, elapsed) = (result.is_ok(), start.elapsed());
+            if !success && !is_open {
+                continue;
+            }
             recorder.facts.steps.push(StepFacts { step: step.step.clone(), elapsed, success });
             if let Err(StepFailure { failure, .. }) = result {
                 let detail = format!("{}: {}", failure.reason.as_str(), failure.detail);

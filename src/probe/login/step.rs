@@ -7,24 +7,29 @@ use encoding_rs::Encoding;
 use tokio::time::{Instant, sleep};
 use url::Url;
 
-use crate::config::login::{Action, Capture, CaptureFrom, LoginStep, SelfSubmit};
+use crate::config::login::{Action, Button, Capture, CaptureFrom, LoginStep, SelfSubmit};
+use crate::config::{Expect, Rules};
 use crate::deadline::Deadline;
 use crate::offload::Budget;
 use crate::outcome::{Failure, Reason, Stage};
 use crate::probe::exchange::{Answer, BodyRules, ContentCoding, ExchangeRules, Unfollowed};
 use crate::probe::expect;
 use crate::probe::jar::Jar;
+use crate::probe::judge::{self as probe_judge, Missed};
 use crate::probe::page::{Head, Page};
 use crate::probe::request::{Outgoing, shown};
 use crate::redact;
+use crate::probe::unread::Body;
 use crate::secret::Secret;
 use crate::template::{FlowSource, Template};
 use crate::transport::Recorder;
 
 use super::judge::{SessionState, judge};
 use super::lockout::admission::{Codes, Wish};
+use super::lockout::ending::Named;
 use super::page::LastPage;
 use super::page::capture;
+use super::page::form::Pressed;
 use super::progress::Progress;
 use super::run::{LoginRun, StepFailure};
 
@@ -45,7 +50,7 @@ impl LoginRun<'_> {
         if let Action::Sign(action) = &step.action {
             return self.sign(step, action).await;
         }
-        let Some(draft) = self.draft(step, deadline).await? else { return Ok(()) };
+        let Some(mut draft) = self.draft(step, deadline).await? else { return Ok(()) };
         self.may_go(step, draft.url())?;
         let codes = match self.context.options.is_credential(step) {
             // Nothing was sent yet, so nothing is lost.
@@ -57,15 +62,41 @@ impl LoginRun<'_> {
             false => Codes::new(),
         };
         let start = Instant::now();
-        let request = match self.request(step, draft, &codes) {
-            Ok(request) => request,
-            Err(failure) => {
-                self.login.withdraw();
-                return Err(failure.into());
+        let mut tries = 0;
+        loop {
+            let request = match self.request(step, draft, &codes) {
+                Ok(request) => request,
+                Err(failure) => {
+                    self.login.withdraw();
+                    return Err(failure.into());
+                }
+            };
+            let answer = self.exchange(step, request, recorder, deadline).await?;
+            tries += 1;
+            let came = self.answered(step, answer, start, recorder, deadline).await?;
+            let Some(poll) = step.poll.as_ref().filter(|_| came == Arrival::Waits) else {
+                if tries > 1 && step.poll.as_ref().is_some_and(|p| p.reason == Reason::WaitingRoom)
+                {
+                    let detail = format!("waited {} s to be let in", start.elapsed().as_secs());
+                    let warning = Failure::new(Reason::WaitingRoom, detail);
+                    let step = Some(step.step.clone());
+                    recorder.facts.warnings.push(Failure { step, ..warning });
+                }
+                return Ok(());
+            };
+            let left = poll.at_most.map(|most| most.saturating_sub(start.elapsed()));
+            if poll.every >= left.unwrap_or(Duration::MAX).min(deadline.remaining()) {
+                let waited = start.elapsed().as_secs();
+                let detail = format!("still not through after {tries} requests in {waited} s");
+                return Err(Failure::new(poll.reason, detail).into());
             }
-        };
-        let answer = self.exchange(step, request, recorder, deadline).await?;
-        self.answered(step, answer, start, recorder, deadline).await
+            tokio::select! {
+                () = sleep(poll.every) => {}
+                _ = deadline.stop().wait() => return Err(self.context.stopped(step).into()),
+            }
+            let Some(again) = self.draft(step, deadline).await? else { return Ok(()) };
+            draft = again;
+        }
     }
 
     /// Asks for leave to send credentials.
@@ -144,7 +175,9 @@ impl LoginRun<'_> {
             self.page = Some(Arc::new(LastPage::of(&answer)));
             let Some(page) = &self.page else { break };
             let (desk, charset) = (self.session.desk(), self.context.options.charset);
-            let form = match page.form_at(desk, &selector.0, None, charset, deadline).await {
+            // A script that sends a form presses no button.
+            let how = Pressed { button: &Button::None, has_action: false };
+            let form = match page.form_at(desk, &selector.0, how, charset, deadline).await {
                 Err(failure) if failure.reason == Reason::FormMissing => break,
                 form => form?,
             };
@@ -204,7 +237,7 @@ impl LoginRun<'_> {
         start: Instant,
         recorder: &mut Recorder<'_>,
         deadline: &Deadline,
-    ) -> Result<(), StepFailure> {
+    ) -> Result<Arrival, StepFailure> {
         self.page = Some(Arc::new(LastPage::of(&answer)));
         self.login.answered(answer.status.as_u16());
         let own = self.context.own_step(step, &answer.url);
@@ -236,9 +269,18 @@ impl LoginRun<'_> {
         let of_step = |warning| Failure { step: Some(step.step.clone()), ..warning };
         recorder.facts.warnings.extend(judged.warnings.into_iter().map(of_step));
         judged.taken.into_iter().for_each(|(name, value)| self.values.keep(&name, value));
-        self.reached.set(step, Progress::Ok);
-        Ok(())
+        if judged.arrival == Arrival::There {
+            self.reached.set(step, Progress::Ok);
+        }
+        Ok(judged.arrival)
     }
+}
+
+/// Whether a step that polls has got what it polls for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Arrival {
+    There,
+    Waits,
 }
 
 /// The answer to a step, to be judged beside the runtime.
@@ -252,6 +294,7 @@ struct Came {
 }
 
 struct JudgedStep {
+    arrival: Arrival,
     result: Result<(), StepFailure>,
     /// Whether it shows that the login worked.
     is_proof: bool,
@@ -269,8 +312,19 @@ impl Came {
         let mut page = Page::new(head, bytes, *charset, jar);
         page.elapsed = *elapsed;
         page.budget = budget;
-        let mut judged =
-            JudgedStep { result: Ok(()), is_proof: false, taken: Vec::new(), warnings: Vec::new() };
+        let mut judged = JudgedStep {
+            arrival: Arrival::There,
+            result: Ok(()),
+            is_proof: false,
+            taken: Vec::new(),
+            warnings: Vec::new(),
+        };
+        if let Some(poll) = &step.poll
+            && body.is_ok()
+            && expect::first_miss(&poll.until, &page).is_some()
+        {
+            return waiting(step, &page, judged);
+        }
         match judge(step, &page, body.as_ref().err(), session) {
             Ok(is_proof) => judged.is_proof = is_proof,
             Err(failed) => return JudgedStep { result: Err(failed), ..judged },
@@ -297,6 +351,27 @@ fn hidden(capture: &Capture, value: &Secret) -> Secret {
         CaptureFrom::Header(name) => redact::named(&format!("{name}: "), value.expose()),
         _ => value.clone(),
     }
+}
+
+/// The answer of a step that polls, while it does not show the end. It must be a good one all the
+/// same, and what it captures counts for the next request.
+fn waiting(step: &LoginStep, page: &Page<'_>, judged: JudgedStep) -> JudgedStep {
+    let status = step.rules.expect.status.clone();
+    let rules = Rules {
+        fail_if: step.rules.fail_if.clone(),
+        expect: Expect { status, ..Expect::default() },
+        warn: Expect::default(),
+    };
+    let result = match probe_judge::judge(&rules, page, None, Body::Needed) {
+        Ok(()) => page.unjudged().map_or(Ok(()), |failure| Err(failure.into())),
+        Err(Missed::ByRule(miss)) => {
+            Err(StepFailure { failure: miss.failure, named: Named::ByRule })
+        }
+        Err(Missed::Answer(miss) | Missed::Expectation(miss)) => Err(miss.failure.into()),
+    };
+    let take = |capture: &Capture| Some((capture.name.clone(), capture::take(capture, page).ok()?));
+    let taken = step.captures.iter().filter_map(take).collect();
+    JudgedStep { arrival: Arrival::Waits, result, taken, ..judged }
 }
 
 /// Failures before a request can have been read by anybody.

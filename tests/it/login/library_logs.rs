@@ -18,7 +18,7 @@ const INSIDE: &str = "BONGSU_TEST_LIBRARY_LOGS";
 async fn sign_in() {
     let server = "
         error_page 405 =200 $uri;
-        location = /login { return 200 '<form method=post action=/in><input name=p></form>'; }
+        location = /login { return 200 '<form method=post action=/in><input name=p><input name=u></form>'; }
         location = /in { add_header Set-Cookie 'JSESSIONID=canary-session-d2b8'; return 403 'no'; }
     ";
     let nginx = Nginx::serving(server, &[]);

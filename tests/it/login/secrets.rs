@@ -23,8 +23,8 @@ async fn a_form_that_leads_elsewhere_gets_no_secret() {
         .await;
     let flow = Flow::new(&format!(
         "base: {}\nsteps:\n  - {{ name: page, get: /login }}\n  - name: in\n    submit: {{ form: \
-         form, fields: {{ pw: '${{secret.pass}}' }} }}\n    expect: {{ body: {{ contains: ok }} \
-         }}\n",
+         form, fields: {{ pw: '${{secret.pass}}' }} }}\n    follow: {{ allow_hosts: \
+         127.0.0.2 }}\n    expect: {{ body: {{ contains: ok }} }}\n",
         site.url("")
     ));
     assert_eq!(flow.fail().await, ("in".into(), Reason::SecretHost));
@@ -42,7 +42,7 @@ async fn a_redirect_that_repeats_the_body_elsewhere_gets_no_secret() {
         .await;
     let flow = Flow::new(&format!(
         "base: {}\nsteps:\n  - name: in\n    post: /in\n    headers: {{ X-Key: '${{secret.user}}' \
-         }}\n    form: {{ pw: '${{secret.pass}}' }}\n    expect: {{ body: {{ contains: ok }} }}\n",
+         }}\n    form: {{ pw: '${{secret.pass}}' }}\n    follow: {{ allow_hosts: 127.0.0.2 }}\n    expect: {{ body: {{ contains: ok }} }}\n",
         site.url("")
     ));
     assert_eq!(flow.fail().await, ("in".into(), Reason::SecretHost));
@@ -56,7 +56,7 @@ async fn a_header_with_a_secret_stays_with_its_host() {
     let to = other.url("/end");
     let site = Routes::new().on("GET", "/go", move |_| Reply::redirect(to.clone())).serve().await;
     let flow = Flow::new(&format!(
-        "base: {}\nheaders: {{ X-Key: '${{secret.pass}}' }}\nsteps:\n  - name: go\n    get: /go\n\
+        "base: {}\nallow_hosts: [127.0.0.2]\nheaders: {{ X-Key: '${{secret.pass}}' }}\nsteps:\n  - name: go\n    get: /go\n\
          \x20   expect: {{ body: {{ contains: ok }} }}\n",
         site.url("")
     ));

@@ -24,8 +24,15 @@ impl Ending {
             (reason @ (Reason::BadCredentials | Reason::AccountLocked), Named::ByRule) => {
                 Ending::Refused(reason)
             }
-            // The sign-in is in trouble and says so.
-            (Reason::PkiBackend | Reason::NoticePage, _) => Ending::Silence,
+            // The sign-in is in trouble and says so, or it was not even asked.
+            (
+                Reason::PkiBackend
+                | Reason::NoticePage
+                | Reason::WaitingRoom
+                | Reason::DuplicateSession
+                | Reason::FormChanged,
+                _,
+            ) => Ending::Silence,
             _ if status >= 500 => Ending::Silence,
             (Reason::HttpStatus, _) => Ending::Unexplained(failure.clone()),
             (reason, _) => match reason.stage() {
@@ -70,6 +77,9 @@ mod tests {
             (Reason::NotLoggedIn, 502),
             (Reason::PkiBackend, 200),
             (Reason::NoticePage, 200),
+            (Reason::WaitingRoom, 200),
+            (Reason::DuplicateSession, 200),
+            (Reason::FormChanged, 200),
             (Reason::TooSlow, 200),
             (Reason::SecretHost, 0),
         ];

@@ -4,17 +4,21 @@
 //!
 //! No script runs. What a script would add is written under `fields`.
 
+use std::borrow::Cow;
+
 use encoding_rs::{Encoding, UTF_8};
 use http::Method;
-use scraper::{ElementRef, Html, Selector};
+use scraper::{ElementRef, Selector};
 use url::Url;
 
+use crate::config::login::Button;
 use crate::offload::{Budget, NotDone};
 use crate::outcome::{Failure, Reason};
 use crate::probe::markup;
 use crate::probe::page::Page;
 
-use super::entries::{controls, entries, is_submit};
+use super::document::Document;
+use super::entries::{Entry, EntryValue, Sending, entries, is_disabled, is_submit};
 
 /// Of one form; a page with more is no login page.
 const FIELDS_MAX: usize = 2000;
@@ -24,14 +28,16 @@ const FIELDS_MAX: usize = 2000;
 pub(in crate::probe::login) struct Form {
     /// Where it goes.
     pub(in crate::probe::login) action: Url,
+    /// What a relative action of the flow's file is relative to.
+    pub(in crate::probe::login) base: Url,
     /// GET or POST.
     pub(in crate::probe::login) method: Method,
     /// How the body is written.
     pub(in crate::probe::login) enctype: Enctype,
     /// How characters become bytes.
     pub(in crate::probe::login) charset: &'static Encoding,
-    /// Names and values, in the page's order.
-    pub(in crate::probe::login) fields: Vec<(String, String)>,
+    /// Its fields, in the page's order.
+    pub(in crate::probe::login) fields: Vec<Entry>,
 }
 
 /// How a POST form is written.
@@ -41,6 +47,8 @@ pub(in crate::probe::login) enum Enctype {
     UrlEncoded,
     /// `multipart/form-data` (RFC 7578)
     Multipart,
+    /// `text/plain`
+    Plain,
 }
 
 /// The page that a form is on.
@@ -54,14 +62,23 @@ pub(in crate::probe::login) struct FormPage<'p> {
     pub(in crate::probe::login) charset: &'static Encoding,
 }
 
-/// Reads the first form that matches, pressed at `button` or else at its first button.
+/// How a form is submitted.
+#[derive(Clone, Copy)]
+pub(in crate::probe::login) struct Pressed<'p> {
+    /// At which button.
+    pub(in crate::probe::login) button: &'p Button,
+    /// Whether the file says where the form goes, so that the page's own action does not count.
+    pub(in crate::probe::login) has_action: bool,
+}
+
+/// Reads the first form that matches.
 pub(in crate::probe::login) fn find(
     page: FormPage<'_>,
     form: &str,
-    button: Option<&str>,
+    how: Pressed<'_>,
     budget: &Budget,
 ) -> Result<Form, Failure> {
-    let found = find_in_time(page, form, button, budget);
+    let found = find_in_time(page, form, how, budget);
     // What is missing may be in the part that was not looked at.
     if budget.is_exhausted() { Err(NotDone::TooLong.into()) } else { found }
 }
@@ -69,25 +86,27 @@ pub(in crate::probe::login) fn find(
 fn find_in_time(
     page: FormPage<'_>,
     form: &str,
-    button: Option<&str>,
+    how: Pressed<'_>,
     budget: &Budget,
 ) -> Result<Form, Failure> {
-    let document = markup::parse(page.text, budget).ok_or(NotDone::TooLong)?;
-    let first = |document, selector: &str| first(document, selector, budget);
+    let document = Document::parse(page.text, budget).ok_or(NotDone::TooLong)?;
     let missing = |what: &str, selector: &str| {
-        Failure::new(Reason::FormMissing, format!("no {what} on the page matches {selector}"))
+        Failure::new(Reason::FormMissing, format!("no {what} matches {selector}"))
     };
-    let found = first(&document, form)
+    let found = document
+        .first(form)
         .filter(|element| element.value().name() == "form")
-        .ok_or_else(|| missing("form", form))?;
-    let controls = controls(&document, found);
-    let pressed = match button {
-        Some(selector) => {
-            let pressed = first(&document, selector).filter(|element| is_submit(*element));
-            Some(pressed.ok_or_else(|| missing("submit button", selector))?)
+        .ok_or_else(|| missing("form on the page", form))?;
+    let controls = document.controls(found);
+    let pressed = match how.button {
+        Button::Named(selector) => {
+            let mut named = document.all(&selector.0);
+            let pressed = named.find(|button| is_submit(*button) && controls.contains(button));
+            Some(pressed.ok_or_else(|| missing("submit button of the form", &selector.0))?)
         }
         // Pressing Enter presses the first button, unless it is disabled.
-        None => controls.iter().copied().find(|element| is_submit(*element)),
+        Button::First => controls.iter().copied().find(|e| is_submit(*e) && !is_disabled(*e)),
+        Button::None => None,
     };
     let own = |name: &str| {
         let of_button = pressed.and_then(|button| button.attr(&format!("form{name}")));
@@ -95,26 +114,33 @@ fn find_in_time(
     };
     let charset = charset(found).unwrap_or(page.charset);
     let mut fields = Vec::new();
+    let sending = Sending { pressed, charset: charset.name() };
     for control in controls {
-        entries(control, pressed, &mut fields);
+        entries(control, sending, &mut fields);
         if fields.len() > FIELDS_MAX {
             let said = format!("{form} has more than {FIELDS_MAX} fields");
             return Err(Failure::new(Reason::FormMissing, said));
         }
     }
-    for (name, value) in &mut fields {
-        if name == "_charset_" {
-            *value = charset.name().to_owned();
-        }
-    }
+    let base = document.first("base[href]").and_then(|base| base.attr("href"));
+    let base = base.and_then(|href| page.url.join(href.trim()).ok());
+    let base = base.unwrap_or_else(|| page.url.clone());
+    let written = own("action").filter(|_| !how.has_action);
+    let action = match written {
+        // An empty action is the page itself, whatever the base.
+        None => page.url.clone(),
+        Some(action) => resolved(action, &base, page.charset)?,
+    };
     Ok(Form {
-        action: action(&document, page.url, own("action"))?,
+        action: sendable(action, page.url)?,
+        base,
         method: match own("method") {
             Some(method) if method.eq_ignore_ascii_case("post") => Method::POST,
             _ => Method::GET,
         },
-        enctype: match own("enctype") {
-            Some(kind) if kind.eq_ignore_ascii_case("multipart/form-data") => Enctype::Multipart,
+        enctype: match own("enctype").map(str::to_ascii_lowercase).as_deref() {
+            Some("multipart/form-data") => Enctype::Multipart,
+            Some("text/plain") => Enctype::Plain,
             _ => Enctype::UrlEncoded,
         },
         charset,
@@ -123,19 +149,23 @@ fn find_in_time(
 }
 
 impl Form {
-    /// Sets a field where the page has it; what a script would add comes last.
-    pub(in crate::probe::login) fn set(&mut self, name: &str, value: String) {
-        let Some(place) = self.fields.iter().position(|(field, _)| field == name) else {
-            self.fields.push((name.to_owned(), value));
-            return;
-        };
-        let mut index = 0;
-        self.fields.retain(|(field, _)| {
-            let keep = field != name || index == place;
-            index += 1;
-            keep
-        });
-        self.fields[place].1 = value;
+    /// Whether the page has a control of this name in the form.
+    pub(in crate::probe::login) fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| field.name == name)
+    }
+
+    /// Sets a field where the page has it, else at the end. All values of the page make way.
+    pub(in crate::probe::login) fn set(&mut self, name: &str, values: Vec<String>) {
+        let place = self.fields.iter().position(|field| field.name == name);
+        let place = place.unwrap_or(self.fields.len());
+        self.remove(name);
+        let entry = |value| Entry { name: name.to_owned(), value: EntryValue::Text(value) };
+        self.fields.splice(place..place, values.into_iter().map(entry));
+    }
+
+    /// Takes a field away, as a script does that blanks what was typed.
+    pub(in crate::probe::login) fn remove(&mut self, name: &str) {
+        self.fields.retain(|field| field.name != name);
     }
 }
 
@@ -144,15 +174,9 @@ pub(in crate::probe::login) fn asks_for_password(page: &Page<'_>) -> bool {
     // Parsing costs; most pages do not even hold the word.
     page.text().to_ascii_lowercase().contains("password")
         && page.document().is_some_and(|document| {
-            first(document, "input[type=password i]", &page.budget).is_some()
+            let selector = Selector::parse("input[type=password i]");
+            selector.is_ok_and(|s| markup::matching(document, &s, &page.budget).next().is_some())
         })
-}
-
-fn first<'d>(document: &'d Html, selector: &str, budget: &Budget) -> Option<ElementRef<'d>> {
-    // Checked at load.
-    let selector = Selector::parse(selector).ok()?;
-    let found = markup::matching(document, &selector, budget).next()?.id();
-    document.tree.get(found).and_then(ElementRef::wrap)
 }
 
 /// `accept-charset`, when it names one that is known.
@@ -162,18 +186,18 @@ fn charset(form: ElementRef<'_>) -> Option<&'static Encoding> {
     labels.find_map(|label| Encoding::for_label(label.as_bytes())).map(Encoding::output_encoding)
 }
 
-/// Resolves the action against `<base href>` or the page.
-fn action(document: &Html, page: &Url, action: Option<&str>) -> Result<Url, Failure> {
-    let broken = |error| {
+/// Resolves an action; its query is in the page's charset (URL standard, "URL parsing").
+fn resolved(action: &str, base: &Url, charset: &'static Encoding) -> Result<Url, Failure> {
+    let charset = charset.output_encoding();
+    let encode: &dyn Fn(&str) -> Cow<'_, [u8]> = &|text| charset.encode(text).0;
+    let url = Url::options().base_url(Some(base)).encoding_override(Some(encode)).parse(action);
+    url.map_err(|error| {
         Failure::new(Reason::FormMissing, format!("the form's action is not a URL: {error}"))
-    };
-    let base = first(document, "base[href]", &Budget::default()).and_then(|base| base.attr("href"));
-    let base = base.and_then(|href| page.join(href.trim()).ok());
-    let mut url = match action {
-        // An empty action is the page itself, whatever the base.
-        None => page.clone(),
-        Some(action) => base.as_ref().unwrap_or(page).join(action).map_err(broken)?,
-    };
+    })
+}
+
+/// An address that a form of `page` may be sent to.
+pub(in crate::probe::login) fn sendable(mut url: Url, page: &Url) -> Result<Url, Failure> {
     url.set_fragment(None);
     if !matches!(url.scheme(), "http" | "https") {
         let said = format!("the form's action is a {}: address", url.scheme());
@@ -202,17 +226,32 @@ pub(in crate::probe::login) fn page_charset(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::CssSelector;
     use crate::probe::jar::Jar;
     use crate::probe::page::Head;
     use http::HeaderMap;
 
+    fn pressed(button: &Button) -> Pressed<'_> {
+        Pressed { button, has_action: false }
+    }
+
     fn form_at(url: &str, html: &str) -> Result<Form, Failure> {
         let url = Url::parse(url).unwrap();
-        find(FormPage { url: &url, text: html, charset: UTF_8 }, "form#f", None, &Budget::default())
+        let page = FormPage { url: &url, text: html, charset: UTF_8 };
+        find(page, "form#f", pressed(&Button::First), &Budget::default())
+    }
+
+    fn sent(form: Form) -> Vec<(String, String)> {
+        let fields = form.fields.into_iter().filter_map(|field| match field.value {
+            EntryValue::Text(text) => Some((field.name, text)),
+            EntryValue::NoFile => Some((field.name, String::new())),
+            EntryValue::Unsent => None,
+        });
+        fields.collect()
     }
 
     fn fields(html: &str) -> Vec<(String, String)> {
-        form_at("https://a.go.kr/login", html).unwrap().fields
+        sent(form_at("https://a.go.kr/login", html).unwrap())
     }
 
     fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -241,7 +280,8 @@ mod tests {
             ("t", "2"),
             ("m", "p"),
             ("m", "q"),
-            ("area", "a\r\nb"),
+            ("area", "a\nb"),
+            ("file", ""),
             ("go", "Login"),
             ("outside", "1"),
         ]);
@@ -265,11 +305,15 @@ mod tests {
         assert_eq!(form.method, Method::GET);
         let url = Url::parse("https://a.go.kr/login").unwrap();
         let page = FormPage { url: &url, text: html, charset: UTF_8 };
-        let form = find(page, "form#f", Some("#second"), &Budget::default()).unwrap();
+        let named = |selector: &str| Button::Named(CssSelector(selector.to_owned()));
+        let found = |button: &Button| find(page, "form#f", pressed(button), &Budget::default());
+        let form = found(&named("#second")).unwrap();
         assert_eq!(form.action.as_str(), "https://a.go.kr/app/one");
-        assert_eq!((form.method, form.fields), (Method::POST, pairs(&[("y", "2")])));
-        let none = find(page, "form#f", Some("#none"), &Budget::default());
-        assert_eq!(none.err().unwrap().reason, Reason::FormMissing);
+        assert_eq!((form.method.clone(), sent(form)), (Method::POST, pairs(&[("y", "2")])));
+        assert_eq!(found(&named("#none")).err().unwrap().reason, Reason::FormMissing);
+        let form = found(&Button::None).unwrap();
+        assert_eq!(form.action.as_str(), "https://a.go.kr/app/one");
+        assert_eq!(sent(form), []);
     }
 
     #[test]
@@ -300,7 +344,7 @@ mod tests {
             "<form id=f accept-charset='x-unknown euc-kr'><input type=hidden name=_charset_>";
         let form = form_at("https://a.go.kr/", html).unwrap();
         assert_eq!(form.charset, encoding_rs::EUC_KR);
-        assert_eq!(form.fields, pairs(&[("_charset_", "EUC-KR")]));
+        assert_eq!(sent(form), pairs(&[("_charset_", "EUC-KR")]));
     }
 
     #[test]
@@ -308,9 +352,9 @@ mod tests {
         let mut form =
             form_at("https://a.go.kr/", "<form id=f><input name=a><input name=b><input name=a>")
                 .unwrap();
-        form.set("a", "1".into());
-        form.set("new", "2".into());
-        assert_eq!(form.fields, pairs(&[("a", "1"), ("b", ""), ("new", "2")]));
+        form.set("a", vec!["1".into(), "2".into()]);
+        form.set("new", vec!["3".into()]);
+        assert_eq!(sent(form), pairs(&[("a", "1"), ("a", "2"), ("b", ""), ("new", "3")]));
     }
 
     #[test]

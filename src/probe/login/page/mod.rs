@@ -1,7 +1,8 @@
 //! What a step takes from the page before it: a form with its entries, captured values.
 
 pub(super) mod capture;
-mod entries;
+mod document;
+pub(super) mod entries;
 pub(super) mod form;
 
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use encoding_rs::Encoding;
 use http::header::CONTENT_TYPE;
 use url::Url;
 
-use self::form::{Form, FormPage};
+use self::form::{Form, FormPage, Pressed};
 use crate::deadline::Deadline;
 use crate::offload::{Budget, Desk};
 use crate::outcome::Failure;
@@ -45,17 +46,17 @@ impl LastPage {
         charset::encoding(&self.body, self.content_type.as_deref(), fallback)
     }
 
-    /// A form of this page, pressed at `button` or else at its first button.
+    /// A form of this page.
     pub(super) fn form(
         &self,
         selector: &str,
-        button: Option<&str>,
+        pressed: Pressed<'_>,
         fallback: Option<&'static Encoding>,
         budget: &Budget,
     ) -> Result<Form, Failure> {
         let text = charset::text(&self.body, self.content_type.as_deref(), fallback);
         let charset = form::page_charset(Some(self.charset(fallback)));
-        form::find(FormPage { url: &self.url, text: &text, charset }, selector, button, budget)
+        form::find(FormPage { url: &self.url, text: &text, charset }, selector, pressed, budget)
     }
 
     /// As above, beside the runtime.
@@ -63,13 +64,16 @@ impl LastPage {
         self: &Arc<Self>,
         desk: Desk<'_>,
         selector: &str,
-        button: Option<&str>,
+        pressed: Pressed<'_>,
         fallback: Option<&'static Encoding>,
         deadline: &Deadline,
     ) -> Result<Form, Failure> {
         let page = Arc::clone(self);
-        let (selector, button) = (selector.to_owned(), button.map(str::to_owned));
-        let find = move |budget: Budget| page.form(&selector, button.as_deref(), fallback, &budget);
+        let (selector, button) = (selector.to_owned(), pressed.button.clone());
+        let has_action = pressed.has_action;
+        let find = move |budget: Budget| {
+            page.form(&selector, Pressed { button: &button, has_action }, fallback, &budget)
+        };
         desk.run(self.body.len(), deadline.at(), find).await?
     }
 }
