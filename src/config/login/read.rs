@@ -114,7 +114,7 @@ pub(in crate::config) fn login(
     options.name_hosts();
     let of_flow = fields.take("fail_if").map(|at| expect::fail_if(&at)).unwrap_or_default();
     for step in &mut options.steps {
-        if !matches!(step.action, Action::Wait(_)) {
+        if !matches!(step.action, Action::Sign(_) | Action::Wait(_)) {
             step.rules.fail_if.extend(of_flow.iter().cloned());
         }
     }

@@ -217,7 +217,6 @@ impl<'a> LoginRun<'a> {
         Ok(())
     }
 
-<<<<<<< HEAD
     /// A failure that comes of our own stall, as such: nothing of it counts against the account or
     /// closes the gate for others. A one-time code that was sent late is a matter of time, too.
     async fn unless_stalled(
@@ -235,13 +234,13 @@ impl<'a> LoginRun<'a> {
             excused => excused,
         };
         excused.map_or(failed, StepFailure::from)
-=======
+    }
+
     /// Where the page came from that a step found wrong before it asked anybody.
     fn page_of(&self, result: &Result<(), StepFailure>) -> Option<Url> {
         let reason = result.as_ref().err()?.failure.reason;
         let of_page = matches!(reason, Reason::FormMissing | Reason::FormChanged);
         self.page.as_ref().filter(|_| of_page).map(|page| page.url.clone())
->>>>>>> 743a573 (Forms as browsers see them, and flows that real sites have)
     }
 
     /// Each step by its own condition; a failure degrades and does not keep the next from being

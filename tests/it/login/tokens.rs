@@ -158,8 +158,8 @@ async fn a_captured_value_in_a_header_does_not_follow_a_redirect_elsewhere() {
         .await;
     for header in ["headers: { X-Plain: '${t}' }", "bearer: '${t}'"] {
         let flow = format!(
-            "base: {}\nsteps:\n  - {{ name: page, get: /, capture: {{ t: {{ css: b }} }} }}\n  - name: \
-             go\n    get: /go\n    {header}\n",
+            "base: {}\nallow_hosts: [127.0.0.2]\nsteps:\n  - {{ name: page, get: /, capture: {{ t: {{ css: \
+             b }} }} }}\n  - name: go\n    get: /go\n    {header}\n",
             site.url("")
         );
         Flow::new(&flow).succeed().await;
@@ -187,7 +187,7 @@ async fn what_is_made_of_a_secret_goes_to_no_other_host() {
         let flow = Flow::new(&format!(
             "base: {}\nset:\n  salt: 'of the page'\n  made: '${{secret.pass | sha256}}'\n  twice: \
              'x${{made}}'\nsteps:\n  - {{ name: page, get: /login }}\n  - name: in\n    submit: {{ \
-             form: form, fields: {{ pw: '{value}' }} }}\n    expect: {{ body: {{ contains: ok }} \
+             form: form, fields: {{ pw: '{value}' }} }}\n    follow: {{ allow_hosts: 127.0.0.2 }}\n    expect: {{ body: {{ contains: ok }} \
              }}\n",
             site.url("")
         ));
