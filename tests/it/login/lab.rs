@@ -241,9 +241,9 @@ finally:
     assert_eq!(lab.signed_in(), 0);
     let again =
         "  - { name: before, post: /api/v1/auth/refresh, json: { refreshToken: '${refresh}' } }\n";
-    assert_eq!(flow(again).fail().await, ("refresh".into(), Reason::HttpStatus));
+    assert_eq!(flow(again).fail().await, ("refresh".into(), Reason::SessionLost));
     lab.set("bypass", Kind::LostSession);
-    assert_eq!(flow("").fail().await, ("me".into(), Reason::HttpStatus));
+    assert_eq!(flow("").fail().await, ("me".into(), Reason::SessionLost));
     lab.clear("bypass");
     lab.set("gpki", Kind::Refuse);
     assert_eq!(flow("").fail().await, ("login".into(), Reason::PkiBackend));
