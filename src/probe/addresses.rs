@@ -58,6 +58,9 @@ pub async fn looks(
     facts: &mut Facts,
     deadline: &Deadline,
 ) -> Result<Option<Vec<Look>>, Failure> {
+    if route.addresses == Addresses::First && dial.ip != IpChoice::Both {
+        return Ok(None);
+    }
     let families = match dial.ip {
         IpChoice::Both => vec![IpChoice::OnlyV4, IpChoice::OnlyV6],
         other => vec![other],
@@ -65,7 +68,7 @@ pub async fn looks(
     let by_family = families.into_iter().map(|ip| DialOptions { ip, ..dial.clone() });
     if route.addresses == Addresses::First {
         let looks = by_family.map(|dial| Look { dial, address: None });
-        return Ok((dial.ip == IpChoice::Both).then(|| looks.collect()));
+        return Ok(Some(looks.collect()));
     }
     let host = route.connect_to.as_ref().map_or(host, |(host, _)| host);
     let start = Instant::now();

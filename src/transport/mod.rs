@@ -10,6 +10,7 @@ pub mod dial;
 pub mod failure;
 pub mod fetch;
 pub mod head;
+mod hosts;
 pub mod http;
 pub mod limited;
 mod link;

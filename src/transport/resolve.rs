@@ -1,5 +1,7 @@
 //! Names to addresses, uncached: a prober that answers from a cache does not see DNS fail.
 //!
+//! `/etc/hosts` is looked at first, by the name as it stands, as the C library does.
+//!
 //! The preferred family is asked first and the other one only when that has no address (or, by
 //! [`Resolvers::other_family`], when none of its addresses answers): with thousands of probes the
 //! second query would double the load on the name servers for nothing.
@@ -23,10 +25,10 @@ use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
-
 use parking_lot::Mutex;
 use tokio::time::timeout;
 
+use super::hosts::{HOSTS_FILE, Hosts};
 use crate::config::{DialOptions, IpChoice};
 use crate::outcome::{Failure, Reason};
 
@@ -41,8 +43,8 @@ const OTHER_FAMILY_AFTER: Duration = Duration::from_millis(1_200);
 pub const MAX_ADDRESSES: usize = 8;
 /// How often the system's files are looked at for changes.
 const SYSTEM_CHECK_INTERVAL: Duration = Duration::from_secs(5);
-/// The files whose change makes a new system resolver.
-const SYSTEM_FILES: [&str; 2] = ["/etc/resolv.conf", "/etc/hosts"];
+/// The files whose change makes a new [`System`].
+const SYSTEM_FILES: [&str; 2] = ["/etc/resolv.conf", HOSTS_FILE];
 
 /// One resolver per distinct set of servers.
 #[derive(Default)]
@@ -58,10 +60,19 @@ struct Known {
     system: Option<System>,
 }
 
+/// What the system's files say.
 struct System {
-    resolver: Arc<TokioResolver>,
+    sources: Sources,
     stamps: [Option<FileStamp>; 2],
     checked: Instant,
+}
+
+/// Who knows the addresses of a name.
+#[derive(Clone)]
+struct Sources {
+    /// Comes first.
+    hosts: Arc<Hosts>,
+    resolver: Arc<TokioResolver>,
 }
 
 #[derive(Clone, Copy)]
@@ -117,8 +128,12 @@ impl Resolvers {
             let usable = first.has(&address) || second.is_some();
             return if usable { Ok(vec![address]) } else { Err(no_address(host)) };
         }
-        let resolver = self.resolver(&dial.dns_servers)?;
-        ask_in_turn(&resolver, host, first, second).boxed().await
+        let sources = self.sources(&dial.dns_servers)?;
+        let listed = sources.listed(host, first);
+        if !listed.is_empty() {
+            return Ok(listed);
+        }
+        sources.ask_in_turn(host, first, second).boxed().await
     }
 
     /// The addresses that [`lookup`](Self::lookup) left out because the preferred family had some:
@@ -128,40 +143,52 @@ impl Resolvers {
         if literal(host).is_some() {
             return Vec::new();
         }
-        match self.resolver(&dial.dns_servers) {
-            Ok(resolver) => ask(&resolver, host, second).await.unwrap_or_default(),
+        match self.sources(&dial.dns_servers) {
+            Ok(sources) => sources.ask(host, second).await.unwrap_or_default(),
             Err(_) => Vec::new(),
         }
     }
 
-    fn resolver(&self, servers: &[SocketAddr]) -> Result<Arc<TokioResolver>, Failure> {
+    fn sources(&self, servers: &[SocketAddr]) -> Result<Sources, Failure> {
         let mut known = self.known.lock();
+        let system = system(&mut known.system)?.clone();
         if servers.is_empty() {
-            return system(&mut known.system);
+            return Ok(system);
         }
         if let Some(resolver) = known.by_servers.get(servers) {
-            return Ok(resolver.clone());
+            return Ok(Sources { resolver: resolver.clone(), ..system });
         }
         let name_servers = servers.iter().map(|server| name_server(*server)).collect();
         let config = ResolverConfig::from_parts(None, Vec::new(), name_servers);
         let resolver = make(config, ResolverOpts::default())?;
         known.by_servers.insert(servers.to_vec(), resolver.clone());
-        Ok(resolver)
+        Ok(Sources { resolver, ..system })
     }
 }
 
-/// The resolver of `/etc/resolv.conf` and `/etc/hosts`, made anew when one of them has changed: a
-/// daemon outlives many a DHCP lease.
-fn system(slot: &mut Option<System>) -> Result<Arc<TokioResolver>, Failure> {
-    if let Some(system) = slot {
-        if system.checked.elapsed() < SYSTEM_CHECK_INTERVAL {
-            return Ok(system.resolver.clone());
-        }
-        system.checked = Instant::now();
-        if system.stamps == stamps() {
-            return Ok(system.resolver.clone());
-        }
+/// What `/etc/resolv.conf` and `/etc/hosts` say, read anew when one of them has changed: a daemon
+/// outlives many a DHCP lease.
+fn system(slot: &mut Option<System>) -> Result<&Sources, Failure> {
+    if slot.as_mut().is_some_and(System::has_changed) {
+        *slot = None;
     }
+    match slot {
+        Some(system) => Ok(&system.sources),
+        none => Ok(&none.insert(read_system()?).sources),
+    }
+}
+
+impl System {
+    fn has_changed(&mut self) -> bool {
+        if self.checked.elapsed() < SYSTEM_CHECK_INTERVAL {
+            return false;
+        }
+        self.checked = Instant::now();
+        self.stamps != stamps()
+    }
+}
+
+fn read_system() -> Result<System, Failure> {
     let stamps = stamps();
     // Without a usable file: the local host, as the C library does, so that /etc/hosts still works.
     let (config, options) = read_system_conf().unwrap_or_else(|_| {
@@ -171,9 +198,8 @@ fn system(slot: &mut Option<System>) -> Result<Arc<TokioResolver>, Failure> {
             ResolverOpts::default(),
         )
     });
-    let resolver = make(config, options)?;
-    *slot = Some(System { resolver: resolver.clone(), stamps, checked: Instant::now() });
-    Ok(resolver)
+    let sources = Sources { hosts: Arc::new(Hosts::read()), resolver: make(config, options)? };
+    Ok(System { sources, stamps, checked: Instant::now() })
 }
 
 fn stamps() -> [Option<FileStamp>; 2] {
@@ -202,7 +228,8 @@ fn make(config: ResolverConfig, mut options: ResolverOpts) -> Result<Arc<TokioRe
     options.os_port_selection = true;
     // One server at a time: several in parallel would multiply the load and hide a sick one.
     options.num_concurrent_reqs = 1;
-    options.use_hosts_file = ResolveHosts::Always;
+    // That is looked at before: see `Hosts`.
+    options.use_hosts_file = ResolveHosts::Never;
     TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
         .with_options(options)
         .build()
@@ -210,31 +237,68 @@ fn make(config: ResolverConfig, mut options: ResolverOpts) -> Result<Arc<TokioRe
         .map_err(|error| Failure::new(Reason::Internal, format!("no resolver: {error}")))
 }
 
-async fn ask_in_turn(
-    resolver: &TokioResolver,
-    host: &str,
-    first: Family,
-    second: Option<Family>,
-) -> Result<Vec<IpAddr>, Failure> {
-    let Some(second) = second else { return ask(resolver, host, first).await };
-    let mut preferred = pin!(ask(resolver, host, first));
-    let failed = match timeout(OTHER_FAMILY_AFTER, &mut preferred).await {
-        Ok(Ok(addresses)) => return Ok(addresses),
-        Ok(Err(failure)) => failure,
-        // The question goes on while the other family is asked for.
-        Err(_) => match select(preferred, pin!(ask(resolver, host, second))).await {
-            Either::Left((Ok(addresses), _)) | Either::Right((Ok(addresses), _)) => {
-                return Ok(addresses);
-            }
-            Either::Left((Err(failure), other)) => {
-                return other.await.map_err(|second| worse(failure, second));
-            }
-            Either::Right((Err(second), preferred)) => {
-                return preferred.await.map_err(|failure| worse(failure, second));
-            }
-        },
-    };
-    ask(resolver, host, second).await.map_err(|second| worse(failed, second))
+impl Sources {
+    async fn ask_in_turn(
+        &self,
+        host: &str,
+        first: Family,
+        second: Option<Family>,
+    ) -> Result<Vec<IpAddr>, Failure> {
+        let Some(second) = second else { return self.ask(host, first).await };
+        let mut preferred = pin!(self.ask(host, first));
+        let failed = match timeout(OTHER_FAMILY_AFTER, &mut preferred).await {
+            Ok(Ok(addresses)) => return Ok(addresses),
+            Ok(Err(failure)) => failure,
+            // The question goes on while the other family is asked for.
+            Err(_) => match select(preferred, pin!(self.ask(host, second))).await {
+                Either::Left((Ok(addresses), _)) | Either::Right((Ok(addresses), _)) => {
+                    return Ok(addresses);
+                }
+                Either::Left((Err(failure), other)) => {
+                    return other.await.map_err(|second| worse(failure, second));
+                }
+                Either::Right((Err(second), preferred)) => {
+                    return preferred.await.map_err(|failure| worse(failure, second));
+                }
+            },
+        };
+        self.ask(host, second).await.map_err(|second| worse(failed, second))
+    }
+
+    async fn ask(&self, host: &str, family: Family) -> Result<Vec<IpAddr>, Failure> {
+        let listed = self.listed(host, family);
+        if !listed.is_empty() {
+            return Ok(listed);
+        }
+        let Some(name) = dns_name(host) else {
+            return Err(Failure::new(
+                Reason::DnsNxdomain,
+                format!("\"{host}\" is not a name that can exist in the DNS"),
+            ));
+        };
+        let asked = self.resolver.lookup(name, family.record()).await;
+        let found = asked.map_err(|error| explain(host, &error))?;
+        let found = found.answers().iter().filter_map(|record| record.data.ip_addr());
+        let addresses = usable(found, family);
+        if addresses.is_empty() { Err(no_address(host)) } else { Ok(addresses) }
+    }
+
+    /// What `/etc/hosts` says.
+    fn listed(&self, host: &str, family: Family) -> Vec<IpAddr> {
+        usable(self.hosts.addresses(host).iter().copied(), family)
+    }
+}
+
+/// Those of a family, each once, and no more than are tried.
+fn usable(found: impl Iterator<Item = IpAddr>, family: Family) -> Vec<IpAddr> {
+    let mut addresses = Vec::new();
+    for address in found.filter(|address| family.has(address)) {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    addresses.truncate(MAX_ADDRESSES);
+    addresses
 }
 
 /// Of two failures about one name the one that says more: "no address of this family" says least.
@@ -253,25 +317,6 @@ fn dns_name(host: &str) -> Option<Name> {
         Name::from_labels(labels.map(|label| label.to_ascii_lowercase().into_bytes())).ok()?;
     name.set_fqdn(host.ends_with('.'));
     Some(name)
-}
-
-async fn ask(resolver: &TokioResolver, host: &str, family: Family) -> Result<Vec<IpAddr>, Failure> {
-    let Some(name) = dns_name(host) else {
-        return Err(Failure::new(
-            Reason::DnsNxdomain,
-            format!("\"{host}\" is not a name that can exist in the DNS"),
-        ));
-    };
-    let lookup =
-        resolver.lookup(name, family.record()).await.map_err(|error| explain(host, &error))?;
-    let mut addresses = Vec::new();
-    for address in lookup.answers().iter().filter_map(|record| record.data.ip_addr()) {
-        if family.has(&address) && !addresses.contains(&address) {
-            addresses.push(address);
-        }
-    }
-    addresses.truncate(MAX_ADDRESSES);
-    if addresses.is_empty() { Err(no_address(host)) } else { Ok(addresses) }
 }
 
 fn literal(host: &str) -> Option<IpAddr> {
@@ -352,5 +397,21 @@ mod tests {
         let dial = DialOptions { ip: IpChoice::OnlyV4, ..DialOptions::default() };
         let failure = Resolvers::new().lookup("::1", &dial).await.unwrap_err();
         assert_eq!(failure.reason, Reason::DnsNoAddress);
+    }
+
+    #[tokio::test]
+    async fn the_hosts_file_is_looked_at_before_anybody_is_asked() {
+        // Whoever asked this name server would wait.
+        let nobody = name_server("127.0.0.1:9".parse().unwrap());
+        let search = vec![Name::from_ascii("probe.test.").unwrap()];
+        let config = ResolverConfig::from_parts(None, search, vec![nobody]);
+        let resolver = make(config, ResolverOpts::default()).unwrap();
+        let hosts = "10.0.0.2 intranet\n::2 intranet v6\n10.0.0.2 intranet\n10.0.0.3 intranet\n";
+        let sources = Sources { hosts: Arc::new(Hosts::of(hosts)), resolver };
+        let of = |family| sources.ask("intranet", family);
+        let addresses = ["10.0.0.2", "10.0.0.3"].map(|ip| ip.parse().unwrap());
+        assert_eq!(of(Family::V4).now_or_never(), Some(Ok(addresses.to_vec())));
+        assert_eq!(of(Family::V6).now_or_never(), Some(Ok(vec!["::2".parse().unwrap()])));
+        assert_eq!(sources.ask("v6", Family::V4).now_or_never(), None, "the DNS is asked");
     }
 }
