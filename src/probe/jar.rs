@@ -12,8 +12,11 @@ use super::set_cookie::{Life, SetCookie};
 use crate::redact;
 use crate::secret::Secret;
 
-/// Cookies of one run. More than a browser would keep for a site is an attack.
-const MAX_COOKIES: usize = 64;
+/// Cookies of one domain, as many as Chromium and Firefox keep. The one that was set longest ago
+/// makes room for the next.
+const PER_DOMAIN_MAX: usize = 180;
+/// Cookies of one run, which meets few sites.
+const COOKIES_MAX: usize = 1_024;
 
 /// The cookies of one run.
 #[derive(Clone, Default)]
@@ -61,8 +64,19 @@ impl Jar {
         if let Some(old) = self.cookies.iter().position(|old| key(old) == key(&cookie)) {
             cookie.created = self.cookies.remove(old).created;
         }
-        if life == Life::Session && self.cookies.len() < MAX_COOKIES {
+        if life == Life::Session {
+            self.make_room(&cookie.domain);
             self.cookies.push(cookie);
+        }
+    }
+
+    fn make_room(&mut self, domain: &str) {
+        let mut of_domain = self.cookies.iter().enumerate().filter(|(_, old)| old.domain == domain);
+        let oldest = of_domain.next().map(|(at, _)| at);
+        if let Some(at) = oldest.filter(|_| of_domain.count() + 1 >= PER_DOMAIN_MAX) {
+            self.cookies.remove(at);
+        } else if self.cookies.len() >= COOKIES_MAX {
+            self.cookies.remove(0);
         }
     }
 
@@ -264,10 +278,18 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_cookies_is_bounded() {
+    fn a_flood_of_cookies_is_bounded_and_the_last_ones_stay() {
         let flood: Vec<String> = (0..500).map(|n| format!("c{n}=v")).collect();
         let flood: Vec<&str> = flood.iter().map(String::as_str).collect();
-        assert_eq!(jar("http://a.kr/", &flood).cookies.len(), MAX_COOKIES);
+        let mut jar = jar("http://a.kr/", &flood);
+        assert_eq!(jar.cookies.len(), PER_DOMAIN_MAX);
+        assert_eq!((jar.value("c319"), jar.value("c320")), (None, Some("v")));
+        for n in 0..2 * COOKIES_MAX {
+            let mut headers = HeaderMap::new();
+            headers.append(SET_COOKIE, "a=b".parse().unwrap());
+            jar.store(&format!("http://h{n}.kr/").parse().unwrap(), &headers);
+        }
+        assert_eq!(jar.cookies.len(), COOKIES_MAX);
     }
 
     #[test]

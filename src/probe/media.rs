@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use http::header::{CONTENT_TYPE, HeaderMap};
+
 /// What kind of text a body is, as far as its charset depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MediaKind {
@@ -17,10 +19,30 @@ pub(super) enum MediaKind {
     Other,
 }
 
+/// The `Content-Type` of a response. Of several the last one counts that is a type at all, except
+/// that one without a charset does not take away that of the same type (Fetch standard, "extract a
+/// MIME type").
+pub(super) fn content_type(headers: &HeaderMap) -> Option<&str> {
+    let mut lines = headers.get_all(CONTENT_TYPE).iter().filter_map(|line| line.to_str().ok());
+    let mut counts = lines.next()?;
+    for line in lines {
+        let says_less = essence(line) == essence(counts) && charset(line).is_none();
+        if kind(Some(line)) != MediaKind::Unknown && !says_less {
+            counts = line;
+        }
+    }
+    Some(counts)
+}
+
+/// A type without its parameters.
+fn essence(content_type: &str) -> String {
+    let essence = content_type.split(';').next().unwrap_or_default();
+    essence.trim_matches(BLANK).to_ascii_lowercase()
+}
+
 /// The kind of a body. A type that is none counts as not given.
 pub(super) fn kind(content_type: Option<&str>) -> MediaKind {
-    let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default();
-    let essence = essence.trim_matches(BLANK).to_ascii_lowercase();
+    let essence = essence(content_type.unwrap_or_default());
     let Some((main, sub)) = essence.split_once('/') else { return MediaKind::Unknown };
     match (main, sub) {
         ("", _) | (_, "") | ("*", "*") | ("unknown" | "application", "unknown") => {

@@ -6,7 +6,7 @@ use std::cell::{OnceCell, RefCell};
 use std::time::Duration;
 
 use encoding_rs::Encoding;
-use http::header::{CONTENT_TYPE, HeaderMap};
+use http::header::HeaderMap;
 use scraper::Html;
 use url::Url;
 
@@ -16,7 +16,7 @@ use crate::probe::charset;
 use crate::probe::coding::Codings;
 use crate::probe::exchange::ContentCoding;
 use crate::probe::jar::Jar;
-use crate::probe::markup;
+use crate::probe::{markup, media};
 
 /// Of a text that is parsed as JSON. Its values take up to forty times as much.
 pub const JSON_BYTES_MAX: usize = 8 << 20;
@@ -99,8 +99,7 @@ impl<'a> Page<'a> {
     /// The decoded body.
     pub fn text(&self) -> &str {
         self.text.get_or_init(|| {
-            let content_type = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-            charset::text(self.body, content_type, self.charset)
+            charset::text(self.body, media::content_type(self.headers), self.charset)
         })
     }
 

@@ -172,6 +172,11 @@ impl Outgoing {
         &self.url
     }
 
+    /// Where the first request of the chain went.
+    pub fn home(&self) -> &Url {
+        &self.home
+    }
+
     /// How.
     pub fn method(&self) -> &Method {
         &self.method

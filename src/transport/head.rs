@@ -8,6 +8,13 @@
 /// Bytes of one line that are looked at; longer ones are for the parser to refuse.
 const MAX_LINE: usize = 256 << 10;
 
+/// Header lines that the parser gets. It takes 100, the framing ones of below included; for more it
+/// would need room on the heap in every run. What is beyond it needs not to read the body.
+const PARSED_LINES: usize = 90;
+/// Bytes of the other header lines together, as many as Chromium takes of a whole head. What is
+/// beyond them is for the parser to refuse.
+const SURPLUS_MAX: usize = 256 << 10;
+
 /// Headers that say where the body ends or how it is read. A blank before their colon would be a
 /// reason to leave them out, but then the page could not be read.
 const FRAMING: [&[u8]; 4] =
@@ -24,6 +31,8 @@ pub enum Flaw {
     ControlCharacters,
     /// A blank before the colon was removed.
     BlankBeforeColon,
+    /// A status line that is written in another way than HTTP/1.1 has it.
+    StatusLine,
     /// A `Content-Length` that is no number was left out, so that the body ends with the connection.
     BadLength,
 }
@@ -41,6 +50,10 @@ impl Flaw {
             }
             Flaw::ControlCharacters => {
                 "the response head has a header with control characters; it was left out"
+            }
+            Flaw::StatusLine => {
+                "the status line is not written as HTTP/1.1 has it (RFC 9112 section 4); it was \
+                 read as in browsers"
             }
             Flaw::BadLength => {
                 "the response head has a Content-Length that is no number; it was left out, as in \
@@ -74,6 +87,10 @@ pub struct HeadMender {
     held: Vec<u8>,
     /// Whether the last line was left out, and its continuations with it.
     skipped: bool,
+    /// Header lines that went on to the parser.
+    lines: usize,
+    /// The header lines that it does not get.
+    surplus: Vec<u8>,
     flaws: Vec<Flaw>,
 }
 
@@ -84,6 +101,8 @@ impl Default for HeadMender {
             line: Vec::new(),
             held: Vec::new(),
             skipped: false,
+            lines: 0,
+            surplus: Vec::new(),
             flaws: Vec::new(),
         }
     }
@@ -105,6 +124,11 @@ impl HeadMender {
         std::mem::take(&mut self.flaws)
     }
 
+    /// The header lines of the final head that the parser did not get, when it has ended.
+    pub fn take_surplus(&mut self) -> Vec<u8> {
+        if self.is_behind() { std::mem::take(&mut self.surplus) } else { Vec::new() }
+    }
+
     /// Whether these bytes begin with a whole final head in which there is nothing to mend, which
     /// is what nearly all servers send. The mender is then behind the head.
     pub fn is_clean(&mut self, bytes: &[u8]) -> bool {
@@ -113,10 +137,10 @@ impl HeadMender {
         }
         let mut lines = Lines(bytes);
         let Some(status) = lines.next() else { return false };
-        if !is_status(status) || is_interim(status) {
+        if !matches!(judge_status(status), Line::Good) || is_interim(status) {
             return false;
         }
-        for line in lines {
+        for line in lines.take(PARSED_LINES) {
             if content(line).is_empty() {
                 self.place = Place::Behind;
                 return true;
@@ -162,24 +186,55 @@ impl HeadMender {
     fn take(&mut self, line: &[u8], out: &mut Vec<u8>) {
         match self.place {
             Place::Start if content(line).is_empty() => out.extend_from_slice(line),
-            Place::Start if is_status(line) => {
-                self.place = Place::Headers { interim: is_interim(line) };
-                out.extend_from_slice(line);
-            }
-            // This is not HTTP, and the parser says so.
-            Place::Start => {
-                out.extend_from_slice(line);
-                self.place = Place::Behind;
-            }
+            Place::Start => self.status(line, out),
             Place::Headers { interim } if content(line).is_empty() => {
-                out.append(&mut self.held);
+                self.release(out);
                 out.extend_from_slice(line);
                 self.place = if interim { Place::Start } else { Place::Behind };
                 self.skipped = false;
+                if interim {
+                    self.lines = 0;
+                    self.surplus.clear();
+                }
             }
             Place::Headers { .. } => self.header(line, out),
             Place::Behind => out.extend_from_slice(line),
         }
+    }
+
+    /// Lets a header line go that nothing continues any more.
+    fn release(&mut self, out: &mut Vec<u8>) {
+        let is_framing = || {
+            let name = self.held.split(|&byte| byte == b':').next().unwrap_or_default();
+            FRAMING.iter().any(|framing| name.eq_ignore_ascii_case(framing))
+        };
+        let has_room = self.surplus.len() + self.held.len() <= SURPLUS_MAX;
+        if self.lines >= PARSED_LINES && has_room && !is_framing() {
+            self.surplus.append(&mut self.held);
+        } else {
+            self.lines += usize::from(!self.held.is_empty());
+            out.append(&mut self.held);
+        }
+    }
+
+    fn status(&mut self, line: &[u8], out: &mut Vec<u8>) {
+        let mended;
+        let line = match judge_status(line) {
+            Line::Good => line,
+            Line::Mended(as_meant) => {
+                self.note(Flaw::StatusLine);
+                mended = as_meant;
+                &mended
+            }
+            // This is not HTTP, and the parser says so.
+            Line::Bad(_) | Line::Fatal => {
+                out.extend_from_slice(line);
+                self.place = Place::Behind;
+                return;
+            }
+        };
+        self.place = Place::Headers { interim: is_interim(line) };
+        out.extend_from_slice(line);
     }
 
     fn header(&mut self, line: &[u8], out: &mut Vec<u8>) {
@@ -187,7 +242,7 @@ impl HeadMender {
             self.continuation(line, out);
             return;
         }
-        out.append(&mut self.held);
+        self.release(out);
         self.skipped = false;
         match judge(line) {
             Line::Good => self.held.extend_from_slice(line),
@@ -259,10 +314,6 @@ fn content(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-fn is_status(line: &[u8]) -> bool {
-    line.starts_with(b"HTTP/")
-}
-
 /// 101 is final: what follows it is another protocol.
 fn is_interim(line: &[u8]) -> bool {
     let status = content(line).split(|&byte| byte == b' ').nth(1).unwrap_or_default();
@@ -274,6 +325,45 @@ enum Line {
     Mended(Vec<u8>),
     Bad(Flaw),
     Fatal,
+}
+
+/// A status line may be in lower case, of a version that HTTP/1 does not have, and without the blanks
+/// that separate its parts: Chromium reads it all the same.
+fn judge_status(line: &[u8]) -> Line {
+    let text = content(line);
+    let is_right = |version: &[u8]| match text.strip_prefix(version) {
+        Some(rest) => split_status(rest).is_some_and(|(_, reason)| is_separate(reason)),
+        None => false,
+    };
+    if is_right(b"HTTP/1.1 ") || is_right(b"HTTP/1.0 ") {
+        return Line::Good;
+    }
+    let Some((b"/", rest)) = text
+        .split_at_checked(4)
+        .filter(|(name, _)| name.eq_ignore_ascii_case(b"HTTP"))
+        .and_then(|(_, rest)| rest.split_at_checked(1))
+    else {
+        return Line::Fatal;
+    };
+    // Nobody can mean any other.
+    let [major @ (b'1' | b'2'), b'.', minor @ b'0'..=b'9', rest @ ..] = rest else {
+        return Line::Fatal;
+    };
+    let Some((status, reason)) = split_status(rest.trim_ascii_start()) else { return Line::Fatal };
+    let version: &[u8] = if (*major, *minor) == (b'1', b'0') { b"HTTP/1.0" } else { b"HTTP/1.1" };
+    let reason = reason.trim_ascii();
+    Line::Mended([version, b" ", status, b" ", reason, b"\r\n"].concat())
+}
+
+/// Three digits and what follows them.
+fn split_status(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (status, reason) = text.split_at_checked(3)?;
+    let goes_on = reason.first().is_some_and(u8::is_ascii_digit);
+    (status.iter().all(u8::is_ascii_digit) && !goes_on).then_some((status, reason))
+}
+
+fn is_separate(reason: &[u8]) -> bool {
+    reason.first().is_none_or(|byte| *byte == b' ')
 }
 
 fn judge(line: &[u8]) -> Line {
@@ -393,6 +483,30 @@ mod tests {
     }
 
     #[test]
+    fn status_lines_are_read_as_they_are_meant() {
+        for (line, meant) in [
+            ("http/1.1 200 OK", "HTTP/1.1 200 OK"),
+            ("HTTP/1.1 200OK", "HTTP/1.1 200 OK"),
+            ("HTTP/1.1  404   Not there ", "HTTP/1.1 404 Not there"),
+            ("HTTP/1.1200 OK", "HTTP/1.1 200 OK"),
+            ("HTTP/2.0 200", "HTTP/1.1 200 "),
+            ("HTTP/1.7 200 OK", "HTTP/1.1 200 OK"),
+            ("Http/1.0 200 OK", "HTTP/1.0 200 OK"),
+        ] {
+            let (head, flaws) = mended(&format!("{line}\r\nA: b\r\n\r\nbody"));
+            assert_eq!(head, format!("{meant}\r\nA: b\r\n\r\nbody"), "{line}");
+            assert_eq!(flaws, [Flaw::StatusLine], "{line}");
+        }
+        for line in
+            ["HTTP/1.1", "HTTP/1.1 OK", "HTTP/1.1 20", "HTTP/1.1 2000 OK", "HTTP/9.9 200 OK"]
+        {
+            unchanged(&format!("{line}\r\nno header\r\n\r\n"));
+        }
+        let interim = "http/1.1 103 Early\r\n\r\nHTTP/1.1 200 OK\r\nno header\r\n\r\n";
+        assert_eq!(mended(interim).1, [Flaw::StatusLine, Flaw::NoHeader]);
+    }
+
+    #[test]
     fn folded_lines_become_one() {
         let (head, flaws) = mended(
             "HTTP/1.1 200 OK\r\nX-Policy: default-src 'self';\r\n  img-src *\r\n\t;x \r\nB: c\r\n\r\n",
@@ -439,6 +553,28 @@ mod tests {
     fn a_nul_is_left_for_the_parser_to_refuse() {
         unchanged("HTTP/1.1 200 OK\r\nA: b\0\r\nno header\r\n\r\n");
         unchanged("HTTP/1.1 200 OK\r\nA: b\r\n c\0\r\nno header\r\n\r\n");
+    }
+
+    #[test]
+    fn lines_that_the_parser_has_no_room_for_are_kept_for_later() {
+        let line = |n: usize| format!("X-{n}: {n}\r\n");
+        let many: String = (0..500).map(line).collect();
+        let head = |lines: &str| format!("HTTP/1.1 200 OK\r\n{lines}Content-Length: 4\r\n\r\n");
+        let early = format!("HTTP/1.1 103 Early\r\n{many}\r\n");
+        for size in [1, 7, usize::MAX] {
+            let mut mender = HeadMender::default();
+            mender.restart();
+            let mut out = Vec::new();
+            let all = early.clone() + &head(&many) + "body";
+            for piece in all.as_bytes().chunks(size.min(all.len())) {
+                mender.push(piece, &mut out);
+            }
+            let parsed: String = (0..PARSED_LINES).map(line).collect();
+            let early = format!("HTTP/1.1 103 Early\r\n{parsed}\r\n");
+            assert_eq!(String::from_utf8(out).unwrap(), early + &head(&parsed) + "body");
+            let surplus: String = (PARSED_LINES..500).map(line).collect();
+            assert_eq!(String::from_utf8(mender.take_surplus()).unwrap(), surplus);
+        }
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub struct Meter {
     /// TLS ended without close_notify.
     is_cut: AtomicBool,
     flaws: Mutex<Vec<Flaw>>,
+    surplus: Mutex<Vec<u8>>,
 }
 
 impl Meter {
@@ -70,6 +71,11 @@ impl Meter {
     /// What was wrong with heads since the last time.
     pub fn take_flaws(&self) -> Vec<Flaw> {
         std::mem::take(&mut self.flaws.lock())
+    }
+
+    /// Header lines of the last response that its parser did not get.
+    pub fn take_surplus(&self) -> Vec<u8> {
+        std::mem::take(&mut self.surplus.lock())
     }
 
     fn take(&self, bytes: u64) -> Result<(), Endless> {
@@ -192,6 +198,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Limited<S> {
             if !flaws.is_empty() {
                 let mut told = this.meter.flaws.lock();
                 told.extend(flaws);
+            }
+            let surplus = this.mender.take_surplus();
+            if !surplus.is_empty() {
+                *this.meter.surplus.lock() = surplus;
             }
         }
     }

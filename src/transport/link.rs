@@ -13,7 +13,7 @@ use bytes::Bytes;
 use chain::RecordingVerifier;
 use futures_util::future::{BoxFuture, poll_fn};
 use futures_util::task::noop_waker_ref;
-use http::header::{ACCEPT, HOST, HeaderValue, PROXY_AUTHORIZATION};
+use http::header::{ACCEPT, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION};
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Frame, Incoming};
@@ -32,8 +32,6 @@ use super::stream::Stream;
 use super::tcp_info::Counters;
 use crate::outcome::TcpFacts;
 
-/// Header lines of a response. Browsers take more than hyper's 100; nobody needs this many.
-const MAX_HEADERS: usize = 256;
 /// Bytes of a head: of an HTTP/2 header list, or of hyper's buffer for an HTTP/1.1 head.
 const MAX_HEAD: u32 = 256 * 1024;
 /// Bytes received before a final response: its head and all interim ones.
@@ -105,7 +103,7 @@ impl Link {
             (Sender::Http2(sender), driver)
         } else {
             let mut builder = http1::Builder::new();
-            builder.max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD as usize);
+            builder.max_buf_size(MAX_HEAD as usize);
             let (sender, connection) = builder.handshake(stream).await?;
             (Sender::Http1(sender), Driver::Http1(connection))
         };
@@ -169,7 +167,9 @@ impl Link {
             Sender::Http1(sender) => driver.along(sender.try_send_request(request)).await,
             Sender::Http2(sender) => driver.along(sender.try_send_request(request)).await,
         };
-        sent.map_err(|error| self.cause(error))
+        let mut response = sent.map_err(|error| self.cause(error))?;
+        add_lines(&self.meter.take_surplus(), response.headers_mut())?;
+        Ok(response)
     }
 
     /// "Closed" is what it came to; what closed it says more.
@@ -338,6 +338,17 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Tasks {
     fn execute(&self, task: F) {
         self.0.lock().push(Box::pin(task));
     }
+}
+
+/// Adds header lines that are known to be good.
+fn add_lines(lines: &[u8], headers: &mut HeaderMap) -> Result<(), ExchangeError> {
+    for line in lines.split(|&byte| byte == b'\n') {
+        let Some(colon) = line.iter().position(|&byte| byte == b':') else { continue };
+        let (name, value) = line.split_at(colon);
+        let value = HeaderValue::from_bytes(value[1..].trim_ascii())?;
+        headers.try_append(HeaderName::from_bytes(name)?, value)?;
+    }
+    Ok(())
 }
 
 /// `host` or `host:port`, as `Host` and `:authority` have it.

@@ -187,7 +187,7 @@ async fn garbage_and_huge_heads_break_the_protocol() {
     }
     let huge = format!("HTTP/1.1 200 OK\r\nX-Huge: {}\r\n\r\n", "x".repeat(10_000_000));
     assert_eq!(reason(&against(huge).await), Reason::ProtocolError);
-    let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "X-A: b\r\n".repeat(10_000));
+    let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "X-A: b\r\n".repeat(100_000));
     assert_eq!(reason(&against(many).await), Reason::ProtocolError);
     let two_hundred = format!(
         "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{}\r\n",

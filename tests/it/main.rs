@@ -37,6 +37,7 @@ mod page;
 mod produced;
 mod proxies;
 mod real_servers_content;
+mod real_servers_heads;
 mod real_servers_transport;
 mod reasons;
 mod reload;

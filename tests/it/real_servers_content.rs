@@ -466,3 +466,36 @@ async fn more_places_than_are_looked_at_are_told() {
     assert_eq!(reason(&outcome), Reason::JsonMismatch);
     assert_up(&visit("", body.as_bytes(), "expect: { json: { '$[*]': exists } }").await);
 }
+
+#[tokio::test]
+async fn bytes_behind_the_end_of_a_coded_body_are_passed_over() {
+    for (coding, coded) in [("gzip", gzip(b"ok")), ("deflate", zlib(b"ok"))] {
+        let behind: [&[u8]; 3] = [b"\0\0\0\0", b"<!-- cached -->", &coded];
+        for behind in behind {
+            let body = [&coded, behind].concat();
+            let headers = format!("Content-Encoding: {coding}\r\n");
+            let keys = "compression: true, expect: { body: ok }";
+            let outcome = visit(&headers, &body, keys).await;
+            assert_up(&outcome);
+            assert_eq!(facts(&outcome).body_bytes, 2);
+        }
+    }
+}
+
+#[tokio::test]
+async fn as_many_cookies_go_back_as_browsers_keep_and_the_newest_of_more() {
+    for (count, first) in [(65, 0), (180, 0), (250, 70)] {
+        let cookies: String = (0..count).map(|n| format!("Set-Cookie: c{n}={n}\r\n")).collect();
+        let site = Site::routed(move |request| match request.starts_with("GET / ") {
+            true => {
+                format!("HTTP/1.1 302 F\r\nLocation: /next\r\n{cookies}Content-Length: 0\r\n\r\n")
+            }
+            false => page("200 OK", "", ""),
+        });
+        let site = site.await;
+        assert_up(&run(&format!("http: {{ url: '{}' }}", site.url("/"))).await);
+        let pairs: Vec<String> = (first..count).map(|n| format!("c{n}={n}")).collect();
+        let line = format!("cookie: {}\r\n", pairs.join("; "));
+        assert!(site.requests()[1].contains(&line), "{count}: {:?}", site.requests()[1]);
+    }
+}

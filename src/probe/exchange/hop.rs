@@ -39,15 +39,20 @@ pub(super) fn note(http: &mut HttpFacts, url: &Url, response: &Response<Incoming
 }
 
 /// The `Location` of a response that asks to be followed. Without one, or with an empty one, it is
-/// an answer like any other.
-pub(super) fn redirect(response: &Response<Incoming>) -> Option<&HeaderValue> {
-    match response.status().as_u16() {
-        301 | 302 | 303 | 307 | 308 => {
-            let mut locations = response.headers().get_all(LOCATION).iter();
-            locations.find(|location| !location.as_bytes().trim_ascii().is_empty())
-        }
-        _ => None,
+/// an answer like any other. Browsers refuse several that differ, because somebody may have smuggled
+/// one of them in.
+pub(super) fn redirect(response: &Response<Incoming>) -> Result<Option<&HeaderValue>, Failure> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
     }
+    let locations = response.headers().get_all(LOCATION).iter();
+    let mut locations = locations.filter(|location| !location.as_bytes().trim_ascii().is_empty());
+    let first = locations.next();
+    if locations.all(|other| Some(other) == first) {
+        return Ok(first);
+    }
+    let detail = "the redirect has several Location lines that differ; browsers refuse it";
+    Err(Failure::new(Reason::ProtocolError, detail))
 }
 
 /// Where a redirect leads.
@@ -93,10 +98,10 @@ fn percent_encoded(address: &[u8]) -> String {
 }
 
 /// Whether a redirect may be followed there.
-pub(super) fn allowed(next: &Url, own: &str, allow_hosts: &[String]) -> Result<(), Failure> {
+pub(super) fn allowed(next: &Url, home: &Url, allow_hosts: &[String]) -> Result<(), Failure> {
     let host = next.host_str().unwrap_or_default();
     let fits = allow_hosts.is_empty()
-        || host == own
+        || Some(host) == home.host_str()
         || allow_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host));
     if fits {
         return Ok(());

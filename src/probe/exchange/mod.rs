@@ -117,7 +117,6 @@ impl<'a> Session<'a> {
         deadline: &Deadline,
     ) -> Result<Answer, Failure> {
         let ExchangeRules { follow, body } = rules;
-        let own_host = first.url().host_str().unwrap_or_default().to_owned();
         let mut request = first;
         recorder.facts.http.get_or_insert_default().redirects = 0;
         loop {
@@ -133,12 +132,12 @@ impl<'a> Session<'a> {
             let elapsed = start.elapsed();
             http.hops.push(Hop { url: shown(&url), status: status.as_u16(), elapsed });
             self.confirm(&url, recorder, deadline).await?;
-            let Some(location) = hop::redirect(&response).cloned() else {
+            let Some(location) = hop::redirect(&response)?.cloned() else {
                 let answer = self.answer(url, response, body, recorder, deadline).await;
                 let (answer, next) = refresh::follow(self.desk, follow, answer, deadline).await?;
                 let Some(next) = next else { return Ok(answer) };
                 redirect_once_more(follow, &answer.url, recorder)?;
-                hop::allowed(&next, &own_host, &follow.allow_hosts)?;
+                hop::allowed(&next, request.home(), &follow.allow_hosts)?;
                 // A page that sends its reader on is left like a link is followed.
                 request = request.redirected(StatusCode::SEE_OTHER, next)?;
                 continue;
@@ -152,7 +151,7 @@ impl<'a> Session<'a> {
             }
             redirect_once_more(follow, &url, recorder)?;
             let next = hop::target(&url, &location)?;
-            hop::allowed(&next, &own_host, &follow.allow_hosts)?;
+            hop::allowed(&next, request.home(), &follow.allow_hosts)?;
             request = request.redirected(status, next)?;
         }
     }

@@ -5,7 +5,7 @@
 //! loads itself anew is an answer like any other.
 
 use encoding_rs::Encoding;
-use http::header::{CONTENT_TYPE, REFRESH};
+use http::header::REFRESH;
 use scraper::{ElementRef, Html, Selector};
 use url::Url;
 
@@ -14,7 +14,7 @@ use crate::config::{Follow, Refresh};
 use crate::deadline::Deadline;
 use crate::offload::{Budget, Desk, NotDone};
 use crate::outcome::Failure;
-use crate::probe::{charset, markup};
+use crate::probe::{charset, markup, media};
 
 /// Seconds. A page that waits longer is read before it is left: "your session has ended".
 const DELAY_MAX: f64 = 60.0;
@@ -68,7 +68,7 @@ fn is_inert(element: ElementRef<'_>) -> bool {
 /// The page, where it is one, and its charset.
 fn document(answer: &Answer, budget: &Budget) -> Option<(Html, &'static Encoding)> {
     let bytes = answer.body.as_ref().ok()?;
-    let content_type = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = media::content_type(&answer.headers);
     if content_type.is_some_and(|kind| !kind.trim_start().to_ascii_lowercase().contains("html")) {
         return None;
     }

@@ -8,7 +8,6 @@ pub(super) mod form;
 use std::sync::Arc;
 
 use encoding_rs::Encoding;
-use http::header::CONTENT_TYPE;
 use url::Url;
 
 use self::form::{Form, FormPage, Pressed};
@@ -17,6 +16,7 @@ use crate::offload::{Budget, Desk};
 use crate::outcome::Failure;
 use crate::probe::charset;
 use crate::probe::exchange::Answer;
+use crate::probe::media;
 
 /// A page, kept for its forms.
 pub(super) struct LastPage {
@@ -28,11 +28,10 @@ pub(super) struct LastPage {
 impl LastPage {
     /// A body that could not be had is an empty one.
     pub(super) fn of(answer: &Answer) -> LastPage {
-        let content_type = answer.headers.get(CONTENT_TYPE);
         LastPage {
             url: answer.url.clone(),
             body: answer.body.as_deref().unwrap_or_default().to_vec(),
-            content_type: content_type.and_then(|v| v.to_str().ok()).map(str::to_owned),
+            content_type: media::content_type(&answer.headers).map(str::to_owned),
         }
     }
 
