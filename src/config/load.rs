@@ -93,6 +93,9 @@ fn misplaced(key: &str, known: &[&str]) -> Option<String> {
     if inherit::KEYS.contains(&key) {
         return Some("unknown key; it belongs to defaults, a service or a probe".into());
     }
+    if key == "url" && known.contains(&"base") && known.contains(&"steps") {
+        return Some("unknown key; a login has base, and each step a URL: get, post, ...".into());
+    }
     probe::other_kind(key, known)
 }
 

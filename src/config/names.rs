@@ -135,12 +135,28 @@ impl Nameable for SecretOnly {
             Some(name) if !name.contains('|') => {
                 names.secret(name).map(|name| SecretOnly(name).into())
             }
-            _ => names.scope.value(inside).map(Part::Text),
+            _ => names.value(inside).map(Part::Text),
         }
     }
 }
 
 impl KnownNames<'_> {
+    /// Whether a secret is declared under this name.
+    pub(super) fn is_secret(&self, name: &str) -> bool {
+        self.secrets.is_some_and(|known| known.contains_key(name))
+    }
+
+    /// Looks a name up where a secret may stand, too.
+    pub(super) fn value(&self, name: &str) -> Result<String, String> {
+        self.scope.value(name).map_err(|said| {
+            if self.is_secret(name) {
+                format!("nothing is called \"${{{name}}}\"; did you mean \"${{secret.{name}}}\"?")
+            } else {
+                said
+            }
+        })
+    }
+
     /// A secret that is declared.
     pub(super) fn secret(&self, name: &str) -> Result<Arc<str>, String> {
         if let Some(secrets) = self.secrets.filter(|known| !known.contains_key(name)) {

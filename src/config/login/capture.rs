@@ -1,5 +1,7 @@
 //! The keys of `capture`: where a value is, and what is cut out of it.
 
+use read::Value;
+
 use super::{Absent, Capture, CaptureFrom, Decode, Pattern};
 use crate::config::reading::{At, Fields};
 use crate::config::{expect, value};
@@ -60,6 +62,13 @@ pub(super) fn name(name: &str, at: &At<'_>) {
 
 fn capture(name: &str, at: &At<'_>) -> Option<Capture> {
     self::name(name, at);
+    if let Value::Text(_) = at.node.value {
+        at.problem(
+            "expected a mapping, found text; say where the value is: { json: $.token }, \
+             { css: 'meta[name=token]', attr: content }, { header: X-Token }",
+        );
+        return None;
+    }
     let fields = at.fields(KEYS)?;
     let from = source(&fields);
     let is_regex = matches!(from, Some(CaptureFrom::Regex(_)));

@@ -3,6 +3,7 @@
 
 mod capture;
 mod identity;
+mod literal;
 mod names;
 mod pipes;
 pub(super) mod read;

@@ -113,7 +113,7 @@ pub(super) fn source(name: &str, names: KnownNames<'_>) -> Result<FlowSource, St
              steps have a value"
         ));
     }
-    if !scope.values.contains_key(name) {
+    if !scope.values.contains_key(name) && !names.is_secret(name) {
         let candidates = flow
             .captured
             .iter()
@@ -125,7 +125,7 @@ pub(super) fn source(name: &str, names: KnownNames<'_>) -> Result<FlowSource, St
             return Err(format!("nothing is called \"${{{name}}}\"{hint}"));
         }
     }
-    scope.value(name).map(FlowSource::Text)
+    names.value(name).map(FlowSource::Text)
 }
 
 fn identity(text: &str, flow: &FlowNames) -> Result<FlowSource, String> {

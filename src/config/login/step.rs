@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{
     Action, Button, Condition, LoginStep, Poll, Presence, SelfSubmit, Sensitivity, Submit, capture,
-    rules, sign,
+    literal, rules, sign,
 };
 use crate::config::reading::{At, ConfigValue, Fields};
 use crate::config::{Follow, OURSELVES, RequestBody, exchange, expect, headers, http, value};
@@ -104,6 +104,9 @@ pub(super) fn step(at: &At<'_>, place: &Place<'_>) -> Option<LoginStep> {
     let fields = at.fields(&known)?;
     let name = fields.need("name").and_then(|at| at.parse(value::name));
     let action = action(&fields, place);
+    for key in ["form", "json"] {
+        at.quietly(key).iter().for_each(literal::advise);
+    }
     let component = component(&fields, place.frame.component);
     let (follow, self_submit) = follow(&fields, place.allow_hosts);
     let rules = exchange::rules(&fields, &follow);
@@ -226,6 +229,9 @@ fn submit(at: &At<'_>) -> Option<Submit> {
     let fields = at.fields(SUBMIT_KEYS)?;
     let selector = |at: At<'_>| at.parse(|text| at.reading.load.cache.selector(text));
     let form = fields.need("form").and_then(selector);
+    for key in ["fields", "add"] {
+        at.quietly(key).iter().for_each(literal::advise);
+    }
     let button = match fields.take("button") {
         None => Button::First,
         Some(at) if at.written() == Some("none") => Button::None,

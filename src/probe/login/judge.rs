@@ -18,6 +18,10 @@ use super::lockout::ending::Named;
 use super::page::form;
 use super::run::StepFailure;
 
+/// Between the hosts of a sign-on a browser sends such forms unseen.
+const SUBMITS_ITSELF: &str = "; the page holds a form that its script sends at once: follow: { \
+                              auto_submit: form } does the same";
+
 /// What was done with credentials before an answer came.
 pub(super) struct SessionState {
     has_sent: bool,
@@ -55,7 +59,11 @@ pub(super) fn judge(
         }
         Err(Missed::Answer(miss)) => return Err(miss.failure.into()),
         Err(Missed::Expectation(miss)) => {
-            return Err(behind_the_login(miss.failure, page, session).into());
+            let mut failure = behind_the_login(miss.failure, page, session);
+            if step.self_submit.is_none() && form::submits_itself(page) {
+                failure.detail.push_str(SUBMITS_ITSELF);
+            }
+            return Err(failure.into());
         }
     }
     Ok(session.has_sent && rules::has_marker(&step.rules.expect))

@@ -203,3 +203,39 @@ fn a_name_is_used_once_and_what_means_nothing_is_refused() {
         ],
     );
 }
+
+/// A password in the file has no name to mask it by, and no guard counts its refusals.
+#[test]
+fn a_password_in_the_file_is_advised_against() {
+    let login = |pass: &str| {
+        steps(&[
+            "{ name: page, get: / }",
+            &format!("{{ name: one, post: /, json: {{ by: {{ userPw: {pass} }} }} }}"),
+            &format!("{{ name: two, post: /, form: {{ grant_type: password, passwd: {pass} }} }}"),
+            &format!(
+                "{{ name: three, submit: {{ form: form, fields: {{ pwd: {pass} }} }}, {MARKER} }}"
+            ),
+        ])
+    };
+    let advised = |pass: &str| {
+        let flow = Flow::new(&login(pass));
+        let config = bongsu::config::load(&flow.directory.path().join("bongsu.yml")).unwrap();
+        config.advice.into_iter().filter(|line| line.contains("in the file")).collect::<Vec<_>>()
+    };
+    let said = |place: &str, step: &str| {
+        format!(
+            "services[1].probes[0].login.{place}: a password in the file is neither masked nor \
+             counted when it is refused; declare it under secrets and write ${{secret.NAME}} (probe \
+             login, step {step})"
+        )
+    };
+    let places = [
+        said("steps[1].json.by.userPw", "one"),
+        said("steps[2].form.passwd", "two"),
+        said("steps[3].submit.fields.pwd", "three"),
+    ];
+    assert_eq!(advised("hunter2"), places);
+    assert_eq!(advised("123456"), places);
+    assert_eq!(advised("'${secret.pass}'"), [""; 0]);
+    assert_eq!(advised("''"), [""; 0]);
+}

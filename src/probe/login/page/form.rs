@@ -172,11 +172,20 @@ impl Form {
 /// Whether the page asks for a password: a login page, whatever its status says.
 pub(in crate::probe::login) fn asks_for_password(page: &Page<'_>) -> bool {
     // Parsing costs; most pages do not even hold the word.
-    page.text().to_ascii_lowercase().contains("password")
-        && page.document().is_some_and(|document| {
-            let selector = Selector::parse("input[type=password i]");
-            selector.is_ok_and(|s| markup::matching(document, &s, &page.budget).next().is_some())
-        })
+    page.text().to_ascii_lowercase().contains("password") && has(page, "input[type=password i]")
+}
+
+/// Whether a script sends the page's form at once, as messages of SAML and OpenID are.
+pub(in crate::probe::login) fn submits_itself(page: &Page<'_>) -> bool {
+    (page.text().contains("<form") || page.text().contains("<FORM"))
+        && has(page, "body[onload*=submit], input[name=SAMLRequest], input[name=SAMLResponse]")
+}
+
+fn has(page: &Page<'_>, selector: &str) -> bool {
+    page.document().is_some_and(|document| {
+        let selector = Selector::parse(selector);
+        selector.is_ok_and(|s| markup::matching(document, &s, &page.budget).next().is_some())
+    })
 }
 
 /// `accept-charset`, when it names one that is known.
@@ -367,5 +376,18 @@ mod tests {
         };
         assert!(asks("<form><input TYPE='PASSWORD'>"));
         assert!(!asks("<p>Change your password soon</p>"));
+    }
+
+    #[test]
+    fn a_page_whose_script_sends_its_form_is_told_from_others() {
+        let sends = |html: &str| {
+            let (url, jar) = (Url::parse("https://a.go.kr/").unwrap(), Jar::default());
+            let headers = HeaderMap::new();
+            let head = Head { url: &url, status: 200, version: "1.1", headers: &headers };
+            submits_itself(&Page::new(head, html.as_bytes(), None, &jar))
+        };
+        assert!(sends("<body onload='document.forms[0].submit()'><form method=post></form>"));
+        assert!(sends("<form method=post><input type=hidden name=SAMLResponse value=x></form>"));
+        assert!(!sends("<body onload='init()'><form><input name=id></form>"));
     }
 }

@@ -59,8 +59,10 @@ async fn signs_on_over_two_hosts_by_forms_and_signs_out_of_both() {
         &saml.places(),
         (", auto_submit: 'form[action*=\"/SSOService.php\"]'", ""),
     );
-    let (step, reason) = unsent.fail().await;
-    assert_eq!((&*step, reason), ("sign_on_page", Reason::UrlMismatch));
+    let outcome = unsent.run().await;
+    assert_eq!(super::cause(&outcome), ("sign_on_page".into(), Reason::UrlMismatch));
+    let detail = &outcome.result.as_ref().unwrap_err().detail;
+    assert!(detail.contains("a form that its script sends at once"), "{detail}");
 
     saml.program.stop("idp");
     let outcome = saml.flow().run().await;
