@@ -7,6 +7,7 @@ pub mod offload;
 pub mod outcome;
 pub mod own_time;
 pub mod panics;
+pub mod receiver;
 pub mod redact;
 pub mod secret;
 pub mod stop;

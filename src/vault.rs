@@ -12,6 +12,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::config::{SecretRef, SecretSource};
 use crate::outcome::{Failure, Reason};
+use crate::receiver::Receiver;
 use crate::secret::Secret;
 use crate::template::SecretOnly;
 use crate::template::fill::Values;
@@ -51,21 +52,21 @@ impl Vault {
     /// The names of the secrets that one of these hosts may have been sent.
     pub fn bound_to(&self, hosts: &BTreeSet<String>) -> Vec<Arc<str>> {
         let secrets = self.secrets.read();
-        let bound = |secret: &SecretRef| secret.hosts.iter().any(|host| hosts.contains(host));
+        let bound = |secret: &SecretRef| secret.hosts.iter().any(|to| hosts.contains(&to.host));
         secrets.iter().filter(|(_, secret)| bound(secret)).map(|(name, _)| name.clone()).collect()
     }
 
-    /// One secret's value, to be sent to `host`: `secret_missing` when it cannot be read,
-    /// `secret_host` when it is not bound to the host.
-    pub fn reveal(&self, name: &str, host: &str) -> Result<Secret, Failure> {
+    /// One secret's value, to be sent to a server: `secret_missing` when it cannot be read,
+    /// `secret_host` when it is not bound to the server.
+    pub fn reveal(&self, name: &str, to: &Receiver) -> Result<Secret, Failure> {
         let secrets = self.secrets.read();
         let Some(secret) = secrets.get(name) else {
             return Err(missing(name, "is not configured"));
         };
-        if !secret.hosts.iter().any(|bound| bound.eq_ignore_ascii_case(host)) {
+        if !secret.hosts.iter().any(|bound| bound.covers(to)) {
             return Err(Failure::new(
                 Reason::SecretHost,
-                format!("secret {name} is not bound to {host} and was not sent"),
+                format!("secret {name} is not bound to {to} and was not sent"),
             ));
         }
         self.value(name, secret)
@@ -99,8 +100,8 @@ impl Vault {
 }
 
 impl Values<SecretOnly> for Vault {
-    fn value(&self, source: &SecretOnly, host: &str) -> Result<Secret, Failure> {
-        self.reveal(&source.0, host)
+    fn value(&self, source: &SecretOnly, to: &Receiver) -> Result<Secret, Failure> {
+        self.reveal(&source.0, to)
     }
 }
 
@@ -141,7 +142,7 @@ mod tests {
     use crate::template::{Part, Template};
 
     fn vault(path: &Path, hosts: &[&str]) -> Vault {
-        let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let hosts = hosts.iter().map(|host| Receiver::any_port(host)).collect();
         let secret = SecretRef { source: SecretSource::File(path.to_owned()), hosts };
         Vault::new(&BTreeMap::from([("pass".into(), secret)]))
     }
@@ -157,11 +158,17 @@ mod tests {
         let path = dir.path().join("pass");
         fs::write(&path, "old \n\n").unwrap();
         let vault = vault(&path, &["a.go.kr"]);
-        assert_eq!(template().fill(&vault, "A.go.kr").unwrap().expose(), "p=old \n");
+        assert_eq!(
+            template().fill(&vault, &Receiver::any_port("A.go.kr")).unwrap().expose(),
+            "p=old \n"
+        );
         let new = dir.path().join("new");
         fs::write(&new, "new \n\n").unwrap();
         fs::rename(&new, &path).unwrap();
-        assert_eq!(template().fill(&vault, "a.go.kr").unwrap().expose(), "p=new \n");
+        assert_eq!(
+            template().fill(&vault, &Receiver::any_port("a.go.kr")).unwrap().expose(),
+            "p=new \n"
+        );
     }
 
     #[test]
@@ -169,7 +176,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pass");
         fs::write(&path, "hunter2-canary").unwrap();
-        let failure = template().fill(&vault(&path, &["a.go.kr"]), "evil.example").err().unwrap();
+        let failure = template()
+            .fill(&vault(&path, &["a.go.kr"]), &Receiver::any_port("evil.example"))
+            .err()
+            .unwrap();
         assert_eq!(failure.reason, Reason::SecretHost);
         assert!(!failure.to_string().contains("canary"), "{failure}");
     }
@@ -184,7 +194,8 @@ mod tests {
             if let Some(content) = content {
                 fs::write(&path, content).unwrap();
             }
-            let failure = template().fill(&vault(&path, &["a"]), "a").err().unwrap();
+            let failure =
+                template().fill(&vault(&path, &["a"]), &Receiver::any_port("a")).err().unwrap();
             assert_eq!(failure.reason, Reason::SecretMissing);
             assert!(failure.detail.starts_with("secret pass "), "{failure}");
         }
@@ -197,7 +208,7 @@ mod tests {
         fs::write(&path, "x").unwrap();
         let vault = vault(&path, &["a"]);
         vault.replace(&BTreeMap::new());
-        let failure = template().fill(&vault, "a").err().unwrap();
+        let failure = template().fill(&vault, &Receiver::any_port("a")).err().unwrap();
         assert_eq!(failure.reason, Reason::SecretMissing);
     }
 }

@@ -14,6 +14,7 @@ use super::SecretRef;
 use super::cache::Cache;
 use super::files::Files;
 use super::names::{FILLED_TOTAL_MAX, Scope};
+use crate::receiver::Receiver;
 
 /// Suggestions need a pass over all candidates; with thousands of broken references nobody reads
 /// the last ones.
@@ -33,8 +34,8 @@ pub(super) struct Load<'a> {
     pub(super) secrets: OnceCell<BTreeMap<String, SecretRef>>,
     /// Declared services by name, with the first place that declares each.
     pub(super) services: OnceCell<BTreeMap<String, String>>,
-    /// Secrets that requests name, and the hosts they go to.
-    pub(super) used: RefCell<BTreeMap<Arc<str>, BTreeSet<String>>>,
+    /// Secrets that requests name, and the servers they go to.
+    pub(super) used: RefCell<BTreeMap<Arc<str>, BTreeSet<Receiver>>>,
     /// What `check` should say.
     pub(super) advice: RefCell<Vec<String>>,
     /// A file could not be read, so what it declares is not known.

@@ -7,6 +7,7 @@ use chain::TlsClientOptions;
 use url::Url;
 
 use super::{ClientOptions, OAuth2Options, RouteOptions, Rules, TimeLimit};
+use crate::receiver::Receiver;
 use crate::template::{SecretOnly, Template};
 
 /// Options of an HTTP probe.
@@ -106,8 +107,8 @@ impl<S> Auth<S> {
 pub struct SecretRef {
     /// Environment variable or file.
     pub source: SecretSource,
-    /// The only hosts it may be sent to, lowercase.
-    pub hosts: Vec<String>,
+    /// The only servers it may be sent to.
+    pub hosts: Vec<Receiver>,
 }
 
 /// Environment variable or file.

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use read::Value;
+use url::Url;
 
 use crate::outcome::Reason;
+use crate::receiver::Receiver;
 use crate::template::Template;
 
 use super::inherit::{self, Shared};
@@ -199,20 +201,20 @@ fn secrets_go_where_they_may(fields: &Fields<'_>, kind: &Kind, id: &TargetId) {
     };
     let load = fields.at.reading.load;
     let Some(secrets) = load.secrets.get() else { return };
-    let host = http.url.host_str().unwrap_or_default();
+    let to = Receiver::of(&http.url);
     let names = http.secrets();
     for name in &names {
         let Some(secret) = secrets.get(&**name) else { continue };
-        if !secret.hosts.is_empty() && !secret.hosts.iter().any(|bound| bound == host) {
+        if !secret.hosts.is_empty() && !secret.hosts.iter().any(|bound| bound.covers(&to)) {
             let at = fields.take("http").and_then(|at| at.quietly("url"));
             if let Some(at) = at {
                 at.problem(format!(
-                    "secret \"{name}\" may not be sent to {host}; add it to secrets.{name}.hosts \
+                    "secret \"{name}\" may not be sent to {to}; add it to secrets.{name}.hosts \
                      if it is meant for it"
                 ));
             }
         }
-        load.used.borrow_mut().entry(name.clone()).or_default().insert(host.to_owned());
+        load.used.borrow_mut().entry(name.clone()).or_default().insert(to.clone());
     }
     if !names.is_empty() && http.url.scheme() == "http" {
         load.advise(format!(
@@ -231,7 +233,7 @@ fn proxy_secrets_go_where_they_may(fields: &Fields<'_>, kind: &Kind) {
     };
     let Some(proxy) = &route.proxy else { return };
     let names = proxy.templates().flat_map(Template::secrets);
-    go_only_to(&fields.at, names, "the proxy", proxy.host());
+    go_only_to(&fields.at, names, "the proxy", &proxy.url);
 }
 
 /// As above, of what is sent to the server that gives tokens.
@@ -240,7 +242,7 @@ fn client_secret_goes_where_it_may(fields: &Fields<'_>, kind: &Kind, id: &Target
     let Some(oauth2) = &http.oauth2 else { return };
     let at = fields.take("http").and_then(|at| at.quietly("oauth2"));
     let at = at.as_ref().unwrap_or(&fields.at);
-    go_only_to(at, oauth2.secrets(), "the token server", oauth2.host());
+    go_only_to(at, oauth2.secrets(), "the token server", &oauth2.token_url);
     if oauth2.token_url.scheme() == "http" {
         fields.at.reading.load.advise(format!(
             "{}/{} sends its client secret over plain http, where everyone on the way can read it",
@@ -249,20 +251,21 @@ fn client_secret_goes_where_it_may(fields: &Fields<'_>, kind: &Kind, id: &Target
     }
 }
 
-/// Secrets for one host, which a sentence calls `whom`.
-fn go_only_to<'s>(at: &At<'_>, names: impl Iterator<Item = &'s Arc<str>>, whom: &str, host: &str) {
+/// Secrets for one server, which a sentence calls `whom`.
+fn go_only_to<'s>(at: &At<'_>, names: impl Iterator<Item = &'s Arc<str>>, whom: &str, url: &Url) {
+    let to = Receiver::of(url);
     let load = at.reading.load;
     let Some(secrets) = load.secrets.get() else { return };
     for name in names {
         let Some(secret) = secrets.get(&**name) else { continue };
-        let is_bound = secret.hosts.iter().any(|bound| bound == host);
+        let is_bound = secret.hosts.iter().any(|bound| bound.covers(&to));
         if !secret.hosts.is_empty() && !is_bound {
             at.problem(format!(
-                "secret \"{name}\" may not be sent to {whom} {host}; add it to \
+                "secret \"{name}\" may not be sent to {whom} {to}; add it to \
                  secrets.{name}.hosts if it is meant for it"
             ));
         }
-        load.used.borrow_mut().entry(name.clone()).or_default().insert(host.to_owned());
+        load.used.borrow_mut().entry(name.clone()).or_default().insert(to.clone());
     }
 }
 
@@ -270,16 +273,16 @@ fn go_only_to<'s>(at: &At<'_>, names: impl Iterator<Item = &'s Arc<str>>, whom: 
 fn login_secrets_go_where_they_may(fields: &Fields<'_>, login: &LoginOptions, id: &TargetId) {
     let load = fields.at.reading.load;
     let Some(secrets) = load.secrets.get() else { return };
-    let hosts = login.hosts();
+    let receivers = login.receivers();
     let names = login.secrets();
     for name in &names {
         let Some(secret) = secrets.get(&**name) else { continue };
         let is_bound = !secret.hosts.is_empty();
         if is_bound
-            && !secret.hosts.iter().any(|bound| hosts.contains(bound))
+            && !secret.hosts.iter().any(|bound| receivers.iter().any(|to| bound.covers(to)))
             && let Some(at) = fields.take("login")
         {
-            let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+            let hosts: Vec<String> = receivers.iter().map(Receiver::to_string).collect();
             at.problem(format!(
                 "secret \"{name}\" may be sent to none of the hosts of this flow ({}); add the \
                  right one to secrets.{name}.hosts",
@@ -287,7 +290,7 @@ fn login_secrets_go_where_they_may(fields: &Fields<'_>, login: &LoginOptions, id
             ));
         }
         let mut used = load.used.borrow_mut();
-        used.entry(name.clone()).or_default().extend(hosts.iter().cloned());
+        used.entry(name.clone()).or_default().extend(receivers.iter().cloned());
     }
     if let Some(account) = &login.account {
         load.used.borrow_mut().entry(account.clone()).or_default();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::notes::Load;
 use super::reading::{At, Fields};
 use super::{SecretRef, SecretSource, value};
+use crate::receiver::Receiver;
 
 /// Of a secret file; a key or a long token fits.
 const SECRET_LIMIT: u64 = 64 << 10;
@@ -28,6 +29,21 @@ pub(super) fn secrets(at: &At<'_>, all: &mut BTreeMap<String, SecretRef>) {
     }
 }
 
+/// `a.go.kr`, `a.go.kr:8443`
+fn receiver(text: &str) -> Result<Receiver, String> {
+    match value::host(text) {
+        Ok(host) => Ok(Receiver { host, port: None }),
+        Err(_) if text.contains("://") => {
+            Err(format!("\"{text}\" is a URL; write its host, or host:port"))
+        }
+        Err(said) if !text.contains(':') => Err(said),
+        Err(_) => {
+            let (host, port) = value::host_port(text, None)?;
+            Ok(Receiver { port: Some(port), ..Receiver::any_port(&host) })
+        }
+    }
+}
+
 fn secret(name: &str, at: &At<'_>) -> Option<SecretRef> {
     if at.written().is_some() {
         at.problem(
@@ -38,7 +54,7 @@ fn secret(name: &str, at: &At<'_>) -> Option<SecretRef> {
     }
     let fields = at.fields(&["env", "file", "hosts"])?;
     let hosts = fields.take("hosts").map(|at| at.one_or_many()).unwrap_or_default();
-    let hosts = hosts.iter().filter_map(|at| at.parse(value::host)).collect();
+    let hosts = hosts.iter().filter_map(|at| at.parse(receiver)).collect();
     let (source, secret) = source(at, &fields)?;
     if secret.chars().count() < SHORT {
         at.reading.load.advise(format!(

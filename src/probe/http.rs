@@ -34,6 +34,7 @@ use crate::probe::request::{self, Outgoing};
 use crate::probe::surroundings::Surroundings;
 use crate::probe::unread::Body;
 use crate::probe::{Probe, decode, render};
+use crate::receiver::Receiver;
 use crate::redact::Redactor;
 use crate::transport::http::{Client, Connections};
 use crate::transport::{ClientTls, Pinned, ReadCounters, Recorder, Transport};
@@ -228,25 +229,24 @@ impl HttpProbe {
     }
 
     fn request(&self, options: &HttpOptions, token: Option<&Token>) -> Result<Outgoing, Failure> {
-        let host = options.url.host_str().unwrap_or_default();
+        let to = &Receiver::of(&options.url);
         let vault = &self.surroundings.vault;
         let mut credentials = HeaderMap::new();
         let mut own_host = None;
         for (name, template) in &options.headers {
             if name == HOST {
-                own_host = Some(render::header(vault, template, host)?);
+                own_host = Some(render::header(vault, template, to)?);
             } else if template.as_plain().is_none() {
-                credentials.append(name.clone(), render::header(vault, template, host)?);
+                credentials.append(name.clone(), render::header(vault, template, to)?);
             }
         }
         if let Some(auth) = &options.auth {
-            credentials.insert(AUTHORIZATION, render::authorization(vault, auth, host)?);
+            credentials.insert(AUTHORIZATION, render::authorization(vault, auth, to)?);
         }
         if let Some(token) = token {
             credentials.insert(AUTHORIZATION, token.authorization()?);
         }
-        let (body, content_type) =
-            render::body(vault, &options.body, host, options.charset)?.unzip();
+        let (body, content_type) = render::body(vault, &options.body, to, options.charset)?.unzip();
         let mut headers = self.headers.clone();
         if let Some(content_type) = content_type.flatten() {
             let given = |name: &HeaderName| options.headers.iter().any(|(given, _)| given == name);

@@ -32,6 +32,7 @@ use crate::probe::exchange::{
 use crate::probe::request::{Outgoing, Payload, Secrecy};
 use crate::probe::surroundings::Surroundings;
 use crate::probe::{decode, render};
+use crate::receiver::Receiver;
 use crate::secret::Secret;
 use crate::transport::http::{Client, Connections};
 use crate::transport::{ClientTls, ReadCounters, Recorder, Transport};
@@ -253,9 +254,9 @@ impl TokenClient {
         let OAuth2Options { token_url, client_id, client_secret, scope } = &self.options;
         let encoded =
             |secret: Secret| byte_serialize(secret.expose().as_bytes()).collect::<String>();
-        let host = self.options.host();
-        let id = encoded(client_id.fill(&surroundings.vault, host)?);
-        let password = encoded(client_secret.fill(&surroundings.vault, host)?);
+        let to = Receiver::of(token_url);
+        let id = encoded(client_id.fill(&surroundings.vault, &to)?);
+        let password = encoded(client_secret.fill(&surroundings.vault, &to)?);
         let basic = format!("Basic {}", STANDARD.encode(format!("{id}:{password}")));
         let basic =
             HeaderValue::try_from(basic).map_err(|_| self.failure("its name is too long"))?;

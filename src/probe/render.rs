@@ -10,6 +10,7 @@ use url::form_urlencoded::byte_serialize;
 use crate::config::{Auth, ProxyOptions, RequestBody};
 use crate::outcome::{Failure, Reason};
 use crate::probe::request::{Payload, Secrecy};
+use crate::receiver::Receiver;
 use crate::secret::Secret;
 use crate::template::fill::Values;
 use crate::template::{SecretOnly, Source, Template};
@@ -22,25 +23,25 @@ pub const FORM: &str = "application/x-www-form-urlencoded";
 pub fn header<S: Source>(
     values: &dyn Values<S>,
     template: &Template<S>,
-    host: &str,
+    to: &Receiver,
 ) -> Result<HeaderValue, Failure> {
-    value(template.fill(values, host)?.expose(), Secrecy::of(template))
+    value(template.fill(values, to)?.expose(), Secrecy::of(template))
 }
 
 /// `Authorization: Basic` (RFC 7617, UTF-8) or `Bearer` (RFC 6750).
 pub fn authorization<S: Source>(
     values: &dyn Values<S>,
     auth: &Auth<S>,
-    host: &str,
+    to: &Receiver,
 ) -> Result<HeaderValue, Failure> {
     let text = match auth {
         Auth::Basic { username, password } => {
-            let username = username.fill(values, host)?;
-            let password = password.fill(values, host)?;
+            let username = username.fill(values, to)?;
+            let password = password.fill(values, to)?;
             let pair = format!("{}:{}", username.expose(), password.expose());
             format!("Basic {}", STANDARD.encode(pair))
         }
-        Auth::Bearer(token) => format!("Bearer {}", token.fill(values, host)?.expose()),
+        Auth::Bearer(token) => format!("Bearer {}", token.fill(values, to)?.expose()),
     };
     value(&text, Secrecy::Secret)
 }
@@ -53,8 +54,8 @@ pub fn proxy<'p>(
     let Some(options) = options else { return Ok(None) };
     let credentials = match &options.credentials {
         Some((username, password)) => {
-            let host = options.host();
-            Some((username.fill(values, host)?, password.fill(values, host)?))
+            let to = &Receiver::of(&options.url);
+            Some((username.fill(values, to)?, password.fill(values, to)?))
         }
         None => None,
     };
@@ -66,19 +67,19 @@ pub fn proxy<'p>(
 pub fn body<S: Source>(
     values: &dyn Values<S>,
     body: &RequestBody<S>,
-    host: &str,
+    to: &Receiver,
     charset: Option<&'static Encoding>,
 ) -> Result<Option<(Payload, Option<&'static str>)>, Failure> {
     let (text, content_type) = match body {
         RequestBody::None => return Ok(None),
-        RequestBody::Raw(template) => (template.fill(values, host)?.expose().to_owned(), None),
+        RequestBody::Raw(template) => (template.fill(values, to)?.expose().to_owned(), None),
         RequestBody::Form(fields) => {
-            let fields = form(values, fields, host)?;
+            let fields = form(values, fields, to)?;
             let pairs = fields.iter().map(|(name, value)| (*name, value.expose()));
             (encode_form(pairs, charset.unwrap_or(UTF_8)), Some(FORM))
         }
         RequestBody::Json(document) => {
-            let text = document.fill_json(values, host)?.expose().to_owned();
+            let text = document.fill_json(values, to)?.expose().to_owned();
             (text, Some("application/json"))
         }
     };
@@ -90,10 +91,10 @@ pub fn body<S: Source>(
 pub fn form<'f, S: Source>(
     values: &dyn Values<S>,
     fields: &'f [(String, Template<S>)],
-    host: &str,
+    to: &Receiver,
 ) -> Result<Vec<(&'f str, Secret)>, Failure> {
     let filled = |(name, template): &'f (String, Template<S>)| {
-        Ok((name.as_str(), template.fill(values, host)?))
+        Ok((name.as_str(), template.fill(values, to)?))
     };
     fields.iter().map(filled).collect()
 }
@@ -156,7 +157,8 @@ mod tests {
     }
 
     fn rendered(template: &RequestBody, charset: Option<&'static Encoding>) -> String {
-        let (payload, _) = body(&Vault::default(), template, "h", charset).unwrap().unwrap();
+        let (payload, _) =
+            body(&Vault::default(), template, &Receiver::any_port("h"), charset).unwrap().unwrap();
         String::from_utf8(payload.bytes.to_vec()).unwrap()
     }
 
@@ -178,7 +180,8 @@ mod tests {
 
     #[test]
     fn a_newline_in_a_header_is_refused_without_showing_it() {
-        let failure = header(&Vault::default(), &text("a\ncanary"), "h").unwrap_err();
+        let failure =
+            header(&Vault::default(), &text("a\ncanary"), &Receiver::any_port("h")).unwrap_err();
         assert_eq!(failure.reason, Reason::Internal);
         assert!(!failure.detail.contains("canary"));
     }

@@ -265,7 +265,8 @@ impl Outgoing {
     }
 
     fn may_see_credentials(&self, url: &Url) -> bool {
-        url.host_str() == self.home.host_str()
+        // Another port of a host is another server; `None` is the scheme's own.
+        (url.host_str(), url.port()) == (self.home.host_str(), self.home.port())
             && !(self.home.scheme() == "https" && url.scheme() != "https")
     }
 }
@@ -345,6 +346,8 @@ mod tests {
         assert!(kept("http://a.kr/", "https://a.kr/"));
         assert!(!kept("https://a.kr/", "http://a.kr/"));
         assert!(!kept("https://a.kr/", "https://b.kr/"));
+        assert!(!kept("https://a.kr/", "https://a.kr:8443/"));
+        assert!(kept("https://a.kr:8443/", "https://a.kr:8443/x"));
         assert!(!kept("https://a.kr/", "https://a.kr.evil.example/"));
     }
 

@@ -7,6 +7,7 @@ use url::Url;
 use super::pipe::{self, Piped, Unfit};
 use super::{Function, Part, Pipe, Source, Template};
 use crate::outcome::{Failure, Reason};
+use crate::receiver::Receiver;
 use crate::secret::Secret;
 
 /// Of what is filled in for one template; a page that is captured whole is a mistake.
@@ -14,8 +15,8 @@ const FILLED_BYTES_MAX: usize = 1 << 20;
 
 /// Whoever knows what sources of one kind stand for.
 pub trait Values<S> {
-    /// The value to send to `host`, or why it may not be sent there.
-    fn value(&self, source: &S, host: &str) -> Result<Secret, Failure>;
+    /// The value to send to a server, or why it may not be sent there.
+    fn value(&self, source: &S, to: &Receiver) -> Result<Secret, Failure>;
 
     /// Whether what is made of it is as private as the value itself.
     fn is_private(&self, _: &S) -> bool {
@@ -28,9 +29,9 @@ pub trait Values<S> {
 }
 
 impl<S: Source> Template<S> {
-    /// The whole text, to be sent to `host`.
-    pub fn fill(&self, values: &dyn Values<S>, host: &str) -> Result<Secret, Failure> {
-        self.write(values, host, |text, value, _| text.push_str(value))
+    /// The whole text, to be sent to a server.
+    pub fn fill(&self, values: &dyn Values<S>, to: &Receiver) -> Result<Secret, Failure> {
+        self.write(values, to, |text, value, _| text.push_str(value))
     }
 
     /// Bytes to be signed: texts in a charset, and what a pipe has decoded as it is.
@@ -39,11 +40,12 @@ impl<S: Source> Template<S> {
         values: &dyn Values<S>,
         charset: &'static Encoding,
     ) -> Result<Vec<u8>, Failure> {
+        let nobody = Receiver::any_port("");
         let mut bytes = Vec::new();
         for part in &self.parts {
             match part {
                 Part::Text(plain) => bytes.extend(encoded(plain, charset)?),
-                Part::Value { source, pipes } => match through(values, source, pipes, "")?.0 {
+                Part::Value { source, pipes } => match through(values, source, pipes, &nobody)?.0 {
                     Piped::Text(text) => bytes.extend(encoded(&text, charset)?),
                     Piped::Bytes(made) | Piped::Hexed(made) => bytes.extend(made),
                 },
@@ -56,14 +58,15 @@ impl<S: Source> Template<S> {
     }
 
     /// A JSON document, whose values stand in its strings.
-    pub fn fill_json(&self, values: &dyn Values<S>, host: &str) -> Result<Secret, Failure> {
-        self.write(values, host, |text, value, _| text.push_str(&json_escaped(value)))
+    pub fn fill_json(&self, values: &dyn Values<S>, to: &Receiver) -> Result<Secret, Failure> {
+        self.write(values, to, |text, value, _| text.push_str(&json_escaped(value)))
     }
 
     /// A URL: values behind the first text are percent-encoded, so that a captured `a&b` stays one
     /// parameter; a value that begins the URL is a URL itself. Secrets do not stand in URLs.
     pub fn fill_url(&self, values: &dyn Values<S>, base: Option<&Url>) -> Result<Url, Failure> {
-        let text = self.write(values, "", |text, value, pipes| {
+        let nobody = Receiver::any_port("");
+        let text = self.write(values, &nobody, |text, value, pipes| {
             let last = pipes.last().map(|pipe| pipe.function);
             if text.is_empty() || last == Some(Function::UrlEncode) {
                 text.push_str(value);
@@ -90,7 +93,7 @@ impl<S: Source> Template<S> {
     fn write(
         &self,
         values: &dyn Values<S>,
-        host: &str,
+        to: &Receiver,
         write: impl Fn(&mut String, &str, &[Pipe<S>]),
     ) -> Result<Secret, Failure> {
         let mut text = String::new();
@@ -99,7 +102,7 @@ impl<S: Source> Template<S> {
             match part {
                 Part::Text(plain) => text.push_str(plain),
                 Part::Value { source, pipes } => {
-                    let value = piped(values, source, pipes, host)?;
+                    let value = piped(values, source, pipes, to)?;
                     filled += value.expose().len();
                     if filled > FILLED_BYTES_MAX {
                         return Err(too_large());
@@ -132,9 +135,9 @@ fn piped<S: Source>(
     values: &dyn Values<S>,
     source: &S,
     pipes: &[Pipe<S>],
-    host: &str,
+    to: &Receiver,
 ) -> Result<Secret, Failure> {
-    let (value, from) = through(values, source, pipes, host)?;
+    let (value, from) = through(values, source, pipes, to)?;
     let text = value.text().map_err(|unfit| match unfit {
         Unfit::Value(said) | Unfit::Operand(said) | Unfit::Together(said) => {
             Failure::new(whose(&from), format!("a value: {said}"))
@@ -148,13 +151,13 @@ fn through<'s, S: Source>(
     values: &dyn Values<S>,
     source: &'s S,
     pipes: &'s [Pipe<S>],
-    host: &str,
+    to: &Receiver,
 ) -> Result<(Piped, Vec<&'s S>), Failure> {
     let mut from: Vec<&S> = source.roots().iter().collect();
-    let mut value = Piped::Text(values.value(source, host)?.expose().to_owned());
+    let mut value = Piped::Text(values.value(source, to)?.expose().to_owned());
     for Pipe { function, operands } in pipes {
         let with: Vec<&S> = operands.iter().flat_map(S::roots).collect();
-        let filled = operands.iter().map(|operand| values.value(operand, host));
+        let filled = operands.iter().map(|operand| values.value(operand, to));
         let filled: Vec<Secret> = filled.collect::<Result<_, _>>()?;
         value = function.apply(&value, &filled).map_err(|unfit| match unfit {
             Unfit::Value(said) => Failure::new(whose(&from), format!("a value: {said}")),
@@ -201,7 +204,7 @@ mod tests {
     struct Echo;
 
     impl Values<SecretOnly> for Echo {
-        fn value(&self, source: &SecretOnly, _: &str) -> Result<Secret, Failure> {
+        fn value(&self, source: &SecretOnly, _: &Receiver) -> Result<Secret, Failure> {
             Ok(Secret::new(&*source.0))
         }
     }
@@ -218,7 +221,10 @@ mod tests {
     fn values_are_texts_and_never_numbers() {
         for value in ["00123", "1.10", " x "] {
             let template = Template { parts: vec![named(value)] };
-            assert_eq!(template.fill(&Echo, "a.go.kr").unwrap().expose(), value);
+            assert_eq!(
+                template.fill(&Echo, &Receiver::any_port("a.go.kr")).unwrap().expose(),
+                value
+            );
         }
     }
 
@@ -241,7 +247,7 @@ mod tests {
             let mut document = Template::plain("[");
             document.push_json_string(Template { parts: vec![text(&before), named(&value)] });
             document.push(text(",1.5]"));
-            let json = document.fill_json(&Echo, "h").unwrap();
+            let json = document.fill_json(&Echo, &Receiver::any_port("h")).unwrap();
             let parsed: serde_json::Value = serde_json::from_str(json.expose()).unwrap();
             prop_assert_eq!(parsed, serde_json::json!([before + &value, 1.5]));
         }
@@ -250,7 +256,7 @@ mod tests {
     #[test]
     fn what_is_filled_in_has_a_limit() {
         let half = "x".repeat(FILLED_BYTES_MAX / 2 + 1);
-        let template = |parts| Template { parts }.fill(&Echo, "h");
+        let template = |parts| Template { parts }.fill(&Echo, &Receiver::any_port("h"));
         assert!(template(vec![named(&half)]).is_ok());
         assert!(template(vec![named(&half), named(&half)]).is_err());
     }

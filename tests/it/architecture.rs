@@ -9,6 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &[
         "build_info",
         "secret",
+        "receiver",
         "redact",
         "outcome",
         "panics",

@@ -11,6 +11,7 @@ use super::{Action, LoginOptions, LoginStep, Presence, Sensitivity, Submit};
 use crate::config::reading::Fields;
 use crate::config::{Expect, FailIf, Matcher, value};
 use crate::outcome::Reason;
+use crate::receiver::Receiver;
 use crate::template::{FlowSource, Part, Template};
 
 /// Of the timeout, kept for `finally`; a logout is one small request.
@@ -50,6 +51,11 @@ impl LoginOptions {
     /// The hosts that the flow names, lowercase: where its secrets may go unless they say so
     /// themselves.
     pub fn hosts(&self) -> BTreeSet<String> {
+        self.receivers().into_iter().map(|receiver| receiver.host).collect()
+    }
+
+    /// As above with the ports that the flow names; what is allowed by name has every port.
+    pub fn receivers(&self) -> BTreeSet<Receiver> {
         let urls = self.base.iter().cloned().chain(self.all_steps().filter_map(|step| {
             let url = match &step.action {
                 Action::Request { url, .. } => url,
@@ -58,8 +64,8 @@ impl LoginOptions {
             };
             fixed_url(url, self.base.as_ref())
         }));
-        let hosts = urls.filter_map(|url| url.host_str().map(str::to_owned));
-        hosts.chain(self.allow_hosts.iter().cloned()).collect()
+        let named = self.allow_hosts.iter().map(|host| Receiver::any_port(host));
+        urls.map(|url| Receiver::of(&url)).chain(named).collect()
     }
 
     /// Gives every step that does not say so itself the hosts that it may be led to.

@@ -12,6 +12,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use crate::config::login::LoginOptions;
 use crate::outcome::{Failure, Reason};
 use crate::probe::surroundings::Surroundings;
+use crate::receiver::Receiver;
 use crate::secret::Secret;
 use crate::template::IdentityField;
 
@@ -20,7 +21,7 @@ use crate::template::IdentityField;
 pub(super) struct Identities {
     opened: BTreeMap<Arc<str>, Result<Arc<SigningIdentity>, Failure>>,
     /// Where the flow goes: nobody else learns a random number of an owner's identification.
-    hosts: BTreeSet<String>,
+    hosts: BTreeSet<Receiver>,
 }
 
 impl Identities {
@@ -33,7 +34,7 @@ impl Identities {
         for (name, identity) in &options.identities {
             opened.insert(name.clone(), surroundings.identities.open(name, identity).await);
         }
-        Identities { opened, hosts: options.hosts() }
+        Identities { opened, hosts: options.receivers() }
     }
 
     /// The named one.
@@ -45,12 +46,12 @@ impl Identities {
         self.opened.get(name).cloned().unwrap_or_else(missing)
     }
 
-    /// A field of the named certificate, to be sent to `host`.
+    /// A field of the named certificate, to be sent to a server.
     pub(super) fn field(
         &self,
         name: &str,
         field: IdentityField,
-        host: &str,
+        to: &Receiver,
     ) -> Result<String, Failure> {
         let identity = self.get(name)?;
         let certificate = identity.certificate();
@@ -69,9 +70,9 @@ impl Identities {
             IdentityField::Pem => certificate.pem(),
             IdentityField::Der => certificate.der_base64(),
             IdentityField::VidRandom => {
-                if !self.hosts.iter().any(|bound| bound.eq_ignore_ascii_case(host)) {
+                if !self.hosts.iter().any(|bound| bound.covers(to)) {
                     let detail = format!(
-                        "the VID random number of identity {name} is not for {host} and was not sent"
+                        "the VID random number of identity {name} is not for {to} and was not sent"
                     );
                     return Err(Failure::new(Reason::SecretHost, detail));
                 }

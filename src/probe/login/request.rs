@@ -14,6 +14,7 @@ use crate::outcome::{Failure, Reason};
 use crate::probe::decode;
 use crate::probe::render;
 use crate::probe::request::{self, Outgoing, Payload, Secrecy};
+use crate::receiver::Receiver;
 use crate::template::FlowSource;
 
 use super::lockout::admission::Codes;
@@ -91,11 +92,11 @@ impl LoginRun<'_> {
         let values = self.values(codes);
         let outgoing = match (draft, &step.action) {
             (Draft::Request(url), Action::Request { method, body, .. }) => {
-                let host = url.host_str().unwrap_or_default().to_owned();
+                let to = Receiver::of(&url);
                 let charset =
                     self.page.as_ref().map(|page| page.charset(self.context.options.charset));
                 let charset = charset.or(self.context.options.charset);
-                let (payload, kind) = render::body(&values, body, &host, charset)?.unzip();
+                let (payload, kind) = render::body(&values, body, &to, charset)?.unzip();
                 let mut url = url;
                 self.add_query(step, &values, &mut url)?;
                 let headers = content_type(kind.flatten());
@@ -132,10 +133,10 @@ impl LoginRun<'_> {
         if step.query.is_empty() {
             return Ok(());
         }
-        let host = url.host_str().unwrap_or_default().to_owned();
+        let to = Receiver::of(url);
         let charset = self.page.as_ref().map(|page| page.charset(self.context.options.charset));
         let charset = form::page_charset(charset.or(self.context.options.charset));
-        let added = render::form(values, &step.query, &host)?;
+        let added = render::form(values, &step.query, &to)?;
         let added = added.iter().map(|(name, value)| (*name, value.expose()));
         let added = render::encode_form(added, charset);
         let query = match url.query() {
@@ -153,7 +154,7 @@ impl LoginRun<'_> {
         step: &LoginStep,
         values: &StepValues<'_>,
     ) -> Result<Outgoing, Failure> {
-        let host = request.url().host_str().unwrap_or_default().to_owned();
+        let to = Receiver::of(request.url());
         let mut open = request.own_headers().clone();
         let mut credentials = HeaderMap::new();
         open.insert(ACCEPT_ENCODING, HeaderValue::from_static(decode::ACCEPT_ENCODING));
@@ -162,7 +163,7 @@ impl LoginRun<'_> {
             if by_name {
                 self.values.hide_captures_of(template);
             }
-            let value = render::header(values, template, &host)?;
+            let value = render::header(values, template, &to)?;
             // What a host gave is for that host, too.
             let captured = |source| matches!(source, &FlowSource::Capture(_));
             if by_name || template.is_credential() || template.sources().any(captured) {
@@ -178,7 +179,7 @@ impl LoginRun<'_> {
                 .into_iter()
                 .for_each(|template| self.values.hide_captures_of(template));
             open.remove(AUTHORIZATION);
-            credentials.insert(AUTHORIZATION, render::authorization(values, auth, &host)?);
+            credentials.insert(AUTHORIZATION, render::authorization(values, auth, &to)?);
         }
         Ok(request.with_headers(open).with_credentials(credentials))
     }
@@ -198,10 +199,10 @@ fn fits(form: &Form, submit: &Submit) -> Result<(), Failure> {
 
 /// Sets the fields of a step over those of the page.
 fn fill_in(form: &mut Form, submit: &Submit, values: &StepValues<'_>) -> Result<Secrecy, Failure> {
-    let host = form.action.host_str().unwrap_or_default().to_owned();
+    let to = Receiver::of(&form.action);
     submit.drop.iter().for_each(|name| form.remove(name));
     for fields in [&submit.fields, &submit.add] {
-        let filled = render::form(values, fields, &host)?;
+        let filled = render::form(values, fields, &to)?;
         let mut set: BTreeSet<&str> = BTreeSet::new();
         for (name, _) in &filled {
             if set.insert(name) {

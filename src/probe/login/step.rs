@@ -113,7 +113,7 @@ impl LoginRun<'_> {
             account: options.account.as_ref(),
             fallback: self.context.component,
             component: &step.step.component,
-            host: to.host_str().unwrap_or_default(),
+            to,
             templates: &templates,
             page: self.page.as_ref().map(|page| &page.url),
         };

@@ -12,6 +12,7 @@ use sign::signing_identity::SigningIdentity;
 use crate::config::login::LoginOptions;
 use crate::outcome::{Failure, Reason};
 use crate::probe::surroundings::Surroundings;
+use crate::receiver::Receiver;
 use crate::secret::Secret;
 use crate::template::fill::Values;
 use crate::template::{FlowSource, IdentityField, Source, Template};
@@ -124,10 +125,10 @@ impl<'a> FlowValues<'a> {
 }
 
 impl Values<FlowSource> for StepValues<'_> {
-    fn value(&self, source: &FlowSource, host: &str) -> Result<Secret, Failure> {
+    fn value(&self, source: &FlowSource, to: &Receiver) -> Result<Secret, Failure> {
         match source {
             FlowSource::Text(text) => Ok(Secret::new(text.as_str())),
-            FlowSource::Secret(name) => self.vault.reveal(name, host),
+            FlowSource::Secret(name) => self.vault.reveal(name, to),
             FlowSource::Code(name) => {
                 let code = self.codes.get(name).cloned();
                 code.ok_or_else(|| internal(format!("no code was made for {name}")))
@@ -140,11 +141,11 @@ impl Values<FlowSource> for StepValues<'_> {
                 })
             }
             FlowSource::Identity(name, field) => {
-                self.flow.identities.field(name, *field, host).map(Secret::new)
+                self.flow.identities.field(name, *field, to).map(Secret::new)
             }
             FlowSource::Date(zone, form) => self.date(zone.as_ref(), form).map(Secret::new),
             FlowSource::Uuid => Ok(Secret::new(uuid())),
-            FlowSource::Made(name, roots) => self.made(name, roots, host),
+            FlowSource::Made(name, roots) => self.made(name, roots, to),
         }
     }
 
@@ -164,16 +165,25 @@ impl Values<FlowSource> for StepValues<'_> {
 
 impl StepValues<'_> {
     /// A value of `set`. Where its secrets may go is asked each time, although it is made once.
-    fn made(&self, name: &Arc<str>, roots: &[FlowSource], host: &str) -> Result<Secret, Failure> {
-        for secret in roots.iter().filter_map(FlowSource::secret) {
-            self.vault.reveal(secret, host)?;
+    fn made(
+        &self,
+        name: &Arc<str>,
+        roots: &[FlowSource],
+        to: &Receiver,
+    ) -> Result<Secret, Failure> {
+        for root in roots {
+            match root {
+                FlowSource::Secret(_) | FlowSource::Identity(..) => drop(self.value(root, to)?),
+                FlowSource::Code(name) => drop(self.vault.reveal(name, to)?),
+                _ => {}
+            }
         }
         if let Some(made) = self.flow.learned.lock().made.get(name) {
             return Ok(made.clone());
         }
         let template = self.flow.set.get(name);
         let template = template.ok_or_else(|| internal(format!("{name} is not set")))?;
-        let made = template.fill(self, host)?;
+        let made = template.fill(self, to)?;
         if roots.iter().any(|root| self.is_private(root)) {
             self.learn(made.clone());
         }
@@ -220,10 +230,13 @@ mod tests {
         let codes = Codes::from([("otp".into(), Secret::new("123456"))]);
         let now = Duration::from_millis(1_700_150_400_123);
         let values = StepValues { vault: &Vault::default(), flow: &flow, codes: &codes, now };
-        let value = values.value(source, "a.go.kr");
+        let value = values.value(source, &Receiver::any_port("a.go.kr"));
         // Asked again, it is the same.
         if let (FlowSource::Made(..), Ok(first)) = (source, &value) {
-            assert_eq!(values.value(source, "a.go.kr").ok().unwrap().expose(), first.expose());
+            assert_eq!(
+                values.value(source, &Receiver::any_port("a.go.kr")).ok().unwrap().expose(),
+                first.expose()
+            );
         }
         value
     }

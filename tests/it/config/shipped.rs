@@ -49,8 +49,11 @@ fn the_example_holds_every_option_and_is_valid() {
     assert_eq!(config.disabled.len(), 4);
     assert_eq!(config.maintenance.len(), 3);
     // Bound by the probes that name it, and by what the file says.
-    assert_eq!(config.secrets["saeol_user"].hosts, ["sso.example.go.kr"]);
-    assert_eq!(config.secrets["saeol_pass"].hosts, ["saeol.example.go.kr", "sso.example.go.kr"]);
+    let bound = |name: &str| -> Vec<String> {
+        config.secrets[name].hosts.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(bound("saeol_user"), ["sso.example.go.kr:443"]);
+    assert_eq!(bound("saeol_pass"), ["saeol.example.go.kr", "sso.example.go.kr:443"]);
     super::compare(Path::new("tests/fixtures/config/example-plan.txt"), &super::plan_of(&config));
 }
 

@@ -144,3 +144,40 @@ async fn what_a_flow_captured_is_masked_when_it_is_a_secret() {
     let excerpt = flow.run().await.facts.excerpt.unwrap();
     assert_eq!(excerpt, "css-value-1 [masked] [masked] header-value-2 [masked]");
 }
+
+/// Another port of the host is another server: for a form, a redirect of a body, a header.
+#[tokio::test]
+async fn another_port_of_the_host_gets_no_secret() {
+    let other = Routes::new().on("POST", "/in", |_| Reply::html("ok")).serve().await;
+    let (action, to) = (other.url("/in"), other.url("/in"));
+    let site = Routes::new()
+        .on("GET", "/login", move |_| {
+            Reply::html(format!("<form method=post action='{action}'><input name=pw></form>"))
+        })
+        .on("POST", "/in", move |_| Reply::redirect(to.clone()).with_status(307))
+        .serve()
+        .await;
+    assert_eq!(site.host(), other.host());
+    let expect = "expect: { body: { contains: ok } }";
+    for step in [
+        "submit: { form: form, fields: { pw: '${secret.pass}' } }",
+        "post: /in\n    form: { pw: '${secret.pass}' }",
+    ] {
+        let flow = Flow::new(&format!(
+            "base: {}\nsteps:\n  - {{ name: page, get: /login }}\n  - name: in\n    {step}\n    \
+             {expect}\n",
+            site.url("")
+        ));
+        assert_eq!(flow.fail().await, ("in".into(), Reason::SecretHost), "{step}");
+    }
+    // A header is left out on the way.
+    let flow = Flow::new(&format!(
+        "base: {}\nsteps:\n  - name: in\n    post: /in\n    headers: {{ X-Key: '${{secret.pass | hex}}' \
+         }}\n    {expect}\n",
+        site.url("")
+    ));
+    flow.succeed().await;
+    let asked = other.asked();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].header("x-key"), None);
+}

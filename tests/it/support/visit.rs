@@ -14,6 +14,7 @@ use bongsu::config::{
 use bongsu::outcome::{HttpFacts, Outcome, Reason};
 use bongsu::probe;
 use bongsu::probe::surroundings::Surroundings;
+use bongsu::receiver::Receiver;
 use bongsu::stop::Stop;
 use bongsu::template::{Part, SecretOnly, Template};
 
@@ -135,7 +136,7 @@ impl Visit {
 
     /// A secret in a file, bound to these hosts.
     pub(crate) fn secret(mut self, name: &str, file: &Path, hosts: &[&str]) -> Visit {
-        let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let hosts = hosts.iter().map(|host| Receiver::any_port(host)).collect();
         let source = SecretSource::File(file.to_owned());
         self.secrets.insert(name.into(), SecretRef { source, hosts });
         self

@@ -13,6 +13,7 @@ use crate::config::login::LockoutPolicy;
 use crate::deadline::{Deadline, Expired};
 use crate::outcome::{Failure, Reason};
 use crate::probe::surroundings::Surroundings;
+use crate::receiver::Receiver;
 use crate::secret::Secret;
 use crate::template::{FlowSource, Template};
 
@@ -34,7 +35,7 @@ pub(in crate::probe::login) struct Wish<'w> {
     /// The service that the step tests.
     pub(in crate::probe::login) component: &'w Arc<str>,
     /// Who receives it.
-    pub(in crate::probe::login) host: &'w str,
+    pub(in crate::probe::login) to: &'w Url,
     /// All that is filled in.
     pub(in crate::probe::login) templates: &'w [&'w Template<FlowSource>],
     /// The page that the credentials are typed into.
@@ -133,15 +134,15 @@ impl<'a> Attempt<'a> {
         deadline: &Deadline,
     ) -> Result<Codes, Failure> {
         let asked = Instant::now();
-        let mut secrets = BTreeMap::new();
+        let (mut secrets, to) = (BTreeMap::new(), Receiver::of(wish.to));
         for name in wish.templates.iter().flat_map(|template| template.secrets()) {
             // Not bound or not readable: nothing is asked of the ledger.
-            secrets.insert(name.clone(), self.surroundings.vault.reveal(name, wish.host)?);
+            secrets.insert(name.clone(), self.surroundings.vault.reveal(name, &to)?);
         }
         let account = wish.account.or_else(|| secrets.keys().next()).unwrap_or(wish.fallback);
         let account = account.clone();
         self.take_turn(wish.component, &account, deadline).await?;
-        let key = AccountKey { account, host: wish.host.to_ascii_lowercase().into() };
+        let key = AccountKey { account, host: to.host.into() };
         let prints = self.surroundings.accounts.prints(&secrets);
         match self.surroundings.accounts.admit(&key, &prints) {
             Admission::Go => {}
