@@ -24,6 +24,9 @@ pub(super) fn waterfall(target: &Target, outcome: &Outcome) -> String {
         bar(&mut text, name, (start, phase), outcome.elapsed);
         start += phase;
     }
+    if let Some(wait) = facts.phases.wait {
+        let _ = writeln!(text, "  {:<12}{:>9}  ours, not in the total", "wait", millis(wait));
+    }
     let _ = writeln!(text, "  {:<12}{:>9}", "total", millis(outcome.elapsed));
     for step in &facts.steps {
         let result = if step.success { "ok" } else { "failed" };

@@ -160,8 +160,14 @@ pub struct Target {
 pub const OURSELVES: &str = "bongsu";
 
 impl Target {
-    /// The service to blame for a failure of this target: one answer for metrics, page and JSON.
+    /// The service to blame for a failure of this target: one answer for page and JSON.
     pub fn blamed<'a>(&'a self, failure: &'a Failure) -> &'a str {
+        if failure.reason.is_about_our_account() { OURSELVES } else { self.concerned(failure) }
+    }
+
+    /// As [`Target::blamed`], and for what is wrong with our own account the service that did not take
+    /// it: three accounts that are refused at once are a directory gone empty, and the rules say so.
+    pub fn concerned<'a>(&'a self, failure: &'a Failure) -> &'a str {
         match &failure.step {
             _ if failure.reason.stage() == Stage::Probe => OURSELVES,
             Some(step) => &step.component,

@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Config, Kind, Service, Target, WindowTime};
 
 /// Larger estates are summed up; nobody reads a table of 300 lines in a terminal.
 const TABLE_MAX: usize = 60;
+
+/// What a login with its pages and its logout takes at a service that is well.
+const LOGIN_TAKES: Duration = Duration::from_secs(2);
 
 /// The text, ending in a line break. `permits` is the number of runs that the scheduler would
 /// let be in flight at once.
@@ -79,10 +83,39 @@ fn write_accounts(config: &Config, text: &mut String) -> std::fmt::Result {
              {named} in all for a wrong password"
         )?;
     }
+    for (account, host, count, share) in crowded(config).into_iter().take(TABLE_MAX) {
+        writeln!(
+            text,
+            "  {account}: {count} logins at {host} take turns, {:.1} s each; what does not fit is \
+             skipped. Give each site an account of its own, or a longer interval",
+            share.as_secs_f64()
+        )?;
+    }
     if rates.len() > TABLE_MAX {
         writeln!(text, "  and {}", counted(rates.len() - TABLE_MAX, "more account"))?;
     }
     writeln!(text, "  each vantage adds as many: give every vantage an account of its own")
+}
+
+/// Accounts whose logins at one host hardly fit into their intervals one after the other: how many
+/// there are, and the time that each may take.
+fn crowded(config: &Config) -> Vec<(&str, &str, usize, Duration)> {
+    let mut logins: BTreeMap<(&str, &str), (usize, f64)> = BTreeMap::new();
+    for target in &config.targets {
+        let Kind::Login(login) = &target.kind else { continue };
+        let Some(account) = login.account.as_deref().filter(|_| login.has_credentials()) else {
+            continue;
+        };
+        let (count, rate) = logins.entry((account, target.host())).or_default();
+        *count += 1;
+        *rate += 1.0 / target.schedule.interval().as_secs_f64();
+    }
+    let each = logins.into_iter().filter(|(_, (count, _))| *count > 1).map(
+        |((account, host), (count, rate))| {
+            (account, host, count, Duration::from_secs_f64(1.0 / rate))
+        },
+    );
+    each.filter(|(.., share)| *share < LOGIN_TAKES).collect()
 }
 
 /// `1 probe`, `2 probes`.

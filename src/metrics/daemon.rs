@@ -273,7 +273,11 @@ impl Observer for Daemon {
         self.state.lock().lag.observe(run.lag);
     }
 
-    fn skipped(&self, _target: &Arc<Target>, cadence: Cadence, runs: u64) {
+    fn skipped(&self, target: &Arc<Target>, cadence: Cadence, runs: u64) {
+        // It may have begun, and found that it would have no turn.
+        self.running(|running| {
+            running.remove(&target.id);
+        });
         match cadence {
             Cadence::Scheduled => self.skipped.inc_by(runs),
             Cadence::Recheck => self.shed.inc_by(runs),

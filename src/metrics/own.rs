@@ -117,6 +117,13 @@ pub(super) static FAMILIES: &[ProbeFamily] = &[
         }),
     ),
     ProbeFamily::gauge(
+        "bongsu_login_wait_seconds",
+        "How long the last login waited for its account's turn or a one-time code, which is no part of its duration.",
+        Run(|_, outcome, out| {
+            out.optional(outcome.facts.phases.wait.map(|wait| wait.as_secs_f64()));
+        }),
+    ),
+    ProbeFamily::gauge(
         "bongsu_address_up",
         "Whether an address of the name was as expected in the last run. Only where the probe looks at all of them.",
         Run(address_up),
@@ -196,7 +203,7 @@ fn failure_info(target: &config::Target, outcome: &Outcome, out: &mut Series<'_,
     let Err(failure) = &outcome.result else { return };
     let stage = ("stage", failure.reason.stage().as_str());
     let reason = ("reason", failure.reason.as_str());
-    let component = ("component", target.blamed(failure));
+    let component = ("component", target.concerned(failure));
     match &failure.step {
         None => out.with(&[stage, reason, component], 1.0),
         Some(step) => out.with(&[stage, reason, ("step", &step.name), component], 1.0),

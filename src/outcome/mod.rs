@@ -23,7 +23,8 @@ pub use reason::{Bilingual, Reason, Stage};
 pub struct Outcome {
     /// Wall clock at the start of the run, for people; intervals are measured on the monotonic one.
     pub started_at: SystemTime,
-    /// From the start of the run to its end, name resolution included.
+    /// From the start of the run to its end, name resolution included, without what we waited for
+    /// ourselves ([`Phases::wait`]).
     pub elapsed: Duration,
     /// `Err` says why the run did not find what it expects.
     pub result: Result<(), Failure>,
@@ -41,6 +42,11 @@ impl Outcome {
             Ok(()) if self.facts.warnings.is_empty() => Verdict::Up,
             Ok(()) => Verdict::Degraded,
         }
+    }
+
+    /// Whether nothing was found out, because other runs had to come first.
+    pub fn is_skipped(&self) -> bool {
+        self.result.as_ref().is_err_and(|failure| failure.reason == Reason::NoTurn)
     }
 
     /// The failure, or else the first warning: what a page names as the cause of "not up".
@@ -155,10 +161,13 @@ pub struct Phases {
     pub processing: Option<Duration>,
     /// The response body.
     pub transfer: Option<Duration>,
+    /// Not the service's time: a login's wait for its account's turn, for a one-time code, or for
+    /// its turn after an outage. `None` when nothing was waited for.
+    pub wait: Option<Duration>,
 }
 
 impl Phases {
-    /// The phases with their label values, in the order of a run.
+    /// The phases of the service with their label values, in the order of a run.
     pub fn named(&self) -> [(&'static str, Option<Duration>); 5] {
         [
             ("resolve", self.resolve),

@@ -498,6 +498,12 @@ reasons! {
     "프로버가 멈춰 있었거나 CPU를 얻지 못했습니다. 서비스의 상태는 알 수 없습니다."
     ["프로버가 실행되는 호스트의 CPU 사용률과 컨테이너의 CPU 제한, 가상 머신의 일시 정지",
      "The processor of the prober's host, the processor limit of its container, pauses of its virtual machine"],
+    /// The account was in use by other runs all the time; the run is skipped.
+    NoTurn Probe "no_turn"
+    ["로그인 차례 없음", "no turn to log in"]
+    "같은 감시용 계정을 다른 실행이 계속 사용하여 이번 실행을 건너뛰었습니다."
+    ["한 계정을 쓰는 기관의 수와 감시 주기: bongsu check, 기관마다 다른 계정",
+     "How many sites share the account, and the interval: bongsu check; an account for each site"],
     /// A fault of the prober itself.
     Internal Probe "internal"
     ["프로버 내부 오류", "prober fault"]
@@ -515,19 +521,26 @@ impl Reason {
     /// True for causes on our side of the test: they make a ticket, never an outage.
     pub const fn says_nothing_about_the_service(self) -> bool {
         matches!(self.stage(), Stage::Probe)
-            || matches!(
-                self,
-                Reason::BadCredentials
-                    | Reason::AccountLocked
-                    | Reason::FormChanged
-                    | Reason::PasswordExpired
-                    | Reason::DuplicateSession
-                    | Reason::Captcha
-                    | Reason::MfaRequired
-                    | Reason::RateLimited
-                    | Reason::WafBlocked
-                    | Reason::CertRejected
-            )
+            || matches!(self, Reason::FormChanged)
+            || self.is_about_our_account()
+    }
+
+    /// The service answered, and our account or how we come is what it does not like. The operator of
+    /// the prober has to do something about it, and not the owner of the service.
+    pub const fn is_about_our_account(self) -> bool {
+        matches!(
+            self,
+            Reason::BadCredentials
+                | Reason::AccountLocked
+                | Reason::PasswordExpired
+                | Reason::DuplicateSession
+                | Reason::Captcha
+                | Reason::MfaRequired
+                | Reason::RateLimited
+                | Reason::WafBlocked
+                | Reason::CertRejected
+                | Reason::AccountHeld
+        )
     }
 }
 

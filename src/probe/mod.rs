@@ -47,6 +47,9 @@ use crate::stop::Stop;
 /// How long after its deadline an attempt that ignores it is dropped.
 const DROP_AFTER: Duration = Duration::from_secs(1);
 
+/// Whoever asks for leave and gets it at once has not waited.
+const WAIT_TOLD: Duration = Duration::from_millis(1);
+
 /// One attempt at a time on one target.
 pub trait Probe: Send + Sync + 'static {
     /// Looks once. Facts learned before a failure stay in `facts`. An attempt minds `deadline` by
@@ -75,11 +78,22 @@ pub async fn run(probe: &dyn Probe, timeout: Duration, stop: &Stop) -> Outcome {
     let start = Instant::now();
     let deadline = Deadline::after(timeout).stopped_by(stop);
     let mut facts = Facts::default();
-    let attempt = AssertUnwindSafe(probe.attempt(&mut facts, &deadline)).catch_unwind();
-    let result = match tokio::time::timeout_at(deadline.at() + DROP_AFTER, attempt).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(_panic)) => Err(Failure::new(Reason::Internal, "the probe panicked")),
-        Err(_) => Err(Failure::new(Reason::Internal, "the probe ignored its deadline")),
+    let mut attempt = AssertUnwindSafe(probe.attempt(&mut facts, &deadline)).catch_unwind();
+    let result = loop {
+        let drop_at = deadline.at() + DROP_AFTER;
+        match tokio::time::timeout_at(drop_at, &mut attempt).await {
+            Ok(Ok(result)) => break result,
+            Ok(Err(_panic)) => break Err(Failure::new(Reason::Internal, "the probe panicked")),
+            // Something of ours was waited for meanwhile.
+            Err(_) if deadline.at() + DROP_AFTER > drop_at => {}
+            Err(_) => {
+                let detail = "the probe ignored its deadline";
+                break Err(Failure::new(Reason::Internal, detail));
+            }
+        }
     };
-    Outcome { started_at, elapsed: start.elapsed(), result, facts }
+    drop(attempt);
+    facts.phases.wait = Some(deadline.waited()).filter(|waited| *waited >= WAIT_TOLD);
+    let elapsed = start.elapsed().saturating_sub(deadline.waited());
+    Outcome { started_at, elapsed, result, facts }
 }

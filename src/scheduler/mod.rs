@@ -74,7 +74,8 @@ pub trait Observer: Send + Sync + 'static {
     fn adopt(&self, target: &Arc<Target>, now: Instant);
     fn started(&self, target: &Arc<Target>);
     fn observe(&self, target: &Arc<Target>, run: &Run);
-    /// Runs that could not start in time.
+    /// Runs that could not start in time, or began and had no turn with their account; such a one was
+    /// `started` and is not observed.
     fn skipped(&self, target: &Arc<Target>, cadence: Cadence, runs: u64);
     /// A target is gone.
     fn forget(&self, id: &TargetId);

@@ -154,6 +154,10 @@ impl Task {
         drop(start.permit);
         controls.judge(&mut outcome).await;
         let verdict = outcome.verdict();
+        if outcome.is_skipped() {
+            self.skipped(start.cadence, 1);
+            return (verdict, finished);
+        }
         let run = Run { cadence: start.cadence, lag, finished, outcome: Arc::new(outcome) };
         self.leash.report(|| observer.observe(&self.target, &run));
         (verdict, finished)

@@ -202,6 +202,14 @@ impl View<'_> {
     /// The service to blame, and its owner where that is another than the row's own.
     pub(super) fn blamed(&self, row: &Row, cause: &Failure) -> String {
         let language = self.language;
+        if cause.reason.is_about_our_account() {
+            return language
+                .pick(
+                    "원인: 감시용 계정, 담당: 프로버 운영자",
+                    "Cause: our own account, Owner: the operator of this prober",
+                )
+                .to_owned();
+        }
         let blamed = row.target.blamed(cause);
         let label = language.pick("원인 서비스", "Cause");
         let mut html = format!("{label}: {}", self.services.called(blamed, language));

@@ -31,8 +31,8 @@
 //!
 //! `state` is `unobserved` before the first run and once the last one is stale; `reason`, `step`
 //! and `detail` then still say what was last wrong. `tests` is the service that the probe tests;
-//! `component` the one to blame for what is wrong, as in `bongsu_probe_failure_info`, and while
-//! nothing is, the same as `tests`. `maintenance` names the open window that covers the probe; an
+//! `component` the one to blame for what is wrong (`bongsu` for what is wrong with our own account),
+//! and while nothing is, the same as `tests`. `maintenance` names the open window that covers the probe; an
 //! outage that is older than it has `down_before_maintenance`, and is not excused by it. Times are
 //! RFC 3339 in UTC or null. `addresses` has those that the last run looked at, where the probe looks
 //! at several. New keys may be added; none is renamed or removed within `v1`.

@@ -107,6 +107,7 @@ impl Probe for LoginProbe {
                 component: &self.target.component,
                 share: &self.share,
                 host: self.target.host(),
+                schedule: &self.target.schedule,
             };
             let identities = Identities::open(&self.options, &self.surroundings).await;
             let values = FlowValues::new(&self.options, identities);

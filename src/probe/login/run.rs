@@ -7,8 +7,8 @@ use tokio::time::{Instant, sleep_until};
 use tracing::trace;
 use url::Url;
 
-use crate::config::DialOptions;
 use crate::config::login::{Excerpt, LoginOptions, LoginStep, Presence};
+use crate::config::{DialOptions, Schedule};
 use crate::deadline::Deadline;
 use crate::offload::TargetShare;
 use crate::outcome::{Failure, Reason, Stage, Step, StepFacts};
@@ -37,6 +37,8 @@ pub(super) struct Context<'a> {
     pub(super) share: &'a Arc<TargetShare>,
     /// The host that the probe is about.
     pub(super) host: &'a str,
+    /// How long it may wait for others.
+    pub(super) schedule: &'a Schedule,
 }
 
 impl Context<'_> {
@@ -119,7 +121,7 @@ impl<'a> LoginRun<'a> {
         dial: &'a DialOptions,
         proxy: Option<&'a Proxy<'a>>,
     ) -> LoginRun<'a> {
-        let Context { options, surroundings, share, .. } = context;
+        let Context { options, surroundings, share, schedule, .. } = context;
         let transport = Transport {
             resolvers: &surroundings.resolvers,
             dial,
@@ -141,7 +143,7 @@ impl<'a> LoginRun<'a> {
             values,
             signers: Vec::new(),
             reached: Reached::default(),
-            login: Attempt::new(surroundings, options.guard),
+            login: Attempt::new(surroundings, options.guard, schedule),
         }
     }
 

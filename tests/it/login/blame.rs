@@ -2,8 +2,12 @@
 //! probe's own host says of itself, or that it cannot be reached, is its own.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use bongsu::outcome::{Failure, Reason};
+
+use crate::support::daemon::{Setup, eventually};
+use crate::support::estate::Estate;
 
 use super::flow::Flow;
 use super::site::{Reply, Routes};
@@ -67,4 +71,38 @@ async fn what_the_own_host_says_of_what_is_behind_it_is_that_of_the_steps_compon
     let rule = "fail_if: [ { reason: pki_backend, body: { contains: 검증서버 } } ]";
     let failure = failure_of(&site.url(""), rule).await;
     assert_eq!(blamed(&failure), (Reason::PkiBackend, "sign_in", "gpki"));
+}
+
+/// A password that is refused is the operator's to renew, whatever component the step tests.
+#[test]
+fn our_own_account_is_ours_and_not_the_components() {
+    let estate = Estate::thinking(Duration::from_millis(1));
+    let text = format!(
+        "defaults: {{ interval: 5s, timeout: 2s }}\nsecrets:\n  user: {{ env: CANARY_USER }}\n  pw: {{ env: \
+         CANARY_PASS }}\nservices:\n  - {{ name: gpki, title: 전자서명, owner: 국가정보자원관리원 }}\n  - name: \
+         portal\n    owner: 행정안전부\n    probes:\n      - name: login\n        login:\n          account: \
+         user\n          base: 'http://{}'\n          steps:\n            - {{ name: form, get: /form }}\n            \
+         - name: in\n              component: gpki\n              submit: {{ form: form, fields: {{ user: \
+         '${{secret.user}}', pass: '${{secret.pw}}' }} }}\n              fail_if: [ {{ reason: \
+         bad_credentials, body: {{ contains: welcome }} }} ]\n              expect: {{ css: {{ '#main': exists }} \
+         }}\n",
+        estate.address
+    );
+    let setup = Setup::new(&text).env("CANARY_USER", "someone").env("CANARY_PASS", "pw-9f1");
+    let daemon = setup.start();
+    daemon.wait_until_ready();
+    eventually("the refusal", || {
+        daemon.metrics().contains("reason=\"bad_credentials\"").then_some(())
+    });
+    let status = daemon.get("/api/v1/status").json();
+    let probe = status["services"].as_array().unwrap().iter().find_map(|s| s["probes"].get(0));
+    assert_eq!(probe.unwrap()["component"], "bongsu", "{status}");
+    for path in ["/?lang=ko", "/probes/portal/login?lang=ko"] {
+        let page = daemon.get(path).text();
+        assert!(page.contains("원인: 감시용 계정, 담당: 프로버 운영자"), "{path}: {page}");
+        assert!(!page.contains("담당: 국가정보자원관리원"), "{path}: {page}");
+    }
+    let info = daemon.metrics();
+    let info = info.lines().find(|line| line.starts_with("bongsu_probe_failure_info{")).unwrap();
+    assert!(info.contains("component=\"gpki\""), "rules count whose sign-in refuses: {info}");
 }

@@ -34,7 +34,7 @@ fn file(login: &str, directory: &Path) -> String {
     format!(
         "secrets:\n  user: {{ file: {} }}\n  pass: {{ file: {} }}\n  otp: {{ file: {} }}\n\
          services:\n  - name: gpki\n  - name: saeol\n    probes:\n      - name: login\n        \
-         interval: 3m\n        timeout: TIMEOUT\n        login:\n{indented}",
+         interval: INTERVAL\n        timeout: TIMEOUT\n        login:\n{indented}",
         place("user"),
         place("pass"),
         place("otp"),
@@ -52,9 +52,20 @@ impl Flow {
     }
 
     pub(crate) fn with_accounts(timeout: Duration, login: &str, accounts: AccountStore) -> Flow {
+        Flow::every(Duration::from_secs(180), timeout, login, accounts)
+    }
+
+    /// As above with an interval, whose rest after the timeout a run may wait for others.
+    pub(crate) fn every(
+        interval: Duration,
+        timeout: Duration,
+        login: &str,
+        accounts: AccountStore,
+    ) -> Flow {
         Flow::load(accounts, |directory| {
             let timeout = format!("{}ms", timeout.as_millis());
-            file(login, directory).replace("TIMEOUT", &timeout)
+            let interval = format!("{}ms", interval.as_millis());
+            file(login, directory).replace("TIMEOUT", &timeout).replace("INTERVAL", &interval)
         })
     }
 
@@ -87,7 +98,8 @@ impl Flow {
         for name in ["user", "pass", "otp"] {
             fs::write(directory.path().join(name), "a-secret-value").unwrap();
         }
-        let yaml = file(login, directory.path()).replace("TIMEOUT", "20s");
+        let yaml =
+            file(login, directory.path()).replace("TIMEOUT", "20s").replace("INTERVAL", "3m");
         let path = directory.path().join("bongsu.yml");
         fs::write(&path, &yaml).unwrap();
         let error = config::load(&path).err().unwrap_or_else(|| panic!("accepted:\n{yaml}"));

@@ -26,3 +26,4 @@ mod signing;
 mod site;
 mod third_party;
 mod tokens;
+mod turns;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bongsu::outcome::Reason;
+use bongsu::probe::login::lockout::ledger::AccountKey;
 use bongsu::stop::Stop;
 use tokio::time::Instant;
 
@@ -158,7 +159,8 @@ async fn a_stopped_run_does_not_go_on_waiting_before_it_sends() {
     assert_eq!(end, ("pause".into(), Reason::Internal));
 
     let flow = Flow::new(&saeol::flow(&site));
-    let _turn_of_another = flow.surroundings.accounts.turn(&"user".into()).await;
+    let key = AccountKey { account: "user".into(), host: "127.0.0.1".into() };
+    let _turn_of_another = flow.surroundings.accounts.turn(&key).await;
     assert_eq!(stopped_in("submit", &flow, &site).await, ("submit".into(), Reason::Internal));
     assert_eq!(site.of("POST", "/login.do").len(), 0);
 }

@@ -6,7 +6,6 @@
 //! was seen to fail, and prints what it saw.
 #![allow(clippy::print_stdout)]
 
-mod estate;
 mod neighbour;
 
 use std::time::{Duration, Instant};
@@ -14,9 +13,9 @@ use std::time::{Duration, Instant};
 use bongsu::outcome::Reason;
 use rustix::process::Signal;
 
-use self::estate::Estate;
 use self::neighbour::{Crowd, ThrottledGroup};
 use crate::support::daemon::{Daemon, Setup, eventually};
+use crate::support::estate::Estate;
 
 /// What a run takes, so that some are always under way.
 const THINKS: Duration = Duration::from_millis(300);
@@ -39,11 +38,15 @@ struct Watched {
 impl Watched {
     /// `top` is put before everything else of the configuration.
     fn new(targets: usize, top: &str) -> Watched {
+        Watched::every("3s", targets, top)
+    }
+
+    fn every(interval: &str, targets: usize, top: &str) -> Watched {
         let estate = Estate::thinking(THINKS);
         let at = estate.address;
         let sites: Vec<String> = (0..targets).map(|number| format!("s{number}")).collect();
         let text = format!(
-            "{top}defaults: {{ interval: 3s, timeout: 2s, recheck: 1s }}\nservices:\n  - name: \
+            "{top}defaults: {{ interval: {interval}, timeout: 2s, recheck: 1s }}\nservices:\n  - name: \
              healthy\n    for_each: {{ site: [{}] }}\n    probes:\n      - {{ name: front, http: {{ url: \
              'http://{at}/${{site}}' }} }}\n  - name: broken\n    probes:\n      - {{ name: hang, http: {{ \
              url: 'http://{at}/hang' }} }}\n      - {{ name: error, http: {{ url: 'http://{at}/error' }} }}\n      \
@@ -196,7 +199,8 @@ fn a_process_that_is_stopped_again_and_again_blames_nobody() {
 #[test]
 fn a_process_that_hardly_runs_blames_nobody() {
     let targets = sized(300, 2100);
-    let watched = Watched::new(targets, "");
+    // A debug build has not more in it.
+    let watched = Watched::every(sized("3s", "15s"), targets, "");
     let total = sized(Duration::from_secs(8), Duration::from_secs(25));
     watched.stop_and_go(Duration::from_millis(300), Duration::from_millis(6), total);
     watched.judge(&format!("stopped 300 ms, running 6 ms, for {total:?}, {targets} targets"));
@@ -216,7 +220,7 @@ fn a_neighbour_that_takes_the_processor_makes_nobody_look_down() {
 /// By the control group where this machine lets us make one, and else by what it does.
 #[test]
 fn a_throttled_container_makes_nobody_look_down() {
-    let watched = Watched::new(sized(300, 1000), "");
+    let watched = Watched::every(sized("3s", "10s"), sized(300, 1000), "");
     let time = sized(Duration::from_secs(8), Duration::from_secs(20));
     match ThrottledGroup::around(&watched.daemon) {
         Ok(group) => {

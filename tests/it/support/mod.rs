@@ -2,6 +2,7 @@
 
 pub(crate) mod daemon;
 pub(crate) mod dns;
+pub(crate) mod estate;
 pub(crate) mod hole;
 pub(crate) mod http;
 pub(crate) mod nginx;

@@ -149,6 +149,7 @@ fn answered(status: u16, tls: Option<TlsFacts>) -> Facts {
             tls: tls.as_ref().map(|_| millis(12)),
             processing: Some(millis(80)),
             transfer: Some(millis(20)),
+            wait: None,
         },
         dns_lookup: Some(millis(2)),
         address: Some("127.0.0.1".parse::<IpAddr>().unwrap()),

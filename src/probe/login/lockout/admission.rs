@@ -9,6 +9,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 use url::Url;
 
+use crate::config::Schedule;
 use crate::config::login::LockoutPolicy;
 use crate::deadline::{Deadline, Expired};
 use crate::outcome::{Failure, Reason};
@@ -46,8 +47,11 @@ pub(in crate::probe::login) struct Wish<'w> {
 pub(in crate::probe::login) struct Attempt<'a> {
     surroundings: &'a Surroundings,
     policy: LockoutPolicy,
-    /// No other run uses the account meanwhile.
-    turn: Option<OwnedMutexGuard<()>>,
+    /// How long other runs may be waited for, and what a run has when its turn has come.
+    patience: Duration,
+    timeout: Duration,
+    /// No other run uses these meanwhile.
+    turns: Vec<(AccountKey, OwnedMutexGuard<()>)>,
     recovery: Option<RecoveryTurn<'a>>,
     /// Where credentials were sent, in order.
     sent_to: Vec<AccountKey>,
@@ -67,11 +71,16 @@ impl<'a> Attempt<'a> {
     pub(in crate::probe::login) fn new(
         surroundings: &'a Surroundings,
         policy: LockoutPolicy,
+        schedule: &Schedule,
     ) -> Attempt<'a> {
+        let timeout = schedule.timeout();
+        let patience = schedule.interval().saturating_sub(timeout);
         Attempt {
             surroundings,
             policy,
-            turn: None,
+            patience,
+            timeout,
+            turns: Vec::new(),
             recovery: None,
             sent_to: Vec::new(),
             typed_into: None,
@@ -133,7 +142,6 @@ impl<'a> Attempt<'a> {
         wish: Wish<'_>,
         deadline: &Deadline,
     ) -> Result<Codes, Failure> {
-        let asked = Instant::now();
         let (mut secrets, to) = (BTreeMap::new(), Receiver::of(wish.to));
         for name in wish.templates.iter().flat_map(|template| template.secrets()) {
             // Not bound or not readable: nothing is asked of the ledger.
@@ -141,8 +149,12 @@ impl<'a> Attempt<'a> {
         }
         let account = wish.account.or_else(|| secrets.keys().next()).unwrap_or(wish.fallback);
         let account = account.clone();
-        self.take_turn(wish.component, &account, deadline).await?;
         let key = AccountKey { account, host: to.host.into() };
+        // What is waited for from here on is not the service's time.
+        let waited_before = deadline.waited();
+        let _own_wait = deadline.own_wait();
+        let leave = Deadline::after(self.patience.saturating_sub(waited_before));
+        self.take_turn(wish.component, &key, &leave).await?;
         let prints = self.surroundings.accounts.prints(&secrets);
         match self.surroundings.accounts.admit(&key, &prints) {
             Admission::Go => {}
@@ -152,17 +164,20 @@ impl<'a> Attempt<'a> {
             }
         }
         if self.recovery.is_none() && !self.is_concluded {
-            let turn = self.surroundings.recoveries.enter(wish.component, deadline).await?;
+            // Longer, and those who wait would tell of the outage later than without it.
+            let by = Instant::now() + self.timeout;
+            let leave = leave.at_most(by);
+            let turn = self.surroundings.recoveries.enter(wish.component, &leave).await?;
             self.recovery = Some(turn);
         }
-        let codes = self.codes(wish.templates, &secrets, deadline).await?;
+        let codes = self.codes(wish.templates, &secrets, &leave).await?;
         self.typed_into = wish.page.cloned();
         self.sent_code |= !codes.is_empty();
         self.sent_to.push(key);
         self.status = 0;
         // What was shown so far was shown before these were sent.
         self.proven = false;
-        self.waited = asked.elapsed();
+        self.waited = deadline.waited() - waited_before;
         Ok(codes)
     }
 
@@ -173,26 +188,30 @@ impl<'a> Attempt<'a> {
         self.turned_away = true;
     }
 
-    /// Two runs of one account at once could end each other's session.
+    /// Two runs of one account at one host at once could end each other's session. Who gets no turn
+    /// knows nothing new: an outage of the component keeps the reason that it has.
     async fn take_turn(
         &mut self,
-        component: &Arc<str>,
-        account: &Arc<str>,
-        deadline: &Deadline,
+        component: &str,
+        key: &AccountKey,
+        leave: &Deadline,
     ) -> Result<(), Failure> {
-        if self.turn.is_some() {
+        if self.turns.iter().any(|(had, _)| had == key) {
             return Ok(());
         }
-        match deadline.within(self.surroundings.accounts.turn(account)).await {
+        match leave.within(self.surroundings.accounts.turn(key)).await {
             Ok(turn) => {
-                self.turn = Some(turn);
+                self.turns.push((key.clone(), turn));
                 Ok(())
             }
             Err(Expired) => {
-                Err(self.surroundings.recoveries.failure(component).unwrap_or_else(|| {
-                    let detail =
-                        format!("account {account} was in use by another run all the time");
-                    Failure::new(Reason::AccountHeld, detail)
+                let known = self.surroundings.recoveries.failure(component);
+                Err(known.unwrap_or_else(|| {
+                    let AccountKey { account, host } = key;
+                    let detail = format!(
+                        "account {account} at {host} was in use by other runs all the time"
+                    );
+                    Failure::new(Reason::NoTurn, detail)
                 }))
             }
         }
@@ -204,7 +223,7 @@ impl<'a> Attempt<'a> {
         &self,
         templates: &[&Template<FlowSource>],
         secrets: &BTreeMap<Arc<str>, Secret>,
-        deadline: &Deadline,
+        leave: &Deadline,
     ) -> Result<Codes, Failure> {
         let mut codes = Codes::new();
         for source in templates.iter().flat_map(|template| template.sources()) {
@@ -217,7 +236,7 @@ impl<'a> Attempt<'a> {
                 let detail = format!("secret {name} is no TOTP key: {why}");
                 Failure::new(Reason::SecretMissing, detail)
             })?;
-            codes.insert(name.clone(), self.code(name, &totp, deadline).await?);
+            codes.insert(name.clone(), self.code(name, &totp, leave).await?);
         }
         Ok(codes)
     }
@@ -226,7 +245,7 @@ impl<'a> Attempt<'a> {
         &self,
         name: &Arc<str>,
         totp: &Totp,
-        deadline: &Deadline,
+        leave: &Deadline,
     ) -> Result<Secret, Failure> {
         let skew = self.surroundings.clock_skew();
         if let Some(skew) = skew.filter(|s| s.abs() > SKEW_MAX.as_secs_f64()) {
@@ -240,13 +259,13 @@ impl<'a> Attempt<'a> {
                 return Ok(totp.code(step));
             };
             let wait = totp.begins(next).saturating_sub(now).max(Duration::from_millis(1));
-            if wait >= deadline.remaining() {
+            if wait >= leave.remaining() {
                 let detail = format!(
-                    "the one-time code of {name} was used already and the next comes in {} s, \
-                     which the timeout does not leave",
+                    "the one-time code of {name} was used already and the next comes in {} s, after \
+                     the next run is due",
                     wait.as_secs()
                 );
-                return Err(Failure::new(Reason::Internal, detail));
+                return Err(Failure::new(Reason::NoTurn, detail));
             }
             tokio::time::sleep(wait).await;
         }

@@ -44,8 +44,9 @@ pub struct AccountStore {
 struct Shared {
     ledger: Ledger,
     salt: [u8; SALT_BYTES],
-    /// One run at a time. Bounded by the accounts of the configurations seen.
-    turns: BTreeMap<Arc<str>, Arc<tokio::sync::Mutex<()>>>,
+    /// One run at a time. Bounded by the accounts of the configurations seen and the hosts that their
+    /// secrets are bound to.
+    turns: BTreeMap<AccountKey, Arc<tokio::sync::Mutex<()>>>,
     /// Why the last write failed; said once, not at every run.
     unwritten: Option<io::ErrorKind>,
 }
@@ -135,9 +136,10 @@ impl AccountStore {
         secrets.into_iter().map(|(name, value)| (name.to_string(), print(value))).collect()
     }
 
-    /// Waits until no other run uses the account; it is this run's until the guard is dropped.
-    pub async fn turn(&self, account: &Arc<str>) -> OwnedMutexGuard<()> {
-        let turn = self.shared.lock().turns.entry(account.clone()).or_default().clone();
+    /// Waits until no other run uses the account at this host; it is this run's until the guard is
+    /// dropped.
+    pub async fn turn(&self, key: &AccountKey) -> OwnedMutexGuard<()> {
+        let turn = self.shared.lock().turns.entry(key.clone()).or_default().clone();
         turn.lock_owned().await
     }
 
@@ -348,7 +350,10 @@ mod tests {
     #[tokio::test]
     async fn two_runs_of_one_account_take_turns() {
         let accounts = AccountStore::default();
-        let (one, other) = ("a".into(), "b".into());
+        let key =
+            |account: &str, host: &str| AccountKey { account: account.into(), host: host.into() };
+        let (one, other) = (key("a", "x.go.kr"), key("b", "x.go.kr"));
+        let _elsewhere = accounts.turn(&key("a", "y.go.kr")).await;
         let held = accounts.turn(&one).await;
         let mut waiting = Box::pin(accounts.turn(&one));
         assert!(futures_util::poll!(&mut waiting).is_pending());

@@ -1,4 +1,4 @@
-//! Many targets behind one port, in threads that nobody stops: each answers after a moment, so that
+//! Many targets behind one port of every loopback address, in threads that nobody stops: each answers after a moment, so that
 //! runs are under way whenever the prober is stopped.
 
 use std::net::SocketAddr;
@@ -12,19 +12,20 @@ use tokio::runtime::{Builder, Runtime};
 
 const FORM: &str = "<form method=post action=/in><input name=user><input name=pass></form>";
 
-pub(super) struct Estate {
-    pub(super) address: SocketAddr,
+pub(crate) struct Estate {
+    pub(crate) address: SocketAddr,
     outage: Arc<AtomicBool>,
     _runtime: Runtime,
 }
 
 impl Estate {
     /// Healthy, and no faster than `thinks`.
-    pub(super) fn thinking(thinks: Duration) -> Estate {
+    pub(crate) fn thinking(thinks: Duration) -> Estate {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
         listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
         let outage = Arc::new(AtomicBool::new(false));
         runtime.spawn({
             let outage = Arc::clone(&outage);
@@ -39,7 +40,7 @@ impl Estate {
     }
 
     /// From now on `/hang` is silent and `/error` answers 500.
-    pub(super) fn break_down(&self) {
+    pub(crate) fn break_down(&self) {
         self.outage.store(true, Ordering::SeqCst);
     }
 }

@@ -1,0 +1,90 @@
+//! Logins that share an account: they take turns where one host receives them, nobody waits for
+//! another host, and a wait of ours is never told as an outage of theirs.
+
+use std::time::Duration;
+
+use crate::support::daemon::{Daemon, Setup, eventually};
+use crate::support::estate::Estate;
+
+/// What a login takes: the form, and its answer.
+const LOGIN: Duration = Duration::from_millis(800);
+
+/// A login at each of these hosts, all of them with one account.
+fn configuration(estate: &Estate, hosts: &[String], interval: &str) -> String {
+    let port = estate.address.port();
+    let sites: Vec<String> = hosts
+        .iter()
+        .enumerate()
+        .map(|(number, host)| format!("s{number}: {{ host: {host} }}"))
+        .collect();
+    format!(
+        "defaults: {{ interval: {interval}, timeout: 2s }}\nsecrets:\n  user: {{ env: CANARY_USER, hosts: \
+         [{hosts}] }}\n  pw: {{ env: CANARY_PASS, hosts: [{hosts}] }}\nservices:\n  - name: portal\n    \
+         for_each: {{ site: {{ {sites} }} }}\n    probes:\n      - name: login\n        login:\n          account: \
+         user\n          base: 'http://${{site.host}}:{port}'\n          steps:\n            - {{ name: form, get: \
+         /form }}\n            - name: in\n              submit: {{ form: form, fields: {{ user: \
+         '${{secret.user}}', pass: '${{secret.pw}}' }} }}\n              expect: {{ css: {{ '#welcome': exists }} \
+         }}\n",
+        hosts = hosts.join(", "),
+        sites = sites.join(", "),
+    )
+}
+
+fn start(configuration: &str) -> Daemon {
+    let setup = Setup::new(configuration);
+    setup.env("CANARY_USER", "someone").env("CANARY_PASS", "pw-9f1").start()
+}
+
+/// The sum of samples that hold all of these.
+fn sum(daemon: &Daemon, parts: &[&str]) -> f64 {
+    let metrics = daemon.metrics();
+    let samples = metrics.lines().filter(|line| !line.starts_with("#"));
+    let lines = samples.filter(|line| parts.iter().all(|part| line.contains(part)));
+    lines.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+}
+
+fn runs(daemon: &Daemon, result: &str) -> f64 {
+    sum(daemon, &["bongsu_probe_runs_total{", &format!("result=\"{result}\"")])
+}
+
+#[test]
+fn one_account_at_forty_hosts_waits_for_nobody() {
+    let estate = Estate::thinking(LOGIN / 2);
+    let hosts: Vec<String> = (1..=40).map(|number| format!("127.0.0.{number}")).collect();
+    let daemon = start(&configuration(&estate, &hosts, "5s"));
+    daemon.wait_until_ready();
+    eventually("three rounds", || (runs(&daemon, "success") >= 120.0).then_some(()));
+    assert_eq!((runs(&daemon, "failure"), runs(&daemon, "unknown")), (0.0, 0.0));
+    assert_eq!(sum(&daemon, &["bongsu_scheduler_skipped_runs_total "]), 0.0);
+}
+
+/// A turn lasts 0.4 s, and 24 of them do not fit into five seconds: some are left out, and nobody is told down.
+#[test]
+fn who_gets_no_turn_at_a_host_is_skipped_and_counted() {
+    let estate = Estate::thinking(LOGIN / 2);
+    let hosts = vec!["127.0.0.1".to_owned(); 24];
+    let text = configuration(&estate, &hosts, "5s");
+    let daemon = start(&text);
+    daemon.wait_until_ready();
+    let skipped = "bongsu_scheduler_skipped_runs_total ";
+    eventually("skipped runs", || (sum(&daemon, &[skipped]) >= 3.0).then_some(()));
+    eventually("successes", || (runs(&daemon, "success") >= 15.0).then_some(()));
+    assert_eq!((runs(&daemon, "failure"), runs(&daemon, "unknown")), (0.0, 0.0));
+    let waits = "bongsu_login_wait_seconds{";
+    let longest = eventually("a wait", || {
+        let metrics = daemon.metrics();
+        let lines = metrics.lines().filter(|l| l.starts_with(waits));
+        let values = lines.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap());
+        values.max_by(f64::total_cmp).filter(|&wait| wait > 0.5)
+    });
+    assert!(longest < 3.5, "nobody waits into the next run: {longest}");
+    let durations = daemon.metrics();
+    for line in durations.lines().filter(|line| line.starts_with("probe_duration_seconds{")) {
+        let value: f64 = line.rsplit(' ').next().unwrap().parse().unwrap();
+        assert!(value < 2.5, "a wait is not the service's time: {line}");
+    }
+    assert!(
+        daemon.setup.output(&["check"]).stdout.windows(9).any(|text| text == b"take turn"),
+        "check says nothing"
+    );
+}
