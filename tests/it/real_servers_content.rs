@@ -106,7 +106,7 @@ async fn a_byte_order_mark_wins_for_captures_and_forms_too() {
         );
         let site = Site::answering([head.as_bytes(), &body].concat()).await;
         let steps = "[{ name: page, get: /, capture: { value: { css: p } } },
-            { name: next, submit: { form: form, fields: { value: '${value}' } } }]";
+            { name: next, submit: { form: form, add: { value: '${value}' } } }]";
         let base = site.url("/");
         up(&run(&format!("login: {{ base: '{base}', charset: euc-kr, steps: {steps} }}")).await);
         let sent = site.requests();
