@@ -12,6 +12,7 @@ use http::{Method, StatusCode};
 use url::{Position, Url};
 
 use crate::outcome::{Failure, Reason};
+use crate::redact::MASK;
 use crate::transport::http::Repeat;
 
 /// The header that makes a request large (`pad_request`).
@@ -292,10 +293,43 @@ fn head_size(method: &Method, url: &Url, headers: &HeaderMap) -> usize {
     line + fields + PADDING.as_str().len()
 }
 
-/// A URL as it may be shown: no query, no fragment, no userinfo, because all of them carry tokens.
+/// A URL as it may be shown: no query, no fragment, no userinfo, because all of them carry tokens, and
+/// of a path no session and no nonce.
 pub fn shown(url: &Url) -> String {
-    [url.scheme(), "://", &url[Position::BeforeHost..Position::AfterPath]].concat()
+    let authority = &url[Position::BeforeHost..Position::AfterPort];
+    let path: Vec<String> = url.path().split('/').map(shown_segment).collect();
+    [url.scheme(), "://", authority, &path.join("/")].concat()
 }
+
+/// `login;jsessionid=0A1B` and `9f86d081884c7d65` are not shown as they are.
+fn shown_segment(segment: &str) -> String {
+    let mut parts = segment.split(';');
+    let name = parts.next().unwrap_or_default();
+    let mut text = if is_nonce(name) { MASK.to_owned() } else { name.to_owned() };
+    for parameter in parts {
+        let name = parameter.split_once('=').map_or("", |(name, _)| name);
+        text.push_str(&match name {
+            "" => format!(";{MASK}"),
+            name => format!(";{name}={MASK}"),
+        });
+    }
+    text
+}
+
+/// Whether a part of a path was made for one visit: long, of letters and many digits, no words.
+fn is_nonce(text: &str) -> bool {
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    let letters = text.chars().filter(char::is_ascii_alphabetic).count();
+    let is_uuid = text.len() == 36 && text.matches('-').count() == 4 && digits + letters == 32;
+    is_uuid
+        || (text.len() >= NONCE_CHARS
+            && digits + letters == text.len()
+            && digits >= 4
+            && letters >= 4)
+}
+
+/// Shorter ones are names: `egovLogin2023`.
+const NONCE_CHARS: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -423,6 +457,24 @@ mod tests {
         let headers = request.headers();
         let text = |name| headers.get(name).map(|v| v.to_str().unwrap().to_owned());
         (text(REFERER).unwrap_or_default(), text(ORIGIN).unwrap_or_default())
+    }
+
+    #[test]
+    fn sessions_and_nonces_in_paths_are_not_shown() {
+        for (path, expected) in [
+            ("/a;jsessionid=0A1B2C/b", "/a;jsessionid=[masked]/b"),
+            ("/a.do;x", "/a.do;[masked]"),
+            ("/login/9f86d081884c7d65/go", "/login/[masked]/go"),
+            ("/x/6fa459ea-ee8a-3ca4-894e-db77e160355e", "/x/[masked]"),
+            ("/uat/uia/egovLoginUsr.do", "/uat/uia/egovLoginUsr.do"),
+            ("/notice-2023-11-17-maintenance", "/notice-2023-11-17-maintenance"),
+            ("/2023111708300000", "/2023111708300000"),
+        ] {
+            assert_eq!(
+                shown(&url(&format!("https://a.kr{path}"))),
+                format!("https://a.kr{expected}")
+            );
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod one_off;
 mod panicking;
 mod real_sites;
 mod reasons;
+mod recipes;
 mod rules;
 mod saeol;
 mod secrets;

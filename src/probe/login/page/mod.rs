@@ -3,6 +3,7 @@
 pub(super) mod capture;
 mod document;
 pub(super) mod entries;
+mod excerpt;
 pub(super) mod form;
 
 use std::sync::Arc;
@@ -38,7 +39,7 @@ impl LastPage {
     /// The text of the first bytes.
     pub(super) fn beginning(&self, bytes: usize) -> String {
         let bytes = &self.body[..self.body.len().min(bytes)];
-        charset::text(bytes, self.content_type.as_deref(), None).into_owned()
+        excerpt::without_tokens(&charset::text(bytes, self.content_type.as_deref(), None))
     }
 
     pub(super) fn charset(&self, fallback: Option<&'static Encoding>) -> &'static Encoding {

@@ -1,0 +1,149 @@
+//! Recipes of `config/logins` about pages that a script, a notice or a waiting room stands before:
+//! each signs in as it is written. Those about tokens and ciphers are beside their tests.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bongsu::outcome::{Reason, Verdict};
+
+use super::flow::{Flow, PASS, USER};
+use super::site::{Asked, Reply, Routes};
+
+const FORM: &str = "<form id=loginForm method=post action=/login.do><input name=id><input \
+    type=password name=password></form>";
+const MAIN: &str = "<a href=/logout.do>로그아웃</a>";
+
+fn is_right(asked: &Asked) -> bool {
+    asked.field("id").as_deref() == Some(USER) && asked.field("password").as_deref() == Some(PASS)
+}
+
+#[tokio::test]
+async fn a_form_whose_action_a_script_sets() {
+    let site = Routes::new()
+        .on("GET", "/uat/uia/egovLoginUsr.do", |_| {
+            Reply::html(
+                "<form id=loginForm action='#LINK'><input type=hidden name=message><input type=radio \
+                 name=userSe value=GNR><input type=radio name=userSe value=ENT checked><input \
+                 name=id><input type=password name=password><input type=submit name=go></form>",
+            )
+        })
+        .on("POST", "/uat/uia/actionSecurityLogin.do", |asked| {
+            let is_general = asked.field("userSe").as_deref() == Some("GNR");
+            match is_right(asked) && is_general && asked.field("go").is_none() {
+                true => Reply::html("<a href=/uat/uia/actionLogout.do>로그아웃</a>"),
+                false => Reply::html("로그인 정보가 올바르지 않습니다"),
+            }
+        })
+        .on("GET", "/uat/uia/actionLogout.do", |_| Reply::html("bye"))
+        .serve()
+        .await;
+    let flow = Flow::of_recipe("script-action", &site.url(""));
+    flow.succeed().await;
+    flow.write("pass", "wrong");
+    assert_eq!(flow.fail().await, ("login".into(), Reason::BadCredentials));
+}
+
+#[tokio::test]
+async fn a_notice_that_appears_once_a_quarter() {
+    for shows in [true, false] {
+        let site = Routes::new()
+            .on("GET", "/login.do", |_| Reply::html(FORM))
+            .on("POST", "/login.do", move |asked| match is_right(asked) {
+                true if shows => Reply::redirect("/noticeExpirePwd.do"),
+                true => Reply::redirect("/main.do"),
+                false => Reply::html("일치하지 않습니다"),
+            })
+            .on("GET", "/noticeExpirePwd.do", |_| {
+                Reply::html("<form id=changeLater method=post action=/later.do></form>")
+            })
+            .on("POST", "/later.do", |_| Reply::redirect("/main.do"))
+            .on("GET", "/main.do", |_| Reply::html(MAIN))
+            .on("GET", "/logout.do", |_| Reply::html("bye"))
+            .serve()
+            .await;
+        Flow::of_recipe("password-notice", &site.url("")).succeed().await;
+        assert_eq!(site.of("POST", "/later.do").len(), usize::from(shows));
+    }
+}
+
+#[tokio::test]
+async fn a_waiting_room_before_the_page() {
+    let waits = Arc::new(AtomicUsize::new(0));
+    let site = Routes::new()
+        .on("GET", "/ts.wseq", move |asked| {
+            let waited = waits.fetch_add(1, Ordering::SeqCst);
+            let code = if waited < 2 { 201 } else { 200 };
+            let expected = match waited {
+                0 => "opcode=5101&aid=login".to_owned(),
+                1 | 2 => format!("opcode=5002&key=k{}", waited - 1),
+                _ => "opcode=5004&key=k2".to_owned(),
+            };
+            assert_eq!(asked.query, expected);
+            Reply::html(format!("NetFunnel.gControl.result='5002:{code}:key=k{waited}&nwait=1';"))
+        })
+        .on("GET", "/login.do", |asked| match asked.query.as_str() {
+            "netfunnel_key=k2" => Reply::html(FORM),
+            _ => Reply::html("no key").with_status(403),
+        })
+        .on("POST", "/login.do", |asked| match is_right(asked) {
+            true => Reply::html(MAIN),
+            false => Reply::html("일치하지 않습니다"),
+        })
+        .serve()
+        .await;
+    let outcome = Flow::of_recipe("waiting-room", &site.url("")).run().await;
+    assert_eq!(outcome.verdict(), Verdict::Degraded, "{:?}", outcome.result);
+    let reasons: Vec<Reason> =
+        outcome.facts.warnings.iter().map(|warning| warning.reason).collect();
+    assert_eq!(reasons, [Reason::WaitingRoom]);
+    assert_eq!(site.of("GET", "/ts.wseq").len(), 4);
+}
+
+#[tokio::test]
+async fn pairs_between_record_separators() {
+    let site = Routes::new()
+        .on("POST", "/nexacro/login.do", |asked| {
+            let right = format!("SSV:utf-8\x1euserId={USER}\x1epassword={PASS}\x1e");
+            match asked.text() == right {
+                true => Reply::html("SSV:utf-8\x1eErrorCode:int=0\x1etoken=t-00123\x1e"),
+                false => Reply::html("SSV:utf-8\x1eErrorCode:int=-1\x1e"),
+            }
+        })
+        .on("POST", "/nexacro/main.do", |asked| match asked.text().as_str() {
+            "SSV:utf-8\x1etoken=t-00123\x1e" => Reply::html("SSV:utf-8\x1euserName=x\x1e"),
+            _ => Reply::html("SSV:utf-8\x1eErrorCode:int=-2\x1e"),
+        })
+        .serve()
+        .await;
+    let flow = Flow::of_recipe("nexacro", &site.url(""));
+    flow.succeed().await;
+    flow.write("pass", "wrong");
+    assert_eq!(flow.fail().await, ("login".into(), Reason::BadCredentials));
+}
+
+#[tokio::test]
+async fn an_answer_in_xml() {
+    let xml = |text: &str| {
+        let mut reply = Reply::status(200).header("Content-Type", "application/xml; charset=utf-8");
+        reply.body = format!("<?xml version='1.0'?><map>{text}</map>").into_bytes();
+        reply
+    };
+    let site = Routes::new()
+        .on("POST", "/wsq/login.do", move |asked| {
+            let right = serde_json::json!({ "dma_login": { "userId": USER, "userPw": PASS } });
+            match serde_json::from_slice::<serde_json::Value>(&asked.body).unwrap() == right {
+                true => xml("<code>S</code><ticket>00123-x</ticket>"),
+                false => xml("<code>E01</code>"),
+            }
+        })
+        .on("GET", "/wsq/main.do", move |asked| match asked.query.as_str() {
+            "ticket=00123-x" => xml("<userName>x</userName>"),
+            _ => xml("<code>E02</code>"),
+        })
+        .serve()
+        .await;
+    let flow = Flow::of_recipe("websquare", &site.url(""));
+    flow.succeed().await;
+    flow.write("pass", "wrong");
+    assert_eq!(flow.fail().await, ("login".into(), Reason::BadCredentials));
+}
