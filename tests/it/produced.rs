@@ -103,6 +103,16 @@ const PRODUCED: &[(Reason, &str)] = &[
     (Reason::ProberStalled, "own_stall::mod::a_process_that_was_stopped_once_blames_nobody"),
     (Reason::NoTurn, "login::guarding::a_one_time_code_is_not_sent_twice"),
     (Reason::Internal, "login::guarding::a_one_time_code_is_not_sent_twice"),
+    (Reason::WaitingRoom, "login::real_sites::a_waiting_room_is_waited_in_and_degrades"),
+    (
+        Reason::PasswordExpired,
+        "login::real_sites::an_optional_step_is_done_where_there_is_something_to_do",
+    ),
+    (
+        Reason::DuplicateSession,
+        "login::real_sites::another_open_session_says_nothing_about_the_service",
+    ),
+    (Reason::FormChanged, "login::forms::a_field_that_the_page_does_not_have_is_form_changed"),
 ];
 
 /// Of what is not built yet: nothing in the program produces them.

@@ -162,8 +162,9 @@ async fn an_optional_step_is_done_where_there_is_something_to_do() {
         let rule =
             "fail_if: [ { reason: password_expired, body: { contains: 유효기간이 지났 } } ]\n";
         let outcome = Flow::new(&flow(&site.url(""), rule, SEE_MAIN)).run().await;
-        let expected = if shows_notice { Verdict::Unknown } else { Verdict::Up };
-        assert_eq!(outcome.verdict(), expected);
+        let reason = outcome.result.err().map(|failure| failure.reason);
+        assert_eq!(reason, shows_notice.then_some(Reason::PasswordExpired));
+        assert!(reason.is_none_or(Reason::says_nothing_about_the_service));
     }
 }
 

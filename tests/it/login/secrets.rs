@@ -181,3 +181,33 @@ async fn another_port_of_the_host_gets_no_secret() {
     assert_eq!(asked.len(), 1);
     assert_eq!(asked[0].header("x-key"), None);
 }
+
+/// Sessions and nonces in paths and the page's own tokens are masked like cookies.
+#[tokio::test]
+async fn sessions_in_paths_and_tokens_of_the_page_are_shown_nowhere() {
+    let nonce = "9f86d081884c7d659a2f";
+    let site = Routes::new()
+        .on("GET", "/login", move |_| {
+            Reply::redirect(format!("/go/{nonce}/in;jsessionid=0A1B2C3D4E?x=1"))
+        })
+        .on("GET", &format!("/go/{nonce}/in;jsessionid=0A1B2C3D4E"), |_| {
+            Reply::html(
+                "<meta name=_csrf content=canary-meta><form action='/x;jsessionid=0A1B2C3D4E'><input \
+                 type=hidden name=_csrf value=canary-hidden></form>",
+            )
+            .with_status(403)
+        })
+        .serve()
+        .await;
+    let flow = format!(
+        "base: {}\nexcerpt: true\nsteps:\n  - {{ name: one, get: /login }}\n",
+        site.url("")
+    );
+    let outcome = Flow::new(&flow).run().await;
+    let shown = format!("{outcome:?} {}", outcome.facts.excerpt.clone().unwrap());
+    for private in [nonce, "0A1B2C3D4E", "canary-meta", "canary-hidden"] {
+        assert!(!shown.contains(private), "{private} in {shown}");
+    }
+    let hops = outcome.facts.http.unwrap().hops;
+    assert_eq!(hops[1].url, site.url("/go/[masked]/in;jsessionid=[masked]"));
+}
