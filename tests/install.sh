@@ -13,6 +13,7 @@ nginx:nginx-light
 openssl:openssl
 nft:nftables
 ip:iproute2
+ethtool:ethtool
 squid:squid
 systemd-analyze:systemd
 curl:curl

@@ -299,7 +299,8 @@ fn login_secrets_go_where_they_may(fields: &Fields<'_>, login: &LoginOptions, id
         .all_steps()
         .flat_map(|step| &step.rules.fail_if)
         .any(|rule| matches!(rule.reason, Reason::BadCredentials | Reason::AccountLocked));
-    if login.has_credentials() && !names_refusal {
+    // Who signs in with a certificate alone has no password that could be wrong.
+    if !names.is_empty() && !names_refusal {
         load.advise(format!(
             "{}/{} has no rule of fail_if with bad_credentials: a wrong password will look like an \
              outage",

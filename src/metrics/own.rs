@@ -267,8 +267,8 @@ fn cert_faults(row: &Row, out: &mut Series<'_, '_, '_>) {
 }
 
 /// Of HTTP probes only those that pad have these series: the others cannot lose large packets, and
-/// four more series on each would break the budget.
+/// four more series on each would break the budget. Logins send large requests.
 fn tcp<'a>(target: &config::Target, outcome: &'a Outcome) -> Option<&'a TcpFacts> {
-    let applies = matches!(target.kind, Kind::Tls(_)) || is_padded(target);
+    let applies = matches!(target.kind, Kind::Tls(_) | Kind::Login(_)) || is_padded(target);
     outcome.facts.tcp.as_ref().filter(|_| applies)
 }

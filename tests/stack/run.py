@@ -18,7 +18,8 @@ from stack import die_with_parent
 
 HERE = pathlib.Path(__file__).resolve().parent
 # The longest first, beside those that need the least of the processor.
-TOGETHER = ("storm", "shards", "remote_site", "compose", "vantages", "dashboards", "killed", "first_page")
+TOGETHER = ("storm", "shards", "remote_site", "large_packets", "compose", "vantages", "dashboards", "killed",
+            "first_page")
 ALONE = ("replay",)
 AT_A_TIME = 3
 # Some three times what the longest takes; whatever takes longer hangs.

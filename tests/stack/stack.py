@@ -289,13 +289,14 @@ class Process:
 
 class Lab(Process):
     """The estate alone (`bongsu lab --targets-only`); daemons of the test's own probe it with
-    `config`. `arguments` may hold `--replay FILE --speed N`."""
+    `config`. `arguments` may hold `--replay FILE --speed N`. With a `place` it runs there."""
 
-    def __init__(self, stack, *arguments, name="lab"):
+    def __init__(self, stack, *arguments, name="lab", place=None):
         self.out = stack.subfolder(name)
         self.config = self.out / "bongsu.yml"
         super().__init__(
-            stack, name, [bongsu(), "lab", "--targets-only", "--out", self.out, *arguments])
+            stack, name, [*(place.inside if place else ()), bongsu(), "lab", "--targets-only",
+                          "--out", self.out, *arguments])
         # The last of its announcement, so all files are written.
         until(lambda: "Ctrl-C" in self.log.read_text(), PATIENCE, "the lab is up")
         first = self.config.read_text().split("Control page: ")[1]

@@ -73,6 +73,10 @@ kinds! {
     WrongPassword "wrong_password" "비밀번호 거부" "every password is rejected" "",
     /// The login page shows a picture with letters and insists on them.
     Captcha "captcha" "캡차" "logins ask for a captcha" "",
+    /// The probes' certificate is on the list of revoked ones.
+    RevokedSigner "revoked_signer" "인증서 폐지" "the probes' certificate is revoked" "",
+    /// Verification finds no revocation list.
+    PkiBackend "pki_backend" "CRL 서버 장애" "the revocation list cannot be had" "",
     /// Sessions are gone at the next request after the login.
     LostSession "lost_session" "세션 유실" "sessions vanish after the login" "",
     /// The other faults come and go: half of the period on, half off. Alone it answers 503.

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::signers::officers::OFFICER_PASSWORD;
 use crate::site::{PROBE_PASSWORD, PROBE_USER};
 use crate::world::LabWorld;
 
@@ -19,9 +20,9 @@ const OPEN_MODE: u32 = 0o644;
 #[derive(Debug, Clone)]
 pub struct WrittenFiles {
     pub config: PathBuf,
-    /// Certificates that probes trust or complete chains with.
+    /// Certificates that probes trust, complete chains with, or sign with.
     pub certificates: Vec<PathBuf>,
-    /// The account of the login probes.
+    /// The account and the key of the login probes.
     pub secrets: Vec<PathBuf>,
 }
 
@@ -52,32 +53,40 @@ pub fn write(world: &LabWorld, directory: &Path) -> Result<WrittenFiles, WriteEr
         move |error| WriteError { path, error }
     };
     fs::create_dir_all(directory).map_err(failed(directory))?;
-    let put = |name: &str, mode: u32, content: &str| {
+    let put_bytes = |name: &str, mode: u32, content: &[u8]| {
         let path = directory.join(name);
         replace(&path, mode, content).map_err(failed(&path))?;
         Ok(path)
     };
+    let put = |name: &str, mode: u32, content: &str| put_bytes(name, mode, content.as_bytes());
+    let key_file = world.signers.officer_key_file().ok_or_else(|| WriteError {
+        path: directory.join("signPri.key"),
+        error: io::Error::other("the officer's key cannot be written"),
+    })?;
     Ok(WrittenFiles {
         config: put("bongsu.yml", OPEN_MODE, &text(world))?,
         certificates: vec![
             put("root.pem", OPEN_MODE, &world.pki.root_pem())?,
             put("intermediate.pem", OPEN_MODE, &world.pki.intermediate_pem())?,
+            put_bytes("signCert.der", OPEN_MODE, &world.signers.officer.certificate)?,
         ],
         secrets: vec![
             put("probe-user", SECRET_MODE, PROBE_USER)?,
             put("probe-password", SECRET_MODE, PROBE_PASSWORD)?,
+            put_bytes("signPri.key", SECRET_MODE, &key_file)?,
+            put("officer-password", SECRET_MODE, OFFICER_PASSWORD)?,
         ],
     })
 }
 
 /// Removes an old file before writing, because it would keep its mode.
-fn replace(path: &Path, mode: u32, content: &str) -> io::Result<()> {
+fn replace(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    file.write_all(content.as_bytes())
+    file.write_all(content)
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -15,6 +15,7 @@ pub mod system;
 pub mod lossy_stream;
 pub mod pki;
 pub mod port;
+pub mod signers;
 
 pub mod peers;
 pub mod site;

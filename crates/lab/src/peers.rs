@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -12,11 +13,11 @@ use rustls_pki_types::CertificateDer;
 use url::Url;
 
 use crate::pki;
+use crate::signers::message;
+use crate::signers::officers::SignerPki;
 
 /// How long a system waits for another's answer, unless told otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(3);
-/// Size of a signed message before base64: the smallest GPKI-style login that was measured.
-pub const SIGNED_MESSAGE_BYTES: usize = 1_449;
 /// Largest answer of another system that is read.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
@@ -32,6 +33,16 @@ pub struct PeerAddress {
 pub struct Peers {
     client: reqwest::Client,
     places: BTreeMap<&'static str, PeerAddress>,
+    pub signers: Arc<SignerPki>,
+}
+
+/// What GPKI says of a signed message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Vouched {
+    /// The name in the signer's certificate (RFC 4514).
+    Signer(String),
+    /// Why not, in Korean.
+    Refused(String),
 }
 
 /// The other system did not answer as it should. The Korean text is for a page.
@@ -47,6 +58,7 @@ impl Peers {
         places: BTreeMap<&'static str, PeerAddress>,
         root: CertificateDer<'static>,
         patience: Duration,
+        signers: Arc<SignerPki>,
     ) -> Result<Peers, PeersError> {
         let mut client = reqwest::Client::builder()
             .tls_backend_preconfigured(pki::client_config(root)?)
@@ -59,7 +71,7 @@ impl Peers {
                 client = client.resolve(host, place.address);
             }
         }
-        Ok(Peers { client: client.build()?, places })
+        Ok(Peers { client: client.build()?, places, signers })
     }
 
     /// The public address of a system.
@@ -78,19 +90,33 @@ impl Peers {
         self.send(system, path, reqwest::Client::post, Bytes::from(body)).await
     }
 
-    /// Has GPKI verify a signature: a challenge, then a message that needs more than one full-size
-    /// packet, as every real login does.
-    pub async fn gpki_verifies(&self, signer: &str) -> Result<(), PeerFailed> {
-        let challenge = self.post("gpki", "/gpki/challenge", &[("serial", signer)]).await?;
-        let challenge: serde_json::Value = serde_json::from_slice(&challenge)
+    /// Has GPKI verify a signature of the calling system, which is a message that needs more than
+    /// one full-size packet, as every real login does.
+    pub async fn gpki_verifies(&self, caller: &str) -> Result<(), PeerFailed> {
+        let wrong_form = || PeerFailed("GPKI 검증서버 응답 형식 오류".to_owned());
+        let challenge = self.post("gpki", "/gpki/challenge", &[("serial", caller)]).await?;
+        let challenge: serde_json::Value =
+            serde_json::from_slice(&challenge).map_err(|_| wrong_form())?;
+        let text = |key: &str| challenge[key].as_str().unwrap_or_default();
+        let nonce = BASE64.decode(text("challenge")).map_err(|_| wrong_form())?;
+        let message = message::signed(&nonce, &self.signers.server).ok_or_else(wrong_form)?;
+        match self.gpki_vouches(text("txId"), &BASE64.encode(message)).await? {
+            Vouched::Signer(_) => Ok(()),
+            Vouched::Refused(why) => Err(PeerFailed(why)),
+        }
+    }
+
+    /// Asks GPKI who has signed the answer to its challenge.
+    pub async fn gpki_vouches(&self, challenge: &str, signed: &str) -> Result<Vouched, PeerFailed> {
+        let fields = [("txId", challenge), ("signedData", signed)];
+        let answer = self.post("gpki", "/gpki/verify", &fields).await?;
+        let answer: serde_json::Value = serde_json::from_slice(&answer)
             .map_err(|_| PeerFailed("GPKI 검증서버 응답 형식 오류".to_owned()))?;
-        let text = |key: &str| challenge[key].as_str().unwrap_or_default().to_owned();
-        let mut message = text("challenge").into_bytes();
-        message.resize(SIGNED_MESSAGE_BYTES, b'=');
-        let signed = BASE64.encode(message);
-        let fields = [("txId", text("txId")), ("signedData", signed)];
-        let fields = fields.each_ref().map(|(key, value)| (*key, value.as_str()));
-        self.post("gpki", "/gpki/verify", &fields).await.map(drop)
+        let text = |key: &str| answer[key].as_str().unwrap_or_default().to_owned();
+        Ok(match answer["result"].as_str() {
+            Some("OK") => Vouched::Signer(text("signer")),
+            _ => Vouched::Refused(text("why")),
+        })
     }
 
     async fn send(

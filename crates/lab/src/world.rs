@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use crate::drill::DrillState;
 use crate::pki::Pki;
+use crate::signers::officers::SignerPki;
 use crate::site::SystemSite;
 use crate::switchboard::Switchboard;
 use crate::system::SimulatedSystem;
@@ -22,6 +23,8 @@ pub struct LabWorld {
     /// Address of the daemon that probes the estate, with a final slash. Empty until one has started.
     pub daemon_url: OnceLock<String>,
     pub pki: Pki,
+    /// Who signs in.
+    pub signers: Arc<SignerPki>,
 }
 
 impl LabWorld {

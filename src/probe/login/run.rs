@@ -11,7 +11,7 @@ use crate::config::login::{Excerpt, LoginOptions, LoginStep, Presence};
 use crate::config::{DialOptions, Schedule};
 use crate::deadline::Deadline;
 use crate::offload::TargetShare;
-use crate::outcome::{Failure, Reason, Stage, Step, StepFacts};
+use crate::outcome::{Failure, Reason, Stage, Step, StepFacts, TcpFacts};
 use crate::probe::exchange::Session;
 use crate::probe::mask::{EXCERPT_TAKEN, mask};
 use crate::probe::surroundings::Surroundings;
@@ -72,6 +72,9 @@ pub(super) struct LoginRun<'a> {
     pub(super) values: FlowValues<'a>,
     /// The identities that steps have signed with.
     pub(super) signers: Vec<Arc<str>>,
+    /// The counters of the connection that sent most segments again: a logout after a failed step
+    /// goes over another one.
+    pub(super) tcp: Option<TcpFacts>,
     /// How far each step got.
     pub(super) reached: Reached,
     /// What was done with credentials.
@@ -142,6 +145,7 @@ impl<'a> LoginRun<'a> {
             page: None,
             values,
             signers: Vec::new(),
+            tcp: None,
             reached: Reached::default(),
             login: Attempt::new(surroundings, options.guard, schedule),
         }
@@ -165,6 +169,7 @@ impl<'a> LoginRun<'a> {
             recorder.facts.excerpt = self.page.as_ref().map(|page| page.beginning(EXCERPT_TAKEN));
         }
         self.finally(recorder, &deadline.last()).await;
+        recorder.facts.tcp = self.tcp.or(recorder.facts.tcp);
         recorder.finish();
         self.mask(recorder, result)
     }

@@ -215,6 +215,8 @@ impl LoginRun<'_> {
         self.reached.set(step, Progress::Sent);
         let told = recorder.facts.warnings.len();
         let result = self.session.send(request, rules, recorder, deadline).await;
+        let worst = self.tcp.into_iter().chain(recorder.facts.tcp);
+        self.tcp = worst.max_by_key(|tcp| tcp.retransmits);
         for warning in recorder.facts.warnings.iter_mut().skip(told) {
             warning.step.get_or_insert_with(|| step.step.clone());
         }

@@ -17,9 +17,9 @@ async fn the_written_configuration_is_valid_and_has_nine_services() {
     assert_eq!(config.services.len(), 9);
     assert!(config.services.iter().all(|service| service.title.is_some()));
     let sites = config.targets.iter().filter(|target| target.id.site.is_some()).count();
-    assert_eq!(sites, 9);
+    assert_eq!(sites, 12);
     let logins = config.targets.iter().filter(|target| matches!(target.kind, Kind::Login(_)));
-    assert_eq!(logins.count(), 7);
+    assert_eq!(logins.count(), 12);
     assert!(config.advice.is_empty(), "{:?}", config.advice);
     let mut left: Vec<_> = std::fs::read_dir(out.path().join("lab"))
         .unwrap()
@@ -36,7 +36,7 @@ async fn secrets_are_for_their_owner_only_also_when_a_file_was_there() {
     let (estate, out) = (estate().await, tempfile::tempdir().unwrap());
     std::fs::write(out.path().join("probe-password"), "of another lab").unwrap();
     let files = config::write(estate.world(), out.path()).unwrap();
-    assert_eq!(files.secrets.len(), 2);
+    assert_eq!(files.secrets.len(), 4);
     for path in &files.secrets {
         let mode = std::fs::metadata(path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{}", path.display());

@@ -245,7 +245,7 @@ fn ctrl_c_ends_everything_within_a_second_and_leaves_what_was_announced() {
         let relative = file.strip_prefix(lab.directory.path()).unwrap().display().to_string();
         assert!(lab.said.contains(&relative), "{relative} was not announced:\n{}", lab.said);
     }
-    assert_eq!(lab.files().len(), 5);
+    assert_eq!(lab.files().len(), 8);
 }
 
 #[test]

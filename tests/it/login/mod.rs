@@ -9,6 +9,7 @@ mod examples;
 mod flow;
 mod following;
 mod forms;
+mod gpki;
 mod guarding;
 mod hops;
 mod lab;

@@ -143,6 +143,16 @@ async fn texts_are_signed_in_the_charset_that_is_asked_for_and_written_in_hex() 
 }
 
 #[tokio::test]
+async fn a_text_that_the_charset_does_not_have_is_not_signed() {
+    let (officer, site) = (Officer::new(), site(MARKER).await);
+    let sign = "data: '😀', charset: euc-kr";
+    let outcome = Flow::new(&flow(&officer, &site, sign, "{ s: '${signed}' }")).run().await;
+    assert_eq!(outcome.verdict(), Verdict::Unknown);
+    assert_eq!(outcome.result.unwrap_err().reason, Reason::SignFailed);
+    assert!(site.asked().is_empty());
+}
+
+#[tokio::test]
 async fn a_message_in_an_envelope_is_for_the_server_alone() {
     let (officer, server, site) = (Officer::new(), Officer::new(), site(MARKER).await);
     let to = server.path().display();

@@ -23,6 +23,7 @@ use crate::control;
 use crate::peers::{PeerAddress, Peers};
 use crate::pki::{self, Pki};
 use crate::port::SystemPort;
+use crate::signers::officers::SignerPki;
 use crate::site::SystemSite;
 use crate::switchboard::Switchboard;
 use crate::system::SimulatedSystem;
@@ -69,7 +70,9 @@ impl SimulatedEstate {
                 (system.name, PeerAddress { base, address: reachable(port.address()) })
             })
             .collect();
-        let peers = Arc::new(Peers::new(places, pki.root_der(), options.patience)?);
+        let signers = Arc::new(SignerPki::new()?);
+        let peers = Peers::new(places, pki.root_der(), options.patience, Arc::clone(&signers))
+            .map(Arc::new)?;
         let faults = Switchboard::new();
         let issuer_url = format!("{control_url}pki/intermediate.cer");
         let mut sites = Vec::with_capacity(ports.len());
@@ -84,7 +87,8 @@ impl SimulatedEstate {
         }
 
         let (drill, daemon_url) = (watch::Sender::new(None), OnceLock::new());
-        let world = Arc::new(LabWorld { faults, sites, drill, control_url, daemon_url, pki });
+        let world =
+            Arc::new(LabWorld { faults, sites, drill, control_url, daemon_url, pki, signers });
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let addresses = ports.iter().map(SystemPort::address).collect();

@@ -1,6 +1,8 @@
 //! The ways in which the systems let people in: a form with id and password, typed or encrypted by
-//! the page, the same by JSON for a token, and the identity provider of the citizen portals.
+//! the page, the same by JSON for a token, the certificate of an official, and the identity
+//! provider of the citizen portals.
 
+pub mod certificate;
 pub mod form;
 pub mod id_token;
 pub mod portal;

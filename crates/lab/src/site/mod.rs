@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use crate::faults::{FaultKind, FaultSet};
 use crate::peers::Peers;
+use crate::signers::officers::SignerPki;
 use crate::system::SimulatedSystem;
 
 use accounts::{PasswordDirectory, UserAccounts};
@@ -42,6 +43,8 @@ pub struct SystemSite {
     pub accounts: UserAccounts,
     /// Calls the other systems.
     pub peers: Arc<Peers>,
+    /// Whose certificates there are, for the one who verifies them.
+    pub signers: Arc<SignerPki>,
     faults: watch::Receiver<FaultSet>,
 }
 
@@ -52,9 +55,18 @@ impl SystemSite {
         peers: Arc<Peers>,
         faults: watch::Receiver<FaultSet>,
     ) -> SystemSite {
+        let signers = Arc::clone(&peers.signers);
         let accounts =
             UserAccounts::new([(PROBE_USER, PROBE_PASSWORD), (VISITOR_USER, VISITOR_PASSWORD)]);
-        SystemSite { system, base, sessions: SiteSessions::default(), accounts, peers, faults }
+        SystemSite {
+            system,
+            base,
+            sessions: SiteSessions::default(),
+            accounts,
+            peers,
+            signers,
+            faults,
+        }
     }
 
     /// Whether a fault is in effect now.

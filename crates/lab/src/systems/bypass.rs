@@ -11,6 +11,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use http::{HeaderMap, StatusCode};
 
+use crate::sign_in::certificate;
 use crate::sign_in::form::{self, FormLogin, Typed, Vouching};
 use crate::sign_in::token;
 use crate::site::page::FormFields;
@@ -44,6 +45,7 @@ pub(super) fn app(site: Arc<SystemSite>) -> Router {
         .route(LOGIN.home, get(approvals))
         .route("/approvals/sign", post(sign))
         .with_state(Arc::clone(&site))
+        .merge(certificate::routes(&site, "/login/certificate", LOGIN))
         .merge(form::routes(&site, LOGIN))
         .merge(token::routes(&site))
 }

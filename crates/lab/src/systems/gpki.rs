@@ -1,4 +1,5 @@
-//! GPKI (행정전자서명): hands out challenges and verifies signed messages for everyone else.
+//! GPKI (행정전자서명): hands out challenges, and verifies what is signed in answer to them, for
+//! everyone else and for who comes by himself.
 //!
 //! Its front page is small and a verification is not. In November 2023 large packets were lost, so the
 //! page stayed green while verifications failed.
@@ -12,15 +13,18 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::Response;
 use axum::routing::{get, post};
+use base::EscapedText;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use serde_json::json;
 use tokio::time::Instant;
 
+use crate::faults::FaultKind;
+use crate::signers::message;
 use crate::site::page::{self, FormFields};
-use crate::site::sessions::random_token;
+use crate::site::sessions::{random_bytes, random_token};
 use crate::site::{MAX_BODY_BYTES, SystemSite};
 use crate::system::SimulatedSystem;
 
@@ -36,6 +40,8 @@ pub(super) static SYSTEM: SimulatedSystem = SimulatedSystem {
 
 /// A challenge is valid for one answer within this time.
 const CHALLENGE_LASTS: Duration = Duration::from_secs(60);
+/// Random bytes of a challenge, which are no text.
+const NONCE_BYTES: usize = 32;
 /// Open challenges. Beyond this a new one is refused until others have run out.
 const MAX_CHALLENGES: usize = 10_000;
 
@@ -46,7 +52,7 @@ struct Gpki {
 }
 
 struct Challenge {
-    nonce: String,
+    nonce: [u8; NONCE_BYTES],
     made: Instant,
 }
 
@@ -55,6 +61,8 @@ pub(super) fn app(site: Arc<SystemSite>) -> Router {
         .route("/", get(front))
         .route("/gpki/challenge", post(challenge))
         .route("/gpki/verify", post(verify))
+        .route("/gpki/me", get(own_page))
+        .route("/gpki/logout", get(logout))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(Gpki { site, open: Arc::default() })
 }
@@ -65,15 +73,15 @@ async fn front(State(gpki): State<Gpki>) -> Response {
 }
 
 async fn challenge(State(gpki): State<Gpki>) -> Response {
-    let (id, nonce) = (random_token(), random_token());
+    let (id, nonce) = (random_token(), random_bytes());
     let mut open = gpki.open.lock();
     open.retain(|_, challenge| challenge.made.elapsed() < CHALLENGE_LASTS);
     if open.len() >= MAX_CHALLENGES {
         let busy = json!({ "error": "too many open challenges" });
         return page::json(StatusCode::SERVICE_UNAVAILABLE, &busy);
     }
-    open.insert(id.clone(), Challenge { nonce: nonce.clone(), made: Instant::now() });
-    page::json(StatusCode::OK, &json!({ "txId": id, "challenge": nonce }))
+    open.insert(id.clone(), Challenge { nonce, made: Instant::now() });
+    page::json(StatusCode::OK, &json!({ "txId": id, "challenge": BASE64.encode(nonce) }))
 }
 
 async fn verify(State(gpki): State<Gpki>, body: Bytes) -> Response {
@@ -89,8 +97,52 @@ async fn verify(State(gpki): State<Gpki>, body: Bytes) -> Response {
     let Ok(message) = BASE64.decode(fields.text("signedData")) else {
         return refused(StatusCode::BAD_REQUEST, "signedData is not base64");
     };
-    if !message.starts_with(known.nonce.as_bytes()) {
-        return refused(StatusCode::FORBIDDEN, "the message does not answer the challenge");
+    if gpki.site.suffers(FaultKind::PkiBackend) {
+        let why = "CRL 검증서버(LDAP)가 응답하지 않습니다";
+        return refused(StatusCode::INTERNAL_SERVER_ERROR, why);
     }
-    page::json(StatusCode::OK, &json!({ "result": "OK" }))
+    let is_revoked = gpki.site.suffers(FaultKind::RevokedSigner);
+    let Ok(list) = gpki.site.signers.revocation_list(is_revoked) else {
+        return refused(StatusCode::INTERNAL_SERVER_ERROR, "CRL을 만들 수 없습니다");
+    };
+    // What was judged has status 200, as such servers answer.
+    let verified = match message::verify(&message, &gpki.site.signers, &list) {
+        Ok(verified) => verified,
+        Err(refusal) => return refused(StatusCode::OK, refusal.korean()),
+    };
+    if verified.content != known.nonce {
+        return refused(StatusCode::OK, "전자서명이 챌린지에 대한 것이 아닙니다");
+    }
+    let answer = json!({ "result": "OK", "signer": verified.signer });
+    let mut response = page::json(StatusCode::OK, &answer);
+    // Systems ask for others, and want no session.
+    if fields.text("session") == "open" {
+        let session = gpki.site.sessions.open(Some(&verified.signer));
+        page::set_cookie(&mut response, &page::session_cookie(SYSTEM.cookie, &session.id));
+    }
+    response
+}
+
+/// Who is signed in, for one who came by himself.
+async fn own_page(State(gpki): State<Gpki>, headers: HeaderMap) -> Response {
+    let session = gpki.site.signed_in(&headers);
+    let Some(user) = session.and_then(|session| session.user) else {
+        return gpki
+            .site
+            .page("안내", "<h1>로그인이 필요합니다</h1>")
+            .status(StatusCode::FORBIDDEN)
+            .into();
+    };
+    let user = EscapedText(&user);
+    let body = format!("<p id=\"user\">{user}</p><a href=\"/gpki/logout\">로그아웃</a>");
+    gpki.site.page("내 인증서", &body).into()
+}
+
+async fn logout(State(gpki): State<Gpki>, headers: HeaderMap) -> Response {
+    if let Some(session) = gpki.site.session(&headers) {
+        gpki.site.sessions.close(&session.id);
+    }
+    let mut response = page::json(StatusCode::OK, &json!({ "result": "OK" }));
+    page::set_cookie(&mut response, &page::expired_cookie(SYSTEM.cookie));
+    response
 }

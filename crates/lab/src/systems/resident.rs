@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
+use crate::sign_in::certificate;
 use crate::sign_in::form::{self, FormLogin, Typed, Vouching};
 use crate::site::page::{self, FormFields};
 use crate::site::{SystemSite, redirect};
@@ -44,6 +45,7 @@ pub(super) fn app(site: Arc<SystemSite>) -> Router {
         .route("/api/status", get(status))
         .route("/api/abstract", post(issue))
         .with_state(Arc::clone(&site))
+        .merge(certificate::routes(&site, "/certLogin.do", LOGIN))
         .merge(form::routes(&site, LOGIN))
 }
 

@@ -9,6 +9,7 @@ use axum::response::Response;
 use axum::routing::get;
 use http::HeaderMap;
 
+use crate::sign_in::certificate;
 use crate::sign_in::form::{self, FormLogin, Typed, Vouching};
 use crate::site::{SystemSite, redirect};
 use crate::system::SimulatedSystem;
@@ -54,6 +55,7 @@ pub(super) fn app(site: Arc<SystemSite>) -> Router {
         .route(LOGIN.home, get(main_page))
         .route("/certCheck.do", get(cert_check))
         .with_state(Arc::clone(&site))
+        .merge(certificate::routes(&site, "/certLogin.do", LOGIN))
         .merge(form::routes(&site, LOGIN))
 }
 

@@ -9,6 +9,7 @@ use axum::response::Response;
 use axum::routing::get;
 use http::HeaderMap;
 
+use crate::sign_in::certificate;
 use crate::sign_in::form::{self, FormLogin, Typed, Vouching};
 use crate::site::{SystemSite, redirect};
 use crate::system::SimulatedSystem;
@@ -42,6 +43,7 @@ pub(super) fn app(site: Arc<SystemSite>) -> Router {
         .route("/", get(front))
         .route(LOGIN.home, get(work))
         .with_state(Arc::clone(&site))
+        .merge(certificate::routes(&site, "/login/certificate", LOGIN))
         .merge(form::routes(&site, LOGIN))
 }
 

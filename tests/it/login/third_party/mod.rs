@@ -5,6 +5,7 @@
 
 mod motioneye;
 mod openid_proxy;
+mod pinksign;
 mod product;
 mod saml;
 mod verdaccio;
