@@ -1,7 +1,6 @@
 //! What this program was built from: told by `--version`, the log's first line and
 //! `bongsu_build_info`.
 
-/// The crate's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What our requests say who sends them.
@@ -10,7 +9,6 @@ pub const USER_AGENT: &str = concat!("bongsu/", env!("CARGO_PKG_VERSION"));
 /// The source revision, or `unknown`.
 pub const REVISION: &str = env!("BONGSU_REVISION");
 
-/// The compiler's version.
 pub const RUST_VERSION: &str = env!("BONGSU_RUST_VERSION");
 
 /// All of it, for `--version`.

@@ -10,7 +10,6 @@ use tracing::warn;
 /// How many files may be open. `None` is without limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Descriptors {
-    /// The soft limit now.
     pub now: Option<u64>,
 }
 

@@ -84,13 +84,10 @@ fn instant(zone: &TimeZone, local: DateTime) -> Option<Timestamp> {
 /// A window as it concerns one service or one site of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WindowRow {
-    /// The window.
     pub name: Arc<str>,
-    /// The service it covers.
     pub service: Arc<str>,
     /// The one site it covers; `None` is the whole service.
     pub site: Option<Arc<str>>,
-    /// Whether it is open.
     pub active: bool,
     /// Start of the open occurrence, else of the next one, else of the last one.
     pub start: Timestamp,

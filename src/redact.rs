@@ -46,7 +46,6 @@ pub struct Redactor {
 }
 
 impl Redactor {
-    /// Learns the values.
     pub fn new<'s>(secrets: impl IntoIterator<Item = &'s Secret>) -> Redactor {
         let mut forms: BTreeSet<(Vec<u8>, bool)> = BTreeSet::new();
         for secret in secrets {

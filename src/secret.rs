@@ -2,12 +2,10 @@
 //! implements none of the traits that would do so. Its text is reached by one method with a loud
 //! name, at the last moment, by the code that writes the request.
 
-/// A secret text.
 #[derive(Clone)]
 pub struct Secret(Box<str>);
 
 impl Secret {
-    /// Takes the text over.
     pub fn new(text: impl Into<Box<str>>) -> Secret {
         Secret(text.into())
     }

@@ -18,7 +18,6 @@ pub enum Signal {
     Reload,
 }
 
-/// Where signals come from.
 pub struct Signals {
     queue: mpsc::Receiver<Signal>,
 }

@@ -25,7 +25,6 @@ pub struct Said {
     pub watchdog_pid: Option<String>,
 }
 
-/// The way to systemd.
 pub struct Systemd {
     socket: Option<(UnixDatagram, SocketAddr)>,
     name: String,

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join;
+use read::ReadError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -45,7 +46,6 @@ use crate::server::ready::Readiness;
 use crate::server::reload::Refused;
 use crate::server::times::LocalTime;
 use crate::server::web::Web;
-use crate::server::web_config::WebConfigError;
 use crate::server::{self, AnyTarget, Parts, listen, reload};
 use crate::signals::{Signal, Signals};
 use crate::state_dir::Claim;
@@ -87,7 +87,6 @@ pub struct Options {
     pub grace: Duration,
     /// Which services are this process's.
     pub shard: Shard,
-    /// What the surroundings allow.
     pub limits: Limits,
 }
 
@@ -105,13 +104,12 @@ pub enum Lifecycle {
 pub enum BuildError {
     /// The web configuration is wrong.
     #[error("{0}")]
-    Web(#[from] WebConfigError),
+    Web(#[from] ReadError),
     /// The listen address cannot be used.
     #[error("cannot listen on {address}: {source}")]
     Listen {
         /// As given.
         address: ListenAddress,
-        /// Why.
         source: io::Error,
     },
     /// The controls cannot be asked.
@@ -137,7 +135,6 @@ pub enum BuildError {
     State {
         /// As given.
         directory: PathBuf,
-        /// Why.
         source: io::Error,
     },
     /// Two metrics have one name: a bug of this program.

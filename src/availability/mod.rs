@@ -59,7 +59,6 @@ impl Share {
 pub struct Counts {
     /// Up or degraded.
     pub success: u64,
-    /// Down.
     pub failure: u64,
     /// No vote.
     pub unknown: u64,
@@ -85,7 +84,6 @@ impl Counts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailureCount {
     pub reason: Reason,
-    /// In which login step.
     pub step: Option<Arc<str>>,
     /// Runs, rechecks included.
     pub runs: u64,

@@ -46,7 +46,7 @@ pub(super) fn healthcheck(flags: &Flags) -> Exit {
         Some(file) => match web_config::load(file) {
             Ok(config) => config.tls,
             Err(error) => {
-                tell(&mut io::stderr(), &format!("{error}\n"));
+                tell(&mut io::stderr(), &format!("{}\n", error.report("nothing was asked")));
                 return Exit::Usage;
             }
         },

@@ -18,6 +18,7 @@ use crate::cli::{Cli, Command, Exit, Flags};
 use crate::config::{self, Config};
 use crate::own_time::WORKER_NAME;
 use crate::scheduler::shard::Shard;
+use crate::signals::Signals;
 
 /// The work of 17,000 probes is half a core. More threads only cost memory: each has an arena.
 const WORKERS_MAX: usize = 4;
@@ -67,6 +68,26 @@ fn runtime() -> Result<Runtime, Exit> {
             error!(%error, "the runtime cannot start");
             Exit::Failed
         })
+}
+
+/// Runs what ends by itself or when a signal says so. Blocking tasks that are still running then are
+/// abandoned.
+fn until_signalled<F: Future<Output = Exit>>(run: impl FnOnce(Signals) -> F) -> Exit {
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    let exit = runtime.block_on(async {
+        match Signals::install() {
+            Ok(signals) => run(signals).await,
+            Err(error) => {
+                error!(%error, "signals cannot be handled");
+                Exit::Failed
+            }
+        }
+    });
+    runtime.shutdown_background();
+    exit
 }
 
 /// Writes text for a person. A closed pipe is the reader's own wish.

@@ -2,7 +2,7 @@
 
 use tracing::{error, info, warn};
 
-use super::{load, runtime, shard};
+use super::{load, shard, until_signalled};
 use crate::app::{App, BuildError, Lifecycle, Options};
 use crate::build_info::{REVISION, VERSION};
 use crate::cli::{Exit, Flags};
@@ -11,7 +11,6 @@ use crate::scheduler::permits::Limits;
 use crate::server::AnyTarget;
 use crate::server::external::External;
 use crate::server::times::LocalTime;
-use crate::signals::Signals;
 use crate::systemd::Said;
 
 pub(super) fn run(flags: Flags) -> Exit {
@@ -19,41 +18,25 @@ pub(super) fn run(flags: Flags) -> Exit {
         Ok(config) => config,
         Err(exit) => return exit,
     };
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(exit) => return exit,
-    };
     info!(version = VERSION, revision = REVISION, vantage = flags.vantage, "starting");
     for advice in &config.advice {
         warn!(advice, "configuration");
     }
     let options = options(flags);
-    let exit = runtime.block_on(async {
-        let signals = match Signals::install() {
-            Ok(signals) => signals,
-            Err(error) => {
-                error!(%error, "signals cannot be handled");
-                return Exit::Failed;
-            }
-        };
-        match App::build(config, options).await {
-            Ok(app) => app.run(signals).await,
-            Err(error) => {
-                error!("{error}");
-                match error {
-                    BuildError::Web(_) => Exit::Usage,
-                    BuildError::Listen { .. }
-                    | BuildError::Controls(_)
-                    | BuildError::Claimed { .. }
-                    | BuildError::State { .. }
-                    | BuildError::Metrics(_) => Exit::Failed,
-                }
+    until_signalled(async |signals| match App::build(config, options).await {
+        Ok(app) => app.run(signals).await,
+        Err(error) => {
+            error!("{error}");
+            match error {
+                BuildError::Web(_) => Exit::Usage,
+                BuildError::Listen { .. }
+                | BuildError::Controls(_)
+                | BuildError::Claimed { .. }
+                | BuildError::State { .. }
+                | BuildError::Metrics(_) => Exit::Failed,
             }
         }
-    });
-    // Blocking tasks that are still running are abandoned.
-    runtime.shutdown_background();
-    exit
+    })
 }
 
 fn options(flags: Flags) -> Options {

@@ -11,7 +11,6 @@ use chain::{Certificate, TlsFacts};
 /// Characters of the longest bar.
 const BAR_WIDTH: f64 = 40.0;
 
-/// Draws one outcome.
 pub(super) fn waterfall(target: &Target, outcome: &Outcome) -> String {
     let facts = &outcome.facts;
     let mut text = format!("{} {} {}\n", target.id, target.kind.as_str(), target.instance);

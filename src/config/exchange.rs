@@ -17,7 +17,6 @@ const REDIRECTS_MAX: u32 = 50;
 /// How a probe's client connects and speaks.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ClientOptions {
-    /// HTTP version to negotiate.
     pub versions: HttpVersions,
     /// Proxy, fixed destination, addresses.
     pub route: RouteOptions,

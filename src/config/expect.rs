@@ -41,7 +41,6 @@ const STATUS: RangeInclusive<u16> = 100..=599;
 /// Rules of one list; more is a mistake of a generator.
 const RULES_MAX: usize = 100;
 
-/// Reads `expect` or `warn`.
 pub(super) fn expect(at: &At<'_>) -> Expect {
     let Some(fields) = at.fields(SUBJECTS) else { return Expect::default() };
     subjects(&fields)

@@ -22,7 +22,6 @@ pub trait Files {
     fn variable(&self, name: &str) -> Option<String>;
 }
 
-/// The real ones.
 #[derive(Debug, Clone, Copy)]
 pub struct Disk;
 

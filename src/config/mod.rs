@@ -45,6 +45,7 @@ mod sites;
 mod tls;
 mod value;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -79,9 +80,7 @@ pub struct Config {
     pub services: Vec<Arc<Service>>,
     /// Every enabled probe, `for_each` expanded, whatever the shard.
     pub targets: Vec<Arc<Target>>,
-    /// "Am I online?"
     pub controls: Vec<Control>,
-    /// Announced windows.
     pub maintenance: Vec<Window>,
     /// Where the secrets are; their values are read when a request is written.
     pub secrets: BTreeMap<Arc<str>, SecretRef>,
@@ -117,7 +116,6 @@ pub struct Service {
 /// `service/probe`, with a site `service/probe@site`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TargetId {
-    /// The service's name.
     pub service: Arc<str>,
     /// The probe's name, unique in its service.
     pub probe: Arc<str>,
@@ -138,13 +136,11 @@ impl fmt::Display for TargetId {
 /// One probe of one endpoint. Equal targets are the same work: a reload leaves them running.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
-    /// Unique.
     pub id: TargetId,
     /// The service that is being tested by it.
     pub component: Arc<str>,
     /// The endpoint without query and userinfo: the `instance` label.
     pub instance: String,
-    /// When.
     pub schedule: Schedule,
     /// What a response time of this probe should stay under.
     pub latency_objective: Option<Duration>,
@@ -152,7 +148,6 @@ pub struct Target {
     pub labels: BTreeMap<String, String>,
     /// How names are resolved and addresses chosen.
     pub dial: DialOptions,
-    /// What to do.
     pub kind: Kind,
 }
 
@@ -176,18 +171,14 @@ impl Target {
     }
 
     /// The endpoint's host, as the info series names it.
-    pub fn host(&self) -> &str {
+    pub fn host(&self) -> Cow<'_, str> {
         match &self.kind {
-            Kind::Http(http) => http.url.host_str().unwrap_or_default(),
-            Kind::Tls(tls) => &tls.host,
-            // The instance is the URL of the flow's base or first step.
-            Kind::Login(_) => {
-                let rest = self.instance.split_once("://").map_or("", |(_, rest)| rest);
-                let authority = rest.split('/').next().unwrap_or_default();
-                match authority.rsplit_once(':') {
-                    Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
-                    _ => authority,
-                }
+            Kind::Http(http) => http.url.host_str().unwrap_or_default().into(),
+            Kind::Tls(tls) => tls.host.as_str().into(),
+            Kind::Login(login) => {
+                let endpoint = login.endpoint();
+                let host = endpoint.as_ref().and_then(Url::host_str);
+                host.unwrap_or_default().to_owned().into()
             }
         }
     }
@@ -210,7 +201,6 @@ impl Schedule {
     pub fn interval(&self) -> Duration {
         self.interval
     }
-    /// The whole run's limit.
     pub fn timeout(&self) -> Duration {
         self.timeout
     }
@@ -228,9 +218,7 @@ impl Schedule {
 /// `probe/`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
-    /// One HTTP exchange.
     Http(Arc<HttpOptions>),
-    /// One TLS handshake.
     Tls(Arc<TlsOptions>),
     /// A login, step by step.
     Login(Arc<login::LoginOptions>),
@@ -264,9 +252,7 @@ pub enum IpChoice {
     PreferV4,
     /// The other way round.
     PreferV6,
-    /// Only IPv4.
     OnlyV4,
-    /// Only IPv6.
     OnlyV6,
     /// Both families must answer: two looks in each run.
     Both,
@@ -289,45 +275,34 @@ pub enum Control {
     Tcp {
         /// Name or address.
         host: String,
-        /// Port.
         port: u16,
     },
     /// `http://` or `https://`: any response is enough; its `Date` header shows clock skew.
     Http(Url),
 }
 
-/// An announced maintenance window.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Window {
-    /// Unique.
     pub name: Arc<str>,
     /// Service, optionally one site of it (`saeol`, `saeol/seocho`).
     pub targets: Vec<WindowTarget>,
     /// For people.
     pub reason: Option<String>,
-    /// When.
     pub when: WindowTime,
 }
 
 /// What a window covers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WindowTarget {
-    /// The service's name.
     pub service: Arc<str>,
     /// One site; `None` is the whole service.
     pub site: Option<Arc<str>>,
 }
 
-/// Once or every week.
 #[derive(Debug, Clone, PartialEq)]
 pub enum WindowTime {
     /// `from`, `until` (exclusive), settled to instants at load.
-    Once {
-        /// Start.
-        from: jiff::Timestamp,
-        /// End.
-        until: jiff::Timestamp,
-    },
+    Once { from: jiff::Timestamp, until: jiff::Timestamp },
     /// `every: sunday 02:00-04:00`. An end at or before the start is on the next day.
     Weekly {
         /// The days it starts on (`daily` is all seven).

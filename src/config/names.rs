@@ -32,7 +32,6 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    /// Looks a name up.
     pub(super) fn value(&self, name: &str) -> Result<String, String> {
         if let Some(value) = self.values.get(name) {
             return Ok(value.clone());
@@ -73,7 +72,6 @@ pub(super) struct FlowNames {
     pub(super) probe: String,
     /// The step that is being read.
     pub(super) step: Option<String>,
-    /// Captured by earlier steps.
     pub(super) captured: BTreeSet<String>,
     /// Named values that were set so far.
     pub(super) set: BTreeMap<String, FlowSource>,

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::reading::{At, ConfigValue, Fields};
 
-/// What one service needs.
 pub(super) struct Needs<'a> {
     service: Arc<str>,
     /// The key, where problems are shown.

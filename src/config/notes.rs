@@ -126,7 +126,6 @@ impl<'a> Load<'a> {
         self.incomplete.set(true);
     }
 
-    /// Nothing noted so far.
     pub(super) fn is_clean(&self) -> bool {
         self.found.borrow().problems.is_empty()
     }

@@ -19,7 +19,6 @@ pub struct HttpOptions {
     pub method: ::http::Method,
     /// In the file's order. Values may hold secrets.
     pub headers: Vec<(::http::HeaderName, Template)>,
-    /// What is sent.
     pub body: RequestBody,
     /// `Authorization`.
     pub auth: Option<Auth>,
@@ -34,7 +33,6 @@ pub struct HttpOptions {
     pub body_limit: u64,
     /// Used when neither header nor page names one.
     pub charset: Option<&'static encoding_rs::Encoding>,
-    /// Redirects.
     pub follow: Follow,
     /// How it connects and speaks.
     pub client: ClientOptions,
@@ -48,13 +46,11 @@ pub enum HttpVersions {
     /// By ALPN, HTTP/2 preferred.
     #[default]
     Any,
-    /// HTTP/1.1 only.
     Http1,
     /// HTTP/2 only; over plain TCP with prior knowledge.
     Http2,
 }
 
-/// A request body.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum RequestBody<S = SecretOnly> {
     #[default]
@@ -105,13 +101,11 @@ impl<S> Auth<S> {
 /// Where a secret is. The value is never part of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretRef {
-    /// Environment variable or file.
     pub source: SecretSource,
     /// The only servers it may be sent to.
     pub hosts: Vec<Receiver>,
 }
 
-/// Environment variable or file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SecretSource {
     /// Read at load.
@@ -120,7 +114,6 @@ pub enum SecretSource {
     File(PathBuf),
 }
 
-/// How redirects are treated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Follow {
     /// 0: not followed.
@@ -146,7 +139,6 @@ pub enum Refresh {
 pub struct TlsOptions {
     /// Host name or address literal (no brackets).
     pub host: String,
-    /// Port.
     pub port: u16,
     /// Proxy, fixed destination, addresses.
     pub route: RouteOptions,

@@ -1,5 +1,6 @@
 //! What `bongsu check` prints of a configuration that is right: what would run, and how often.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -66,7 +67,7 @@ fn write_accounts(config: &Config, text: &mut String) -> std::fmt::Result {
             continue;
         };
         let rate = login.bad_logins_per_hour(target.schedule.interval());
-        let host = target.host().to_owned();
+        let host = target.host().into_owned();
         let known = rates.entry(account).or_default().entry(host).or_default();
         *known = (known.0.max(rate), known.1.max(login.guard.max_failures));
     }
@@ -99,8 +100,8 @@ fn write_accounts(config: &Config, text: &mut String) -> std::fmt::Result {
 
 /// Accounts whose logins at one host hardly fit into their intervals one after the other: how many
 /// there are, and the time that each may take.
-fn crowded(config: &Config) -> Vec<(&str, &str, usize, Duration)> {
-    let mut logins: BTreeMap<(&str, &str), (usize, f64)> = BTreeMap::new();
+fn crowded(config: &Config) -> Vec<(&str, Cow<'_, str>, usize, Duration)> {
+    let mut logins: BTreeMap<(&str, Cow<'_, str>), (usize, f64)> = BTreeMap::new();
     for target in &config.targets {
         let Kind::Login(login) = &target.kind else { continue };
         let Some(account) = login.account.as_deref().filter(|_| login.has_credentials()) else {

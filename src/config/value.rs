@@ -134,9 +134,10 @@ pub(super) fn url(text: &str, schemes: &[&str]) -> Result<Url, String> {
         return Err(format!("{}:// cannot be probed here; use {known}://", url.scheme()));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        let instead = match schemes.contains(&"socks5") {
-            true => "username and password take secrets",
-            false => "basic_auth takes a secret",
+        let instead = if schemes.contains(&"socks5") {
+            "username and password take secrets"
+        } else {
+            "basic_auth takes a secret"
         };
         return Err(format!(
             "a user name or password in a URL would be shown on every page; remove it ({instead})"

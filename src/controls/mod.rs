@@ -102,7 +102,6 @@ impl Controls {
         self.replaced.notify_one();
     }
 
-    /// What is known now.
     pub fn reading(&self) -> Reading {
         self.state.lock().reading
     }

@@ -32,7 +32,6 @@ use crate::trusted_client::TrustedClient;
 /// server's clock is half a second further.
 const DATE_CUT_OFF: Duration = Duration::from_millis(500);
 
-/// Finds addresses.
 pub trait Names: Send + Sync + 'static {
     /// In the order they should be tried. A literal is returned as it is.
     fn lookup<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, Failure>>;

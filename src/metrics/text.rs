@@ -57,7 +57,6 @@ impl Family {
     }
 }
 
-/// The text so far.
 pub(super) struct Text<'a> {
     buffer: Vec<u8>,
     sink: &'a mut Sink<'a>,

@@ -123,13 +123,11 @@ pub struct Step {
 /// of probe does not have it.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
-    /// Where the time went.
     pub phases: Phases,
     /// The first name resolution, also when it failed.
     pub dns_lookup: Option<Duration>,
     /// The address of the first connection attempt that was answered, else of the last one tried.
     pub address: Option<IpAddr>,
-    /// The HTTP exchange.
     pub http: Option<HttpFacts>,
     /// The last handshake.
     pub tls: Option<TlsFacts>,
@@ -151,15 +149,12 @@ pub struct Facts {
 /// that was cut off holds the time until then, so that the phases account for the run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Phases {
-    /// Name resolution.
     pub resolve: Option<Duration>,
     /// TCP connect, to a proxy if there is one.
     pub connect: Option<Duration>,
-    /// TLS handshake.
     pub tls: Option<Duration>,
     /// From the request being written to the response head.
     pub processing: Option<Duration>,
-    /// The response body.
     pub transfer: Option<Duration>,
     /// Not the service's time: a login's wait for its account's turn, for a one-time code, or for
     /// its turn after an outage. `None` when nothing was waited for.
@@ -207,7 +202,6 @@ pub struct HttpFacts {
 pub struct Hop {
     /// The URL asked, without query, fragment and userinfo.
     pub url: String,
-    /// Its status.
     pub status: u16,
     /// From the request's start to the response head.
     pub elapsed: Duration,
@@ -229,18 +223,14 @@ pub struct TcpFacts {
 /// One of several addresses of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddressFacts {
-    /// Which.
     pub address: IpAddr,
     /// Why it is not as expected; `None` when it is.
     pub failure: Option<Failure>,
 }
 
-/// One login step.
 #[derive(Debug, Clone)]
 pub struct StepFacts {
-    /// Which.
     pub step: Step,
-    /// How long it took.
     pub elapsed: Duration,
     /// Whether it found what it expects.
     pub success: bool,

@@ -12,7 +12,6 @@ use crate::transport::failure;
 use crate::transport::phase::Phase;
 use crate::transport::resolve::{MAX_ADDRESSES, Resolvers};
 
-/// One look.
 pub struct Look {
     /// Families and name servers.
     pub dial: DialOptions,
@@ -20,13 +19,11 @@ pub struct Look {
     pub address: Option<IpAddr>,
 }
 
-/// What one look found.
 pub struct Looked {
     /// The address that was asked for, where there was one.
     pub address: Option<IpAddr>,
     /// The family that was asked for.
     pub family: IpChoice,
-    /// What was learned.
     pub facts: Facts,
     /// Whether it is as expected.
     pub result: Result<(), Failure>,

@@ -171,9 +171,10 @@ impl HttpProbe {
             follow: &options.follow,
             body: BodyRules {
                 limit: options.body_limit,
-                coding: match options.compression {
-                    true => ContentCoding::Decoded,
-                    false => ContentCoding::AsIs,
+                coding: if options.compression {
+                    ContentCoding::Decoded
+                } else {
+                    ContentCoding::AsIs
                 },
                 unfollowed: self.unfollowed,
             },

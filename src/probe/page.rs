@@ -28,11 +28,9 @@ const NESTED_TOO_DEEPLY: &str = "recursion limit exceeded";
 pub struct Page<'a> {
     /// The final URL.
     pub url: &'a Url,
-    /// Its status.
     pub status: u16,
     /// `1.0`, `1.1` or `2`.
     pub version: &'static str,
-    /// All of them.
     pub headers: &'a HeaderMap,
     /// The cookies of the run so far.
     pub cookies: &'a Jar,
@@ -56,11 +54,9 @@ pub struct Page<'a> {
 pub struct Head<'a> {
     /// The final URL.
     pub url: &'a Url,
-    /// Its status.
     pub status: u16,
     /// `1.0`, `1.1` or `2`.
     pub version: &'static str,
-    /// All of them.
     pub headers: &'a HeaderMap,
 }
 

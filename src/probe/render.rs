@@ -19,7 +19,6 @@ use crate::transport::proxy::Proxy;
 /// The `Content-Type` of a form.
 pub const FORM: &str = "application/x-www-form-urlencoded";
 
-/// A header's value.
 pub fn header<S: Source>(
     values: &dyn Values<S>,
     template: &Template<S>,
@@ -127,9 +126,10 @@ impl Secrecy {
     pub fn of_all<'t, S: Source + 't>(
         templates: impl IntoIterator<Item = &'t Template<S>>,
     ) -> Secrecy {
-        match templates.into_iter().any(Template::is_credential) {
-            true => Secrecy::Secret,
-            false => Secrecy::Open,
+        if templates.into_iter().any(Template::is_credential) {
+            Secrecy::Secret
+        } else {
+            Secrecy::Open
         }
     }
 }

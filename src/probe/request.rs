@@ -45,7 +45,6 @@ struct Page {
     tainted: bool,
 }
 
-/// A request body.
 #[derive(Clone)]
 pub struct Payload {
     /// As sent.
@@ -140,7 +139,6 @@ impl Outgoing {
         self
     }
 
-    /// What is sent.
     #[must_use]
     pub fn with_body(mut self, body: Option<Payload>) -> Outgoing {
         self.body = body;
@@ -168,7 +166,6 @@ impl Outgoing {
         if self.once || secret_body || secret_head { Repeat::Never } else { Repeat::Allowed }
     }
 
-    /// Where it goes.
     pub fn url(&self) -> &Url {
         &self.url
     }
@@ -178,7 +175,6 @@ impl Outgoing {
         &self.home
     }
 
-    /// How.
     pub fn method(&self) -> &Method {
         &self.method
     }
@@ -194,7 +190,6 @@ impl Outgoing {
         authority(&self.url) == authority(&self.home)
     }
 
-    /// What is sent.
     pub fn body(&self) -> Option<Bytes> {
         self.body.as_ref().map(|body| body.bytes.clone())
     }

@@ -18,11 +18,9 @@ use crate::vault::Vault;
 
 /// What every probe is built with.
 pub struct Surroundings {
-    /// Name resolution.
     pub resolvers: Arc<Resolvers>,
     /// Roots, verdicts, revocation.
     pub tls_clients: TlsClients,
-    /// Secrets.
     pub vault: Vault,
     /// Certificates and keys of logins.
     pub identities: IdentityStore,

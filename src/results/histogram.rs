@@ -54,7 +54,6 @@ impl<const N: usize> Histogram<N> {
         self.sum
     }
 
-    /// How many were observed.
     pub fn count(&self) -> u64 {
         self.count
     }

@@ -29,7 +29,7 @@ impl Labels {
             push(&mut text, "site", site);
         }
         let base_len = text.len();
-        push(&mut text, "host", target.host());
+        push(&mut text, "host", &target.host());
         push(&mut text, "component", &target.component);
         push(&mut text, "padded", if is_padded(target) { "1" } else { "0" });
         for (name, value) in &target.labels {

@@ -51,7 +51,6 @@ pub enum Cadence {
     Recheck,
 }
 
-/// One finished run.
 #[derive(Debug, Clone)]
 pub struct Run {
     pub cadence: Cadence,
@@ -114,7 +113,6 @@ pub enum Stopped {
 #[error("the task of {target} died: {panic}")]
 pub struct TaskFailure {
     pub target: String,
-    /// What the panic said.
     pub panic: String,
 }
 

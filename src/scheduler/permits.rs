@@ -36,7 +36,6 @@ const DESCRIPTORS_RESERVED: u64 = 256;
 /// descriptors now and then.
 const PERMITS_FLOOR: usize = 16;
 
-/// What the surroundings allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
     /// Runs in flight; `None` computes it from the targets.

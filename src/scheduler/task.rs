@@ -18,7 +18,6 @@ use crate::controls::Controls;
 use crate::outcome::Verdict;
 use crate::probe;
 
-/// What all tasks share.
 pub(super) struct SchedulerContext {
     pub(super) permits: Permits,
     pub(super) controls: Arc<Controls>,
@@ -85,7 +84,6 @@ impl Task {
         }
     }
 
-    /// Sleeps until an instant.
     async fn wait(&self, mut timer: Pin<&mut Sleep>, until: Instant) -> Result<(), Stopped> {
         if self.leash.stop().asked().is_some() {
             return Err(Stopped);

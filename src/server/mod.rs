@@ -71,7 +71,6 @@ const PATHS: &str = "not found; there are:
 /-/resume?account=         POST: log in again with a held account, or with all of them
 ";
 
-/// What the endpoints show.
 struct Site {
     sources: Sources,
     readiness: Readiness,
@@ -91,7 +90,6 @@ struct Site {
 pub struct Parts {
     /// Results and the configuration in force.
     pub sources: Sources,
-    /// Whether everything is up.
     pub readiness: Readiness,
     /// Where to ask for a reload; none answers 403.
     pub reloads: Option<reload::Asks>,

@@ -242,7 +242,6 @@ pub(super) fn chip(state: Shown, language: Language) -> String {
     format!("<span class=\"s {}\">{}</span>", state.as_str(), word(state, language))
 }
 
-/// A grade for people.
 pub(super) fn grade_in(grade: u8, language: Language) -> String {
     match language {
         Language::Korean => format!("{grade}등급"),
@@ -250,7 +249,6 @@ pub(super) fn grade_in(grade: u8, language: Language) -> String {
     }
 }
 
-/// The state for people.
 pub(super) fn word(state: Shown, language: Language) -> &'static str {
     match state {
         Shown::Down => language.pick("장애", "down"),

@@ -36,7 +36,6 @@ impl Refused {
 
 pub type Asks = mpsc::Sender<Asker>;
 
-/// The queue of askers.
 pub fn queue() -> (Asks, mpsc::Receiver<Asker>) {
     mpsc::channel(WAITING_MAX)
 }

@@ -35,7 +35,6 @@ pub(super) struct Writers {
 }
 
 impl Writers {
-    /// All places free.
     pub(super) fn new() -> Writers {
         Writers { places: Arc::new(Semaphore::new(WRITERS_MAX)) }
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use base::files::read_regular;
+use read::Problem;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
@@ -14,18 +15,18 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::web_config::{Clients, TlsSettings, Versions};
+use super::web_config::{Clients, TlsSettings, Versions, wrong};
 
 /// The roots of every browser together are below 1 MiB.
 const PEM_MAX_BYTES: u64 = 4 << 20;
 
-/// Reads the files and builds what a handshake needs. `Err` holds one line a problem.
-pub(super) fn server_config(settings: &TlsSettings) -> Result<Arc<ServerConfig>, Vec<String>> {
+/// Reads the files and builds what a handshake needs.
+pub(super) fn server_config(settings: &TlsSettings) -> Result<Arc<ServerConfig>, Vec<Problem>> {
     let mut problems = Vec::new();
     let certs = certificates(&settings.cert_file, "cert_file", &mut problems);
     let key = pem(&settings.key_file)
         .and_then(|text| PrivateKeyDer::from_pem_slice(&text).map_err(|error| error.to_string()))
-        .map_err(|error| problems.push(place("key_file", &settings.key_file, error)))
+        .map_err(|error| problems.push(unusable("key_file", &settings.key_file, error)))
         .ok();
     let provider = Arc::new(provider(settings, &mut problems));
     let verifier = verifier(&settings.clients, &provider, &mut problems);
@@ -39,10 +40,10 @@ pub(super) fn server_config(settings: &TlsSettings) -> Result<Arc<ServerConfig>,
     };
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
-        .map_err(|error| vec![format!("tls_server_config.cipher_suites: {error}")])?
+        .map_err(|error| vec![wrong("tls_server_config.cipher_suites", error.to_string())])?
         .with_client_cert_verifier(verifier)
         .with_single_cert(certs, key)
-        .map_err(|error| vec![format!("tls_server_config.key_file: {error}")])?;
+        .map_err(|error| vec![wrong("tls_server_config.key_file", error.to_string())])?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
@@ -78,15 +79,16 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
     }
 }
 
-fn provider(settings: &TlsSettings, problems: &mut Vec<String>) -> CryptoProvider {
+fn provider(settings: &TlsSettings, problems: &mut Vec<Problem>) -> CryptoProvider {
     let mut provider = aws_lc_rs::default_provider();
     if !settings.cipher_suites.is_empty() {
         let name = |suite: &rustls::SupportedCipherSuite| go_name(&format!("{:?}", suite.suite()));
         for wanted in &settings.cipher_suites {
             if !provider.cipher_suites.iter().any(|suite| name(suite) == go_name(wanted)) {
-                problems.push(format!(
-                    "tls_server_config.cipher_suites: {wanted:?} is not spoken here; {}",
-                    provider.cipher_suites.iter().map(name).collect::<Vec<_>>().join(", ")
+                let spoken = provider.cipher_suites.iter().map(name).collect::<Vec<_>>().join(", ");
+                problems.push(wrong(
+                    "tls_server_config.cipher_suites",
+                    format!("{wanted:?} is not spoken here; {spoken}"),
                 ));
             }
         }
@@ -101,9 +103,9 @@ fn provider(settings: &TlsSettings, problems: &mut Vec<String>) -> CryptoProvide
         for wanted in &settings.curves {
             match provider.kx_groups.iter().find(|group| curve_name(group.name()) == wanted) {
                 Some(group) => groups.push(*group),
-                None => problems.push(format!(
-                    "tls_server_config.curve_preferences: {wanted:?} is not spoken here; X25519, \
-                     CurveP256 or CurveP384"
+                None => problems.push(wrong(
+                    "tls_server_config.curve_preferences",
+                    format!("{wanted:?} is not spoken here; X25519, CurveP256 or CurveP384"),
                 )),
             }
         }
@@ -134,7 +136,7 @@ fn curve_name(group: rustls::NamedGroup) -> &'static str {
 fn verifier(
     clients: &Clients,
     provider: &Arc<CryptoProvider>,
-    problems: &mut Vec<String>,
+    problems: &mut Vec<Problem>,
 ) -> Option<Arc<dyn ClientCertVerifier>> {
     let (Clients::Verify(file) | Clients::VerifyIfGiven(file)) = clients else {
         return Some(WebPkiClientVerifier::no_client_auth());
@@ -142,7 +144,7 @@ fn verifier(
     let mut roots = RootCertStore::empty();
     for cert in certificates(file, "client_ca_file", problems) {
         if let Err(error) = roots.add(cert) {
-            problems.push(place("client_ca_file", file, error));
+            problems.push(unusable("client_ca_file", file, error));
         }
     }
     if roots.is_empty() {
@@ -154,22 +156,22 @@ fn verifier(
         Clients::VerifyIfGiven(_) => builder.allow_unauthenticated(),
         _ => builder,
     };
-    builder.build().map_err(|error| problems.push(place("client_ca_file", file, error))).ok()
+    builder.build().map_err(|error| problems.push(unusable("client_ca_file", file, error))).ok()
 }
 
 fn certificates(
     file: &Path,
     key: &str,
-    problems: &mut Vec<String>,
+    problems: &mut Vec<Problem>,
 ) -> Vec<CertificateDer<'static>> {
     let certs = pem(file).and_then(|text| {
         let certs: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
         certs.map_err(|error| error.to_string())
     });
     match certs {
-        Ok(certs) if certs.is_empty() => problems.push(place(key, file, "no certificate in it")),
+        Ok(certs) if certs.is_empty() => problems.push(unusable(key, file, "no certificate in it")),
         Ok(certs) => return certs,
-        Err(error) => problems.push(place(key, file, error)),
+        Err(error) => problems.push(unusable(key, file, error)),
     }
     Vec::new()
 }
@@ -179,6 +181,7 @@ pub(crate) fn pem(file: &Path) -> Result<Vec<u8>, String> {
     read_regular(file, PEM_MAX_BYTES).map_err(|error| error.to_string())
 }
 
-fn place(key: &str, file: &Path, problem: impl std::fmt::Display) -> String {
-    format!("tls_server_config.{key}: {}: {problem}", file.display())
+/// Something wrong with the file that a key names.
+fn unusable(key: &str, file: &Path, problem: impl std::fmt::Display) -> Problem {
+    wrong(format!("tls_server_config.{key}"), format!("{}: {problem}", file.display()))
 }

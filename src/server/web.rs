@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use base::files::FileStamp;
 use http::HeaderMap;
 use parking_lot::Mutex;
+use read::ReadError;
 use rustls::ServerConfig;
 
 use super::auth::Users;
 use super::tls;
-use super::web_config::{self, Clients, WebConfig, WebConfigError};
+use super::web_config::{self, Clients, WebConfig};
 
 /// How soon a change is seen: certificates are renewed hours ahead, and a stat is not free.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -49,10 +50,10 @@ struct WatchedFile {
 
 impl Web {
     /// Loads the file; none is plain HTTP for everybody.
-    pub fn load(file: Option<PathBuf>) -> Result<Web, WebConfigError> {
+    pub fn load(file: Option<PathBuf>) -> Result<Web, ReadError> {
         let (loaded, stamps) = match &file {
             Some(path) => read(path)?,
-            None => (Arc::new(settle(WebConfig::default()).map_err(no_file)?), Vec::new()),
+            None => (Arc::new(settle(&PathBuf::new(), WebConfig::default())?), Vec::new()),
         };
         Ok(Web { file, state: Mutex::new(State { loaded, looked: Instant::now(), stamps }) })
     }
@@ -84,14 +85,15 @@ impl State {
             Err(error) => {
                 // Told once a change: the next look compares with what was refused.
                 self.stamps = now;
-                tracing::error!(%error, "web configuration refused, the old one stays in force");
+                let error = error.report("the old one stays in force");
+                tracing::error!(%error, "web configuration refused");
             }
         }
     }
 }
 
 /// The stamps are taken before the files are read, so that a change in between is seen later.
-fn read(path: &Path) -> Result<(Arc<Loaded>, Vec<WatchedFile>), WebConfigError> {
+fn read(path: &Path) -> Result<(Arc<Loaded>, Vec<WatchedFile>), ReadError> {
     let mut stamps = vec![stamp(path)];
     let config = web_config::load(path)?;
     if let Some(tls) = &config.tls {
@@ -101,22 +103,17 @@ fn read(path: &Path) -> Result<(Arc<Loaded>, Vec<WatchedFile>), WebConfigError> 
             stamps.push(stamp(authority));
         }
     }
-    let loaded =
-        settle(config).map_err(|problems| WebConfigError { file: path.into(), problems })?;
-    Ok((Arc::new(loaded), stamps))
+    Ok((Arc::new(settle(path, config)?), stamps))
 }
 
-fn settle(config: WebConfig) -> Result<Loaded, Vec<String>> {
+fn settle(path: &Path, config: WebConfig) -> Result<Loaded, ReadError> {
+    let tls = config.tls.as_ref().map(tls::server_config).transpose();
     Ok(Loaded {
-        tls: config.tls.as_ref().map(tls::server_config).transpose()?,
+        tls: tls.map_err(|problems| web_config::refused(path, &config.text, problems))?,
         allowed_sans: config.tls.map(|tls| tls.allowed_sans).unwrap_or_default(),
         headers: config.headers,
         users: Users::new(config.users),
     })
-}
-
-fn no_file(problems: Vec<String>) -> WebConfigError {
-    WebConfigError { file: PathBuf::new(), problems }
 }
 
 fn stamp(path: &Path) -> WatchedFile {

@@ -1,19 +1,19 @@
 //! `--web.config.file`: TLS, client certificates, basic authentication and response headers, in
 //! the format that operators know from the Prometheus exporters.
 //!
-//! The format is not ours, so this is where serde_yaml is: what it says of a file is what the
-//! exporters' operators are used to, and it stops at the first mistake of form.
+//! The format is not ours, so this is where serde_yaml is, which reads a file as the exporters do and
+//! stops at the first mistake of form.
 //!
 //! The file is settled into [`WebConfig`] or refused with every problem in it. What this TLS stack
 //! cannot do (TLS 1.1, asking for a certificate without verifying it) is a problem, never ignored.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use base::files::read_regular;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use read::{FileProblems, Node, Place, Problem, ReadError, Value};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -41,6 +41,8 @@ pub struct WebConfig {
     pub headers: HeaderMap,
     /// User to bcrypt hash. Empty: no authentication.
     pub users: BTreeMap<String, String>,
+    /// What it was read from, for the places of problems that are found later.
+    pub(super) text: String,
 }
 
 /// The server's side of TLS.
@@ -79,45 +81,78 @@ pub enum Versions {
     Only13,
 }
 
-/// Everything wrong with a web configuration.
-#[derive(Debug)]
-pub struct WebConfigError {
-    pub file: PathBuf,
-    /// One line each. Never empty.
-    pub problems: Vec<String>,
-}
-
-impl fmt::Display for WebConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.problems.len();
-        let noun = if count == 1 { "problem" } else { "problems" };
-        write!(f, "{}: {count} {noun}", self.file.display())?;
-        self.problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
-    }
-}
-
-impl std::error::Error for WebConfigError {}
-
 /// Reads and validates a file. Relative paths in it are relative to it.
-pub fn load(path: &Path) -> Result<WebConfig, WebConfigError> {
-    let refused = |problem: String| WebConfigError { file: path.into(), problems: vec![problem] };
-    let bytes = read_regular(path, FILE_MAX_BYTES).map_err(|error| refused(error.to_string()))?;
-    let text = String::from_utf8(bytes).map_err(|_| refused("is not UTF-8 text".into()))?;
-    // The error names key, line and column.
+pub fn load(path: &Path) -> Result<WebConfig, ReadError> {
+    let whole = |message| ReadError::whole(path.to_owned(), message);
+    let bytes = read_regular(path, FILE_MAX_BYTES).map_err(|error| whole(error.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|_| whole("is not UTF-8 text".into()))?;
     let raw: RawWebConfig =
-        serde_yaml::from_str(&text).map_err(|error| refused(error.to_string()))?;
+        serde_yaml::from_str(&text).map_err(|error| refused(path, &text, vec![form(&error)]))?;
     let mut problems = Vec::new();
     let base = path.parent().unwrap_or(Path::new(""));
     let config = WebConfig {
         tls: raw.tls_server_config.and_then(|tls| settle_tls(tls, base, &mut problems)),
         headers: settle_headers(raw.http_server_config, &mut problems),
         users: settle_users(raw.basic_auth_users, &mut problems),
+        text,
     };
-    if problems.is_empty() {
-        Ok(config)
-    } else {
-        Err(WebConfigError { file: path.into(), problems })
+    if problems.is_empty() { Ok(config) } else { Err(refused(path, &config.text, problems)) }
+}
+
+/// What is wrong with a value, whose place [`refused`] finds.
+pub(super) fn wrong(path: impl Into<String>, message: impl Into<String>) -> Problem {
+    Problem { place: None, path: path.into(), message: message.into() }
+}
+
+/// Everything that is wrong with a file, each with its place in the text. Our own reader, which
+/// knows places, is asked for them only here: what a file says is for serde_yaml to decide.
+pub(super) fn refused(path: &Path, text: &str, mut problems: Vec<Problem>) -> ReadError {
+    if let Ok(root) = read::parse(text) {
+        for problem in problems.iter_mut().filter(|problem| problem.place.is_none()) {
+            problem.place = place(&root, &problem.path);
+        }
     }
+    problems.sort_by_key(|problem| problem.place);
+    ReadError { files: vec![FileProblems { file: path.to_owned(), problems }] }
+}
+
+/// Of the key at a path, or of the nearest one above it. A key may have dots in it.
+fn place(root: &Node, path: &str) -> Option<Place> {
+    let (mut node, mut rest, mut found) = (root, path, None);
+    while let Value::Map(entries) = &node.value {
+        let after = |key: &str| match rest.strip_prefix(key)? {
+            "" => Some(""),
+            deeper => deeper.strip_prefix('.'),
+        };
+        let next = entries.iter().find_map(|entry| Some((entry, after(&entry.key)?)));
+        let Some((entry, deeper)) = next else { break };
+        (node, rest, found) = (&entry.node, deeper, Some(entry.place));
+    }
+    found
+}
+
+/// A mistake of form: what serde_yaml says, with its place and path taken out of the sentence. The
+/// words of an unknown key are serde's; were they others, its whole sentence would stand.
+fn form(error: &serde_yaml::Error) -> Problem {
+    let place = error.location().map(|at| (at.line(), at.column()));
+    let mut message = error.to_string();
+    if let Some((line, column)) = place
+        && let Some(bare) = message.strip_suffix(&format!(" at line {line} column {column}"))
+    {
+        message.truncate(bare.len());
+    }
+    let (path, said) = match message.split_once(": ") {
+        Some((path, said)) if !path.contains(' ') => (path, said),
+        _ => ("", &*message),
+    };
+    let Some(rest) = said.strip_prefix("unknown field `") else {
+        return Problem { place, path: path.to_owned(), message: said.to_owned() };
+    };
+    let mut quoted = rest.split('`').step_by(2);
+    let key = quoted.next().unwrap_or_default();
+    let known: Vec<&str> = quoted.filter(|word| !word.is_empty()).collect();
+    let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    Problem { place, path, message: format!("unknown key{}", read::hint_or_list(key, &known)) }
 }
 
 #[derive(Deserialize)]
@@ -167,12 +202,12 @@ struct RawHttp {
     headers: BTreeMap<String, String>,
 }
 
-fn settle_tls(raw: RawTls, base: &Path, problems: &mut Vec<String>) -> Option<TlsSettings> {
+fn settle_tls(raw: RawTls, base: &Path, problems: &mut Vec<Problem>) -> Option<TlsSettings> {
     let before = problems.len();
     let mut file = |value: Option<String>, key: &str| match value.filter(|path| !path.is_empty()) {
         Some(path) => Some(base.join(path)),
         None => {
-            problems.push(format!("tls_server_config.{key}: missing"));
+            problems.push(wrong(format!("tls_server_config.{key}"), "missing"));
             None
         }
     };
@@ -181,11 +216,10 @@ fn settle_tls(raw: RawTls, base: &Path, problems: &mut Vec<String>) -> Option<Tl
     let authority = raw.client_ca_file.filter(|path| !path.is_empty()).map(|path| base.join(path));
     let clients = settle_clients(raw.client_auth_type.as_deref(), authority, problems);
     if !raw.client_allowed_sans.is_empty() && !matches!(clients, Some(Clients::Verify(_))) {
-        problems.push(
-            "tls_server_config.client_allowed_sans: needs client_auth_type: \
-             RequireAndVerifyClientCert"
-                .into(),
-        );
+        problems.push(wrong(
+            "tls_server_config.client_allowed_sans",
+            "needs client_auth_type: RequireAndVerifyClientCert",
+        ));
     }
     let versions = settle_versions(
         raw.min_version.as_deref().unwrap_or("TLS12"),
@@ -209,10 +243,10 @@ fn settle_tls(raw: RawTls, base: &Path, problems: &mut Vec<String>) -> Option<Tl
 fn settle_clients(
     kind: Option<&str>,
     authority: Option<PathBuf>,
-    problems: &mut Vec<String>,
+    problems: &mut Vec<Problem>,
 ) -> Option<Clients> {
     let mut refuse = |problem: String| {
-        problems.push(format!("tls_server_config.client_auth_type: {problem}"));
+        problems.push(wrong("tls_server_config.client_auth_type", problem));
         None
     };
     match (kind.unwrap_or("NoClientCert"), authority) {
@@ -236,16 +270,18 @@ fn settle_clients(
     }
 }
 
-fn settle_versions(min: &str, max: &str, problems: &mut Vec<String>) -> Option<Versions> {
+fn settle_versions(min: &str, max: &str, problems: &mut Vec<Problem>) -> Option<Versions> {
     let before = problems.len();
     for (key, value) in [("min_version", min), ("max_version", max)] {
         match value {
             "TLS12" | "TLS13" => {}
-            "TLS10" | "TLS11" => problems.push(format!(
-                "tls_server_config.{key}: {value} is not spoken here; TLS12 or TLS13"
+            "TLS10" | "TLS11" => problems.push(wrong(
+                format!("tls_server_config.{key}"),
+                format!("{value} is not spoken here; TLS12 or TLS13"),
             )),
-            _ => problems.push(format!(
-                "tls_server_config.{key}: no such version {value:?}; TLS12 or TLS13"
+            _ => problems.push(wrong(
+                format!("tls_server_config.{key}"),
+                format!("no such version {value:?}; TLS12 or TLS13"),
             )),
         }
     }
@@ -257,23 +293,25 @@ fn settle_versions(min: &str, max: &str, problems: &mut Vec<String>) -> Option<V
         ("TLS12", _) => Some(Versions::Only12),
         (_, "TLS13") => Some(Versions::Only13),
         _ => {
-            problems.push("tls_server_config.max_version: lower than min_version".into());
+            problems.push(wrong("tls_server_config.max_version", "lower than min_version"));
             None
         }
     }
 }
 
-fn settle_headers(raw: Option<RawHttp>, problems: &mut Vec<String>) -> HeaderMap {
+fn settle_headers(raw: Option<RawHttp>, problems: &mut Vec<Problem>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in raw.map(|raw| raw.headers).unwrap_or_default() {
         let known = HEADERS.iter().find(|known| name.eq_ignore_ascii_case(known));
         match (known, HeaderValue::from_str(&value)) {
-            (None, _) => problems.push(format!(
-                "http_server_config.headers.{name}: cannot be set; only {}",
-                HEADERS.join(", ")
+            (None, _) => problems.push(wrong(
+                format!("http_server_config.headers.{name}"),
+                format!("cannot be set; only {}", HEADERS.join(", ")),
             )),
-            (_, Err(_)) => problems
-                .push(format!("http_server_config.headers.{name}: not a valid header value")),
+            (_, Err(_)) => problems.push(wrong(
+                format!("http_server_config.headers.{name}"),
+                "not a valid header value",
+            )),
             (Some(known), Ok(value)) => {
                 headers.insert(HeaderName::from_static(known), value);
             }
@@ -284,30 +322,30 @@ fn settle_headers(raw: Option<RawHttp>, problems: &mut Vec<String>) -> HeaderMap
 
 fn settle_users(
     raw: Option<BTreeMap<String, RawHash>>,
-    problems: &mut Vec<String>,
+    problems: &mut Vec<Problem>,
 ) -> BTreeMap<String, String> {
     let mut users = BTreeMap::new();
     for (user, hash) in raw.unwrap_or_default() {
-        let place = format!("basic_auth_users.{user}");
+        let mut refuse =
+            |message: String| problems.push(wrong(format!("basic_auth_users.{user}"), message));
         if user.is_empty() || user.contains(':') {
-            problems.push(format!("{place}: a user's name is not empty and has no colon"));
+            refuse("a user's name is not empty and has no colon".into());
         }
         let RawHash::Text(hash) = hash else {
-            problems.push(format!("{place}: not a text"));
+            refuse("not a text".into());
             continue;
         };
         match hash.parse::<bcrypt::HashParts>() {
             Ok(parts) if BCRYPT_COSTS.contains(&parts.get_cost()) => {
                 users.insert(user, hash);
             }
-            Ok(parts) => problems.push(format!(
-                "{place}: cost {}; {} to {} are accepted, because a check must not outlast a scrape",
+            Ok(parts) => refuse(format!(
+                "cost {}; {} to {} are accepted, because a check must not outlast a scrape",
                 parts.get_cost(),
                 BCRYPT_COSTS.start(),
                 BCRYPT_COSTS.end()
             )),
-            Err(_) => problems
-                .push(format!("{place}: not a bcrypt hash; make one with htpasswd -nBC 10 USER")),
+            Err(_) => refuse("not a bcrypt hash; make one with htpasswd -nBC 10 USER".into()),
         }
     }
     users

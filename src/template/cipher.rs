@@ -13,7 +13,6 @@ use super::pipe::Unfit;
 /// Of both ciphers, and so of what both begin with.
 const BLOCK_BYTES: usize = 16;
 
-/// A cipher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlockCipher {
     /// FIPS 197; the key's length says which.

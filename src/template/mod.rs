@@ -33,14 +33,12 @@ pub enum Part<S = SecretOnly> {
     Text(String),
     /// Known when the request is written.
     Value {
-        /// What it starts from.
         source: S,
         /// What is done to it, in order.
         pipes: Vec<Pipe<S>>,
     },
 }
 
-/// The named secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretOnly(pub Arc<str>);
 
@@ -49,7 +47,6 @@ pub struct SecretOnly(pub Arc<str>);
 pub enum FlowSource {
     /// The file's own text with pipes behind it: a site's column, a variable.
     Text(String),
-    /// The named secret.
     Secret(Arc<str>),
     /// The code that the named secret makes at this moment (RFC 6238).
     Code(Arc<str>),

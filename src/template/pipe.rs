@@ -15,13 +15,11 @@ use crate::secret::Secret;
 /// One step of `${... | ...}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pipe<S = SecretOnly> {
-    /// What is done.
     pub function: Function,
     /// With what beside the value: a key, say.
     pub operands: Vec<S>,
 }
 
-/// What a pipe does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Function {
     /// Unicode's, as `toUpperCase` of a page's script.
@@ -100,7 +98,6 @@ impl Piped {
         self.bytes().len()
     }
 
-    /// The value as text.
     pub(super) fn text(&self) -> Result<String, Unfit> {
         match self {
             Piped::Text(text) => Ok(text.clone()),

@@ -32,7 +32,6 @@ pub enum Padding {
     Oaep(Hash),
 }
 
-/// A public key.
 #[derive(Debug)]
 pub(super) struct RsaKey {
     modulus: BigUint,

@@ -28,7 +28,6 @@ const OTHER_FAMILY_AFTER: Duration = Duration::from_millis(1_200);
 pub struct Unconnected {
     /// Of the address that said most: one that refused tells more than one without a route.
     pub failure: Failure,
-    /// That address.
     pub address: Option<IpAddr>,
 }
 

@@ -25,13 +25,11 @@ use crate::outcome::Facts;
 /// The whole of one fetch. CAs answer in well under a second.
 const FETCH_TIME: Duration = Duration::from_secs(10);
 
-/// Redirects followed.
 const MAX_REDIRECTS: usize = 2;
 
 /// Fetches at a time. A fleet of probes starts with as many lists to fetch as there are issuers.
 const MAX_FETCHES: usize = 8;
 
-/// Who we are.
 const OURSELVES: HeaderValue = HeaderValue::from_static(build_info::USER_AGENT);
 
 /// Makes a connection for each fetch.

@@ -8,7 +8,6 @@ use std::fs::File;
 use std::io::Read;
 use std::net::IpAddr;
 
-/// Where it is.
 pub(super) const HOSTS_FILE: &str = "/etc/hosts";
 /// Of the file. The lists that block advertisements by it, the longest there are, have a few MiB.
 const BYTES_MAX: u64 = 16 << 20;

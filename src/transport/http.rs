@@ -47,9 +47,7 @@ pub enum Repeat {
     Never,
 }
 
-/// One request.
 pub struct Message<'a> {
-    /// Its method.
     pub method: Method,
     /// What to ask for. Without user name, password and fragment.
     pub url: &'a Url,

@@ -92,7 +92,6 @@ impl Meter {
     }
 }
 
-/// The stream.
 pub struct Limited<S> {
     inner: S,
     meter: Arc<Meter>,

@@ -42,7 +42,6 @@ use crate::outcome::{Facts, Failure, Reason};
 /// How the connections of one run are made.
 #[derive(Clone, Copy)]
 pub struct Transport<'a> {
-    /// Name resolution.
     pub resolvers: &'a Resolvers,
     /// Name servers and families.
     pub dial: &'a DialOptions,
@@ -79,7 +78,6 @@ pub struct ClientTls<'a> {
 /// Whether the kernel's counters of a connection are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadCounters {
-    /// They are not.
     No,
     /// They are read after each response and each failure.
     Yes,
@@ -90,7 +88,6 @@ pub enum ReadCounters {
 pub struct Endpoint<'a> {
     /// Name or address literal, without brackets.
     pub host: &'a str,
-    /// TCP port.
     pub port: u16,
     /// The handshake, where TLS is spoken.
     pub tls: Option<Handshake<'a>>,
@@ -124,7 +121,6 @@ pub enum Purpose {
 pub struct Recorder<'r> {
     /// Facts learned before a failure survive it.
     pub facts: &'r mut Facts,
-    /// Where the time goes.
     pub watch: Stopwatch,
     /// A server has been connected to, so that `facts.address` is settled.
     answered: bool,
@@ -143,7 +139,6 @@ impl<'r> Recorder<'r> {
     }
 }
 
-/// An open connection.
 pub struct Connection {
     /// With TLS and through the proxy, as the case may be.
     pub stream: Stream,

@@ -13,7 +13,6 @@ use crate::outcome::Phases;
 /// One part of a run's time, in the order of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Name resolution.
     Resolve,
     /// TCP, and what it takes to get through a proxy.
     Connect,

@@ -10,14 +10,12 @@ use tokio_rustls::client::TlsStream;
 
 /// A stream to a server or a proxy.
 pub enum Stream {
-    /// Plain TCP.
     Tcp(TcpStream),
     /// TLS; over TCP, or over a tunnel through a proxy that may itself speak TLS.
     Tls(Box<TlsStream<Stream>>),
 }
 
 impl Stream {
-    /// The socket below.
     pub fn socket(&self) -> &TcpStream {
         match self {
             Stream::Tcp(socket) => socket,

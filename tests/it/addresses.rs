@@ -12,10 +12,10 @@ use tokio::net::TcpListener;
 use crate::support::daemon::{Daemon, Setup, eventually};
 use crate::support::dns::{NameServer, Says};
 use crate::support::hole::BlackHole;
+use crate::support::http::{page, redirect};
 use crate::support::pki::{Authority, Files, Leaf};
 use crate::support::promtool;
 use crate::support::secure;
-use crate::support::site::{page, redirect};
 use crate::support::visit::{detail, reason};
 use crate::support::written::run;
 
@@ -271,7 +271,7 @@ async fn each_address_is_asked_of_a_proxy() {
     let (port, _) = at("127.0.0.2", 0, showing("right")).await;
     at("127.0.0.3", port, showing("another")).await;
     let dns = dns(&["127.0.0.2", "127.0.0.3"]).await;
-    let gateway = crate::support::site::Site::scripted(|mut visitor| async move {
+    let gateway = crate::support::http::Site::scripted(|mut visitor| async move {
         let request = visitor.request().await;
         let target = request.split(' ').nth(1).unwrap().to_owned();
         let mut server = tokio::net::TcpStream::connect(target).await.unwrap();
@@ -470,7 +470,7 @@ async fn both_families_are_asked_of_a_proxy_that_has_one() {
     at("::1", port, showing("right")).await;
     let dns = dns(&["127.0.0.1", "::1"]).await;
     let targets: Arc<Mutex<Vec<u8>>> = Arc::default();
-    let gateway = crate::support::site::Site::scripted({
+    let gateway = crate::support::http::Site::scripted({
         let targets = Arc::clone(&targets);
         move |visitor| {
             let targets = Arc::clone(&targets);

@@ -2,7 +2,7 @@
 //! words of a page.
 
 use crate::support::daemon::{Daemon, Setup, eventually};
-use crate::support::target::Target;
+use crate::support::http::Target;
 
 fn config(top: &str, url: &str) -> String {
     format!(

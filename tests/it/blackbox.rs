@@ -3,11 +3,11 @@
 
 use std::time::{Duration, Instant};
 
+use crate::support::client::{Answer, Request};
 use crate::support::daemon::{Daemon, PATIENCE, Setup, eventually};
-use crate::support::http::{Answer, Request};
+use crate::support::http::Target;
 use crate::support::prometheus::Prometheus;
 use crate::support::promtool;
-use crate::support::target::Target;
 
 fn config(url: &str) -> String {
     format!(

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::process::Output;
 
 use crate::support::daemon::Setup;
-use crate::support::target::Target;
+use crate::support::http::Target;
 
 fn one_probe(url: &str) -> String {
     format!(

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::support::site::{Site, page};
+use crate::support::http::{Site, page};
 use crate::support::visit::{Visit, detail, reason};
 
 /// Enough for loopback on a busy machine.

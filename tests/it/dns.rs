@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 use crate::support::SHORT;
 use crate::support::dns::{NameServer, Says};
-use crate::support::site::{Site, page};
+use crate::support::http::{Site, page};
 use crate::support::visit::{Visit, assert_accounted, reason, up};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";

@@ -67,6 +67,7 @@ async fn harm(visit: Visit) -> (bongsu::outcome::Outcome, Duration) {
     loop {
         tokio::select! {
             biased;
+            // What is measured is how late this comes; nothing is waited for.
             () = tokio::time::sleep(Duration::from_millis(1)) => {
                 let now = spent();
                 longest = longest.max(now - before);

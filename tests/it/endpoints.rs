@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use flate2::read::GzDecoder;
 
+use crate::support::client::Request;
 use crate::support::daemon::{Daemon, Setup, eventually};
-use crate::support::http::Request;
+use crate::support::http::Target;
 use crate::support::promtool;
-use crate::support::target::Target;
 
 /// Two services: one as the target says, one that refuses connections and has everything a page
 /// shows, in the words of an attacker.

@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::process::Signal;
 
 use crate::support::daemon::{Daemon, Setup, eventually};
-use crate::support::target::Target;
+use crate::support::http::Target;
 
 const PAGE: &str = "/probes/gov24/front?lang=en";
 const FILE: &str = "failures.json";

@@ -1,8 +1,8 @@
 //! `--web.external-url`: behind a proxy that passes the path on, behind one that strips it, and
 //! asked directly.
 
+use crate::support::client::Request;
 use crate::support::daemon::{Daemon, Setup, eventually};
-use crate::support::http::Request;
 
 const CONFIG: &str = "defaults: { interval: 1s, timeout: 500ms }\nservices:\n  - name: saeol\n    \
                       for_each: { site: [seocho] }\n    probes:\n      - name: portal\n        \

@@ -6,7 +6,7 @@ use bongsu::config::{HttpVersions, Matcher, RequestBody, UrlPart};
 use bongsu::outcome::Reason;
 
 use crate::support::SHORT;
-use crate::support::site::{Site, page, redirect};
+use crate::support::http::{Site, page, redirect};
 use crate::support::visit::{Visit, assert_accounted, contains, facts, json, reason, text, up};
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::io::Write;
 
 use crate::support::SHORT;
 use crate::support::hole::BlackHole;
-use crate::support::site::{Site, page, redirect};
+use crate::support::http::{Site, page, redirect};
 use crate::support::visit::{Visit, assert_accounted, contains, detail, facts, reason, up};
 
 /// Runs against a server that answers with these bytes and closes.

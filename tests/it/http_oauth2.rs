@@ -13,7 +13,7 @@ use bongsu::probe::surroundings::Surroundings;
 use bongsu::probe::{self, Probe};
 use bongsu::stop::Stop;
 
-use crate::support::site::{Site, page};
+use crate::support::http::{Site, page};
 use crate::support::visit::{detail, reason};
 
 /// With what has a meaning in a form, and what is not ASCII.

@@ -7,8 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
 
 use crate::support::hole::BlackHole;
+use crate::support::http::{Site, Visitor, page};
 use crate::support::nginx::Nginx;
-use crate::support::site::{Site, Visitor, page};
 use crate::support::visit::{Visit, assert_accounted, reason, up};
 
 fn proxy(scheme: &str, site: &Site) -> String {

@@ -4,7 +4,7 @@ use bongsu::config::{Auth, RequestBody};
 use bongsu::outcome::{Outcome, Reason, Verdict};
 use bongsu::template::{Part, SecretOnly, Template};
 
-use crate::support::site::{Site, page, redirect};
+use crate::support::http::{Site, page, redirect};
 use crate::support::visit::{Visit, contains, json, reason, secret, text, up};
 
 const CANARY: &str = "c4nary-\"비밀\"-&=?";

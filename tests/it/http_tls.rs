@@ -4,7 +4,7 @@ use bongsu::config::HttpVersions;
 use bongsu::outcome::Reason;
 
 use crate::support::SHORT;
-use crate::support::site::{Site, page};
+use crate::support::http::{Site, page};
 use crate::support::visit::{Visit, assert_accounted, reason};
 
 fn https(site: &Site) -> Visit {
@@ -46,7 +46,7 @@ async fn a_server_that_speaks_no_tls_is_a_failed_handshake() {
 #[tokio::test]
 async fn a_tls_server_that_does_not_choose_http2_is_the_wrong_version() {
     let nginx = crate::support::nginx::Nginx::serving("", &[("www/index.html", b"x")]);
-    let openssl = crate::support::s_server::SServer::on(&nginx, &["-www"]);
+    let openssl = crate::support::openssl::Server::beside(&nginx, &["-www"]);
     let visit = Visit::to(openssl.url()).trusting(&nginx.path("ca.pem"));
     let visit = visit.with(|options| options.client.versions = HttpVersions::Http2);
     assert_eq!(reason(&visit.run().await), Reason::HttpVersion);
@@ -57,7 +57,7 @@ async fn a_server_that_wants_a_client_certificate_and_gets_none_says_so() {
     let nginx = crate::support::nginx::Nginx::serving("", &[("www/index.html", b"x")]);
     for version in ["-tls1_2", "-tls1_3"] {
         let arguments = ["-www", "-Verify", "1", "-verify_return_error", version];
-        let openssl = crate::support::s_server::SServer::on(&nginx, &arguments);
+        let openssl = crate::support::openssl::Server::beside(&nginx, &arguments);
         let visit = Visit::to(openssl.url()).trusting(&nginx.path("ca.pem"));
         let outcome = visit.run().await;
         assert_eq!(reason(&outcome), Reason::TlsClientCert, "{version}: {outcome:?}");

@@ -4,9 +4,9 @@
 use bongsu::outcome::Reason;
 use regex::Regex;
 
+use crate::support::client::Request;
 use crate::support::daemon::{Daemon, Setup, eventually};
-use crate::support::http::Request;
-use crate::support::target::Target;
+use crate::support::http::Target;
 
 /// Saeol's login fails in a step that tests GPKI; GPKI itself answers.
 fn estate(url: &str) -> String {

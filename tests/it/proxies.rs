@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -17,9 +16,10 @@ use tokio::net::TcpStream;
 
 use crate::support::daemon::{Setup, eventually};
 use crate::support::dns::{NameServer, Says};
+use crate::support::http::{Site, Visitor, page};
 use crate::support::nginx::Nginx;
 use crate::support::secure::Secure;
-use crate::support::site::{Site, Visitor, page};
+use crate::support::until_listening;
 use crate::support::visit::{detail, reason, up};
 use crate::support::written::{SECRET, Written, run};
 
@@ -650,6 +650,12 @@ struct Squid {
     port: u16,
 }
 
+/// What a squid has said.
+fn log(directory: &Path) -> String {
+    let read = |name| fs::read_to_string(directory.join(name)).unwrap_or_default();
+    read("stderr.log") + &read("cache.log")
+}
+
 impl Squid {
     /// `rules` decide who may use it.
     fn with(rules: &str) -> Squid {
@@ -683,19 +689,12 @@ impl Squid {
             .spawn()
             .expect("squid must be installed: apt install squid");
         let mut squid = Squid { process, directory, port };
-        let start = Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            let log = squid.log();
-            assert!(squid.process.try_wait().unwrap().is_none(), "squid ended: {log}");
-            assert!(start.elapsed() < Duration::from_secs(30), "squid does not listen: {log}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        until_listening(&mut squid.process, port, || log(squid.directory.path()));
         squid
     }
 
     fn log(&self) -> String {
-        let read = |name| fs::read_to_string(self.directory.path().join(name)).unwrap_or_default();
-        read("stderr.log") + &read("cache.log")
+        log(self.directory.path())
     }
 
     fn proxy(&self, keys: &str) -> String {

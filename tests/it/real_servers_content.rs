@@ -14,7 +14,7 @@ use encoding_rs::EUC_KR;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 
-use crate::support::site::{Site, page, redirect};
+use crate::support::http::{Site, page, redirect};
 use crate::support::visit::{detail, facts, reason, up};
 
 /// Runs a probe from its text.

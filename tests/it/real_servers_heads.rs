@@ -5,7 +5,7 @@
 use bongsu::outcome::{Outcome, Reason, Verdict};
 use encoding_rs::EUC_KR;
 
-use crate::support::site::Site;
+use crate::support::http::Site;
 use crate::support::visit::reason;
 use crate::support::written::run;
 

@@ -14,10 +14,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use crate::support::dns::{NameServer, Says};
+use crate::support::http::{Site, Visitor, page, redirect};
 use crate::support::nginx::Nginx;
-use crate::support::s_server::SServer;
+use crate::support::openssl::Server;
 use crate::support::secure::{self, Secure};
-use crate::support::site::{Site, Visitor, page, redirect};
 use crate::support::visit::{Visit, detail, facts, reason, up};
 use crate::support::written::{SECRET, run};
 
@@ -101,6 +101,7 @@ async fn serve(mut visitor: Visitor, how: Leaves, connection: usize, seen: &Seen
         visitor.send(OK.as_bytes()).await;
         answered = true;
         if let Leaves::AfterAnswer(after) = how {
+            // How long this server keeps an idle connection; no test waits by it.
             tokio::time::sleep(after).await;
             return visitor.close().await;
         }
@@ -762,8 +763,7 @@ async fn ending(response: Vec<u8>, ends: Ends) -> Secure {
                 }
                 Ends::WithoutGoodbye => secure::cut(stream).await,
                 Ends::WithReset => {
-                    // The client has read what came before.
-                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    // What came before is in the client's buffer, where a reset leaves it.
                     let (socket, _) = stream.into_inner();
                     let _ = socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO));
                 }
@@ -840,7 +840,7 @@ async fn tls_without_a_goodbye_degrades_a_step() {
 async fn openssl_that_ends_a_page_by_closing_is_not_down() {
     let files = Nginx::serving("", &[("www/index.html", b"hello")]);
     for arguments in [&["-www"][..], &["-www", "-tls1_2"]] {
-        let server = SServer::on(&files, arguments);
+        let server = Server::beside(&files, arguments);
         let visit = Visit::to(server.url()).trusting(&files.path("ca.pem"));
         let outcome = visit.run().await;
         assert!(matches!(outcome.verdict(), Verdict::Up | Verdict::Degraded), "{outcome:?}");

@@ -2,9 +2,9 @@
 
 use rustix::process::Signal;
 
+use crate::support::client::Request;
 use crate::support::daemon::{Daemon, Setup, eventually};
-use crate::support::http::Request;
-use crate::support::target::Target;
+use crate::support::http::Target;
 
 fn config(probes: &[(&str, &str)]) -> String {
     let mut text = String::from(

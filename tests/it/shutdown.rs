@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use crate::support::daemon::{Setup, eventually};
-use crate::support::target::Target;
+use crate::support::http::Target;
 
 fn config(url: &str) -> String {
     format!(

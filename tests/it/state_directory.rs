@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::daemon::{Daemon, Setup, eventually};
-use crate::support::target::Target;
+use crate::support::http::Target;
 
 fn setup(target: &Target, state: &Path) -> Setup {
     let url = target.url();

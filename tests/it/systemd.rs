@@ -4,7 +4,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use crate::support::daemon::{PATIENCE, Setup, eventually};
-use crate::support::target::Target;
+use crate::support::http::Target;
 
 fn config(url: &str) -> String {
     format!(

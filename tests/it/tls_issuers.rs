@@ -3,10 +3,10 @@
 
 use bongsu::outcome::Reason;
 
+use crate::support::http::{Reply, Routes};
 use crate::support::openssl::{Server, openssl};
 use crate::support::pki::{Authority, Files, Issued, Leaf, authority_info_access};
 use crate::support::tls::{Look, faults, net, reason};
-use crate::support::web::{Answer, Web};
 
 fn serve(files: &Files, leaf: &Issued) -> Server {
     let (cert, key) = (files.write(&leaf.pem), files.write(&leaf.key_pem));
@@ -15,7 +15,7 @@ fn serve(files: &Files, leaf: &Issued) -> Server {
 
 #[tokio::test]
 async fn a_missing_intermediate_is_fetched_once_in_any_encoding() {
-    let web = Web::start().await;
+    let web = Routes::new().serve().await;
     let files = Files::new();
     let root = Authority::root("Test Root");
     let inter = root.intermediate("Test CA");
@@ -31,8 +31,8 @@ async fn a_missing_intermediate_is_fetched_once_in_any_encoding() {
         inter.cert.pem.clone().into_bytes(),
         std::fs::read(files.path().join("ca.p7c")).unwrap(),
     ] {
-        web.put("/ca", Answer::Body(body));
-        let asked = web.asked().len();
+        web.put("/ca", Reply::bytes(body));
+        let asked = web.paths().len();
         let look = Look::at(server.port()).trusting(roots.clone()).in_world(&net());
         for _ in 0..2 {
             let outcome = look.run().await;
@@ -43,37 +43,37 @@ async fn a_missing_intermediate_is_fetched_once_in_any_encoding() {
                 "the server does not send the intermediate certificate of CN=Test CA"
             );
         }
-        assert_eq!(web.asked().len(), asked + 1);
+        assert_eq!(web.paths().len(), asked + 1);
     }
 }
 
 #[tokio::test]
 async fn two_missing_intermediates_are_climbed() {
-    let web = Web::start().await;
+    let web = Routes::new().serve().await;
     let files = Files::new();
     let root = Authority::root("Test Root");
     let upper = root.intermediate("Upper CA");
     let lower = upper.intermediate_with("Lower CA", |params| {
         params.custom_extensions.push(authority_info_access(&web.url("/upper")));
     });
-    web.put("/upper", Answer::Body(upper.cert.der.clone()));
-    web.put("/lower", Answer::Body(lower.cert.der.clone()));
+    web.put("/upper", Reply::bytes(upper.cert.der.clone()));
+    web.put("/lower", Reply::bytes(lower.cert.der.clone()));
     let leaf = lower.issue(Leaf::named("probe.test").issuer_at(&web.url("/lower")));
     let server = serve(&files, &leaf);
 
     let outcome = Look::at(server.port()).trusting(files.write(&root.cert.pem)).run().await;
 
     assert_eq!(reason(&outcome), Some(Reason::TlsChainIncomplete), "{:?}", outcome.result);
-    assert_eq!(web.asked(), ["/lower", "/upper"]);
+    assert_eq!(web.paths(), ["/lower", "/upper"]);
 }
 
 #[tokio::test]
 async fn a_fetched_issuer_that_is_not_trusted_leaves_the_issuer_unknown() {
-    let web = Web::start().await;
+    let web = Routes::new().serve().await;
     let files = Files::new();
     let (root, other) = (Authority::root("Test Root"), Authority::root("Other Root"));
     let inter = root.intermediate("Test CA");
-    web.put("/ca", Answer::Body(inter.cert.der.clone()));
+    web.put("/ca", Reply::bytes(inter.cert.der.clone()));
     let server = serve(&files, &inter.issue(Leaf::named("probe.test").issuer_at(&web.url("/ca"))));
 
     let outcome = Look::at(server.port()).trusting(files.write(&other.cert.pem)).run().await;
@@ -83,17 +83,17 @@ async fn a_fetched_issuer_that_is_not_trusted_leaves_the_issuer_unknown() {
 
 #[tokio::test]
 async fn an_issuer_that_cannot_be_fetched_leaves_it_unknown_in_time() {
-    let web = Web::start().await;
+    let web = Routes::new().serve().await;
     let files = Files::new();
     let root = Authority::root("Test Root");
     let inter = root.intermediate("Test CA");
     let server = serve(&files, &inter.issue(Leaf::named("probe.test").issuer_at(&web.url("/ca"))));
     let roots = files.write(&root.cert.pem);
     for answer in [
-        Answer::Silence,
-        Answer::Endless,
-        Answer::Body(b"no certificate".to_vec()),
-        Answer::Redirect(web.url("/ca")),
+        Reply::silence(),
+        Reply::endless(),
+        Reply::bytes(b"no certificate".to_vec()),
+        Reply::redirect(web.url("/ca")),
     ] {
         web.put("/ca", answer);
         let look = Look::at(server.port()).trusting(roots.clone());

@@ -6,10 +6,10 @@ use bongsu::config::Revocation;
 use bongsu::outcome::{Outcome, Reason, Verdict};
 use time::Duration;
 
+use crate::support::http::{Reply, Routes};
 use crate::support::openssl::Server;
 use crate::support::pki::{Authority, Files, Issued, Leaf};
 use crate::support::tls::{Look, faults, net, reason, subjects};
-use crate::support::web::{Answer, Web};
 
 const A_DAY: Duration = Duration::days(1);
 
@@ -46,10 +46,10 @@ fn unavailable(outcome: &Outcome) -> &str {
 
 #[tokio::test]
 async fn a_revoked_certificate_fails_its_first_run() {
-    let web = Web::start().await;
+    let web = Routes::new().serve().await;
     let url = web.url("/ca.crl");
     let site = Site::with(|leaf| leaf.crl_at(&url));
-    web.put("/ca.crl", Answer::Body(site.root.revoke(&[&site.leaf], A_DAY)));
+    web.put("/ca.crl", Reply::bytes(site.root.revoke(&[&site.leaf], A_DAY)));
 
     for revocation in [Revocation::Soft, Revocation::Hard] {
         let outcome = site.look(revocation).run().await;
@@ -62,34 +62,34 @@ async fn a_revoked_certificate_fails_its_first_run() {
     }
     let off = site.look(Revocation::Off).run().await;
     assert_eq!(off.verdict(), Verdict::Up);
-    assert_eq!(web.asked().len(), 2, "nothing is fetched when checking is off");
+    assert_eq!(web.paths().len(), 2, "nothing is fetched when checking is off");
 }
 
 #[tokio::test]
 async fn a_certificate_that_is_not_on_the_list_is_good_and_the_list_is_kept() {
-    let web = Web::start().await;
+    let web = Routes::new().serve().await;
     let site = Site::with(|leaf| leaf.crl_at(&web.url("/ca.crl")));
     let other = site.root.issue(Leaf::named("other.test"));
-    web.put("/ca.crl", Answer::Body(site.root.revoke(&[&other], A_DAY)));
+    web.put("/ca.crl", Reply::bytes(site.root.revoke(&[&other], A_DAY)));
 
     let look = site.look(Revocation::Hard).in_world(&net());
     for _ in 0..3 {
         let outcome = look.run().await;
         assert_eq!(outcome.verdict(), Verdict::Up, "{:?}", outcome.result);
     }
-    assert_eq!(web.asked(), ["/ca.crl"]);
+    assert_eq!(web.paths(), ["/ca.crl"]);
 }
 
 #[tokio::test]
 async fn a_revoked_intermediate_counts_too() {
-    let web = Web::start().await;
+    let web = Routes::new().serve().await;
     let files = Files::new();
     let root = Authority::root("Test Root");
     let inter = root.intermediate_with("Test CA", |params| {
         params.crl_distribution_points =
             vec![rcgen::CrlDistributionPoint { uris: vec![web.url("/root.crl")] }];
     });
-    web.put("/root.crl", Answer::Body(root.revoke(&[&inter.cert], A_DAY)));
+    web.put("/root.crl", Reply::bytes(root.revoke(&[&inter.cert], A_DAY)));
     let leaf = inter.issue(Leaf::named("probe.test"));
     let (cert, key) = (files.write(&leaf.pem), files.write(&leaf.key_pem));
     let chain = files.write(&inter.cert.pem);
@@ -125,8 +125,8 @@ async fn an_unreachable_list_degrades_softly_and_fails_hard() {
 
 #[tokio::test]
 async fn a_silent_list_does_not_hold_the_run_beyond_its_deadline() {
-    let web = Web::start().await;
-    web.put("/ca.crl", Answer::Silence);
+    let web = Routes::new().serve().await;
+    web.put("/ca.crl", Reply::silence());
     let site = Site::with(|leaf| leaf.crl_at(&web.url("/ca.crl")));
 
     let look = site.look(Revocation::Soft).within(std::time::Duration::from_secs(2));
@@ -138,7 +138,7 @@ async fn a_silent_list_does_not_hold_the_run_beyond_its_deadline() {
 
 #[tokio::test]
 async fn lists_that_prove_nothing_are_unavailable() {
-    let web = Web::start().await;
+    let web = Routes::new().serve().await;
     let site = Site::with(|leaf| leaf.crl_at(&web.url("/ca.crl")));
     let impostor = Authority::root("Test Root");
     let stranger = Authority::root("Other Root");
@@ -147,14 +147,14 @@ async fn lists_that_prove_nothing_are_unavailable() {
     let last = tampered.len() - 1;
     tampered[last] ^= 1;
     let cases = [
-        ("out of date", Answer::Body(site.root.revoke(&[&site.leaf], -A_DAY))),
-        ("not signed by the issuer", Answer::Body(impostor.revoke(&[&site.leaf], A_DAY))),
-        ("not signed by the issuer", Answer::Body(tampered)),
-        ("the list of another issuer", Answer::Body(stranger.revoke(&[&site.leaf], A_DAY))),
-        ("not a revocation list", Answer::Body(b"<html>moved</html>".to_vec())),
-        ("more than 10485760 bytes", Answer::Endless),
-        ("too many redirects", Answer::Redirect(web.url("/ca.crl"))),
-        ("other than http", Answer::Redirect("https://127.0.0.1:1/ca.crl".to_owned())),
+        ("out of date", Reply::bytes(site.root.revoke(&[&site.leaf], -A_DAY))),
+        ("not signed by the issuer", Reply::bytes(impostor.revoke(&[&site.leaf], A_DAY))),
+        ("not signed by the issuer", Reply::bytes(tampered)),
+        ("the list of another issuer", Reply::bytes(stranger.revoke(&[&site.leaf], A_DAY))),
+        ("not a revocation list", Reply::bytes(b"<html>moved</html>".to_vec())),
+        ("more than 10485760 bytes", Reply::endless()),
+        ("too many redirects", Reply::redirect(web.url("/ca.crl"))),
+        ("other than http", Reply::redirect("https://127.0.0.1:1/ca.crl".to_owned())),
     ];
     for (why, answer) in cases {
         web.put("/ca.crl", answer);
@@ -162,8 +162,8 @@ async fn lists_that_prove_nothing_are_unavailable() {
         assert_eq!(outcome.verdict(), Verdict::Degraded, "{why}: {:?}", outcome.result);
         assert!(unavailable(&outcome).contains(why), "{why}: {}", unavailable(&outcome));
     }
-    web.put("/moved.crl", Answer::Body(good));
-    web.put("/ca.crl", Answer::Redirect(web.url("/moved.crl")));
+    web.put("/moved.crl", Reply::bytes(good));
+    web.put("/ca.crl", Reply::redirect(web.url("/moved.crl")));
     let outcome = site.look(Revocation::Soft).run().await;
     assert_eq!(reason(&outcome), Some(Reason::TlsRevoked), "a redirect is followed");
 }

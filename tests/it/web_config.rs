@@ -12,8 +12,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
+use crate::support::client::{Answer, Request};
 use crate::support::daemon::{Daemon, Setup, eventually};
-use crate::support::http::{Answer, Request};
 
 const CONFIG: &str = "services: [{ name: dc-daejeon }]\n";
 
@@ -212,11 +212,40 @@ fn a_wrong_file_is_refused_with_every_problem_and_exit_2() {
     let pair = Authority::new().issue("ops.example.go.kr");
     let files = [("server.pem", &*pair.cert), ("server.key", &*pair.key)];
     for (web, expected) in [
-        ("tls_server_config: { cert_fil: x }\n", "tls_server_config: unknown field `cert_fil`"),
-        ("tls_server_config: { cert_fil: x }\n", "at line 1 column 22"),
         (
-            "tls_server_config: {}\n",
-            "2 problems\n  tls_server_config.cert_file: missing\n  tls_server_config.key_file: missing",
+            "tls_server_config:\n  cert_fil: x\n",
+            "web.yml: 1 problem, nothing was started\n  2:3  tls_server_config.cert_fil: unknown key; did you mean \"cert_file\"?",
+        ),
+        (
+            "tls_config: {}\n",
+            "1:1  tls_config: unknown key; known here: tls_server_config, http_server_config, basic_auth_users",
+        ),
+        (
+            "http_server_config: { h3: true }\n",
+            "1:23  http_server_config.h3: unknown key; known here: http2, headers",
+        ),
+        (
+            "basic_auth_users:\n  a.b: hunter2\ntls_server_config: {}\n",
+            "3 problems, nothing was started\n  \
+             2:3  basic_auth_users.a.b: not a bcrypt hash; make one with htpasswd -nBC 10 USER\n  \
+             3:1  tls_server_config.cert_file: missing\n  \
+             3:1  tls_server_config.key_file: missing",
+        ),
+        (
+            "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n  min_version: TLS10\n",
+            "4:3  tls_server_config.min_version: TLS10 is not spoken here; TLS12 or TLS13",
+        ),
+        (
+            "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n  curve_preferences: [X448]\n",
+            "4:3  tls_server_config.curve_preferences: \"X448\" is not spoken here; X25519, CurveP256 or CurveP384",
+        ),
+        (
+            "tls_server_config: [\n",
+            "1:20  tls_server_config: invalid type: sequence, expected a mapping",
+        ),
+        (
+            "tls_server_config: { cert_file: [] }\n",
+            "1:33  tls_server_config.cert_file: invalid type: sequence, expected a string",
         ),
         ("tls_server_config: { cert_file: none.pem, key_file: server.key }\n", "none.pem"),
         (
@@ -245,10 +274,11 @@ fn a_wrong_file_is_refused_with_every_problem_and_exit_2() {
         ),
         ("basic_auth_users: { a: hunter2 }\n", "basic_auth_users.a: not a bcrypt hash"),
         ("basic_auth_users: { a: 31415926 }\n", "basic_auth_users.a: not a text"),
-        ("[]", "expected a mapping"),
+        ("[]", "1:1  invalid type: sequence, expected a mapping"),
     ] {
         let output = with_web(web, &files).output(&["run"]);
-        let text = String::from_utf8(output.stderr).unwrap().replace("\\n", "\n");
+        let text = String::from_utf8(output.stderr).unwrap();
+        let text = text.replace("\\n", "\n").replace("\\\"", "\"");
         assert_eq!(output.status.code(), Some(2), "{web}: {text}");
         assert!(text.contains(expected), "{expected} is not in\n{text}");
         assert!(

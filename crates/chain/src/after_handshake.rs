@@ -41,7 +41,6 @@ impl fmt::Debug for Peer<'_> {
     }
 }
 
-/// A connection.
 pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}

@@ -81,7 +81,6 @@ impl<'a> PathCertificate<'a> {
     }
 }
 
-/// Where a search ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PathEnd {
     /// At the anchor of this position.

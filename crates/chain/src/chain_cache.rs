@@ -35,7 +35,6 @@ const MAX_PATHS: usize = 8;
 /// change in this time; the bound is there so that no mistake of ours outlives it.
 pub(crate) const REMEMBERED_FOR: u64 = 10 * 60;
 
-/// The chains seen lately.
 #[derive(Default)]
 pub(crate) struct ChainCache {
     generations: Mutex<Generations>,

@@ -35,7 +35,6 @@ pub struct TlsClients {
     pub(crate) lists: RevocationLists,
 }
 
-/// What all verifiers share.
 pub(crate) struct VerifierShared {
     pub(crate) algorithms: WebPkiSupportedAlgorithms,
     pub(crate) chains: ChainCache,

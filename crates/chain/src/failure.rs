@@ -15,7 +15,6 @@ pub struct TlsFailure {
 /// What kind of failure it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsFailureKind {
-    /// The chain was refused.
     Chain(ChainFaultKind),
     /// The server and rustls found no way to speak.
     Handshake,

@@ -32,12 +32,10 @@ const WITHOUT_END: Duration = Duration::from_secs(24 * 3600);
 /// What is left of the run for telling that a list did not come in time.
 const MARGIN: Duration = Duration::from_millis(100);
 
-/// What the lists say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RevocationStatus {
     /// Nothing is known against the path.
     Good,
-    /// This certificate is revoked.
     Revoked(String),
     /// It could not be found out, and why.
     Unavailable(String),

@@ -33,7 +33,6 @@ pub(crate) struct TrustAnchors {
 }
 
 impl TrustAnchors {
-    /// Reads the files.
     pub(crate) fn load(options: &TrustOptions) -> Result<TrustAnchors, TlsFailure> {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         let (public, file) = match &options.roots {

@@ -20,9 +20,7 @@ use crate::webpki_input::{WebpkiInput, WebpkiPath};
 pub(crate) struct Verification<'a> {
     /// As presented, leaf first.
     pub(crate) message: &'a [CertificateDer<'a>],
-    /// Its decoded form.
     pub(crate) decoded: &'a DecodedChain,
-    /// Who is trusted.
     pub(crate) anchors: &'a TrustAnchors,
     /// Issuers fetched from where the chain says they are.
     pub(crate) fetched: &'a [CertificateDer<'static>],

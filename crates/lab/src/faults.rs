@@ -271,7 +271,6 @@ impl FaultSet {
         self.faults.sort_by_key(|(fault, _)| fault.kind);
     }
 
-    /// Switches a kind off.
     pub fn remove(&mut self, kind: FaultKind) {
         self.faults.retain(|(fault, _)| fault.kind != kind);
     }

@@ -83,7 +83,6 @@ impl Peers {
         self.send(system, path, reqwest::Client::get, Bytes::new()).await
     }
 
-    /// Sends form fields.
     pub async fn post(&self, system: &str, path: &str, fields: &[(&str, &str)]) -> PeerAnswer {
         let body =
             url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();

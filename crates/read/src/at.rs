@@ -258,7 +258,6 @@ fn is_word(key: &str) -> bool {
 
 /// A mapping with known keys.
 pub struct Fields<'a, R> {
-    /// The mapping itself.
     pub at: At<'a, R>,
     entries: Vec<(&'a str, At<'a, R>)>,
     unknown: usize,

@@ -31,7 +31,6 @@ impl SignerCertificate {
         read.ok().filter(|read| !read.is_empty()).ok_or(SignError::NoCertificate)
     }
 
-    /// Reads one certificate.
     pub fn of_der(der: &[u8]) -> Result<SignerCertificate, SignError> {
         let parsed = Certificate::from_der(der).map_err(|_| SignError::NoCertificate)?;
         // A message repeats the issuer's name and the certificate; neither may change on the way.

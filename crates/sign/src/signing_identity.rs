@@ -7,7 +7,6 @@ use crate::pkcs12_file;
 use crate::private_key::PrivateKey;
 use crate::signer_certificate::SignerCertificate;
 
-/// Somebody who can sign.
 pub struct SigningIdentity {
     /// The signer's own first.
     chain: Vec<SignerCertificate>,

@@ -11,9 +11,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use lab::drill::{Drill, SPEED_RANGE};
 use tracing::error;
 
-use super::{runtime, tell};
+use super::{tell, until_signalled};
 use crate::cli::{DEFAULT_PORT, Exit, Flags, LabArgs, ListenAddress};
-use crate::signals::Signals;
 
 use run::{Participants, Plan};
 
@@ -39,27 +38,13 @@ pub(super) fn lab(flags: Flags, args: LabArgs) -> Exit {
     } else {
         Participants::WithDaemon { listen: asked_for(flags.listen_address) }
     };
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(exit) => return exit,
-    };
     let plan = Plan { participants, drill, out: args.out, patience: args.patience };
-    let exit = runtime.block_on(async {
-        let signals = match Signals::install() {
-            Ok(signals) => signals,
-            Err(error) => {
-                error!(%error, "signals cannot be handled");
-                return Exit::Failed;
-            }
-        };
+    until_signalled(|signals| async move {
         run::run(plan, signals).await.unwrap_or_else(|error| {
             error!("{error}");
             Exit::Failed
         })
-    });
-    // Blocking tasks that are still running are abandoned.
-    runtime.shutdown_background();
-    exit
+    })
 }
 
 /// `None` for the default: it means every address, and a lab listens on loopback.

@@ -42,7 +42,6 @@ pub(super) enum Participants {
     },
     /// The estate alone, for other hosts.
     TargetsOnly {
-        /// Where it listens.
         listen: IpAddr,
         /// The name other hosts know it by.
         hostname: Option<String>,

@@ -39,7 +39,6 @@ pub struct LoginOptions {
     /// The secret or identity that stands for the account; `None` when nothing is sent that could
     /// lock one.
     pub account: Option<Arc<str>>,
-    /// How patient.
     pub guard: LockoutPolicy,
     /// The only hosts that redirects and forms may lead to beside those that the flow names.
     pub allow_hosts: Vec<String>,
@@ -85,7 +84,6 @@ pub enum FormChanged {
 /// Whether a failure keeps a piece of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Excerpt {
-    /// No.
     #[default]
     Never,
     /// Yes, masked.
@@ -101,7 +99,6 @@ pub struct LockoutPolicy {
     pub slow_to: Duration,
 }
 
-/// One step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoginStep {
     /// Its name, unique in the flow, and the service that it tests.
@@ -110,7 +107,6 @@ pub struct LoginStep {
     pub condition: Condition,
     /// Whether the flow goes on without it.
     pub presence: Presence,
-    /// What it does.
     pub action: Action,
     /// Repeats the request until the answer shows something.
     pub poll: Option<Poll>,
@@ -126,7 +122,6 @@ pub struct LoginStep {
     pub self_submit: Option<SelfSubmit>,
     /// How the answer is judged.
     pub rules: Rules,
-    /// What later steps need.
     pub captures: Vec<Capture>,
     /// Derived: its request holds a secret or a signature.
     pub credential: Sensitivity,
@@ -144,7 +139,6 @@ pub enum Sensitivity {
 /// When a step of `finally` is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Condition {
-    /// Always.
     Always,
     /// `if: NAME.ok`
     Ok(Arc<str>),
@@ -175,16 +169,13 @@ pub struct Poll {
     pub reason: Reason,
 }
 
-/// What a step does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// One request.
     Request {
         /// `get`, `post`, `put`, `delete`, `head`.
         method: Method,
         /// Absolute or relative to the base. Holds no secret.
         url: Template<FlowSource>,
-        /// What is sent.
         body: RequestBody<FlowSource>,
     },
     /// Sends the form of the page before.
@@ -228,7 +219,6 @@ pub enum Button {
 /// `follow: { auto_submit: SELECTOR, max_hops: 15 }`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SelfSubmit {
-    /// Which form.
     pub form: CssSelector,
     /// Redirects and such forms together.
     pub max_hops: u32,
@@ -239,15 +229,12 @@ pub struct SelfSubmit {
 pub struct Capture {
     /// What later steps call it.
     pub name: Arc<str>,
-    /// Where it is.
     pub from: CaptureFrom,
     /// Cuts a part out of what was found: the first group, else the whole match.
     pub regex: Option<Pattern>,
-    /// Undoes an encoding.
     pub decode: Option<Decode>,
     /// The separator when all matches are wanted and not the first.
     pub join: Option<String>,
-    /// When nothing is found.
     pub absent: Absent,
     /// Masked wherever text leaves the process.
     pub secret: bool,

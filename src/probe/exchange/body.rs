@@ -30,7 +30,6 @@ pub struct BodyRules {
 /// Whether `Content-Encoding` is undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ContentCoding {
-    /// It is.
     Decoded,
     /// Bytes stay as they came.
     AsIs,
@@ -41,7 +40,6 @@ pub enum ContentCoding {
 pub enum Unfollowed {
     /// It is read like any other.
     Read,
-    /// It is dropped.
     Dropped,
 }
 

@@ -33,11 +33,9 @@ use crate::transport::phase::Phase;
 pub struct Answer {
     /// The URL that gave it.
     pub url: Url,
-    /// Its status.
     pub status: StatusCode,
     /// `1.0`, `1.1` or `2`.
     pub version: &'static str,
-    /// All of them.
     pub headers: HeaderMap,
     /// The body after decoding, or why it could not be had. What the head says counts either way.
     pub body: Result<Vec<u8>, Failure>,
@@ -46,9 +44,7 @@ pub struct Answer {
 /// How far a request is followed, and what is done with bodies on the way.
 #[derive(Clone, Copy)]
 pub struct ExchangeRules<'r> {
-    /// Redirects.
     pub follow: &'r Follow,
-    /// Bodies.
     pub body: BodyRules,
 }
 
@@ -235,7 +231,6 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Reads the body.
     async fn answer(
         &mut self,
         url: Url,

@@ -21,7 +21,7 @@ mod step;
 pub mod totp;
 mod values;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -37,6 +37,7 @@ use crate::probe::{Probe, render};
 use crate::transport::Recorder;
 
 use identity::Identities;
+use parking_lot::Mutex;
 use values::FlowValues;
 
 /// A login flow on one target.
@@ -67,7 +68,7 @@ impl LoginProbe {
 
     /// The verdicts that the file gives to failures which are not plainly the service's.
     fn weighed(&self, facts: &mut Facts, result: Result<(), Failure>) -> Result<(), Failure> {
-        let mut since = self.waiting_since.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut since = self.waiting_since.lock();
         let reason = result.as_ref().err().map(|failure| failure.reason);
         if reason == Some(Reason::FormChanged) {
             facts.counts_as_down = self.options.form_changed == FormChanged::Down;
@@ -101,12 +102,13 @@ impl Probe for LoginProbe {
         async move {
             let route = &self.options.client.route;
             let proxy = render::proxy(&self.surroundings.vault, route.proxy.as_deref())?;
+            let host = self.target.host();
             let context = run::Context {
                 options: &self.options,
                 surroundings: &self.surroundings,
                 component: &self.target.component,
                 share: &self.share,
-                host: self.target.host(),
+                host: &host,
                 schedule: &self.target.schedule,
             };
             let identities = Identities::open(&self.options, &self.surroundings).await;

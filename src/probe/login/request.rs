@@ -82,7 +82,6 @@ impl LoginRun<'_> {
         }
     }
 
-    /// Writes the request.
     pub(super) fn request(
         &self,
         step: &LoginStep,

@@ -64,7 +64,6 @@ impl Context<'_> {
 /// One run of a flow.
 pub(super) struct LoginRun<'a> {
     pub(super) context: Context<'a>,
-    /// Connections and cookies.
     pub(super) session: Session<'a>,
     /// The page that the next `submit` finds its form on.
     pub(super) page: Option<Arc<LastPage>>,

@@ -52,14 +52,15 @@ impl LoginRun<'_> {
         }
         let Some(mut draft) = self.draft(step, deadline).await? else { return Ok(()) };
         self.may_go(step, draft.url())?;
-        let codes = match self.context.options.is_credential(step) {
+        let codes = if self.context.options.is_credential(step) {
             // Nothing was sent yet, so nothing is lost.
-            true => tokio::select! {
+            tokio::select! {
                 biased;
                 codes = self.ask(step, draft.url(), deadline) => codes?,
                 _ = deadline.stop().wait() => return Err(self.context.stopped(step).into()),
-            },
-            false => Codes::new(),
+            }
+        } else {
+            Codes::new()
         };
         let start = Instant::now();
         let mut tries = 0;

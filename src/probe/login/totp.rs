@@ -18,7 +18,6 @@ pub const SKEW_MAX: Duration = Duration::from_secs(15);
 const DIGITS: usize = 6;
 const PERIOD_S: u64 = 30;
 
-/// A generator of codes.
 pub struct Totp(TOTP);
 
 impl Totp {

@@ -23,7 +23,7 @@ impl Files for WithUser {
 #[test]
 fn the_starter_is_valid_on_any_machine_and_probes_only_itself() {
     let config = config::load(Path::new("config/bongsu.yml")).unwrap_or_else(|e| panic!("{e}"));
-    let hosts: Vec<&str> = config.targets.iter().map(|target| target.host()).collect();
+    let hosts: Vec<_> = config.targets.iter().map(|target| target.host()).collect();
     assert_eq!(hosts, ["127.0.0.1"]);
     assert_eq!(config.advice, Vec::<String>::new());
 }

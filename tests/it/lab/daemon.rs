@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::support::client::Request;
 use crate::support::daemon::{PATIENCE, eventually};
-use crate::support::http::Request;
 
 /// A running lab in a directory of its own.
 struct Lab {

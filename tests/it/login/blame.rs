@@ -10,7 +10,7 @@ use crate::support::daemon::{Setup, eventually};
 use crate::support::estate::Estate;
 
 use super::flow::Flow;
-use super::site::{Reply, Routes};
+use crate::support::http::{Reply, Routes};
 
 const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 

@@ -11,8 +11,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use encoding_rs::EUC_KR;
 use sha2::{Digest, Sha256};
 
-use super::site::{Asked, Reply, Routes, Site};
 use crate::support::daemon::{Setup, eventually};
+use crate::support::http::{Asked, Reply, RoutedSite, Routes};
 
 pub(super) const USER: &str = "canary-user-7f3a";
 pub(super) const PASS: &str = "카나리아 p&ss\"/w0rd+9c";
@@ -88,7 +88,7 @@ fn repeat(asked: &Asked) -> Reply {
         .with_status(403)
 }
 
-async fn site() -> Site {
+async fn site() -> RoutedSite {
     Routes::new()
         .on("GET", "/login", |_| {
             Reply::html(format!(
@@ -108,7 +108,7 @@ async fn site() -> Site {
         .await
 }
 
-fn config(site: &Site) -> String {
+fn config(site: &RoutedSite) -> String {
     let base = site.url("");
     let probe = |name: &str, last: &str| {
         format!(

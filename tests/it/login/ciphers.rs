@@ -11,8 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use bongsu::outcome::{Reason, Verdict};
 
 use super::flow::{Flow, PASS, USER};
-use super::site::{Asked, Reply, Routes, Site};
 use super::third_party::installed;
+use crate::support::http::{Asked, Reply, RoutedSite, Routes};
 use crate::support::openssl::openssl;
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f";
@@ -67,7 +67,7 @@ fn unhex(text: &str) -> Vec<u8> {
     digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }
 
-async fn site(page: String) -> Site {
+async fn site(page: String) -> RoutedSite {
     Routes::new()
         .on("GET", "/login", move |_| Reply::html(page.clone()))
         .on("POST", "/in", |_| Reply::html("<a href=/logout>로그아웃</a>"))

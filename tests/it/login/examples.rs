@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::flow::Flow;
 use super::saeol;
-use super::site::{Reply, Routes};
+use crate::support::http::{Reply, Routes};
 use crate::support::pki::{Authority, Issued, Leaf};
 
 const PORTAL: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));

@@ -7,12 +7,12 @@ use bongsu::outcome::{Reason, Verdict};
 use encoding_rs::EUC_KR;
 
 use super::flow::{Flow, PASS};
-use super::site::{Asked, Reply, Routes, Site};
+use crate::support::http::{Asked, Reply, RoutedSite, Routes};
 
 const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
 /// A site that shows the page and takes everything at `/go`.
-async fn serving(page: Reply) -> Site {
+async fn serving(page: Reply) -> RoutedSite {
     Routes::new()
         .on("GET", "/page", move |_| page.clone())
         .on("POST", "/go", |_| Reply::html("done"))

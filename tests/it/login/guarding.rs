@@ -8,7 +8,7 @@ use bongsu::probe::login::lockout::store::AccountStore;
 
 use super::flow::{Flow, PASS};
 use super::saeol::{self, Mood};
-use super::site::{Reply, Routes};
+use crate::support::http::{Reply, Routes};
 
 /// Of the flow.
 const INTERVAL: Duration = Duration::from_secs(180);

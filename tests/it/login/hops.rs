@@ -7,7 +7,7 @@ use bongsu::outcome::{Failure, Reason};
 
 use super::config_errors::refused;
 use super::flow::Flow;
-use super::site::{Reply, Routes, Site};
+use crate::support::http::{Reply, RoutedSite, Routes};
 
 const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
@@ -61,7 +61,7 @@ async fn a_flow_is_led_only_to_hosts_that_it_names() {
 }
 
 /// A sign-on over two hosts in one step; the portal and the sign-on are broken in turn.
-async fn sign_on(portal: Reply, sso: Reply, callback: Reply) -> (Site, Site) {
+async fn sign_on(portal: Reply, sso: Reply, callback: Reply) -> (RoutedSite, RoutedSite) {
     let back = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
     let to_portal = std::sync::Arc::clone(&back);
     let sso = Routes::new()
@@ -84,7 +84,7 @@ async fn sign_on(portal: Reply, sso: Reply, callback: Reply) -> (Site, Site) {
     (portal, sso)
 }
 
-async fn blamed(portal: &Site, components: &str, step: &str) -> (Reason, String) {
+async fn blamed(portal: &RoutedSite, components: &str, step: &str) -> (Reason, String) {
     let flow = format!(
         "base: {}\nallow_hosts: [127.0.0.2]\n{components}steps:\n  - {{ name: in, {step}get: /login, \
          fail_if: [ {{ reason: notice_page, body: {{ contains: 점검 }} }}, {{ reason: pki_backend, \

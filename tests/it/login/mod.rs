@@ -25,7 +25,6 @@ mod saeol;
 mod secrets;
 mod sessions;
 mod signing;
-mod site;
 mod third_party;
 mod tokens;
 mod turns;

@@ -1,9 +1,9 @@
 //! `bongsu probe` beside a daemon: an account that the daemon holds is left alone.
 
-use super::site::{Reply, Routes, Site};
 use crate::support::daemon::{Setup, eventually};
+use crate::support::http::{Reply, RoutedSite, Routes};
 
-fn config(site: &Site) -> String {
+fn config(site: &RoutedSite) -> String {
     format!(
         "defaults: {{ interval: 5s, timeout: 4s }}\nsecrets:\n  user: {{ file: user }}\n  pass: \
          {{ file: pass }}\nservices:\n  - name: saeol\n    probes:\n      - name: login\n        \

@@ -9,7 +9,7 @@ use bongsu::outcome::{Reason, Verdict};
 
 use super::config_errors::refused;
 use super::flow::{Flow, PASS};
-use super::site::{Asked, Reply, Routes};
+use crate::support::http::{Asked, Reply, Routes};
 
 const FORM: &str = "<form id=f method=post action=/login><input name=pw></form>";
 const MAIN: &str = "<a href=/logout>로그아웃</a>";

@@ -6,7 +6,7 @@
 use bongsu::outcome::{Reason, Verdict};
 
 use super::flow::Flow;
-use super::site::{Reply, Routes};
+use crate::support::http::{Reply, Routes};
 
 /// Rules as a careful operator writes them, in the order in which they are looked at.
 const RULES: &str = r"

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bongsu::outcome::{Reason, Verdict};
 
 use super::flow::{Flow, PASS, USER};
-use super::site::{Asked, Reply, Routes};
+use crate::support::http::{Asked, Reply, Routes};
 
 const FORM: &str = "<form id=loginForm method=post action=/login.do><input name=id><input \
     type=password name=password></form>";

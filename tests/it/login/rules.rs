@@ -7,7 +7,7 @@ use bongsu::outcome::Reason;
 use encoding_rs::EUC_KR;
 
 use super::flow::{Flow, PASS};
-use super::site::{Reply, Routes};
+use crate::support::http::{Reply, Routes};
 
 /// Rule 2 and 3: each place has its own encoding, and captures stay texts.
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use encoding_rs::EUC_KR;
 
 use super::flow::{PASS, USER};
-use super::site::{Asked, Reply, Routes, Site};
+use crate::support::http::{Asked, Reply, RoutedSite, Routes};
 
 /// Wrong passwords until the account is locked.
 const STRIKES: usize = 5;
@@ -83,7 +83,7 @@ fn form(id: &str) -> String {
 }
 
 /// Starts it.
-pub(crate) async fn start() -> (Site, Arc<State>) {
+pub(crate) async fn start() -> (RoutedSite, Arc<State>) {
     let state = Arc::new(State::default());
     (routes(&state).serve().await, state)
 }
@@ -192,7 +192,7 @@ fn percent(text: &str) -> Vec<u8> {
 }
 
 /// The first example of the specification, at this site.
-pub(crate) fn flow(site: &Site) -> String {
+pub(crate) fn flow(site: &RoutedSite) -> String {
     format!(
         r#"base: {}
 charset: euc-kr

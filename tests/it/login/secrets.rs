@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use bongsu::outcome::Reason;
 
 use super::flow::{Flow, PASS};
-use super::site::{Reply, Routes};
+use crate::support::http::{Reply, Routes};
 
 const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 2));
 

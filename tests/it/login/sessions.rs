@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::flow::Flow;
 use super::saeol::{self, Mood, State};
-use super::site::{Reply, Site};
+use crate::support::http::{Reply, RoutedSite};
 
 /// Runs that go well, that fail behind the login, that run into their timeout, and that are
 /// stopped by the end of the daemon.
@@ -93,7 +93,11 @@ async fn a_run_that_is_stopped_in_the_middle_signs_out() {
 }
 
 /// A run that is asked to be over in so much time once the login was sent.
-async fn stopped_in_the_login(site: &Site, state: &State, within: Duration) -> (String, Reason) {
+async fn stopped_in_the_login(
+    site: &RoutedSite,
+    state: &State,
+    within: Duration,
+) -> (String, Reason) {
     let flow = Flow::new(&saeol::flow(site));
     let stop = Stop::default();
     let stopping = async {
@@ -127,7 +131,7 @@ async fn a_stopped_run_keeps_time_to_sign_out() {
 }
 
 /// Stops a run in the step of that name, which sends nothing yet; the step and the reason it tells.
-async fn stopped_in(step: &str, flow: &Flow, site: &Site) -> (String, Reason) {
+async fn stopped_in(step: &str, flow: &Flow, site: &RoutedSite) -> (String, Reason) {
     // Nobody outside sees that the step has begun, so it is stopped later until it has.
     for patience in (0..7).map(|power| 10_usize.pow(power)) {
         let before = site.of("GET", "/login.do").len();

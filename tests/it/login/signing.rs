@@ -14,7 +14,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::config_errors::refused;
 use super::flow::Flow;
-use super::site::{Reply, Routes, Site};
+use crate::support::http::{Reply, RoutedSite, Routes};
 
 /// Making an RSA key takes a while, so the tests have one.
 fn key() -> KeyPair {
@@ -76,14 +76,14 @@ impl Officer {
 }
 
 /// Keeps what it was sent, and says what it was told to say.
-async fn site(answer: &'static str) -> Site {
+async fn site(answer: &'static str) -> RoutedSite {
     Routes::new().on("POST", "/in", move |_| Reply::html(answer)).serve().await
 }
 
 const MARKER: &str = "<a href=/logout>로그아웃</a>";
 
 /// Signs `data` and sends it.
-fn flow(officer: &Officer, site: &Site, sign: &str, form: &str) -> String {
+fn flow(officer: &Officer, site: &RoutedSite, sign: &str, form: &str) -> String {
     format!(
         r#"base: {}
 {}steps:

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::config_errors::refused;
 use super::flow::{Flow, PASS, USER};
-use super::site::{Asked, Reply, Routes};
+use crate::support::http::{Asked, Reply, Routes};
 
 const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 2));
 

@@ -1,4 +1,4 @@
-//! Every public-sector system of the country at once.
+//! Every public-sector system of the country at once. Time is paused: a sleep is the day that passes.
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::strangers::{answers, ends, runs, wait_for_runs};
 use crate::support::daemon::{Daemon, Setup, eventually};
-use crate::support::target::Target;
+use crate::support::http::Target;
 
 /// A server of one page for the rest of the test's process.
 fn serving(page: String) -> Target {

@@ -1,16 +1,12 @@
 //! A real nginx, and the certificates it shows.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
-
-/// How long nginx may take to listen on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running nginx with one plain and one TLS port. Ends when dropped.
 pub(crate) struct Nginx {
@@ -54,13 +50,8 @@ impl Nginx {
     }
 
     fn wait(&mut self) {
-        let start = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.tls)).is_err() {
-            let log = fs::read_to_string(self.path("stderr.log")).unwrap();
-            assert!(self.process.try_wait().unwrap().is_none(), "nginx ended: {log}");
-            assert!(start.elapsed() < PATIENCE, "nginx does not listen: {log}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let log = self.path("stderr.log");
+        super::until_listening(&mut self.process, self.tls, || fs::read_to_string(&log).unwrap());
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

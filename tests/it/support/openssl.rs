@@ -7,6 +7,8 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use super::nginx::Nginx;
+
 /// How long `openssl s_server` may take to listen.
 const START_TIME: Duration = Duration::from_secs(20);
 
@@ -64,6 +66,17 @@ impl Server {
         // What it says of refused handshakes is what the tests provoke.
         std::thread::spawn(move || std::io::copy(&mut errors, &mut std::io::sink()));
         Server { process, _input: input, address }
+    }
+
+    /// Starts one with the certificates of an nginx's directory.
+    pub(crate) fn beside(nginx: &Nginx, arguments: &[&str]) -> Server {
+        let path = |name| nginx.path(name).to_str().unwrap().to_owned();
+        let (cert, key, ca) = (path("server.pem"), path("server.key"), path("ca.pem"));
+        Server::start(&[&["-cert", &cert, "-key", &key, "-CAfile", &ca], arguments].concat())
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("https://127.0.0.1:{}/", self.port())
     }
 
     pub(crate) fn port(&self) -> u16 {

@@ -25,7 +25,6 @@ pub(super) enum ReadProgress {
     Ended,
 }
 
-/// The flight so far.
 #[derive(Debug, Default)]
 pub(super) struct FlightReader {
     /// The beginning of a record.

@@ -15,7 +15,6 @@ pub struct Drill {
     pub title: DrillText,
     /// The zone of its clock.
     pub zone: TimeZone,
-    /// Where its clock begins.
     pub starts: Timestamp,
     pub ends: Timestamp,
     /// Seconds of the drill in one real second, unless the command line says otherwise.

@@ -50,6 +50,20 @@ pub enum Typed {
     Encrypted,
 }
 
+impl FormLogin {
+    /// Of the systems that civil servants work with.
+    pub const OF_CIVIL_SERVANTS: FormLogin = FormLogin {
+        login: "/login.do",
+        action: "/loginProc.do",
+        home: "/main.do",
+        logout: "/logout.do",
+        user_field: "userId",
+        password_field: "userPw",
+        vouching: Vouching::Gpki,
+        typed: Typed::Plain,
+    };
+}
+
 /// What a system asks for before it lets a user in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Vouching {

@@ -34,14 +34,12 @@ pub const VISITOR_PASSWORD: &str = "welcome-2023!";
 /// Largest body a system reads: a signed message is 2 KB.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// One running system.
 pub struct SystemSite {
     pub system: &'static SimulatedSystem,
     /// Its address without a final slash: `https://gpki.localhost:10921`.
     pub base: String,
     pub sessions: SiteSessions,
     pub accounts: UserAccounts,
-    /// Calls the other systems.
     pub peers: Arc<Peers>,
     /// Whose certificates there are, for the one who verifies them.
     pub signers: Arc<SignerPki>,

@@ -9,7 +9,6 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 /// Further fields of a form are ignored.
 const MAX_FIELDS: usize = 64;
 
-/// An HTML answer.
 pub struct HtmlPage {
     status: StatusCode,
     charset: &'static Encoding,

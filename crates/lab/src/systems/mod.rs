@@ -21,7 +21,6 @@ use crate::mistake::Mistake;
 use crate::site::SystemSite;
 use crate::system::SimulatedSystem;
 
-/// Makes a system's pages.
 type Application = fn(Arc<SystemSite>) -> Router;
 
 macro_rules! systems {

@@ -12,7 +12,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
 use crate::sign_in::certificate;
-use crate::sign_in::form::{self, FormLogin, Typed, Vouching};
+use crate::sign_in::form::{self, FormLogin};
 use crate::site::page::{self, FormFields};
 use crate::site::{SystemSite, redirect};
 use crate::system::SimulatedSystem;
@@ -27,16 +27,7 @@ pub(super) static SYSTEM: SimulatedSystem = SimulatedSystem {
     cookie: "RESIDENTSESSION",
 };
 
-const LOGIN: FormLogin = FormLogin {
-    login: "/login.do",
-    action: "/loginProc.do",
-    home: "/main.do",
-    logout: "/logout.do",
-    user_field: "userId",
-    password_field: "userPw",
-    vouching: Vouching::Gpki,
-    typed: Typed::Plain,
-};
+const LOGIN: FormLogin = FormLogin::OF_CIVIL_SERVANTS;
 
 pub(super) fn app(site: Arc<SystemSite>) -> Router {
     Router::new()

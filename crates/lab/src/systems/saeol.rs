@@ -10,7 +10,7 @@ use axum::routing::get;
 use http::HeaderMap;
 
 use crate::sign_in::certificate;
-use crate::sign_in::form::{self, FormLogin, Typed, Vouching};
+use crate::sign_in::form::{self, FormLogin};
 use crate::site::{SystemSite, redirect};
 use crate::system::SimulatedSystem;
 
@@ -38,16 +38,7 @@ const fn municipality(
     }
 }
 
-const LOGIN: FormLogin = FormLogin {
-    login: "/login.do",
-    action: "/loginProc.do",
-    home: "/main.do",
-    logout: "/logout.do",
-    user_field: "userId",
-    password_field: "userPw",
-    vouching: Vouching::Gpki,
-    typed: Typed::Plain,
-};
+const LOGIN: FormLogin = FormLogin::OF_CIVIL_SERVANTS;
 
 pub(super) fn app(site: Arc<SystemSite>) -> Router {
     Router::new()

@@ -123,7 +123,6 @@ impl<'a> Attempt<'a> {
         self.waited
     }
 
-    /// Another step begins.
     pub(in crate::probe::login) fn begin_step(&mut self) {
         self.waited = Duration::ZERO;
     }

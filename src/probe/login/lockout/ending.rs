@@ -6,7 +6,6 @@ use crate::outcome::{Failure, Reason, Stage};
 /// What became of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    /// Logged in.
     Success,
     /// A rule named it: `bad_credentials` or `account_locked`.
     Refused(Reason),

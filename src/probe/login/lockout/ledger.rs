@@ -74,9 +74,7 @@ impl From<Print> for u8 {
 /// Whether credentials may be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admission {
-    /// They may.
     Go,
-    /// The account is held.
     Held(Failure),
     /// Not yet; the last answer still stands for the service.
     Slowed(Failure),

@@ -26,7 +26,6 @@ const FIELDS_MAX: usize = 2000;
 /// A form as the page shows it, ready for other values and to be sent.
 #[derive(Debug)]
 pub(in crate::probe::login) struct Form {
-    /// Where it goes.
     pub(in crate::probe::login) action: Url,
     /// What a relative action of the flow's file is relative to.
     pub(in crate::probe::login) base: Url,

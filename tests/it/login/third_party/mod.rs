@@ -22,6 +22,7 @@ use bongsu::outcome::{Outcome, Reason, Verdict};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 use super::flow::{Flow, PASS, USER};
+use crate::support::until_listening;
 
 /// Interpreters start slowly on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -331,12 +332,9 @@ http {{
         .arg(pki.0.path().join("error.log"))
         .spawn()
         .expect("nginx is not installed: apt install nginx-light");
-    let _nginx = Nginx(child);
-    let start = Instant::now();
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(start.elapsed() < PATIENCE, "nginx does not listen");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let mut nginx = Nginx(child);
+    let log = pki.0.path().join("error.log");
+    until_listening(&mut nginx.0, port, || fs::read_to_string(&log).unwrap_or_default());
     let yaml = format!(
         r#"base: https://127.0.0.1:{port}
 trust: {{ roots: {directory}/root.pem }}
