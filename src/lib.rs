@@ -3,6 +3,7 @@
 pub mod build_info;
 pub mod deadline;
 pub mod http_date;
+pub mod log_queue;
 pub mod offload;
 pub mod outcome;
 pub mod own_time;
@@ -19,6 +20,7 @@ pub mod config;
 pub mod identities;
 pub mod probe;
 pub mod state_dir;
+pub mod state_writer;
 pub mod transport;
 pub mod trusted_client;
 pub mod vault;

@@ -10,6 +10,7 @@
 
 use std::error::Error;
 use std::fmt::{self, Debug, Write};
+use std::time::SystemTime;
 
 use jiff::Timestamp;
 use tracing::field::{Field, Visit};
@@ -24,6 +25,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt as layer};
 
 use crate::cli::{LogFormat, LogLevel};
+use crate::log_queue::{self, LogLines};
 
 /// The crates whose events are logged from `--log.level` on; those of others from `warn` on.
 const OWN_CRATES: [&str; 3] = ["chain", env!("CARGO_CRATE_NAME"), "lab"];
@@ -40,7 +42,8 @@ pub fn start(level: LogLevel, format: LogFormat) {
     let filter = Targets::new()
         .with_targets(OWN_CRATES.map(|name| (name, own)))
         .with_default(own.min(LevelFilter::WARN));
-    let layer = layer::layer().event_format(Lines(format)).with_writer(std::io::stderr);
+    let layer = layer::layer().event_format(Lines(format)).with_writer(|| LogLines);
+    log_queue::start();
     let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
 }
 
@@ -68,13 +71,26 @@ where
             Level::ERROR => "error",
         };
         let head = [
-            ("ts", Value::Text(format!("{:.3}", Timestamp::now()))),
+            ("ts", Value::Text(now())),
             ("level", Value::Text(level.into())),
             ("target", Value::Text(event.metadata().target().into())),
             ("msg", Value::Text(told.message)),
         ];
         let line = line(self.0, head.into_iter().chain(told.fields));
         writeln!(writer, "{line}")
+    }
+}
+
+/// RFC 3339 to the millisecond. A clock beyond what calendars have, past the year 9999, is told in
+/// seconds since 1970: to panic here would be to panic in what reports panics.
+fn now() -> String {
+    let now = SystemTime::now();
+    match Timestamp::try_from(now) {
+        Ok(now) => format!("{now:.3}"),
+        Err(_) => {
+            let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            format!("{:.3}", since.as_secs_f64())
+        }
     }
 }
 

@@ -1,8 +1,12 @@
 //! The `bongsu` binary: parse, log, do what was asked, say how it went.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use bongsu::{cli, commands, log, panics};
+use bongsu::{cli, commands, log, log_queue, panics};
+
+/// For the last lines of the log, which nobody may be reading.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let cli = match cli::parse() {
@@ -11,5 +15,7 @@ fn main() -> ExitCode {
     };
     log::start(cli.flags.log_level, cli.flags.log_format);
     panics::install();
-    commands::execute(cli).into()
+    let exit = commands::execute(cli);
+    log_queue::flush(LAST_LINES);
+    exit.into()
 }

@@ -16,6 +16,7 @@ use futures_util::future::join;
 use read::ReadError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -30,6 +31,7 @@ use crate::controls::wire::{self, WireError};
 use crate::controls::{Contact, Controls};
 use crate::event_log::EventLog;
 use crate::failures::StoredFailures;
+use crate::log_queue;
 use crate::metrics::Daemon;
 use crate::own_time::OwnTime;
 use crate::probe;
@@ -56,6 +58,9 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// For the state directory when everything has stopped: a disk that hangs must not keep us.
 const LAST_WRITE: Duration = Duration::from_secs(2);
+
+/// Beyond the grace and the last waits, before the process is ended from a thread beside it.
+const SPARE: Duration = Duration::from_secs(2);
 
 /// AccountStore that could not be written are tried again this often, beside each change.
 const REWRITE_EVERY: Duration = Duration::from_secs(5);
@@ -297,6 +302,7 @@ impl App {
         systemd.stopping();
         drop(asked);
         info!(grace = ?options.grace, "stopping");
+        end_by(options.grace + LAST_WRITE + LAST_ANSWERS + SPARE);
         let stopping = async {
             if let Stopped::CutOff(runs) = scheduler.stop(options.grace).await {
                 warn!(runs, "runs were cut off");
@@ -413,11 +419,30 @@ fn contact(config: &Config, surroundings: &Arc<Surroundings>) -> Result<Asking, 
     wire::contact(&config.controls, &names, &wire::public_roots())
 }
 
-async fn rewrite(surroundings: &Surroundings, ended: CancellationToken) {
+async fn rewrite(surroundings: &Arc<Surroundings>, ended: CancellationToken) {
     while ended.run_until_cancelled(sleep(REWRITE_EVERY)).await.is_some() {
-        if surroundings.accounts.rewrite() {
+        let of_thread = Arc::clone(surroundings);
+        // Disks wait, and threads of the probes must not.
+        let rewritten = spawn_blocking(move || of_thread.accounts.rewrite()).await;
+        if rewritten.is_ok_and(|rewritten| rewritten) {
             info!("held accounts are written again");
         }
+    }
+    surroundings.accounts.settled().await;
+}
+
+/// Ends the process when the end takes longer than everything that is waited for: a part of it hangs
+/// where no task can be dropped.
+fn end_by(time: Duration) {
+    let ending = std::thread::Builder::new().name("end".into()).spawn(move || {
+        std::thread::sleep(time);
+        error!("something hangs; ended without it");
+        log_queue::flush(LAST_ANSWERS);
+        #[expect(clippy::disallowed_methods, reason = "main does not get to return")]
+        std::process::exit(1);
+    });
+    if let Err(error) = ending {
+        warn!(%error, "nothing watches over the end");
     }
 }
 

@@ -23,8 +23,9 @@ use crate::signals::Signals;
 /// The work of 17,000 probes is half a core. More threads only cost memory: each has an arena.
 const WORKERS_MAX: usize = 4;
 
-/// Writers of long answers, password checks and a reload at once, and some to spare.
-const BLOCKING_THREADS_MAX: usize = 16;
+/// Each use has a bound of its own that is far below: pages (8), files (16), long answers (8), password
+/// checks (2), the state directory (2), names of controls and a reload.
+const BLOCKING_THREADS_MAX: usize = 64;
 
 /// Does what the command line asks.
 pub fn execute(cli: Cli) -> Exit {

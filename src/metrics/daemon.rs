@@ -19,6 +19,7 @@ use crate::build_info;
 use crate::config::{Config, Target, TargetId, Window};
 use crate::controls::Controls;
 use crate::identities::IdentityValidity;
+use crate::log_queue;
 use crate::maintenance;
 use crate::results::{Bounds, Histogram, Snapshot};
 use crate::scheduler::{Cadence, Observer, Run};
@@ -83,6 +84,7 @@ pub struct Daemon {
     in_flight: IntGauge,
     skipped: IntCounter,
     shed: IntCounter,
+    log_dropped: IntCounter,
     configured: IntGauge,
     reload_successful: IntGauge,
     reload_success_at: Gauge,
@@ -139,6 +141,10 @@ impl Daemon {
             shed: counter(
                 "bongsu_scheduler_shed_rechecks_total",
                 "Rechecks that were left out because there was no room for them.",
+            )?,
+            log_dropped: counter(
+                "bongsu_log_lines_dropped_total",
+                "Log lines that were left out because nobody read standard error in time.",
             )?,
             configured: gauge("bongsu_probes_configured", "Probes that this process runs.")?,
             reload_successful: gauge(
@@ -212,6 +218,7 @@ impl Daemon {
             let state = self.state.lock();
             (state.lag.clone(), Arc::clone(&state.services), Arc::clone(&state.windows))
         };
+        self.log_dropped.inc_by(log_queue::dropped().saturating_sub(self.log_dropped.get()));
         write_run_durations(snapshot, text);
         services.write(text);
         write_maintenance(&maintenance::rows(&windows, Timestamp::now()), text);

@@ -19,10 +19,11 @@ const LAYERS: &[&[&str]] = &[
         "http_date",
         "offload",
         "own_time",
+        "log_queue",
     ],
     &["template"],
     &["config"],
-    &["vault", "identities", "state_dir", "transport", "trusted_client", "probe"],
+    &["vault", "identities", "state_dir", "state_writer", "transport", "trusted_client", "probe"],
     &[
         "limits",
         "scheduler",

@@ -57,6 +57,10 @@ const PRODUCED: &[(Reason, &str)] = &[
         "http_failures::a_body_that_is_not_what_its_coding_promises_is_body_decode",
     ),
     (Reason::ProtocolError, "http_failures::garbage_and_huge_heads_break_the_protocol"),
+    (
+        Reason::JudgeTimeout,
+        "strangers::pages::what_cannot_be_judged_in_time_is_unknown_and_stops_nobody",
+    ),
     (Reason::TokenFailed, "http_oauth2::trouble_of_the_token_server_is_not_the_services"),
     (Reason::BodyMismatch, "http_failures::content_reasons_come_from_their_own_rules"),
     (Reason::HeaderMismatch, "http_failures::content_reasons_come_from_their_own_rules"),

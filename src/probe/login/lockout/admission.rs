@@ -155,7 +155,9 @@ impl<'a> Attempt<'a> {
         let leave = Deadline::after(self.patience.saturating_sub(waited_before));
         self.take_turn(wish.component, &key, &leave).await?;
         let prints = self.surroundings.accounts.prints(&secrets);
-        match self.surroundings.accounts.admit(&key, &prints) {
+        let admission = self.surroundings.accounts.admit(&key, &prints);
+        self.surroundings.accounts.settled().await;
+        match admission {
             Admission::Go => {}
             Admission::Held(failure) | Admission::Slowed(failure) => {
                 self.turned_away = true;
@@ -254,7 +256,9 @@ impl<'a> Attempt<'a> {
         loop {
             let now = self.surroundings.accounts.now();
             let step = totp.step(now);
-            let Err(next) = self.surroundings.accounts.use_step(name, step) else {
+            let used = self.surroundings.accounts.use_step(name, step);
+            self.surroundings.accounts.settled().await;
+            let Err(next) = used else {
                 return Ok(totp.code(step));
             };
             let wait = totp.begins(next).saturating_sub(now).max(Duration::from_millis(1));

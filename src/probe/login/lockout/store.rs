@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -23,6 +23,7 @@ use super::ledger::{AccountKey, Admission, Ledger, Print, Prints};
 use crate::config::login::LockoutPolicy;
 use crate::secret::Secret;
 use crate::state_dir;
+use crate::state_writer::StateWriter;
 
 /// In the state directory.
 const FILE: &str = "accounts.json";
@@ -30,13 +31,16 @@ const FILE: &str = "accounts.json";
 const FILE_BYTES_MAX: u64 = 64 << 20;
 /// The layout of the file.
 const VERSION: u32 = 1;
+/// How long a login waits for the disk.
+const SETTLED_MAX: Duration = Duration::from_secs(2);
 /// Of the key of the prints.
 const SALT_BYTES: usize = 32;
 
 /// All accounts of this process, shared by every probe.
 pub struct AccountStore {
     shared: Mutex<Shared>,
-    directory: Option<PathBuf>,
+    /// Writes to the state directory, where there is one.
+    writer: Option<StateWriter>,
     /// Wall clock, because holds outlive the process.
     clock: fn() -> SystemTime,
 }
@@ -47,8 +51,6 @@ struct Shared {
     /// One run at a time. Bounded by the accounts of the configurations seen and the hosts that their
     /// secrets are bound to.
     turns: BTreeMap<AccountKey, Arc<tokio::sync::Mutex<()>>>,
-    /// Why the last write failed; said once, not at every run.
-    unwritten: Option<io::ErrorKind>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -66,10 +68,10 @@ impl Default for AccountStore {
 }
 
 impl AccountStore {
-    fn new(directory: Option<PathBuf>, ledger: Ledger, salt: Option<[u8; SALT_BYTES]>) -> Self {
+    fn new(writer: Option<StateWriter>, ledger: Ledger, salt: Option<[u8; SALT_BYTES]>) -> Self {
         let salt = salt.unwrap_or_else(random);
-        let shared = Shared { ledger, salt, turns: BTreeMap::new(), unwritten: None };
-        AccountStore { shared: Mutex::new(shared), directory, clock: SystemTime::now }
+        let shared = Shared { ledger, salt, turns: BTreeMap::new() };
+        AccountStore { shared: Mutex::new(shared), writer, clock: SystemTime::now }
     }
 
     /// Remembers in this directory. The error is for a directory that cannot be read: nobody knows
@@ -93,9 +95,11 @@ impl AccountStore {
                 (Ledger::unsure(), None)
             }
         };
-        let accounts = AccountStore::new(Some(directory.into()), ledger, salt);
+        let writer = StateWriter::start(path)?;
+        let accounts = AccountStore::new(Some(writer), ledger, salt);
         // What cannot be written is found out now and not at the first refusal.
-        accounts.keep(&mut accounts.shared.lock());
+        accounts.keep(&accounts.shared.lock());
+        accounts.settle();
         Ok(accounts)
     }
 
@@ -172,53 +176,57 @@ impl AccountStore {
         holds.map(|(account, host, held)| (account.to_owned(), host.to_owned(), held)).collect()
     }
 
-    /// Applies a change and writes it down before anything is sent on its strength.
+    /// Applies a change and has it written down. Before anything is sent on its strength it is
+    /// [`settled`](Self::settled).
     fn change<T>(&self, change: impl FnOnce(&mut Ledger) -> T) -> T {
         let mut shared = self.shared.lock();
         let before = shared.ledger.revision();
         let answer = change(&mut shared.ledger);
         if shared.ledger.revision() != before {
-            self.keep(&mut shared);
+            self.keep(&shared);
         }
         answer
     }
 
+    /// Waits until every change is on the disk, or for so long that a login should not wait longer:
+    /// what is not written by then would only be lost if this process died at once.
+    pub async fn settled(&self) {
+        if let Some(writer) = &self.writer {
+            writer.settled(SETTLED_MAX).await;
+        }
+    }
+
+    /// The same for a thread that may block.
+    pub fn settle(&self) {
+        if let Some(writer) = &self.writer {
+            writer.settle(SETTLED_MAX);
+        }
+    }
+
     /// Why what is known is lost with this process; none when it is not.
     pub fn unwritten(&self) -> Option<io::ErrorKind> {
-        self.shared.lock().unwritten
+        self.writer.as_ref()?.failure()
     }
 
-    /// Writes again what could not be written. Whether it worked this time.
+    /// Writes again what could not be written, for a thread that may block. Whether it worked this
+    /// time.
     pub fn rewrite(&self) -> bool {
-        let mut shared = self.shared.lock();
-        let was_unwritten = shared.unwritten.is_some();
-        if was_unwritten {
-            self.keep(&mut shared);
+        if self.unwritten().is_none() {
+            return false;
         }
-        was_unwritten && shared.unwritten.is_none()
+        self.keep(&self.shared.lock());
+        self.settle();
+        self.unwritten().is_none()
     }
 
-    fn keep(&self, shared: &mut Shared) {
-        let written = self.write(shared).err();
-        let failed = written.as_ref().map(io::Error::kind);
-        if let (Some(error), Some(directory)) = (written, &self.directory)
-            && failed != shared.unwritten
-        {
-            tracing::error!(
-                directory = %directory.display(), %error,
-                "held accounts cannot be written to the state directory; a restart would forget \
-                 the newest"
-            );
-        }
-        shared.unwritten = failed;
-    }
-
-    fn write(&self, shared: &Shared) -> io::Result<()> {
-        let Some(directory) = &self.directory else { return Ok(()) };
+    fn keep(&self, shared: &Shared) {
+        let Some(writer) = &self.writer else { return };
         let salt = hex::encode(&shared.salt);
         let stored = Stored { version: VERSION, salt, ledger: shared.ledger.clone() };
-        let text = serde_json::to_vec(&stored)?;
-        state_dir::replace(&directory.join(FILE), &text)
+        match serde_json::to_vec(&stored) {
+            Ok(text) => writer.put(text),
+            Err(error) => tracing::error!(%error, "the record of held accounts cannot be written"),
+        }
     }
 }
 

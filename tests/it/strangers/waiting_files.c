@@ -1,0 +1,41 @@
+/* A file system that waits, for one process: LD_PRELOAD. WAIT_SYNC is how many seconds fdatasync
+   takes; to open a file whose path holds WAIT_OPEN never ends, once there is a file WAIT_WHEN. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+int fdatasync(int fd) {
+    const char *seconds = getenv("WAIT_SYNC");
+    if (seconds) sleep((unsigned)atoi(seconds));
+    int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
+    return real(fd);
+}
+
+static int opened(const char *name, const char *path, int flags, mode_t mode) {
+    const char *waits = getenv("WAIT_OPEN");
+    const char *when = getenv("WAIT_WHEN");
+    if (waits && strstr(path, waits) && (!when || access(when, F_OK) == 0)) for (;;) pause();
+    int (*real)(const char *, int, ...) = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, name);
+    return real(path, flags, mode);
+}
+
+int open(const char *path, int flags, ...) {
+    va_list rest;
+    va_start(rest, flags);
+    mode_t mode = va_arg(rest, mode_t);
+    va_end(rest);
+    return opened("open", path, flags, mode);
+}
+
+int open64(const char *path, int flags, ...) {
+    va_list rest;
+    va_start(rest, flags);
+    mode_t mode = va_arg(rest, mode_t);
+    va_end(rest);
+    return opened("open64", path, flags, mode);
+}
