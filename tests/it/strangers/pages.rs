@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use bongsu::outcome::Reason;
+
 use crate::strangers::{answers, ends, runs, wait_for_runs};
 use crate::support::daemon::{Daemon, Setup, eventually};
 use crate::support::http::Target;
@@ -58,7 +60,7 @@ fn what_cannot_be_judged_in_time_is_unknown_and_stops_nobody() {
         assert_eq!(runs(&daemon, "up", result), 0.0, "{result}: {}", daemon.log());
     }
     assert_eq!(runs(&daemon, "regex", "failure"), 0.0);
-    daemon.logged(&["judge_timeout", "probe=s/css"]);
+    daemon.logged(&[Reason::JudgeTimeout.as_str(), "probe=s/css"]);
     ends(&mut daemon);
 }
 

@@ -347,6 +347,7 @@ mod tests {
         assert_eq!(accounts.unwritten(), None);
         let accounts = AccountStore::open(dir.path()).unwrap();
         assert!(matches!(refuse(&accounts, "another"), Admission::Held(_)));
+        accounts.settle();
         // Damage that cannot be put aside holds every account, too.
         fs::write(dir.path().join(FILE), "{").unwrap();
         fs::create_dir(&draft).unwrap();
