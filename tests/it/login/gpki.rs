@@ -74,12 +74,8 @@ fn failure(outcome: Outcome) -> (String, Reason, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_officer_signs_in_to_gpki_and_to_what_stands_behind_it() {
     let lab = GpkiLab::start().await;
-    for id in [
-        "gpki/login",
-        "saeol/officer-login@jongno",
-        "saeol/officer-login@yuseong",
-        "resident/officer-login",
-    ] {
+    for id in ["gpki/login", "saeol/login@jongno", "saeol/login@yuseong", "resident/officer-login"]
+    {
         let outcome = lab.run(id).await;
         assert!(outcome.result.is_ok(), "{id}: {:?}", outcome.result);
         assert!(outcome.facts.warnings.is_empty(), "{id}: {:?}", outcome.facts.warnings);
@@ -101,7 +97,7 @@ async fn revoked_and_dead_servers_have_their_reasons() {
         (Kind::PkiBackend, Reason::PkiBackend, Verdict::Down),
     ] {
         lab.set(kind);
-        for (id, step) in [("gpki/login", "verify"), ("saeol/officer-login@jongno", "submit")] {
+        for (id, step) in [("gpki/login", "verify"), ("saeol/login@jongno", "submit")] {
             let outcome = lab.run(id).await;
             assert_eq!(outcome.verdict(), verdict, "{kind:?} {id}");
             let component = outcome.result.as_ref().unwrap_err().step.clone().unwrap().component;
@@ -115,7 +111,7 @@ async fn revoked_and_dead_servers_have_their_reasons() {
     }
     // Saeol is there and GPKI is not: GPKI is down, and nobody's certificate is bad.
     lab.set(Kind::Refuse);
-    let outcome = lab.run("saeol/officer-login@jongno").await;
+    let outcome = lab.run("saeol/login@jongno").await;
     assert_eq!(outcome.verdict(), Verdict::Down);
     assert_eq!(failure(outcome).0, "challenge");
     lab.clear();

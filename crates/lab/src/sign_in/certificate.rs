@@ -14,6 +14,7 @@ use http::{HeaderMap, StatusCode};
 use super::form::{FormLogin, verification_failed};
 use crate::peers::Vouched;
 use crate::signers::officers::OFFICER;
+use crate::site::accounts::PasswordDirectory;
 use crate::site::page::{self, FormFields};
 use crate::site::{PROBE_USER, SystemSite, redirect};
 
@@ -49,7 +50,8 @@ async fn submit(
         Ok(Vouched::Refused(why)) => return refused(site, &why),
         Err(failed) => return verification_failed(site, &failed.0),
     };
-    let Some(user) = user_of(&signer) else {
+    let known = user_of(&signer).filter(|_| site.directory() == PasswordDirectory::Filled);
+    let Some(user) = known else {
         return refused(site, "등록되지 않은 인증서");
     };
     // A new identifier, as after a password.
