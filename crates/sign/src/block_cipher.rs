@@ -15,7 +15,7 @@ use crate::algorithms::{AES_128_CBC, AES_192_CBC, AES_256_CBC, DES_EDE3_CBC, SEE
 
 /// A cipher in CBC mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CbcCipher {
+pub enum CbcCipher {
     Seed,
     Aes128,
     Aes192,
@@ -86,7 +86,7 @@ impl CbcCipher {
     }
 
     /// `None` when key or initialization vector have the wrong length.
-    pub(crate) fn encrypt(self, key: &[u8], iv: &[u8], bytes: &[u8]) -> Option<Vec<u8>> {
+    pub fn encrypt(self, key: &[u8], iv: &[u8], bytes: &[u8]) -> Option<Vec<u8>> {
         let algorithm = match self {
             CbcCipher::Seed => return encrypt::<kisaseed::SEED>(key, iv, bytes),
             CbcCipher::TripleDes => return encrypt::<des::TdesEde3>(key, iv, bytes),

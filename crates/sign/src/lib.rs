@@ -3,12 +3,12 @@
 //!
 //! The crate knows bytes and keys and nothing of the daemon. It makes no claim of validated
 //! cryptography (KCMVP); operations with private keys are those of aws-lc-rs, and SEED and the old
-//! ciphers of key files are used only to open such files and to encrypt envelopes.
+//! ciphers of key files are used only to open such files and to encrypt what a service wants encrypted.
 //!
 //! Modules in reading order.
 
 mod algorithms;
-mod block_cipher;
+pub mod block_cipher;
 pub mod error;
 
 mod encrypted_key;

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::post;
 use base::EscapedText;
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 
 use super::form::{FormLogin, verification_failed};
 use crate::peers::Vouched;
@@ -37,13 +37,10 @@ async fn submit(
 ) -> Response {
     let CertificateLogin { site, form } = &login;
     let fields = FormFields::parse(&body, site.system.charset);
-    let Some(session) = site.session(&headers) else {
-        return redirect(&format!("{}?expired=1", form.login));
+    let session = match form.session_of(site, &headers, &fields) {
+        Ok(session) => session,
+        Err(answer) => return *answer,
     };
-    if fields.text("_csrf") != session.csrf {
-        let body = "<h1>잘못된 접근입니다</h1><p>CSRF 토큰이 올바르지 않습니다.</p>";
-        return site.page("접근 거부", body).status(StatusCode::FORBIDDEN).into();
-    }
     let vouched = site.peers.gpki_vouches(fields.text("txId"), fields.text("signedData")).await;
     let signer = match vouched {
         Ok(Vouched::Signer(signer)) => signer,

@@ -62,6 +62,25 @@ impl FormLogin {
         vouching: Vouching::Gpki,
         typed: Typed::Plain,
     };
+
+    /// The session that the form was shown in, or the answer to a request without it or its token.
+    pub fn session_of(
+        &self,
+        site: &SystemSite,
+        headers: &HeaderMap,
+        fields: &FormFields,
+    ) -> Result<SiteSession, Box<Response>> {
+        let Some(session) = site.session(headers) else {
+            return Err(Box::new(redirect(&format!("{}?expired=1", self.login))));
+        };
+        if fields.text("_csrf") != session.csrf {
+            let body = "<h1>잘못된 접근입니다</h1><p>CSRF 토큰이 올바르지 않습니다.</p>";
+            return Err(Box::new(
+                site.page("접근 거부", body).status(StatusCode::FORBIDDEN).into(),
+            ));
+        }
+        Ok(session)
+    }
 }
 
 /// What a system asks for before it lets a user in.
@@ -110,13 +129,10 @@ async fn show(
 async fn submit(State(login): State<LoginRoutes>, headers: HeaderMap, body: Bytes) -> Response {
     let LoginRoutes { site, form } = &login;
     let fields = FormFields::parse(&body, site.system.charset);
-    let Some(session) = site.session(&headers) else {
-        return redirect(&format!("{}?expired=1", form.login));
+    let session = match form.session_of(site, &headers, &fields) {
+        Ok(session) => session,
+        Err(answer) => return *answer,
     };
-    if fields.text("_csrf") != session.csrf {
-        let body = "<h1>잘못된 접근입니다</h1><p>CSRF 토큰이 올바르지 않습니다.</p>";
-        return site.page("접근 거부", body).status(StatusCode::FORBIDDEN).into();
-    }
     if site.suffers(FaultKind::Captcha) {
         return login.form_page(&headers, "보안문자를 바르게 입력하십시오.").await;
     }
