@@ -36,6 +36,8 @@ pub enum Function {
     Base64,
     /// Padded or not.
     Base64Decode,
+    /// Either case.
+    HexDecode,
     /// Not padded.
     Base64Url,
     /// All but letters, digits and `-._~`.
@@ -181,6 +183,10 @@ impl Function {
             Function::Base64Decode => {
                 Piped::Bytes(base64(bytes).ok_or_else(|| Unfit::Value("it is not base64".into()))?)
             }
+            Function::HexDecode => {
+                let decoded = hex::decode(&compact(&value.text()?));
+                Piped::Bytes(decoded.ok_or_else(|| Unfit::Value("it is not hex".into()))?)
+            }
         })
     }
 }
@@ -230,7 +236,9 @@ pub(super) fn url_encoded(bytes: &[u8], in_query: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Function::{Base64, Base64Decode, Base64Url, Digest, EucKr, Hex, Hmac, Upper, UrlEncode};
+    use Function::{
+        Base64, Base64Decode, Base64Url, Digest, EucKr, Hex, HexDecode, Hmac, Upper, UrlEncode,
+    };
 
     fn through(source: &str, functions: &[Function]) -> Result<String, Unfit> {
         let mut value = Piped::Text(source.into());
@@ -256,6 +264,8 @@ mod tests {
         assert_eq!(text("a?>", &[Base64Url]), "YT8-");
         assert_eq!(text("YT8-", &[Base64Decode]), "a?>");
         assert_eq!(text("YQ", &[Base64Decode, Hex]), "61");
+        assert_eq!(text("eb B9 84", &[HexDecode]), "비");
+        assert_eq!(text("6f00ff", &[HexDecode, Base64]), "bwD/");
         assert_eq!(text("a b/비", &[UrlEncode]), "a%20b%2F%EB%B9%84");
         assert_eq!(text("비밀", &[EucKr, Hex]), "baf1b9d0");
         assert_eq!(text("aé", &[Upper]), "AÉ");
@@ -270,6 +280,8 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_said_without_the_value() {
         assert_eq!(through("***", &[Base64Decode]), Err(Unfit::Value("it is not base64".into())));
+        assert_eq!(through("0g", &[HexDecode]), Err(Unfit::Value("it is not hex".into())));
+        assert_eq!(through("012", &[HexDecode]), Err(Unfit::Value("it is not hex".into())));
         assert!(matches!(through("/w==", &[Base64Decode]), Err(Unfit::Value(_))));
         assert!(matches!(through("/w==", &[Base64Decode, Upper]), Err(Unfit::Value(_))));
         assert!(matches!(through("😀", &[EucKr]), Err(Unfit::Value(_))));

@@ -22,6 +22,7 @@ const PLAIN: &[(&str, Function)] = &[
     ("hex", Function::Hex),
     ("base64", Function::Base64),
     ("base64_decode", Function::Base64Decode),
+    ("hex_decode", Function::HexDecode),
     ("base64url", Function::Base64Url),
     ("urlencode", Function::UrlEncode),
     ("euc_kr", Function::EucKr),

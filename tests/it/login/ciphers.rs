@@ -19,21 +19,21 @@ const KEY: &str = "000102030405060708090a0b0c0d0e0f";
 const IV: &str = "101112131415161718191a1b1c1d1e1f";
 
 /// A key as a server makes it for a session.
-struct Key(tempfile::TempDir);
+pub(super) struct Key(tempfile::TempDir);
 
 impl Key {
-    fn new(bits: &str) -> Key {
+    pub(super) fn new(bits: &str) -> Key {
         let directory = tempfile::tempdir().unwrap();
         openssl(directory.path(), &["genrsa", "-traditional", "-out", "key.pem", bits]);
         Key(directory)
     }
 
-    fn modulus(&self) -> String {
+    pub(super) fn modulus(&self) -> String {
         let said = openssl(self.0.path(), &["rsa", "-in", "key.pem", "-modulus", "-noout"]);
         said.trim().strip_prefix("Modulus=").unwrap().to_ascii_lowercase()
     }
 
-    fn public(&self) -> String {
+    pub(super) fn public(&self) -> String {
         openssl(self.0.path(), &["rsa", "-in", "key.pem", "-pubout"])
     }
 
@@ -41,7 +41,7 @@ impl Key {
         fs::read_to_string(self.0.path().join("key.pem")).unwrap()
     }
 
-    fn decrypt(&self, ciphertext: &[u8], options: &[&str]) -> Vec<u8> {
+    pub(super) fn decrypt(&self, ciphertext: &[u8], options: &[&str]) -> Vec<u8> {
         fs::write(self.0.path().join("sent"), ciphertext).unwrap();
         let mut arguments = vec!["pkeyutl", "-decrypt", "-inkey", "key.pem", "-in", "sent"];
         arguments.extend(["-out", "got"]);
@@ -50,11 +50,21 @@ impl Key {
         fs::read(self.0.path().join("got")).unwrap()
     }
 
+    pub(super) fn decrypt_blocks(&self, cipher: &str, ciphertext: &[u8]) -> Vec<u8> {
+        self.decrypt_blocks_with(cipher, KEY, IV, ciphertext)
+    }
+
     /// `openssl enc`, with the provider that still knows SEED.
-    fn decrypt_blocks(&self, cipher: &str, ciphertext: &[u8]) -> Vec<u8> {
+    pub(super) fn decrypt_blocks_with(
+        &self,
+        cipher: &str,
+        key: &str,
+        iv: &str,
+        ciphertext: &[u8],
+    ) -> Vec<u8> {
         fs::write(self.0.path().join("sent"), ciphertext).unwrap();
         let providers = ["-provider", "legacy", "-provider", "default"];
-        let mut arguments = vec!["enc", "-d", cipher, "-K", KEY, "-iv", IV, "-in", "sent"];
+        let mut arguments = vec!["enc", "-d", cipher, "-K", key, "-iv", iv, "-in", "sent"];
         arguments.extend(["-out", "got"]);
         arguments.extend(providers);
         openssl(self.0.path(), &arguments);
@@ -62,7 +72,7 @@ impl Key {
     }
 }
 
-fn unhex(text: &str) -> Vec<u8> {
+pub(super) fn unhex(text: &str) -> Vec<u8> {
     let digits = text.as_bytes().chunks(2);
     digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }

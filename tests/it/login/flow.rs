@@ -86,10 +86,20 @@ impl Flow {
 
     /// A recipe of `config/logins`, for the site at `base`.
     pub(crate) fn of_recipe(name: &str, base: &str) -> Flow {
+        Flow::of_recipe_beside(name, base, &[])
+    }
+
+    /// The same with files that the recipe names, beside those of its user.
+    pub(crate) fn of_recipe_beside(name: &str, base: &str, files: &[(&str, Vec<u8>)]) -> Flow {
         let recipe = Path::new("config/logins").join(name).with_extension("yml");
         let yaml = fs::read_to_string(&recipe).unwrap();
         assert!(yaml.contains("https://www.example.go.kr"), "{yaml}");
-        Flow::load(AccountStore::default(), |_| yaml.replace("https://www.example.go.kr", base))
+        Flow::load(AccountStore::default(), |directory| {
+            for (name, content) in files {
+                fs::write(directory.join(name), content).unwrap();
+            }
+            yaml.replace("https://www.example.go.kr", base)
+        })
     }
 
     /// What is wrong with a flow.
