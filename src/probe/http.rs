@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chain::ChainMemory;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use http::StatusCode;
@@ -63,6 +64,7 @@ pub struct HttpProbe {
     bare: Vec<(HeaderName, HeaderValue)>,
     unfollowed: Unfollowed,
     share: Arc<TargetShare>,
+    memory: Arc<ChainMemory>,
     /// Whether a small page is judged in passing.
     is_light: bool,
     /// Who gets the token that its requests carry.
@@ -102,6 +104,7 @@ impl HttpProbe {
             headers,
             bare,
             share: Arc::default(),
+            memory: Arc::default(),
             is_light: options.rules.decisive().chain([warn]).all(expect::is_light),
             unfollowed: if reads { Unfollowed::Read } else { Unfollowed::Dropped },
             tokens: options.oauth2.as_ref().map(|oauth2| TokenClient::new(oauth2, &options.client)),
@@ -162,6 +165,7 @@ impl HttpProbe {
             tls: Some(ClientTls {
                 clients: &self.surroundings.tls_clients,
                 options: &options.client.tls,
+                memory: &self.memory,
             }),
             proxy: proxy.as_ref(),
             counters: if padded { ReadCounters::Yes } else { ReadCounters::No },

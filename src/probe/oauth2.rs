@@ -10,6 +10,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use chain::ChainMemory;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT,
 };
@@ -53,6 +54,7 @@ pub(super) struct TokenClient {
     /// As the probe's own, without what is about the probe's own host.
     client: ClientOptions,
     share: Arc<TargetShare>,
+    memory: Arc<ChainMemory>,
     /// One token is asked for at a time. Held over the request for it.
     kept: Mutex<Kept>,
 }
@@ -111,6 +113,7 @@ impl TokenClient {
             options: options.clone(),
             client: ClientOptions { versions: client.versions, route, tls },
             share: Arc::default(),
+            memory: Arc::default(),
             kept: Mutex::default(),
         }
     }
@@ -185,7 +188,11 @@ impl TokenClient {
             dial,
             route: &self.client.route,
             pinned: None,
-            tls: Some(ClientTls { clients: &surroundings.tls_clients, options: tls }),
+            tls: Some(ClientTls {
+                clients: &surroundings.tls_clients,
+                options: tls,
+                memory: &self.memory,
+            }),
             proxy: proxy.as_ref(),
             counters: ReadCounters::No,
         };

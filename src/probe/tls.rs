@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use chain::{RecordingVerifier, TlsFacts};
+use chain::{ChainMemory, RecordingVerifier, TlsFacts};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use rustls::ProtocolVersion;
@@ -40,6 +40,7 @@ pub struct TlsProbe {
     /// Sent as SNI and verified.
     name: String,
     surroundings: Arc<Surroundings>,
+    memory: Arc<ChainMemory>,
 }
 
 impl TlsProbe {
@@ -55,6 +56,7 @@ impl TlsProbe {
             options: Arc::clone(options),
             dial: dial.clone(),
             surroundings: Arc::clone(surroundings),
+            memory: Arc::default(),
         }
     }
 
@@ -121,7 +123,7 @@ impl TlsProbe {
             dial,
             route,
             pinned: pinned.map(|address| Pinned { host: &self.options.host, address }),
-            tls: Some(ClientTls { clients, options: &self.options.tls }),
+            tls: Some(ClientTls { clients, options: &self.options.tls, memory: &self.memory }),
             proxy: proxy.as_ref(),
             counters: ReadCounters::Yes,
         };

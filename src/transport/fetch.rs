@@ -11,7 +11,6 @@ use futures_util::future::BoxFuture;
 use http::header::{HeaderMap, HeaderValue, LOCATION, USER_AGENT};
 use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
-use tokio::sync::Semaphore;
 use url::Url;
 
 use super::http::{Client, Connections, Message, Repeat};
@@ -27,16 +26,12 @@ const FETCH_TIME: Duration = Duration::from_secs(10);
 
 const MAX_REDIRECTS: usize = 2;
 
-/// Fetches at a time. A fleet of probes starts with as many lists to fetch as there are issuers.
-const MAX_FETCHES: usize = 8;
-
 const OURSELVES: HeaderValue = HeaderValue::from_static(build_info::USER_AGENT);
 
 /// Makes a connection for each fetch.
 #[derive(Clone)]
 pub struct Fetcher {
     resolvers: Arc<Resolvers>,
-    permits: Arc<Semaphore>,
 }
 
 impl Fetch for Fetcher {
@@ -48,12 +43,11 @@ impl Fetch for Fetcher {
 
 impl Fetcher {
     pub fn new(resolvers: &Arc<Resolvers>) -> Fetcher {
-        Fetcher { resolvers: Arc::clone(resolvers), permits: Arc::new(Semaphore::new(MAX_FETCHES)) }
+        Fetcher { resolvers: Arc::clone(resolvers) }
     }
 
     /// The body at an `http:` address, at most `limit` bytes; else one sentence why not.
     pub(crate) async fn get(&self, url: &str, limit: usize) -> Result<Vec<u8>, String> {
-        let _permit = self.permits.acquire().await.map_err(|error| error.to_string())?;
         let deadline = Deadline::after(FETCH_TIME);
         match deadline.within(self.follow(url, limit, &deadline)).await {
             Ok(fetched) => fetched.map_err(|why| format!("{url}: {why}")),

@@ -24,7 +24,7 @@ pub mod tls;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use chain::{RecordingVerifier, TlsClients};
+use chain::{ChainMemory, RecordingVerifier, TlsClients};
 use futures_util::FutureExt;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -73,6 +73,8 @@ pub struct ClientTls<'a> {
     pub clients: &'a TlsClients,
     /// Who is believed, which name is verified, what is shown.
     pub options: &'a TlsClientOptions,
+    /// What the target remembers of the chains that it was shown.
+    pub memory: &'a Arc<ChainMemory>,
 }
 
 /// Whether the kernel's counters of a connection are wanted.
@@ -337,10 +339,10 @@ impl Transport<'_> {
         if !proxy.speaks_tls() {
             return Ok(stream);
         }
-        let ClientTls { clients, options } = self.tls()?;
+        let ClientTls { clients, options, memory } = self.tls()?;
         // Who is believed is the probe's choice; its own name and certificate are for the server.
         let options = TlsClientOptions { trust: options.trust.clone(), ..Default::default() };
-        let (config, verifier) = clients.client(&options)?;
+        let (config, verifier) = clients.client(&options, memory)?;
         let shaken = deadline.within(tls::handshake(stream, config, &verifier, host, &[])).await;
         match shaken {
             Ok(Ok(tls)) => Ok(Stream::Tls(Box::new(tls))),
@@ -369,7 +371,7 @@ impl Transport<'_> {
     ) -> Result<Connection, Failure> {
         let Connection { stream, counters, forwarded_by, .. } = connection;
         recorder.watch.enter(Phase::Tls);
-        let ClientTls { clients, options } = self.tls()?;
+        let ClientTls { clients, options, memory } = self.tls()?;
         let without_name;
         let options = if handshake.own_name || options.server_name.is_none() {
             options
@@ -377,7 +379,7 @@ impl Transport<'_> {
             without_name = TlsClientOptions { server_name: None, ..options.clone() };
             &without_name
         };
-        let (config, verifier) = clients.client(options)?;
+        let (config, verifier) = clients.client(options, memory)?;
         let shaken = tls::handshake(stream, config, &verifier, handshake.name, handshake.alpn);
         let shaken = deadline.within(shaken).await;
         recorder.facts.tcp = counters.as_ref().and_then(Counters::read);

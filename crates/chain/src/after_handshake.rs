@@ -79,7 +79,7 @@ impl TlsClients {
         if policy == Revocation::Off {
             return Ok(None);
         }
-        match self.lists.ask(&report.revocable, policy, deadline).await {
+        match self.lists.ask(verifier.memory.owner, &report.revocable, policy, deadline).await {
             RevocationStatus::Good => Ok(None),
             RevocationStatus::Revoked(detail) => {
                 verifier.add_fault(ChainFaultKind::Revoked, &detail);
@@ -131,7 +131,8 @@ impl TlsClients {
         for _ in 0..MAX_MISSING {
             let Some(report) = verifier.report() else { break };
             let deadline = deadline.min(Instant::now() + ISSUER_TIME);
-            let issuers = self.issuers.fetch(&report.issuer_urls, deadline).await;
+            let issuers =
+                self.issuers.fetch(verifier.memory.owner, &report.issuer_urls, deadline).await;
             let Some(issuers) = issuers else { break };
             fetched.extend(issuers.iter().cloned());
             verifier.verify_again(&fetched);

@@ -1,11 +1,10 @@
 //! The path that a refused chain was meant to have: searched from the leaf by names and signatures
 //! alone, whatever the dates, purposes and strengths are.
 
-use base::hex;
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::certificate::name;
+use crate::certificate::{name, serial};
 use crate::der::{PublicKey, Signed, element};
 use crate::signature::{self, SignatureStrength};
 
@@ -58,7 +57,7 @@ impl<'a> PathCertificate<'a> {
     pub(crate) fn who(&self) -> String {
         match name::text(self.x509.subject()) {
             subject if subject.is_empty() => {
-                format!("serial {}", hex::encode(self.x509.raw_serial()))
+                format!("serial {}", serial(self.x509.raw_serial()))
             }
             subject => subject,
         }

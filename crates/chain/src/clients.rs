@@ -10,7 +10,7 @@ use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::chain_cache::ChainCache;
+use crate::chain_cache::{ChainIndex, ChainMemory};
 use crate::client_identity;
 use crate::failure::TlsFailure;
 use crate::fetch::Fetch;
@@ -37,7 +37,7 @@ pub struct TlsClients {
 
 pub(crate) struct VerifierShared {
     pub(crate) algorithms: WebPkiSupportedAlgorithms,
-    pub(crate) chains: ChainCache,
+    pub(crate) chains: ChainIndex,
 }
 
 type LoadedFiles<K, T> = Mutex<HashMap<K, WatchedFiles<Arc<T>>>>;
@@ -51,7 +51,7 @@ impl TlsClients {
         let provider = crypto_provider(false);
         let shared = VerifierShared {
             algorithms: provider.signature_verification_algorithms,
-            chains: ChainCache::default(),
+            chains: ChainIndex::default(),
         };
         TlsClients {
             shared: Arc::new(shared),
@@ -68,25 +68,35 @@ impl TlsClients {
     /// are never resumed, because a resumed handshake shows no certificate; a caller may put a
     /// store into `resumption` that keeps none, such as the verifier, to learn of tickets.
     ///
+    /// `memory` is that of the target: what is shown and fetched counts on its share.
+    ///
     /// The name that is verified is `options.server_name` where there is one, else the name that
     /// the connection is made for. Fails with [`Internal`](crate::TlsFailureKind::Internal) when a
     /// file cannot be used.
     pub fn client(
         &self,
         options: &TlsClientOptions,
+        memory: &Arc<ChainMemory>,
     ) -> Result<(ClientConfig, Arc<RecordingVerifier>), TlsFailure> {
         let anchors = self.anchors(&options.trust)?;
         let identity = match &options.client_cert {
             Some(files) => Some(self.identity(files)?),
             None => None,
         };
-        let verifier = RecordingVerifier::new(Arc::clone(&self.shared), anchors, identity, options);
+        let (shared, memory) = (Arc::clone(&self.shared), Arc::clone(memory));
+        let verifier = RecordingVerifier::new(shared, memory, anchors, identity, options);
         let verifier = Arc::new(verifier);
         let template = if options.post_quantum { &self.post_quantum } else { &self.classical };
         let mut config = template.clone();
         config.client_auth_cert_resolver = Arc::clone(&verifier) as _;
         config.dangerous().set_certificate_verifier(Arc::clone(&verifier) as _);
         Ok((config, verifier))
+    }
+
+    /// Fetches of issuers and of revocation lists that were refused, because their target had too
+    /// many, since the start.
+    pub fn refused_fetches(&self) -> (u64, u64) {
+        (self.issuers.refused(), self.lists.refused())
     }
 
     pub(crate) fn anchors(&self, options: &TrustOptions) -> Result<Arc<TrustAnchors>, TlsFailure> {

@@ -3,7 +3,8 @@
 use futures_util::future::BoxFuture;
 
 /// Fetches what certificates point to. The addresses were written by strangers, so an
-/// implementation limits time and redirects by itself and follows nothing but `http:`.
+/// implementation limits time and redirects by itself and follows nothing but `http:`. How many are
+/// fetched at a time is decided here.
 pub trait Fetch: Send + Sync {
     /// The body at an `http:` address, at most `limit` bytes; else one sentence that names the
     /// address and says why there is none.

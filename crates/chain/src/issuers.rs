@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::der;
 use crate::fetch::Fetch;
-use crate::fetch_cache::{FetchCache, FetchedValue};
+use crate::fetch_cache::{CacheBounds, FetchCache, FetchedValue};
 
 /// Largest answer. A certificate has one or two KiB, a bundle a few more.
 const MAX_BYTES: usize = 64 * 1024;
@@ -21,6 +21,21 @@ const MAX_CERTS: usize = 8;
 
 /// Addresses remembered. There are a few hundred intermediates in the world's use.
 const MAX_ADDRESSES: usize = 512;
+
+/// Of all issuers that are remembered, at one or two KiB each.
+const MAX_KEPT_BYTES: usize = 4 << 20;
+
+/// Addresses of one target: a chain has one or two that are asked for.
+const SHARE_ADDRESSES: usize = 8;
+
+/// Of the issuers of one target: a large answer, or many ordinary ones.
+const SHARE_BYTES: usize = 128 << 10;
+
+/// Fetches for one target that wait or go on. A run asks for one after the other.
+const SHARE_PENDING: usize = 4;
+
+/// Fetches that go on at a time. Each holds a connection and [`MAX_BYTES`] at most.
+const MAX_FETCHES: usize = 32;
 
 /// An issuer's certificate does not change; its address may be given another one.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
@@ -33,12 +48,26 @@ pub(crate) struct IssuerCertificates {
 
 impl IssuerCertificates {
     pub(crate) fn new(fetch: &Arc<dyn Fetch>) -> IssuerCertificates {
-        IssuerCertificates { cache: FetchCache::new(MAX_ADDRESSES), fetch: Arc::clone(fetch) }
+        let cache = FetchCache::new(CacheBounds {
+            entries: MAX_ADDRESSES,
+            bytes: MAX_KEPT_BYTES,
+            share_entries: SHARE_ADDRESSES,
+            share_bytes: SHARE_BYTES,
+            share_pending: SHARE_PENDING,
+            places: MAX_FETCHES,
+        });
+        IssuerCertificates { cache, fetch: Arc::clone(fetch) }
     }
 
-    /// What the first address that answers has.
+    /// Fetches that were refused, because their target had too many.
+    pub(crate) fn refused(&self) -> u64 {
+        self.cache.refused()
+    }
+
+    /// What the first address that answers has, on the owner's share.
     pub(crate) async fn fetch(
         &self,
+        owner: u64,
         urls: &[String],
         deadline: Instant,
     ) -> Option<Arc<Vec<CertificateDer<'static>>>> {
@@ -50,9 +79,10 @@ impl IssuerCertificates {
                 if value.is_empty() {
                     return Err(format!("{address}: no certificate"));
                 }
-                Ok(FetchedValue { value, usable: KEPT_FOR, fresh: KEPT_FOR })
+                let bytes = value.iter().map(|cert| cert.len()).sum();
+                Ok(FetchedValue { value, bytes, usable: KEPT_FOR, fresh: KEPT_FOR })
             };
-            match self.cache.get(url, deadline, fetch).await {
+            match self.cache.get(owner, url, deadline, fetch).await {
                 Ok(issuers) => return Some(issuers),
                 Err(why) => tracing::debug!(event = "issuer.unavailable", %why),
             }

@@ -28,6 +28,7 @@ mod fault;
 mod fault_texts;
 mod fetch;
 mod fetch_cache;
+mod fetch_turns;
 mod issuers;
 mod legacy;
 mod options;
@@ -47,6 +48,7 @@ mod webpki_input;
 
 pub use after_handshake::{BrokenHandshake, ByteStream, Peer};
 pub use certificate::{Certificate, Chain};
+pub use chain_cache::ChainMemory;
 pub use clients::TlsClients;
 pub use facts::TlsFacts;
 pub use failure::{IoCause, TlsFailure, TlsFailureKind};

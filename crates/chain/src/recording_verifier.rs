@@ -20,7 +20,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, DigitallySignedStruct, Error, NamedGroup, SignatureScheme};
 
 use crate::alert::{self, ClientCertState};
-use crate::chain_cache::DecodedChain;
+use crate::chain_cache::{ChainMemory, DecodedChain};
 use crate::clients::VerifierShared;
 use crate::facts::TlsFacts;
 use crate::failure::TlsFailure;
@@ -33,6 +33,7 @@ use crate::verification::{Verification, recall};
 /// The verifier of one run. Of several handshakes it records the last.
 pub struct RecordingVerifier {
     shared: Arc<VerifierShared>,
+    pub(crate) memory: Arc<ChainMemory>,
     anchors: Arc<TrustAnchors>,
     identity: Option<Arc<CertifiedKey>>,
     /// In place of the name that the connection is made for.
@@ -80,6 +81,7 @@ impl HandshakeRecord {
 impl RecordingVerifier {
     pub(crate) fn new(
         shared: Arc<VerifierShared>,
+        memory: Arc<ChainMemory>,
         anchors: Arc<TrustAnchors>,
         identity: Option<Arc<CertifiedKey>>,
         options: &TlsClientOptions,
@@ -88,7 +90,8 @@ impl RecordingVerifier {
         // What is no name at all is refused by the connection itself.
         let name = name.and_then(|name| ServerName::try_from(undotted(name).to_owned()).ok());
         let revocation = options.revocation;
-        RecordingVerifier { shared, anchors, identity, name, revocation, record: Mutex::default() }
+        let record = Mutex::default();
+        RecordingVerifier { shared, memory, anchors, identity, name, revocation, record }
     }
 
     /// Forgets the last handshake. To be called when the same configuration is used for another
@@ -187,7 +190,7 @@ impl RecordingVerifier {
             Some(name) => Cow::Borrowed(name),
             None => expected(name),
         };
-        let decoded = self.shared.chains.decode(once(leaf).chain(issuers));
+        let decoded = self.shared.chains.decode(&self.memory, once(leaf).chain(issuers));
         let presented = match recall(leaf, &decoded, &self.anchors, &name, now) {
             Some(report) => PresentedChain { decoded, report, refused: None },
             None => self.verify(once(leaf).chain(issuers), decoded, &name, now),

@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use crate::fetch::Fetch;
-use crate::fetch_cache::{FetchCache, FetchedValue};
+use crate::fetch_cache::{CacheBounds, FetchCache, FetchedValue};
 use crate::options::Revocation;
 use crate::pointers::RevocationSubject;
 use crate::revocation_list::{RevocationList, cache_key};
@@ -20,8 +20,24 @@ use crate::revocation_list::{RevocationList, cache_key};
 /// Largest list. The largest ones in public use have a few MiB.
 const MAX_BYTES: usize = 10 * 1024 * 1024;
 
-/// RevocationLists kept. Each issuer has one, or a few dozen shards.
-const MAX_LISTS: usize = 128;
+/// Lists kept. Each issuer has one, or up to a hundred shards.
+const MAX_LISTS: usize = 1024;
+
+/// Of all lists that are kept, at eight bytes for each revoked certificate: eight million.
+const MAX_KEPT_BYTES: usize = 64 << 20;
+
+/// Lists of one target: those of its chain, and of the hosts that a login leads through.
+const SHARE_LISTS: usize = 32;
+
+/// Of the lists of one target: a million revoked certificates.
+const SHARE_BYTES: usize = 8 << 20;
+
+/// Fetches for one target that wait or go on: one for each certificate of the longest path.
+const SHARE_PENDING: usize = 8;
+
+/// Fetches that go on at a time. Each holds a connection and [`MAX_BYTES`] at most. A fleet of
+/// probes starts with as many lists to fetch as there are issuers.
+const MAX_FETCHES: usize = 16;
 
 /// A list is asked for again after this long, because revocations are added between updates.
 const FRESH_FOR: Duration = Duration::from_secs(4 * 3600);
@@ -49,19 +65,33 @@ pub(crate) struct RevocationLists {
 
 impl RevocationLists {
     pub(crate) fn new(fetch: &Arc<dyn Fetch>) -> RevocationLists {
-        RevocationLists { cache: FetchCache::new(MAX_LISTS), fetch: Arc::clone(fetch) }
+        let cache = FetchCache::new(CacheBounds {
+            entries: MAX_LISTS,
+            bytes: MAX_KEPT_BYTES,
+            share_entries: SHARE_LISTS,
+            share_bytes: SHARE_BYTES,
+            share_pending: SHARE_PENDING,
+            places: MAX_FETCHES,
+        });
+        RevocationLists { cache, fetch: Arc::clone(fetch) }
     }
 
-    /// Asks about every certificate of a path.
+    /// Fetches that were refused, because their target had too many.
+    pub(crate) fn refused(&self) -> u64 {
+        self.cache.refused()
+    }
+
+    /// Asks about every certificate of a path, on the owner's share.
     pub(crate) async fn ask(
         &self,
+        owner: u64,
         path: &[RevocationSubject],
         policy: Revocation,
         deadline: Instant,
     ) -> RevocationStatus {
         let wait = deadline.saturating_duration_since(Instant::now()).saturating_sub(MARGIN);
         let deadline = Instant::now() + wait;
-        let answers = path.iter().map(|subject| self.ask_one(subject, policy, deadline));
+        let answers = path.iter().map(|subject| self.ask_one(owner, subject, policy, deadline));
         let mut answers = join_all(answers).await;
         // A revocation is certain; a missing list is not.
         answers.sort_by_key(|answer| match answer {
@@ -74,6 +104,7 @@ impl RevocationLists {
 
     async fn ask_one(
         &self,
+        owner: u64,
         subject: &RevocationSubject,
         policy: Revocation,
         deadline: Instant,
@@ -90,7 +121,7 @@ impl RevocationLists {
         let mut why = String::new();
         for url in &subject.urls {
             let fetch = || fetch_list(Arc::clone(&self.fetch), url.clone(), subject.clone());
-            match self.cache.get(&cache_key(url, subject), deadline, fetch).await {
+            match self.cache.get(owner, &cache_key(url, subject), deadline, fetch).await {
                 Ok(list) if !list.covers(subject) => {
                     why = format!("{url}: is a list for other certificates");
                 }
@@ -128,7 +159,7 @@ async fn fetch_list(
         }
         None => WITHOUT_END,
     };
-    Ok(FetchedValue { value: list, usable, fresh: FRESH_FOR })
+    Ok(FetchedValue { bytes: list.bytes(), value: list, usable, fresh: FRESH_FOR })
 }
 
 fn now() -> i64 {

@@ -65,12 +65,19 @@ impl RevocationList {
             revoked.push(short(entry.serial_number));
         }
         revoked.sort_unstable();
+        revoked.shrink_to_fit();
         let list = webpki::CertRevocationList::from(crl);
         let scope = match list.issuing_distribution_point() {
             Some(point) => ListScope::parse(point).ok_or("has a strange distribution point")?,
             None => ListScope::default(),
         };
         Ok(RevocationList { revoked, next_update, scope })
+    }
+
+    /// What it takes in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        let urls: usize = self.scope.urls.iter().map(String::len).sum();
+        size_of::<RevocationList>() + size_of_val(self.revoked.as_slice()) + urls
     }
 
     /// Whether the list speaks of this certificate.

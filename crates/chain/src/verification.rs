@@ -178,7 +178,7 @@ mod tests {
     use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
     use super::*;
-    use crate::chain_cache::{ChainCache, REMEMBERED_FOR};
+    use crate::chain_cache::{ChainIndex, ChainMemory, REMEMBERED_FOR};
     use crate::options::{Roots, TrustOptions};
 
     type Authority = CertifiedIssuer<'static, KeyPair>;
@@ -226,7 +226,7 @@ mod tests {
 
     impl Server {
         fn with(message: Vec<CertificateDer<'static>>) -> Server {
-            let decoded = ChainCache::default().decode(message.iter());
+            let decoded = ChainIndex::default().decode(&ChainMemory::default(), message.iter());
             Server { message, decoded }
         }
 

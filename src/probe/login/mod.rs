@@ -23,6 +23,7 @@ mod values;
 
 use std::sync::Arc;
 
+use chain::ChainMemory;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
@@ -46,6 +47,7 @@ pub struct LoginProbe {
     target: Arc<Target>,
     surroundings: Arc<Surroundings>,
     share: Arc<TargetShare>,
+    memory: Arc<ChainMemory>,
     /// Since when every run has ended in a waiting room.
     waiting_since: Mutex<Option<Instant>>,
 }
@@ -62,6 +64,7 @@ impl LoginProbe {
             target: Arc::clone(target),
             surroundings: Arc::clone(surroundings),
             share: Arc::default(),
+            memory: Arc::default(),
             waiting_since: Mutex::default(),
         }
     }
@@ -108,6 +111,7 @@ impl Probe for LoginProbe {
                 surroundings: &self.surroundings,
                 component: &self.target.component,
                 share: &self.share,
+                memory: &self.memory,
                 host: &host,
                 schedule: &self.target.schedule,
             };

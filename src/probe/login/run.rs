@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use chain::ChainMemory;
 use tokio::time::{Instant, sleep_until};
 use tracing::trace;
 use url::Url;
@@ -35,6 +36,8 @@ pub(super) struct Context<'a> {
     pub(super) component: &'a Arc<str>,
     /// What the target has of the threads for pages.
     pub(super) share: &'a Arc<TargetShare>,
+    /// What the target remembers of the chains that it was shown.
+    pub(super) memory: &'a Arc<ChainMemory>,
     /// The host that the probe is about.
     pub(super) host: &'a str,
     /// How long it may wait for others.
@@ -123,7 +126,7 @@ impl<'a> LoginRun<'a> {
         dial: &'a DialOptions,
         proxy: Option<&'a Proxy<'a>>,
     ) -> LoginRun<'a> {
-        let Context { options, surroundings, share, schedule, .. } = context;
+        let Context { options, surroundings, share, memory, schedule, .. } = context;
         let transport = Transport {
             resolvers: &surroundings.resolvers,
             dial,
@@ -132,6 +135,7 @@ impl<'a> LoginRun<'a> {
             tls: Some(ClientTls {
                 clients: &surroundings.tls_clients,
                 options: &options.client.tls,
+                memory,
             }),
             proxy,
             // A login's requests are large: lost segments show here first.

@@ -6,7 +6,7 @@
 pub(crate) mod describe;
 pub(crate) mod name;
 
-use base::hex;
+use base::{cut, hex};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use crate::digest::sha256;
@@ -46,6 +46,20 @@ pub struct Certificate {
 /// fill 64 KiB with names that would all become one label value.
 const MAX_DNS_NAMES: usize = 256;
 
+/// Of what the DNS names of one chain take in memory, the leaf's first. A real leaf with 250 names
+/// takes 20 KiB; 32 hostile certificates of 256 names would take half a megabyte.
+pub(crate) const MAX_NAMES_BYTES: usize = 32 << 10;
+
+/// A name in memory beside its characters: the string itself and what the allocator adds.
+const NAME_OVERHEAD: usize = size_of::<String>() + 16;
+
+/// Of one DNS name (RFC 1035 section 2.3.4); what is longer is none.
+const MAX_NAME_BYTES: usize = 255;
+
+/// Of a serial number, or of an object identifier in words. RFC 5280 section 4.1.2.2 allows a serial
+/// number of 40 hex digits.
+const MAX_NUMBER_BYTES: usize = 128;
+
 impl Certificate {
     /// Reads one DER certificate; `None` when it is not one.
     pub fn parse(der: &[u8]) -> Option<Certificate> {
@@ -63,13 +77,37 @@ impl Certificate {
             fingerprint_sha256: hex::encode(&sha256(der)),
             not_before: x509.validity().not_before.timestamp(),
             not_after: x509.validity().not_after.timestamp(),
-            key: describe::key(x509.public_key()),
-            signature: describe::signature(&x509.signature_algorithm),
+            key: cut(describe::key(x509.public_key()), MAX_NUMBER_BYTES),
+            signature: cut(describe::signature(&x509.signature_algorithm), MAX_NUMBER_BYTES),
         }
     }
 }
 
 impl Certificate {
+    /// Forgets the DNS names that pass what is left for those of its chain.
+    pub(crate) fn keep_names(&mut self, left: &mut usize) {
+        let before = self.dns_names.len();
+        let mut kept = 0;
+        while let Some(name) = self.dns_names.get(kept)
+            && let Some(rest) = left.checked_sub(name.len() + NAME_OVERHEAD)
+        {
+            *left = rest;
+            kept += 1;
+        }
+        self.dns_names.truncate(kept);
+        if kept < before {
+            self.dns_names.shrink_to_fit();
+        }
+    }
+
+    /// About what it takes in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        let texts = [&self.subject, &self.issuer, &self.serial, &self.key, &self.signature];
+        let texts: usize = texts.iter().map(|text| text.len()).sum();
+        let names: usize = self.dns_names.iter().map(|name| name.len() + NAME_OVERHEAD).sum();
+        size_of::<Certificate>() + texts + names + self.fingerprint_sha256.len()
+    }
+
     /// Whether a moment, in unix seconds, is within its validity (RFC 5280 section 4.1.2.5).
     pub fn is_valid_at(&self, moment: i64) -> bool {
         (self.not_before..=self.not_after).contains(&moment)
@@ -79,7 +117,7 @@ impl Certificate {
 fn dns_names(x509: &X509Certificate<'_>) -> Vec<String> {
     let Ok(Some(names)) = x509.subject_alternative_name() else { return Vec::new() };
     let dns = names.value.general_names.iter().filter_map(|name| match name {
-        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::DNSName(name) if name.len() <= MAX_NAME_BYTES => Some((*name).to_owned()),
         _ => None,
     });
     dns.take(MAX_DNS_NAMES).collect()
@@ -87,9 +125,9 @@ fn dns_names(x509: &X509Certificate<'_>) -> Vec<String> {
 
 /// The magnitude of the number in whole bytes, as Go's `%x` of `big.Int.Bytes` writes it: the
 /// sign byte is dropped, a leading zero digit is kept.
-fn serial(raw: &[u8]) -> String {
+pub(crate) fn serial(raw: &[u8]) -> String {
     let start = raw.iter().position(|&byte| byte != 0).unwrap_or(raw.len().saturating_sub(1));
-    hex::encode(&raw[start..])
+    cut(hex::encode(&raw[start..]), MAX_NUMBER_BYTES)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 
 use std::fmt::Write;
 
-use base::hex;
+use base::{cut, hex};
 use x509_parser::x509::X509Name;
 
 /// An attribute that Go writes by a short name.
@@ -42,6 +42,9 @@ const KNOWN_ATTRIBUTES: [KnownAttribute; 9] = [
 /// Attributes looked at in one name. A certificate can hold thousands; people use a dozen.
 const MAX_ATTRIBUTES: usize = 64;
 
+/// Of a whole name as text. Honest ones have a tenth of it; a label value may have as much.
+const MAX_TEXT_BYTES: usize = 1024;
+
 pub(crate) fn text(name: &X509Name<'_>) -> String {
     let attributes: Vec<(String, String)> = name
         .iter_attributes()
@@ -51,7 +54,7 @@ pub(crate) fn text(name: &X509Name<'_>) -> String {
             (attribute.attr_type().to_id_string(), decode(value.tag().0, value.data))
         })
         .collect();
-    render(&attributes)
+    cut(render(&attributes), MAX_TEXT_BYTES)
 }
 
 fn render(attributes: &[(String, String)]) -> String {
