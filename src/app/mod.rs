@@ -209,6 +209,10 @@ impl App {
             let surroundings = Arc::clone(&surroundings);
             move || surroundings.identities.validities()
         });
+        daemon.refused_fetches_from({
+            let surroundings = Arc::clone(&surroundings);
+            move || surroundings.tls_clients.refused_fetches()
+        });
         let evidence = evidence(&options, &board)?;
         let contact = contact(&config, &surroundings)?;
         let config = watch::Sender::new(Arc::new(config));

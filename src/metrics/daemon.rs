@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
+use chain::RefusedFetches;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use prometheus::process_collector::ProcessCollector;
@@ -59,6 +60,11 @@ static LAST_STALL: Family = Family::gauge(
     "When this process last did not get to run, in unix time.",
 );
 
+static REFUSED: Family = Family::counter(
+    "bongsu_fetches_refused_total",
+    "Fetches of what certificates name that were refused, because their target had too many.",
+);
+
 static HELD: Family = Family::gauge(
     "bongsu_account_held",
     "Whether the guard holds an account that logins use, by the host that receives it.",
@@ -91,6 +97,7 @@ pub struct Daemon {
     config_info: IntGaugeVec,
     holds: OnceLock<Box<dyn Fn() -> Holds + Send + Sync>>,
     identities: OnceLock<Box<dyn Fn() -> Vec<IdentityValidity> + Send + Sync>>,
+    refused: OnceLock<Box<dyn Fn() -> RefusedFetches + Send + Sync>>,
     state: Mutex<State>,
 }
 
@@ -170,6 +177,7 @@ impl Daemon {
             )?,
             holds: OnceLock::new(),
             identities: OnceLock::new(),
+            refused: OnceLock::new(),
             state: Mutex::new(State {
                 running: HashSet::new(),
                 lag: Histogram::new(&LAG_BOUNDS),
@@ -207,6 +215,14 @@ impl Daemon {
         let _ = self.identities.set(Box::new(validities));
     }
 
+    /// Says, once, who knows which fetches were refused. It is asked at each scrape.
+    pub fn refused_fetches_from(
+        &self,
+        refused: impl Fn() -> RefusedFetches + Send + Sync + 'static,
+    ) {
+        let _ = self.refused.set(Box::new(refused));
+    }
+
     /// A configuration was refused; the old one stays.
     pub fn config_refused(&self) {
         self.reload_successful.set(0);
@@ -232,6 +248,11 @@ impl Daemon {
         if let Some(at) = own_time.last_at() {
             let since_epoch = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
             text.family(&LAST_STALL).put("", &[], since_epoch.as_secs_f64());
+        }
+        if let Some(refused) = self.refused.get().map(|known| known()) {
+            let mut samples = text.family(&REFUSED);
+            samples.put("", &[("kind", "issuer")], refused.issuers as f64);
+            samples.put("", &[("kind", "revocation_list")], refused.lists as f64);
         }
         let mut held = text.family(&HELD);
         for (account, host, is_held) in self.holds.get().map(|holds| holds()).unwrap_or_default() {

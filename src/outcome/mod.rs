@@ -5,6 +5,7 @@
 //! closed list of causes in [`Reason`]; free text lives in [`Failure::detail`] and goes to logs and
 //! pages only.
 
+mod bounds;
 mod failed_socket;
 mod failed_tls;
 mod reason;
@@ -14,8 +15,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use base::cut;
 use chain::TlsFacts;
 
+pub use bounds::{DETAIL_BYTES_MAX, HOPS_BYTES_MAX, URL_TAKEN_BYTES_MAX};
 pub use reason::{Bilingual, Reason, Stage};
 
 /// The result of one run.
@@ -95,9 +98,10 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure outside any login step.
+    /// A failure outside any login step. The detail may be of any length and is cut.
     pub fn new(reason: Reason, detail: impl Into<String>) -> Failure {
-        Failure { reason, step: None, detail: detail.into() }
+        let detail = cut(detail.into(), bounds::DETAIL_TAKEN_BYTES_MAX);
+        Failure { reason, step: None, detail }
     }
 }
 
@@ -193,7 +197,7 @@ pub struct HttpFacts {
     pub regex_failed: bool,
     /// `Last-Modified`, in unix seconds.
     pub last_modified: Option<i64>,
-    /// Every response, in order, the final one included.
+    /// Every response, in order, the final one included; of very many the last ones.
     pub hops: Vec<Hop>,
 }
 

@@ -17,6 +17,9 @@ use crate::secret::Secret;
 const PER_DOMAIN_MAX: usize = 180;
 /// Cookies of one run, which meets few sites.
 const COOKIES_MAX: usize = 1_024;
+/// Of all cookies of one run: as much as a server takes of one request's head, for each of dozens of
+/// sites.
+const BYTES_MAX: usize = 512 << 10;
 
 /// The cookies of one run.
 #[derive(Clone, Default)]
@@ -65,18 +68,23 @@ impl Jar {
             cookie.created = self.cookies.remove(old).created;
         }
         if life == Life::Session {
-            self.make_room(&cookie.domain);
+            self.make_room(&cookie);
             self.cookies.push(cookie);
         }
     }
 
-    fn make_room(&mut self, domain: &str) {
-        let mut of_domain = self.cookies.iter().enumerate().filter(|(_, old)| old.domain == domain);
+    fn make_room(&mut self, cookie: &Cookie) {
+        let others = self.cookies.iter().enumerate();
+        let mut of_domain = others.filter(|(_, old)| old.domain == cookie.domain);
         let oldest = of_domain.next().map(|(at, _)| at);
         if let Some(at) = oldest.filter(|_| of_domain.count() + 1 >= PER_DOMAIN_MAX) {
             self.cookies.remove(at);
         } else if self.cookies.len() >= COOKIES_MAX {
             self.cookies.remove(0);
+        }
+        let mut bytes = cookie.bytes() + self.cookies.iter().map(Cookie::bytes).sum::<usize>();
+        while bytes > BYTES_MAX && !self.cookies.is_empty() {
+            bytes -= self.cookies.remove(0).bytes();
         }
     }
 
@@ -105,6 +113,12 @@ impl Jar {
 }
 
 impl Cookie {
+    /// About what it takes in memory.
+    fn bytes(&self) -> usize {
+        let texts = self.text.len() + self.domain.len() + self.path.len();
+        size_of::<Cookie>() + self.name.len() + self.value.len() + texts
+    }
+
     /// The cookie that a response to `url` sets; `None` where it has no right to (section 5.7).
     fn new(set: &SetCookie<'_>, url: &Url) -> Option<Cookie> {
         let host = url.host_str()?;
@@ -290,6 +304,20 @@ mod tests {
             jar.store(&format!("http://h{n}.kr/").parse().unwrap(), &headers);
         }
         assert_eq!(jar.cookies.len(), COOKIES_MAX);
+    }
+
+    #[test]
+    fn large_cookies_of_many_hosts_are_bounded_in_bytes() {
+        let mut jar = Jar::default();
+        let value = "v".repeat(4_000);
+        for n in 0..400 {
+            let mut headers = HeaderMap::new();
+            headers.append(SET_COOKIE, format!("c{n}={value}").parse().unwrap());
+            jar.store(&format!("http://h{n}.kr/").parse().unwrap(), &headers);
+        }
+        let bytes: usize = jar.cookies.iter().map(Cookie::bytes).sum();
+        assert!((BYTES_MAX / 2..=BYTES_MAX).contains(&bytes), "{bytes}");
+        assert_eq!((jar.value("c0"), jar.value("c399")), (None, Some(value.as_str())));
     }
 
     #[test]

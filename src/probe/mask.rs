@@ -1,5 +1,7 @@
 //! The mask over everything that a run reports: a host can send back whatever it was ever sent.
 
+use base::boundary;
+
 use crate::outcome::{Facts, Failure};
 use crate::redact::Redactor;
 
@@ -19,11 +21,7 @@ pub(super) fn mask(
     facts.addresses.iter_mut().filter_map(|at| at.failure.as_mut()).for_each(hide);
     facts.excerpt = facts.excerpt.as_deref().map(|text| {
         let masked = redactor.mask(text);
-        let mut end = masked.len().min(EXCERPT_BYTES);
-        while !masked.is_char_boundary(end) {
-            end -= 1;
-        }
-        masked[..end].to_owned()
+        masked[..boundary(&masked, EXCERPT_BYTES)].to_owned()
     });
     if let Some(http) = &mut facts.http {
         http.hops.iter_mut().for_each(|hop| hop.url = redactor.mask(&hop.url));

@@ -95,5 +95,5 @@ pub async fn run(probe: &dyn Probe, timeout: Duration, stop: &Stop) -> Outcome {
     drop(attempt);
     facts.phases.wait = Some(deadline.waited()).filter(|waited| *waited >= WAIT_TOLD);
     let elapsed = start.elapsed().saturating_sub(deadline.waited());
-    Outcome { started_at, elapsed, result, facts }
+    Outcome { started_at, elapsed, result, facts }.settled()
 }

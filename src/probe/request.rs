@@ -3,6 +3,7 @@
 //! A redirect turns one request into the next. What must not travel with it is decided here and
 //! nowhere else: credentials go to the host they were meant for and never from https to http.
 
+use base::cut;
 use bytes::Bytes;
 use http::header::{
     CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
@@ -11,7 +12,7 @@ use http::header::{
 use http::{Method, StatusCode};
 use url::{Position, Url};
 
-use crate::outcome::{Failure, Reason};
+use crate::outcome::{Failure, Reason, URL_TAKEN_BYTES_MAX};
 use crate::redact::MASK;
 use crate::transport::http::Repeat;
 
@@ -289,11 +290,11 @@ fn head_size(method: &Method, url: &Url, headers: &HeaderMap) -> usize {
 }
 
 /// A URL as it may be shown: no query, no fragment, no userinfo, because all of them carry tokens, and
-/// of a path no session and no nonce.
+/// of a path no session and no nonce. A long one is cut.
 pub fn shown(url: &Url) -> String {
     let authority = &url[Position::BeforeHost..Position::AfterPort];
     let path: Vec<String> = url.path().split('/').map(shown_segment).collect();
-    [url.scheme(), "://", authority, &path.join("/")].concat()
+    cut([url.scheme(), "://", authority, &path.join("/")].concat(), URL_TAKEN_BYTES_MAX)
 }
 
 /// `login;jsessionid=0A1B` and `9f86d081884c7d65` are not shown as they are.
@@ -452,6 +453,12 @@ mod tests {
         let headers = request.headers();
         let text = |name| headers.get(name).map(|v| v.to_str().unwrap().to_owned());
         (text(REFERER).unwrap_or_default(), text(ORIGIN).unwrap_or_default())
+    }
+
+    #[test]
+    fn an_endless_path_is_shown_in_short() {
+        let shown = shown(&url(&format!("https://a.kr/{}", "x/".repeat(1 << 18))));
+        assert!(shown.ends_with('…') && shown.len() <= URL_TAKEN_BYTES_MAX + '…'.len_utf8());
     }
 
     #[test]

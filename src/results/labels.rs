@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use base::boundary;
+
 use crate::config::{Kind, Target};
 
 /// Longer label values are cut. Long enough for any honest URL or subject; short enough that a
@@ -71,7 +73,7 @@ pub fn push(text: &mut String, name: &str, value: &str) {
 /// format asks, and other control characters, which its parsers disagree on, as U+FFFD. Too long
 /// values end in an ellipsis.
 pub fn pieces(value: &str) -> impl Iterator<Item = &str> {
-    let end = cut(value);
+    let end = boundary(value, LABEL_VALUE_MAX_BYTES);
     let ellipsis = (end < value.len()).then_some("…");
     let mut rest = &value[..end];
     std::iter::from_fn(move || {
@@ -102,14 +104,6 @@ const fn escape(byte: u8) -> Option<&'static str> {
         0..0x20 | 0x7f => Some("\u{fffd}"),
         _ => None,
     }
-}
-
-/// The last character boundary at or before the limit.
-fn cut(value: &str) -> usize {
-    if value.len() <= LABEL_VALUE_MAX_BYTES {
-        return value.len();
-    }
-    (0..=LABEL_VALUE_MAX_BYTES).rev().find(|&at| value.is_char_boundary(at)).unwrap_or(0)
 }
 
 #[cfg(test)]

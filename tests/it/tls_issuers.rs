@@ -54,7 +54,7 @@ async fn two_missing_intermediates_are_climbed() {
     let root = Authority::root("Test Root");
     let upper = root.intermediate("Upper CA");
     let lower = upper.intermediate_with("Lower CA", |params| {
-        params.custom_extensions.push(authority_info_access(&web.url("/upper")));
+        params.custom_extensions.push(authority_info_access(&[&web.url("/upper")]));
     });
     web.put("/upper", Reply::bytes(upper.cert.der.clone()));
     web.put("/lower", Reply::bytes(lower.cert.der.clone()));

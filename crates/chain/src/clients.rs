@@ -35,6 +35,13 @@ pub struct TlsClients {
     pub(crate) lists: RevocationLists,
 }
 
+/// Fetches that were refused, by what was to be fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefusedFetches {
+    pub issuers: u64,
+    pub lists: u64,
+}
+
 pub(crate) struct VerifierShared {
     pub(crate) algorithms: WebPkiSupportedAlgorithms,
     pub(crate) chains: ChainIndex,
@@ -93,10 +100,9 @@ impl TlsClients {
         Ok((config, verifier))
     }
 
-    /// Fetches of issuers and of revocation lists that were refused, because their target had too
-    /// many, since the start.
-    pub fn refused_fetches(&self) -> (u64, u64) {
-        (self.issuers.refused(), self.lists.refused())
+    /// Fetches that were refused since the start, because their target had too many.
+    pub fn refused_fetches(&self) -> RefusedFetches {
+        RefusedFetches { issuers: self.issuers.refused(), lists: self.lists.refused() }
     }
 
     pub(crate) fn anchors(&self, options: &TrustOptions) -> Result<Arc<TrustAnchors>, TlsFailure> {

@@ -49,7 +49,7 @@ mod webpki_input;
 pub use after_handshake::{BrokenHandshake, ByteStream, Peer};
 pub use certificate::{Certificate, Chain};
 pub use chain_cache::ChainMemory;
-pub use clients::TlsClients;
+pub use clients::{RefusedFetches, TlsClients};
 pub use facts::TlsFacts;
 pub use failure::{IoCause, TlsFailure, TlsFailureKind};
 pub use fault::{ChainFault, ChainFaultKind};

@@ -191,7 +191,7 @@ impl Leaf {
 
     /// Says where its issuer's certificate is.
     pub(crate) fn issuer_at(mut self, url: &str) -> Leaf {
-        self.params.custom_extensions.push(authority_info_access(url));
+        self.params.custom_extensions.push(authority_info_access(&[url]));
         self
     }
 
@@ -202,14 +202,23 @@ impl Leaf {
     }
 }
 
-/// `authorityInfoAccess` with one `caIssuers` address of less than 100 bytes.
-pub(crate) fn authority_info_access(url: &str) -> CustomExtension {
+/// `authorityInfoAccess` with `caIssuers` addresses of less than 100 bytes each.
+pub(crate) fn authority_info_access(urls: &[&str]) -> CustomExtension {
     let ca_issuers = [0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x02];
-    let mut description = ca_issuers.to_vec();
-    description.extend([0x86, url.len() as u8]);
-    description.extend(url.as_bytes());
-    let mut content = vec![0x30, description.len() as u8 + 2, 0x30, description.len() as u8];
-    content.extend(description);
+    let mut descriptions = Vec::new();
+    for url in urls {
+        let mut description = ca_issuers.to_vec();
+        description.extend([0x86, url.len() as u8]);
+        description.extend(url.as_bytes());
+        descriptions.extend([0x30, description.len() as u8]);
+        descriptions.extend(description);
+    }
+    let length = match descriptions.len() {
+        short @ ..0x80 => vec![short as u8],
+        middling @ ..0x100 => vec![0x81, middling as u8],
+        long => [&[0x82], &(long as u16).to_be_bytes()[..]].concat(),
+    };
+    let content = [vec![0x30], length, descriptions].concat();
     CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], content)
 }
 

@@ -1,0 +1,175 @@
+//! What of a run's texts is kept: servers, certificates and name servers write into them, and every
+//! result is held, stored, logged and shown.
+//!
+//! There are two cuts. The first is made where something is learned and leaves more than is kept, so
+//! that a secret across its end is seen whole by those who mask it. The second ends a run.
+
+use base::cut;
+
+use super::{Facts, Failure, Hop, Outcome};
+
+/// What is taken of a detail before it is masked.
+///
+/// Limit: what a server said, of one failure or warning, until it is masked.
+/// Share: of each failure and warning.
+/// Full: it is cut.
+/// Filled: texts_of_a_run_are_cut_when_it_ends
+pub(super) const DETAIL_TAKEN_BYTES_MAX: usize = 8 << 10;
+
+/// A detail is a sentence; one that quotes a page, a certificate or an error of a server may be long.
+///
+/// Limit: what is told of one failure or warning.
+/// Share: of each failure and warning.
+/// Full: it is cut.
+/// Filled: redirects_with_long_paths_are_told_in_short
+pub const DETAIL_BYTES_MAX: usize = 2 << 10;
+
+/// What is taken of a URL before it is masked.
+///
+/// Limit: the URL of one response, until it is masked.
+/// Share: of each response of a run.
+/// Full: it is cut.
+/// Filled: an_endless_path_is_shown_in_short
+pub const URL_TAKEN_BYTES_MAX: usize = 4 << 10;
+
+/// As much as a label value has.
+///
+/// Limit: the URL of one response.
+/// Share: of each response of a run.
+/// Full: it is cut.
+/// Filled: redirects_with_long_paths_are_told_in_short
+const URL_BYTES_MAX: usize = 1 << 10;
+
+/// A login may follow hundreds of redirects. Their last ones tell where it ended.
+///
+/// Limit: responses of one run.
+/// Share: of each run.
+/// Full: the oldest are left out.
+/// Filled: texts_of_a_run_are_cut_when_it_ends
+const HOPS_MAX: usize = 50;
+
+/// Of all URLs of one run.
+///
+/// Limit: the URLs of one run's responses.
+/// Share: of each run.
+/// Full: the oldest responses are left out.
+/// Filled: redirects_with_long_paths_are_told_in_short
+pub const HOPS_BYTES_MAX: usize = 16 << 10;
+
+/// A run has one or two; each response can add some.
+///
+/// Limit: warnings of one run.
+/// Share: of each run.
+/// Full: further ones are left out.
+/// Filled: texts_of_a_run_are_cut_when_it_ends
+const WARNINGS_MAX: usize = 32;
+
+/// Of all warnings of one run.
+///
+/// Limit: the details of one run's warnings.
+/// Share: of each run.
+/// Full: further ones are left out.
+/// Filled: texts_of_a_run_are_cut_when_it_ends
+const WARNINGS_BYTES_MAX: usize = 16 << 10;
+
+impl Outcome {
+    /// Cuts what servers wrote to what is kept. To be called when everything is masked.
+    #[must_use]
+    pub fn settled(mut self) -> Outcome {
+        if let Err(failure) = &mut self.result {
+            settle(failure);
+        }
+        self.facts.settle();
+        self
+    }
+}
+
+impl Facts {
+    fn settle(&mut self) {
+        self.warnings.iter_mut().for_each(settle);
+        let kept = fitting(&self.warnings, WARNINGS_MAX, WARNINGS_BYTES_MAX, |warning| {
+            warning.detail.len()
+        });
+        self.warnings.truncate(kept);
+        self.addresses.iter_mut().filter_map(|at| at.failure.as_mut()).for_each(settle);
+        let Some(http) = &mut self.http else { return };
+        for hop in &mut http.hops {
+            hop.url = cut(std::mem::take(&mut hop.url), URL_BYTES_MAX);
+        }
+        http.hops.reverse();
+        let kept = fitting(&http.hops, HOPS_MAX, HOPS_BYTES_MAX, |hop: &Hop| hop.url.len());
+        http.hops.truncate(kept);
+        http.hops.reverse();
+    }
+}
+
+fn settle(failure: &mut Failure) {
+    failure.detail = cut(std::mem::take(&mut failure.detail), DETAIL_BYTES_MAX);
+}
+
+/// How many, from the first on, are within both limits.
+fn fitting<T>(items: &[T], count: usize, bytes: usize, size: impl Fn(&T) -> usize) -> usize {
+    let mut sum = 0;
+    let fits = items.iter().take(count).take_while(|item| {
+        sum += size(item);
+        sum <= bytes
+    });
+    fits.count()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::outcome::{AddressFacts, HttpFacts, Reason};
+
+    fn long() -> Failure {
+        Failure::new(Reason::ProtocolError, "봉".repeat(1 << 20))
+    }
+
+    fn hop(number: u16, bytes: usize) -> Hop {
+        Hop { url: "x".repeat(bytes), status: number, elapsed: Duration::ZERO }
+    }
+
+    fn outcome(hops: Vec<Hop>) -> Outcome {
+        let http = HttpFacts { hops, ..HttpFacts::default() };
+        let address = std::net::IpAddr::from([192, 0, 2, 1]);
+        let facts = Facts {
+            http: Some(http),
+            warnings: vec![long(); 1_000],
+            addresses: vec![AddressFacts { address, failure: Some(long()) }],
+            ..Facts::default()
+        };
+        let (started_at, elapsed) = (SystemTime::UNIX_EPOCH, Duration::ZERO);
+        Outcome { started_at, elapsed, result: Err(long()), facts }
+    }
+
+    #[test]
+    fn texts_of_a_run_are_cut_when_it_ends() {
+        let ellipsis = '…'.len_utf8();
+        assert!(long().detail.len() <= DETAIL_TAKEN_BYTES_MAX + ellipsis);
+        let hops = (0..1_000).map(|number| hop(number, 10)).collect();
+        let Outcome { result, facts, .. } = outcome(hops).settled();
+        let detail = result.unwrap_err().detail;
+        assert!(detail.len() <= DETAIL_BYTES_MAX + ellipsis && detail.ends_with('…'));
+        let of_address = facts.addresses[0].failure.as_ref().unwrap();
+        assert!(of_address.detail.len() <= DETAIL_BYTES_MAX + ellipsis);
+        let warned: usize = facts.warnings.iter().map(|warning| warning.detail.len()).sum();
+        assert!(warned <= WARNINGS_BYTES_MAX && facts.warnings.len() <= WARNINGS_MAX);
+        assert!(!facts.warnings.is_empty(), "the first is kept");
+        let hops = facts.http.unwrap().hops;
+        assert_eq!(hops.len(), HOPS_MAX);
+        assert_eq!(hops.last().unwrap().status, 999, "the last ones are kept, in their order");
+        assert_eq!(hops[0].status, 950);
+    }
+
+    #[test]
+    fn urls_of_a_run_are_bounded_together() {
+        let hops = (0..40).map(|number| hop(number, 60 << 10)).collect();
+        let kept = outcome(hops).settled().facts.http.unwrap().hops;
+        let bytes: usize = kept.iter().map(|hop| hop.url.len()).sum();
+        assert!((HOPS_BYTES_MAX / 2..=HOPS_BYTES_MAX).contains(&bytes), "{bytes}");
+        assert_eq!(kept.last().unwrap().status, 39);
+    }
+}
