@@ -169,6 +169,12 @@ pub struct Flags {
     #[arg(action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub probe_any_target: bool,
 
+    /// Let steps of logins run programs (exec): whoever may write the configuration can then run
+    /// programs as the user of this process.
+    #[arg(long = "login.allow-exec", env = "BONGSU_LOGIN_ALLOW_EXEC", global = true)]
+    #[arg(action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    pub allow_exec: bool,
+
     /// The zone of the times on pages.
     #[arg(long = "web.time-zone", env = "TZ", value_name = "ZONE", global = true)]
     #[arg(help = "The zone of the times on pages; Asia/Seoul unless given")]

@@ -65,6 +65,10 @@ impl Observer for EventLog {
             recheck = run.cadence == Cadence::Recheck,
             "probe.run"
         );
+        for said in &outcome.facts.stderr {
+            let (step, stderr) = (&*said.step, &*said.text);
+            debug!(vantage, probe = %target.id, step, stderr, "probe.program");
+        }
         let changed = match &before {
             None => verdict != Verdict::Up,
             Some(before) => *before != state,

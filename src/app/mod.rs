@@ -26,7 +26,7 @@ use self::liveness::Pulse;
 use self::reloading::Reloading;
 use self::watchdog::Watchdog;
 use crate::cli::{Exit, ListenAddress};
-use crate::config::Config;
+use crate::config::{Config, ExecSteps};
 use crate::controls::wire::{self, WireError};
 use crate::controls::{Contact, Controls};
 use crate::event_log::EventLog;
@@ -70,6 +70,8 @@ const REWRITE_EVERY: Duration = Duration::from_secs(5);
 pub struct Options {
     /// Read again at each reload.
     pub config_file: PathBuf,
+    /// Whether its logins may run programs.
+    pub exec_steps: ExecSteps,
     /// Where to listen.
     pub listen: ListenAddress,
     /// Where people reach us.
@@ -268,7 +270,7 @@ impl App {
         let systemd = Systemd::new(&options.systemd);
         systemd.ready(changes.started);
         let mut watchdog = Watchdog::new(&systemd, &world.pulse);
-        let mut reloading = Reloading::new(options.config_file);
+        let mut reloading = Reloading::new(options.config_file, options.exec_steps);
         let exit = loop {
             tokio::select! {
                 signal = signals.next() => match signal {

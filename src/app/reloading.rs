@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tokio::task::JoinHandle;
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, ExecSteps};
 use crate::server::reload::Asker;
 
 /// What became of a bad configuration.
@@ -13,6 +13,7 @@ const KEPT: &str = "the running configuration is kept";
 /// A reload that is under way, or none.
 pub(super) struct Reloading {
     file: PathBuf,
+    exec_steps: ExecSteps,
     under_way: Option<JoinHandle<Result<Config, String>>>,
     asker: Option<Asker>,
     /// Asked for by signal while one was under way: that one may have read the old file.
@@ -20,8 +21,8 @@ pub(super) struct Reloading {
 }
 
 impl Reloading {
-    pub(super) fn new(file: PathBuf) -> Reloading {
-        Reloading { file, under_way: None, asker: None, again: false }
+    pub(super) fn new(file: PathBuf, exec_steps: ExecSteps) -> Reloading {
+        Reloading { file, exec_steps, under_way: None, asker: None, again: false }
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -34,9 +35,9 @@ impl Reloading {
             self.again = true;
             return;
         }
-        let file = self.file.clone();
+        let (file, exec_steps) = (self.file.clone(), self.exec_steps);
         self.under_way = Some(tokio::task::spawn_blocking(move || {
-            config::load(&file).map_err(|error| error.report(KEPT))
+            config::load_with(&file, exec_steps).map_err(|error| error.report(KEPT))
         }));
     }
 

@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 use tracing::error;
 
 use crate::cli::{Cli, Command, Exit, Flags};
-use crate::config::{self, Config};
+use crate::config::{self, Config, ExecSteps};
 use crate::own_time::WORKER_NAME;
 use crate::scheduler::shard::Shard;
 use crate::signals::Signals;
@@ -46,10 +46,14 @@ pub fn execute(cli: Cli) -> Exit {
 
 /// The configuration, or its problems on standard error.
 fn load(flags: &Flags) -> Result<Config, Exit> {
-    config::load(&flags.config_file).map_err(|error| {
+    config::load_with(&flags.config_file, exec_steps(flags)).map_err(|error| {
         tell(&mut io::stderr(), &format!("{}\n", error.report("nothing was started")));
         Exit::Usage
     })
+}
+
+fn exec_steps(flags: &Flags) -> ExecSteps {
+    if flags.allow_exec { ExecSteps::Allowed } else { ExecSteps::Refused }
 }
 
 /// `cli` has already checked that index < count.

@@ -2,7 +2,7 @@
 
 use tracing::{error, info, warn};
 
-use super::{load, shard, until_signalled};
+use super::{exec_steps, load, shard, until_signalled};
 use crate::app::{App, BuildError, Lifecycle, Options};
 use crate::build_info::{REVISION, VERSION};
 use crate::cli::{Exit, Flags};
@@ -44,6 +44,7 @@ fn options(flags: Flags) -> Options {
     let any_target = if flags.probe_any_target { AnyTarget::Probed } else { AnyTarget::Refused };
     Options {
         shard: shard(&flags),
+        exec_steps: exec_steps(&flags),
         config_file: flags.config_file,
         listen: flags.listen_address,
         external: External::new(flags.external_url.0),

@@ -32,6 +32,11 @@ pub(super) fn waterfall(target: &Target, outcome: &Outcome) -> String {
         let name = printable(&step.step.name);
         let _ = writeln!(text, "  step {name:<20}{:>9}  {result}", millis(step.elapsed));
     }
+    for said in &facts.stderr {
+        for line in said.text.lines() {
+            let _ = writeln!(text, "  stderr {}: {}", printable(&said.step), printable(line));
+        }
+    }
     if let Some(http) = &facts.http {
         for hop in &http.hops {
             let url = printable(&hop.url);

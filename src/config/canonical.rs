@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use base::fnv::Fnv1a64;
 
-use super::login::IdentityFiles;
+use super::login::{Action, IdentityFiles};
 use super::{Config, Kind, Target, TlsClientOptions, Window, WindowTime};
 
 /// FNV-1a of the services, probes, controls and windows, 16 hex digits.
@@ -58,6 +58,11 @@ fn without_paths(target: &Arc<Target>) -> Target {
                 identity.files = IdentityFiles::Pkcs12(PathBuf::new());
                 identity.password = None;
             });
+            for step in login.steps.iter_mut().chain(&mut login.finally) {
+                if let Action::Exec(exec) = &mut step.action {
+                    exec.program = exec.program.file_name().map(PathBuf::from).unwrap_or_default();
+                }
+            }
             &mut login.client.tls
         }
     };

@@ -155,7 +155,8 @@ pub(super) fn form<S: Nameable>(at: &At<'_>) -> Option<Vec<(String, Template<S>)
     Some(pairs)
 }
 
-fn json<S: Nameable>(at: &At<'_>, out: &mut Template<S>) -> Option<()> {
+/// Writes a JSON document with templates in its strings.
+pub(super) fn json<S: Nameable>(at: &At<'_>, out: &mut Template<S>) -> Option<()> {
     let number = |number: Option<Number>| {
         if number.is_none() {
             at.problem("JSON has no such number; put it in quotes");

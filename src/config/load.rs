@@ -13,7 +13,9 @@ use super::include::{self, INCLUDED_KEYS};
 use super::names::Scope;
 use super::notes::Load;
 use super::reading::{self, At, Fields};
-use super::{Config, canonical, controls, inherit, maintenance, probe, secrets, service};
+use super::{
+    Config, ExecSteps, canonical, controls, inherit, maintenance, probe, secrets, service,
+};
 
 /// The keys of the first file.
 pub(super) const KEYS: &[&str] =
@@ -22,16 +24,21 @@ pub(super) const KEYS: &[&str] =
 /// Keys that only the first file may have.
 const FIRST_ONLY: &[&str] = &["defaults", "controls"];
 
-/// Loads a file and everything it includes.
+/// Loads a file and everything it includes. It may run no programs.
 pub fn load(path: &Path) -> Result<Config, ReadError> {
-    let load = Load::new(&Disk, misplaced);
+    load_with(path, ExecSteps::Refused)
+}
+
+/// As above, where steps may run programs or not.
+pub fn load_with(path: &Path, exec_steps: ExecSteps) -> Result<Config, ReadError> {
+    let load = Load::new(&Disk, misplaced, exec_steps);
     let documents = include::read_all(path, &load);
     settle(&documents, &load)
 }
 
 /// Loads a text that stands for a file at `path`; whatever it names is asked of `files`.
 pub fn parse(text: &str, path: &Path, files: &dyn Files) -> Result<Config, ReadError> {
-    let load = Load::new(files, misplaced);
+    let load = Load::new(files, misplaced, ExecSteps::Refused);
     let documents = include::read_text(path, text, &load);
     settle(&documents, &load)
 }

@@ -63,7 +63,7 @@ pub use expectation::{
     CssSelector, Expect, FailIf, JsonPath, Matcher, StatusSet, TimeLimit, UrlPart,
 };
 pub use files::{Disk, Files, Nothing};
-pub use load::{load, parse};
+pub use load::{load, load_with, parse};
 pub use oauth2::OAuth2Options;
 pub use options::{
     Auth, Follow, HttpOptions, HttpVersions, Refresh, RequestBody, SecretRef, SecretSource,
@@ -72,6 +72,15 @@ pub use options::{
 pub use proxy::{ProxyException, ProxyOptions};
 pub use read::{FileProblems, Problem, ReadError};
 pub use route::{Addresses, MustBeUp, RouteOptions};
+
+/// Whether steps of logins may run programs: a word of who starts bongsu, and not of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ExecSteps {
+    #[default]
+    Refused,
+    /// `--login.allow-exec`
+    Allowed,
+}
 
 /// Everything the daemon was told to do.
 #[derive(Debug, Clone)]

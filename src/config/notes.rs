@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use read::{FileProblems, Place, Problem, ReadError};
 
-use super::SecretRef;
 use super::cache::Cache;
 use super::files::Files;
 use super::names::{FILLED_TOTAL_MAX, Scope};
+use super::{ExecSteps, SecretRef};
 use crate::receiver::Receiver;
 
 /// Suggestions need a pass over all candidates; with thousands of broken references nobody reads
@@ -28,6 +28,7 @@ pub(super) struct Load<'a> {
     pub(super) files: &'a dyn Files,
     /// What to say of a key that is right elsewhere, or that other programs have.
     pub(super) misplaced: Misplaced,
+    pub(super) exec_steps: ExecSteps,
     /// Things that are costly to make and named often.
     pub(super) cache: Cache,
     /// Declared secrets by name, known before anything that can name one is read.
@@ -90,10 +91,15 @@ impl Sites {
 }
 
 impl<'a> Load<'a> {
-    pub(super) fn new(files: &'a dyn Files, misplaced: Misplaced) -> Load<'a> {
+    pub(super) fn new(
+        files: &'a dyn Files,
+        misplaced: Misplaced,
+        exec_steps: ExecSteps,
+    ) -> Load<'a> {
         Load {
             files,
             misplaced,
+            exec_steps,
             cache: Cache::default(),
             secrets: OnceCell::new(),
             services: OnceCell::new(),

@@ -147,6 +147,8 @@ pub struct Facts {
     pub counts_as_down: bool,
     /// What a person wants to see of a failed run: an excerpt of the body, masked.
     pub excerpt: Option<String>,
+    /// What the programs of a login wrote to standard error, masked.
+    pub stderr: Vec<StepStderr>,
 }
 
 /// Where the time of a run went, summed over redirects. A phase that never began is `None`; one
@@ -230,6 +232,13 @@ pub struct AddressFacts {
     pub address: IpAddr,
     /// Why it is not as expected; `None` when it is.
     pub failure: Option<Failure>,
+}
+
+/// What the program of a step wrote to standard error.
+#[derive(Debug, Clone)]
+pub struct StepStderr {
+    pub step: Arc<str>,
+    pub text: String,
 }
 
 #[derive(Debug, Clone)]

@@ -498,6 +498,18 @@ reasons! {
     "프로버가 멈춰 있었거나 CPU를 얻지 못했습니다. 서비스의 상태는 알 수 없습니다."
     ["프로버가 실행되는 호스트의 CPU 사용률과 컨테이너의 CPU 제한, 가상 머신의 일시 정지",
      "The processor of the prober's host, the processor limit of its container, pauses of its virtual machine"],
+    /// A program of a login's step could not do its work, or gave no answer that is understood.
+    ExecFailed Probe "exec_failed"
+    ["로그인 프로그램 실패", "program failed"]
+    "로그인 단계에서 실행한 프로그램이 제대로 끝나지 않았습니다. 서비스의 상태는 알 수 없습니다."
+    ["상세 내용에 적힌 프로그램: bongsu probe로 한 번 실행하여 프로그램의 표준 오류 출력 확인",
+     "The program that the detail names: run it once by bongsu probe, which shows its standard error"],
+    /// A program of a login's step did not end in its time and was killed.
+    ExecTimeout Probe "exec_timeout"
+    ["프로그램 시간 초과", "program timeout"]
+    "로그인 단계에서 실행한 프로그램이 제한 시간 안에 끝나지 않아 강제로 종료했습니다. 서비스의 상태는 알 수 없습니다."
+    ["프로그램이 기다리는 페이지, exec의 timeout과 프로버의 CPU: 페이지를 기다린 시간은 프로그램이 먼저 response_timeout으로 알려야 합니다",
+     "The page that the program waits for, timeout of exec, the prober's processor: a program should say response_timeout itself before its time is over"],
     /// The account was in use by other runs all the time; the run is skipped.
     NoTurn Probe "no_turn"
     ["로그인 차례 없음", "no turn to log in"]

@@ -19,10 +19,8 @@ pub(super) fn mask(
     let hide = |failure: &mut Failure| failure.detail = redactor.mask(&failure.detail);
     facts.warnings.iter_mut().for_each(hide);
     facts.addresses.iter_mut().filter_map(|at| at.failure.as_mut()).for_each(hide);
-    facts.excerpt = facts.excerpt.as_deref().map(|text| {
-        let masked = redactor.mask(text);
-        masked[..boundary(&masked, EXCERPT_BYTES)].to_owned()
-    });
+    facts.excerpt = facts.excerpt.as_deref().map(|text| excerpt(text, redactor));
+    facts.stderr.iter_mut().for_each(|said| said.text = excerpt(&said.text, redactor));
     if let Some(http) = &mut facts.http {
         http.hops.iter_mut().for_each(|hop| hop.url = redactor.mask(&hop.url));
     }
@@ -30,4 +28,9 @@ pub(super) fn mask(
         hide(&mut failure);
         failure
     })
+}
+
+fn excerpt(text: &str, redactor: &Redactor) -> String {
+    let masked = redactor.mask(text);
+    masked[..boundary(&masked, EXCERPT_BYTES)].to_owned()
 }

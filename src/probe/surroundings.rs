@@ -12,6 +12,7 @@ use crate::offload::Offload;
 use crate::own_time::OwnTime;
 use crate::probe::login::lockout::recovery::Recoveries;
 use crate::probe::login::lockout::store::AccountStore;
+use crate::probe::login::program::ProgramPlaces;
 use crate::transport::fetch::Fetcher;
 use crate::transport::resolve::Resolvers;
 use crate::vault::Vault;
@@ -28,6 +29,8 @@ pub struct Surroundings {
     pub accounts: AccountStore,
     /// Which components are recovering.
     pub recoveries: Recoveries,
+    /// How many programs of logins run at once.
+    pub programs: ProgramPlaces,
     /// Threads that work on what servers sent.
     pub offload: Offload,
     /// How much of the time we did not get to run.
@@ -49,6 +52,7 @@ impl Default for Surroundings {
             identities: IdentityStore::default(),
             accounts: AccountStore::default(),
             recoveries: Recoveries::default(),
+            programs: ProgramPlaces::default(),
             offload: Offload::default(),
             own_time: Arc::new(OwnTime::unwatched()),
             skew: OnceLock::new(),

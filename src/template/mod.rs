@@ -60,8 +60,8 @@ pub enum FlowSource {
     Date(Option<TimeZone>, String),
     /// A new random UUID (RFC 9562, version 4).
     Uuid,
-    /// A value of `set` by its name, and what it is made from in the end: none of these is such a
-    /// value itself.
+    /// A value of `set` or of a program by its name, and what it is made from in the end: none of
+    /// these is such a value itself.
     Made(Arc<str>, Arc<[FlowSource]>),
 }
 

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::error::LabError;
 use crate::app::{self, App, BuildError, Lifecycle};
 use crate::cli::{DEFAULT_PORT, Exit, ListenAddress};
-use crate::config;
+use crate::config::{self, ExecSteps};
 use crate::limits::raise_descriptors;
 use crate::scheduler::permits::Limits;
 use crate::scheduler::shard::Shard;
@@ -44,6 +44,7 @@ impl LabDaemon {
         let config = config::load(file)?;
         let options = |listen| app::Options {
             config_file: file.to_owned(),
+            exec_steps: ExecSteps::Refused,
             listen,
             external: External::default(),
             web_config_file: None,

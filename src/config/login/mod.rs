@@ -2,6 +2,7 @@
 //! flow is with its account.
 
 mod capture;
+pub mod exec;
 mod identity;
 mod literal;
 mod names;
@@ -23,6 +24,7 @@ use url::Url;
 use super::{Auth, ClientOptions, CssSelector, Expect, Follow, JsonPath, RequestBody, Rules};
 use crate::outcome::{Reason, Step};
 use crate::template::{FlowSource, Template};
+use exec::ExecAction;
 use sign::SignAction;
 
 pub use identity::{Identity, IdentityFiles, IdentityProblem};
@@ -182,6 +184,8 @@ pub enum Action {
     Submit(Submit),
     /// Signs with an identity.
     Sign(SignAction),
+    /// Runs a program of the operator.
+    Exec(ExecAction),
     /// Does nothing for a while.
     Wait(Duration),
 }
@@ -311,6 +315,11 @@ impl LoginOptions {
 }
 
 impl LoginStep {
+    /// Whether it asks a server by a request of its own.
+    pub fn is_exchange(&self) -> bool {
+        !matches!(self.action, Action::Sign(_) | Action::Wait(_) | Action::Exec(_))
+    }
+
     /// Everything that is filled in when the step is done, headers of the flow aside.
     pub fn templates(&self) -> impl Iterator<Item = &Template<FlowSource>> {
         let mut all: Vec<&Template<FlowSource>> =
@@ -326,6 +335,7 @@ impl LoginStep {
                 all.extend(submit.fields.iter().chain(&submit.add).map(|(_, value)| value));
                 all.extend(&submit.action);
             }
+            Action::Exec(exec) => all.push(&exec.stdin),
             Action::Sign(_) | Action::Wait(_) => {}
         }
         all.into_iter()

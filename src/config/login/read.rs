@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::exec;
 use super::rules;
 use super::set::{self, Set};
 use super::step::{self, Frame, Place};
@@ -114,7 +115,7 @@ pub(in crate::config) fn login(
     options.name_hosts();
     let of_flow = fields.take("fail_if").map(|at| expect::fail_if(&at)).unwrap_or_default();
     for step in &mut options.steps {
-        if !matches!(step.action, Action::Sign(_) | Action::Wait(_)) {
+        if step.is_exchange() {
             step.rules.fail_if.extend(of_flow.iter().cloned());
         }
     }
@@ -195,7 +196,7 @@ fn values_by_step(fields: &Fields<'_>) -> BTreeMap<String, String> {
     for list in ["steps", "finally"].iter().filter_map(|key| fields.at.quietly(key)) {
         for at in list.one_or_many() {
             let name = at.quietly("name").and_then(|at| at.written()).unwrap_or_default();
-            for capture in named_values(&at) {
+            for capture in named_values(&at).into_iter().chain(exec::names(&at)) {
                 by_step.entry(capture).or_insert_with(|| format!("captured by step {name}"));
             }
             for set in at.quietly("set").map(|at| at.keys()).unwrap_or_default() {
@@ -251,8 +252,15 @@ fn read_steps(
             flow.captured.extend(named_values(item));
             flow.signed.extend(signed_value(item).map(str::to_owned));
         }
+        let Some(step) = step else {
+            scope.unknown.extend(exec::names(item));
+            continue;
+        };
+        if let (Action::Exec(exec), Some(flow)) = (&step.action, &mut scope.flow) {
+            let named = |name: &Arc<str>| (name.to_string(), exec.source(name));
+            flow.set.extend(exec.captures.iter().map(named));
+        }
         let here: &Scope = scope;
-        let Some(step) = step else { continue };
         let known = steps.iter().map(|step| &step.step.name).chain(place.conditions);
         if known.into_iter().any(|name| *name == step.step.name) {
             let at = item.with(item.reading.within(here));

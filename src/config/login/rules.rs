@@ -43,9 +43,8 @@ impl LoginOptions {
 
     /// Whether a step sends credentials, in headers of the flow too.
     pub fn is_credential(&self, step: &LoginStep) -> bool {
-        let sends = !matches!(step.action, Action::Sign(_) | Action::Wait(_));
         step.credential == Sensitivity::Credential
-            || sends && self.headers.iter().any(|(_, value)| value.is_credential())
+            || step.is_exchange() && self.headers.iter().any(|(_, value)| value.is_credential())
     }
 
     /// The hosts that the flow names, lowercase: where its secrets may go unless they say so
@@ -60,6 +59,7 @@ impl LoginOptions {
             let url = match &step.action {
                 Action::Request { url, .. } => url,
                 Action::Submit(Submit { action: Some(action), .. }) => action,
+                Action::Exec(exec) => return exec.to.clone(),
                 _ => return None,
             };
             fixed_url(url, self.base.as_ref())
@@ -180,8 +180,11 @@ pub(super) fn check(fields: &Fields<'_>, options: &LoginOptions) {
     let Some(last) = last else { return };
     // A step that could not be read is missing from the list, and so may its marker be.
     let complete = fields.at.reading.load.is_clean();
-    let shows =
-        |step: &LoginStep| step.presence == Presence::Needed && has_marker(&step.rules.expect);
+    // A program that logs in has seen it, or says a reason.
+    let shows = |step: &LoginStep| {
+        let says = matches!(step.action, Action::Exec(_));
+        step.presence == Presence::Needed && (says || has_marker(&step.rules.expect))
+    };
     if complete && !options.steps[last..].iter().any(shows) {
         let steps = fields.take("steps").and_then(|at| at.items()).unwrap_or_default();
         let at = steps.into_iter().nth(last).unwrap_or_else(|| fields.at.clone());
@@ -198,6 +201,7 @@ pub(super) fn check(fields: &Fields<'_>, options: &LoginOptions) {
 pub(in crate::config) fn fits(fields: &Fields<'_>, options: &LoginOptions, timeout: Duration) {
     let waits = |step: &LoginStep| match (&step.action, &step.poll) {
         (Action::Wait(time), _) => *time,
+        (Action::Exec(exec), _) => exec.timeout.unwrap_or_default(),
         (_, Some(poll)) => poll.at_most.unwrap_or_default(),
         _ => Duration::ZERO,
     };

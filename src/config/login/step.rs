@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{
     Action, Button, Condition, LoginStep, Poll, Presence, SelfSubmit, Sensitivity, Submit, capture,
-    literal, rules, sign,
+    exec, literal, rules, sign,
 };
 use crate::config::reading::{At, ConfigValue, Fields};
 use crate::config::{Follow, OURSELVES, RequestBody, exchange, expect, headers, http, value};
@@ -25,6 +25,7 @@ const KEYS: &[&str] = &[
     "head",
     "submit",
     "sign",
+    "exec",
     "wait",
     "query",
     "headers",
@@ -43,7 +44,8 @@ const KEYS: &[&str] = &[
     "poll_until",
 ];
 
-const ACTIONS: &[&str] = &["get", "post", "put", "delete", "head", "submit", "sign", "wait"];
+const ACTIONS: &[&str] =
+    &["get", "post", "put", "delete", "head", "submit", "sign", "exec", "wait"];
 
 /// Keys that mean something only where a request is sent.
 const OF_REQUESTS: &[&str] = &[
@@ -166,6 +168,10 @@ fn action(fields: &Fields<'_>, place: &Place<'_>) -> Option<Action> {
         "sign" => {
             only_requests("sign", &[]);
             sign::sign(&at).map(Action::Sign)
+        }
+        "exec" => {
+            only_requests("exec", &[]);
+            exec::exec(&at, place.base).map(Action::Exec)
         }
         "wait" => {
             only_requests("wait", &[]);
@@ -315,8 +321,8 @@ fn component(fields: &Fields<'_>, own: &Arc<str>) -> Option<Arc<str>> {
     };
     let name = at.text()?;
     if name == OURSELVES {
-        if fields.present(&["sign", "wait"]).is_empty() {
-            at.problem("\"bongsu\" is for steps that ask nobody: sign and wait");
+        if fields.present(&["sign", "exec", "wait"]).is_empty() {
+            at.problem("\"bongsu\" is for steps that ask nobody: sign, exec and wait");
             return None;
         }
         return Some(OURSELVES.into());

@@ -6,13 +6,15 @@
 //! `finally` is done after them, because a session that stays open may refuse the next login.
 //!
 //! [`run`] is the order of a run, [`step`] one step, [`request`] how requests are made, [`judge`]
-//! what an answer means, [`page`] what is taken from a page; [`lockout`] decides whether credentials
-//! may be sent at all.
+//! what an answer means, [`page`] what is taken from a page; [`exec`] is a step that runs a program,
+//! [`program`] how that is run; [`lockout`] decides whether credentials may be sent at all.
 
+mod exec;
 mod identity;
 mod judge;
 pub mod lockout;
 mod page;
+pub mod program;
 mod progress;
 mod request;
 mod run;

@@ -53,7 +53,7 @@ impl LoginRun<'_> {
     ) -> Result<Option<Draft>, Failure> {
         let none = Codes::new();
         match &step.action {
-            Action::Sign(_) | Action::Wait(_) => Ok(None),
+            Action::Sign(_) | Action::Exec(_) | Action::Wait(_) => Ok(None),
             Action::Request { url, .. } => {
                 let base = self.context.options.base.as_ref();
                 let url = url.fill_url(&self.values(&none), base)?;

@@ -50,6 +50,9 @@ impl LoginRun<'_> {
         if let Action::Sign(action) = &step.action {
             return self.sign(step, action).await;
         }
+        if let Action::Exec(action) = &step.action {
+            return self.exec(step, action, recorder, deadline).await;
+        }
         let Some(mut draft) = self.draft(step, deadline).await? else { return Ok(()) };
         self.may_go(step, draft.url())?;
         let codes = if self.context.options.is_credential(step) {
@@ -117,6 +120,7 @@ impl LoginRun<'_> {
             to,
             templates: &templates,
             page: self.page.as_ref().map(|page| &page.url),
+            places: None,
         };
         let codes = self.login.ask(wish, deadline).await?;
         codes.values().for_each(|code| self.values.hide(code));

@@ -43,7 +43,8 @@ pub(super) struct FlowValues<'a> {
 /// What is learned while requests are written.
 #[derive(Default)]
 struct Learned {
-    /// The values of `set` that were needed so far: each is made once in a run.
+    /// The values of `set` that were needed so far, each of which is made once in a run, and what
+    /// programs gave.
     made: BTreeMap<Arc<str>, Secret>,
     /// Captures that are as good as secrets.
     captures: BTreeSet<Arc<str>>,
@@ -100,6 +101,12 @@ impl<'a> FlowValues<'a> {
         self.captured.insert(name.clone(), value);
     }
 
+    /// Keeps a value that a program gave, and masks it.
+    pub(super) fn keep_made(&self, name: &Arc<str>, value: Secret) {
+        self.hide_capture(name, &value);
+        self.learned.lock().made.insert(name.clone(), value);
+    }
+
     /// Forgets what was made of one-time codes: each step has its own.
     pub(super) fn begin_step(&self) {
         let of_code = |name: &Arc<str>| {
@@ -135,10 +142,7 @@ impl Values<FlowSource> for StepValues<'_> {
             }
             // Only after a failure: `finally` may name what was never captured.
             FlowSource::Capture(name) | FlowSource::Signed(name) => {
-                self.flow.captured.get(name).cloned().ok_or_else(|| {
-                    let said = format!("{name} was not captured, because its step was not done");
-                    Failure::new(Reason::CaptureMissing, said)
-                })
+                self.flow.captured.get(name).cloned().ok_or_else(|| not_captured(name))
             }
             FlowSource::Identity(name, field) => {
                 self.flow.identities.field(name, *field, to).map(Secret::new)
@@ -164,7 +168,7 @@ impl Values<FlowSource> for StepValues<'_> {
 }
 
 impl StepValues<'_> {
-    /// A value of `set`. Where its secrets may go is asked each time, although it is made once.
+    /// A value of `set` or of a program. Where its secrets may go is asked each time, although it is made once.
     fn made(
         &self,
         name: &Arc<str>,
@@ -182,7 +186,7 @@ impl StepValues<'_> {
             return Ok(made.clone());
         }
         let template = self.flow.set.get(name);
-        let template = template.ok_or_else(|| internal(format!("{name} is not set")))?;
+        let template = template.ok_or_else(|| not_captured(name))?;
         let made = template.fill(self, to)?;
         if roots.iter().any(|root| self.is_private(root)) {
             self.learn(made.clone());
@@ -206,6 +210,11 @@ fn uuid() -> String {
     // Without randomness no TLS works; the identifier is then merely not unique.
     let _ = rustls::crypto::aws_lc_rs::default_provider().secure_random.fill(&mut bytes);
     uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+}
+
+fn not_captured(name: &str) -> Failure {
+    let said = format!("{name} was not captured, because its step was not done");
+    Failure::new(Reason::CaptureMissing, said)
 }
 
 fn internal(detail: String) -> Failure {

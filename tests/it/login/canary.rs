@@ -181,6 +181,26 @@ fn config(site: &RoutedSite) -> String {
             ),
         ),
         (
+            "program",
+            String::from(
+                "            - name: run\n              exec:\n                command: [/bin/sh, -c, 'read -r \
+                 told; echo \"$told\" >&2; printf %s \"{\\\"captures\\\": {\\\"made\\\": \
+                 \\\"canary-made-5e77\\\"}}\"']\n                stdin: { u: '${secret.program_user}', p: \
+                 '${secret.pass}', h: '${secret.pass | base64}', n: '${nonce}' }\n                \
+                 captures: [made]\n            - name: in\n              post: /made\n              form: \
+                 { made: '${made}', b: '${made | base64}' }\n              expect: { status: 403, \
+                 header: { X-Echo: other } }",
+            ),
+        ),
+        (
+            "told",
+            String::from(
+                "            - name: in\n              exec:\n                command: [/bin/sh, -c, 'read -r \
+                 told; echo \"$told\" >&2; echo \"$told\"']\n                stdin: { reason: captcha, \
+                 detail: 'seen ${secret.told_user} ${secret.pass} ${session} ${nonce | hex}' }\n",
+            ),
+        ),
+        (
             "cut-off",
             format!(
                 "            - name: in\n              get: /hangs-up\n              query: {{ p: \
@@ -205,11 +225,13 @@ async fn no_output_holds_a_secret_in_any_form() {
     let setup = Setup::new(&config(&site))
         .flag("--log.level=trace")
         .flag("--web.enable-lifecycle")
+        .flag("--login.allow-exec")
         .flag(format!("--state.dir={}", state.path().display()));
     for (name, value) in [("user", USER), ("pass", PASS), ("key", KEY)] {
         setup.write(name, value);
     }
-    let names = ["submit", "named", "redirected", "mismatched", "made", "cut-off"];
+    let names =
+        ["submit", "named", "redirected", "mismatched", "made", "program", "told", "cut-off"];
     let mut sinks = Vec::new();
     for arguments in std::iter::once(vec!["check".to_owned()])
         .chain(names.map(|n| vec!["probe".to_owned(), format!("saeol/{n}")]))
@@ -274,6 +296,7 @@ async fn no_output_holds_a_secret_in_any_form() {
     let made = site.of("POST", "/made");
     assert!(made.len() >= 2, "only {} requests with made values", made.len());
     let sinks = sinks.concat();
+    assert!(sinks.contains("stderr in: {") && sinks.contains("probe.program"), "{sinks}");
     // The excerpt was kept, and with it the place where each value stood.
     assert!(sinks.contains("rejected joined="), "{sinks}");
     for asked in made {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bongsu::config::{self, Target};
+use bongsu::config::{self, ExecSteps, Target};
 use bongsu::outcome::{Outcome, Reason};
 use bongsu::probe;
 use bongsu::probe::login::lockout::store::AccountStore;
@@ -78,7 +78,8 @@ impl Flow {
         let yaml = file(directory.path());
         let path = directory.path().join("bongsu.yml");
         fs::write(&path, &yaml).unwrap();
-        let config = config::load(&path).unwrap_or_else(|error| panic!("{error}\n{yaml}"));
+        let config = config::load_with(&path, ExecSteps::Allowed);
+        let config = config.unwrap_or_else(|error| panic!("{error}\n{yaml}"));
         let target = Arc::clone(&config.targets[0]);
         let surroundings = Arc::new(Surroundings::new(&config).with_accounts(accounts));
         Flow { directory, surroundings, target, yaml }

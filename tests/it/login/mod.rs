@@ -17,6 +17,7 @@ mod lab_sessions;
 mod library_logs;
 mod one_off;
 mod panicking;
+mod programs;
 mod public_sites;
 mod real_sites;
 mod reasons;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 use tokio::time::Instant;
 use url::Url;
 
@@ -18,6 +18,7 @@ use crate::receiver::Receiver;
 use crate::secret::Secret;
 use crate::template::{FlowSource, Template};
 
+use super::super::program::ProgramPlaces;
 use super::super::run::StepFailure;
 use super::super::totp::{SKEW_MAX, Totp};
 use super::ending::Ending;
@@ -41,6 +42,8 @@ pub(in crate::probe::login) struct Wish<'w> {
     pub(in crate::probe::login) templates: &'w [&'w Template<FlowSource>],
     /// The page that the credentials are typed into.
     pub(in crate::probe::login) page: Option<&'w Url>,
+    /// Where a program that is given them needs a place to run in.
+    pub(in crate::probe::login) places: Option<&'w ProgramPlaces>,
 }
 
 /// What a run has done with credentials.
@@ -53,6 +56,8 @@ pub(in crate::probe::login) struct Attempt<'a> {
     /// No other run uses these meanwhile.
     turns: Vec<(AccountKey, OwnedMutexGuard<()>)>,
     recovery: Option<RecoveryTurn<'a>>,
+    /// For the program that runs next.
+    place: Option<OwnedSemaphorePermit>,
     /// Where credentials were sent, in order.
     sent_to: Vec<AccountKey>,
     typed_into: Option<Url>,
@@ -82,6 +87,7 @@ impl<'a> Attempt<'a> {
             timeout,
             turns: Vec::new(),
             recovery: None,
+            place: None,
             sent_to: Vec::new(),
             typed_into: None,
             proven: false,
@@ -171,6 +177,10 @@ impl<'a> Attempt<'a> {
             let turn = self.surroundings.recoveries.enter(wish.component, &leave).await?;
             self.recovery = Some(turn);
         }
+        if let Some(places) = wish.places {
+            self.place = Some(places.take(&leave).await?);
+        }
+        // Last, because they are good for a moment.
         let codes = self.codes(wish.templates, &secrets, &leave).await?;
         self.typed_into = wish.page.cloned();
         self.sent_code |= !codes.is_empty();
@@ -180,6 +190,25 @@ impl<'a> Attempt<'a> {
         self.proven = false;
         self.waited = deadline.waited() - waited_before;
         Ok(codes)
+    }
+
+    /// Waits for a place for a program that is given no credentials.
+    pub(in crate::probe::login) async fn wait_for_place(
+        &mut self,
+        places: &ProgramPlaces,
+        deadline: &Deadline,
+    ) -> Result<(), Failure> {
+        let waited_before = deadline.waited();
+        let _own_wait = deadline.own_wait();
+        let leave = Deadline::after(self.patience.saturating_sub(waited_before));
+        self.place = Some(places.take(&leave).await?);
+        self.waited = deadline.waited() - waited_before;
+        Ok(())
+    }
+
+    /// The place that was waited for.
+    pub(in crate::probe::login) fn take_place(&mut self) -> Option<OwnedSemaphorePermit> {
+        self.place.take()
     }
 
     /// The request could not be written: what leave was given for was not sent, and nothing is
