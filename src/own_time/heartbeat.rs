@@ -1,5 +1,5 @@
-//! The hearts: one outside the runtime, which is late when the process does not run, and one for
-//! each worker of the runtime, which are late when the workers do something else for too long.
+//! The hearts: one outside the runtime, which is late when the process does not run, and one inside,
+//! which is late when every worker does something else for too long.
 
 use std::io;
 use std::sync::{Arc, Weak};
@@ -14,13 +14,17 @@ use super::clues::{Clue, Clues};
 use super::record::{LostTime, StallCause};
 use super::{OwnTime, WORKER_NAME};
 
-/// Short against the shortest timeout, and forty times a second is not felt: reading the clues takes
-/// some 20 microseconds.
-pub(super) const BEAT: Duration = Duration::from_millis(25);
+/// Short against the shortest timeout, and twenty times a second is not felt: each beat of either
+/// heart wakes a thread, which costs some 50 microseconds.
+pub(super) const BEAT: Duration = Duration::from_millis(50);
 
 /// What an idle machine is late by is a few milliseconds at most, and one that is well used
 /// sometimes ten. A control group that gets 80 of 100 milliseconds is late by 20.
 pub(super) const LATE: Duration = Duration::from_millis(20);
+
+/// The worker that waited for a processor for less of a beat had a share of it, as on any machine
+/// that is well used.
+const CROWDED: Duration = Duration::from_millis(40);
 
 /// A stall of which the log speaks, and how often at most.
 const TOLD_FROM: Duration = Duration::from_secs(1);
@@ -28,16 +32,13 @@ const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// Beats until the owner is gone.
 pub(super) fn start(own: &Arc<OwnTime>, runtime: &Handle) -> io::Result<()> {
-    for _ in 0..runtime.metrics().num_workers() {
-        runtime.spawn(beat_inside(Arc::downgrade(own)));
-    }
+    runtime.spawn(beat_inside(Arc::downgrade(own)));
     let own = Arc::downgrade(own);
     thread::Builder::new().name("own-time".to_owned()).spawn(move || beat_outside(&own))?;
     Ok(())
 }
 
-/// On whichever worker takes it: as many of these as there are workers find none free when all are
-/// kept.
+/// On whichever worker is free. When one is, it is in time.
 async fn beat_inside(own: Weak<OwnTime>) {
     loop {
         let due = Instant::now() + BEAT;
@@ -71,13 +72,14 @@ fn beat_outside(own: &Weak<OwnTime>) {
 
 /// What a beat lost: the worst of what it knows, for all of it is the same time.
 fn lost(late: Duration, worker: Duration, clue: Clue) -> Option<LostTime> {
-    let time = late.max(worker).max(clue.waited);
+    let waited = if clue.waited >= CROWDED { clue.waited } else { Duration::ZERO };
+    let time = late.max(worker).max(waited);
     if time < LATE {
         return None;
     }
     let cause = if clue.throttled >= time / 2 {
         StallCause::Throttled
-    } else if clue.waited >= time / 2 {
+    } else if waited >= time / 2 {
         StallCause::Crowded
     } else if late >= time / 2 {
         StallCause::Stopped
