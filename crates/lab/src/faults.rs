@@ -13,7 +13,7 @@ use crate::mistake::Mistake;
 /// 90 % of the packets of 1,500 bytes and more were lost, and nearly none of the smaller ones.
 pub const LARGE_MESSAGE_BYTES: usize = 1_500;
 
-/// Longest latency or flapping period that is accepted: more would never be seen by a probe.
+/// Longest latency, wait or flapping period that is accepted: more would never be seen by a probe.
 const LONGEST_VALUE: Duration = Duration::from_secs(3_600);
 
 /// Declares [`FaultKind`] once: variant, name, title, English, default value on one line.
@@ -73,6 +73,14 @@ kinds! {
     WrongPassword "wrong_password" "비밀번호 거부" "every password is rejected" "",
     /// The login page shows a picture with letters and insists on them.
     Captcha "captcha" "캡차" "logins ask for a captcha" "",
+    /// People wait this long before they may sign in, where a system has a waiting room.
+    WaitingRoom "waiting_room" "접속 대기" "the waiting room lets people in after the value" "2s",
+    /// A right password leads to a notice that it should be changed, with a button "later".
+    PasswordNotice "password_notice" "비밀번호 변경 안내" "a notice behind the login: change the password, or later" "",
+    /// A right password has to be changed before anybody is let in.
+    PasswordExpired "password_expired" "비밀번호 만료" "passwords have to be changed first" "",
+    /// A right password is told that another session is open.
+    DuplicateSession "duplicate_session" "중복 로그인" "logins are told of another open session" "",
     /// The probes' certificate is on the list of revoked ones.
     RevokedSigner "revoked_signer" "인증서 폐지" "the probes' certificate is revoked" "",
     /// Verification finds no revocation list.
@@ -126,6 +134,7 @@ impl Fault {
     pub fn new(kind: FaultKind) -> Fault {
         let value = match kind {
             FaultKind::Latency => FaultValue::Time(Duration::from_secs(3)),
+            FaultKind::WaitingRoom => FaultValue::Time(Duration::from_secs(2)),
             FaultKind::Flapping => FaultValue::Time(Duration::from_secs(20)),
             FaultKind::ErrorStatus => FaultValue::Status(503),
             _ => FaultValue::None,
@@ -136,6 +145,11 @@ impl Fault {
     /// Every answer is `delay` late.
     pub fn latency(delay: Duration) -> Fault {
         Fault { kind: FaultKind::Latency, value: FaultValue::Time(delay) }
+    }
+
+    /// The waiting room lets people in after `wait`.
+    pub fn waiting_room(wait: Duration) -> Fault {
+        Fault { kind: FaultKind::WaitingRoom, value: FaultValue::Time(wait) }
     }
 
     /// Every page answers with `status`.
@@ -161,12 +175,14 @@ impl Fault {
             valid: Vec::new(),
         };
         match kind {
-            FaultKind::Latency | FaultKind::Flapping => match humantime::parse_duration(value) {
-                Ok(time) if !time.is_zero() && time <= LONGEST_VALUE => {
-                    Ok(Fault { kind, value: FaultValue::Time(time) })
+            FaultKind::Latency | FaultKind::WaitingRoom | FaultKind::Flapping => {
+                match humantime::parse_duration(value) {
+                    Ok(time) if !time.is_zero() && time <= LONGEST_VALUE => {
+                        Ok(Fault { kind, value: FaultValue::Time(time) })
+                    }
+                    _ => Err(bad("a time of at most 1h such as 3s or 500ms")),
                 }
-                _ => Err(bad("a time of at most 1h such as 3s or 500ms")),
-            },
+            }
             FaultKind::ErrorStatus => match value.parse() {
                 Ok(status @ 400..=599) => Ok(Fault::error_status(status)),
                 _ => Err(bad("a status from 400 to 599")),
@@ -240,6 +256,11 @@ impl FaultSet {
         self.active(FaultKind::Latency, Instant::now()).map(Fault::time)
     }
 
+    /// How long the waiting room keeps people now, if there is one.
+    pub fn waiting_time(&self) -> Option<Duration> {
+        self.active(FaultKind::WaitingRoom, Instant::now()).map(Fault::time)
+    }
+
     /// The error status of every answer now, if there is one.
     pub fn error_status(&self) -> Option<u16> {
         match self.active(FaultKind::ErrorStatus, Instant::now())?.value {
@@ -291,7 +312,9 @@ mod tests {
 
     #[test]
     fn names_and_values_are_read_back() {
-        for text in ["refuse", "latency=250ms", "error_status=500", "flapping=1m"] {
+        for text in
+            ["refuse", "latency=250ms", "error_status=500", "flapping=1m", "waiting_room=9s"]
+        {
             assert_eq!(Fault::parse(text).unwrap().to_string(), text);
         }
         for &kind in FaultKind::ALL {

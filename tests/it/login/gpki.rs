@@ -33,7 +33,7 @@ impl GpkiLab {
     }
 
     /// Runs one probe of the lab's own configuration, in which `from` is replaced.
-    async fn run_with(&self, id: &str, from: &str, to: &str) -> Outcome {
+    pub(super) async fn run_with(&self, id: &str, from: &str, to: &str) -> Outcome {
         let text = fs::read_to_string(self.path().join("bongsu.yml")).unwrap();
         assert!(text.contains(from), "{from:?} is not in the lab's configuration");
         let path = self.path().join("changed.yml");
@@ -46,7 +46,7 @@ impl GpkiLab {
         probe::run(&*probe, target.schedule.timeout(), &Stop::default()).await
     }
 
-    async fn run(&self, id: &str) -> Outcome {
+    pub(super) async fn run(&self, id: &str) -> Outcome {
         self.run_with(id, "", "").await
     }
 
@@ -58,14 +58,14 @@ impl GpkiLab {
         self.estate.faults().clear_all(systems::find("gpki").unwrap());
     }
 
-    fn signed_in(&self) -> usize {
+    pub(super) fn signed_in(&self) -> usize {
         let sites = systems::ALL.iter().map(|system| self.estate.world().site(system));
         sites.map(|site| site.sessions.signed_in().len()).sum()
     }
 }
 
 /// Step, reason and sentence of a failure.
-fn failure(outcome: Outcome) -> (String, Reason, String) {
+pub(super) fn failure(outcome: Outcome) -> (String, Reason, String) {
     let failure = outcome.result.expect_err("it went well");
     let step = failure.step.map(|step| step.name.to_string()).unwrap_or_default();
     (step, failure.reason, failure.detail)

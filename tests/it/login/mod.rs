@@ -13,6 +13,7 @@ mod gpki;
 mod guarding;
 mod hops;
 mod lab;
+mod lab_notices;
 mod lab_sessions;
 mod library_logs;
 mod one_off;

@@ -12,8 +12,8 @@ use base::EscapedText;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
-use super::captcha;
 use super::session_key::{self, ShownKey};
+use super::{captcha, notice};
 use crate::faults::FaultKind;
 use crate::site::accounts::{PasswordCheck, STRIKES};
 use crate::site::page::{self, FormFields};
@@ -46,6 +46,9 @@ pub struct FormLogin {
 pub enum Typed {
     /// Sends it.
     Plain,
+    /// Sends it to an address that a script sets, as eGovFrame's enterprise template does: the form
+    /// itself leads nowhere.
+    Scripted,
     /// Encrypts it with the key of the session, into a second form.
     Encrypted,
 }
@@ -104,6 +107,7 @@ pub fn routes(site: &Arc<SystemSite>, form: FormLogin) -> Router {
         .route(form.action, post(submit))
         .route(form.logout, get(logout))
         .with_state(LoginRoutes { site: Arc::clone(site), form })
+        .merge(notice::routes(site, form))
 }
 
 /// A signed-in page begins with the user and the logout link, which probes look for.
@@ -138,7 +142,7 @@ async fn submit(State(login): State<LoginRoutes>, headers: HeaderMap, body: Byte
     }
     let (user, password) = (fields.text(form.user_field), fields.text(form.password_field));
     let typed = match form.typed {
-        Typed::Plain => Some((user.to_owned(), password.to_owned())),
+        Typed::Plain | Typed::Scripted => Some((user.to_owned(), password.to_owned())),
         Typed::Encrypted => session_key::take(site, &session)
             .and_then(|key| Some((key.decrypt(user)?, key.decrypt(password)?))),
     };
@@ -165,6 +169,9 @@ async fn submit(State(login): State<LoginRoutes>, headers: HeaderMap, body: Byte
         let told = "동시 접속 한도를 넘었습니다. 먼저 로그아웃하십시오.";
         return login.form_page(&headers, told).await;
     }
+    if let Some(answer) = notice::refusal(site) {
+        return answer;
+    }
     if form.vouching == Vouching::Gpki
         && let Err(failed) = site.peers.gpki_verifies(user).await
     {
@@ -172,11 +179,7 @@ async fn submit(State(login): State<LoginRoutes>, headers: HeaderMap, body: Byte
     }
     // A new identifier: one that was planted before the login (session fixation) is void after it.
     site.sessions.close(&session.id);
-    let session = site.sessions.open(Some(user));
-    let mut response = redirect(form.home);
-    let cookie = page::session_cookie(site.system.cookie, &session.id);
-    page::set_cookie(&mut response, &cookie);
-    response
+    notice::welcome(site, form, user)
 }
 
 async fn logout(State(login): State<LoginRoutes>, headers: HeaderMap) -> Response {
@@ -206,7 +209,8 @@ impl LoginRoutes {
             text => format!("<p class=\"error\">{}</p>", EscapedText(text)),
         };
         let forms = match form.typed {
-            Typed::Plain => self.plain(&session),
+            Typed::Plain => self.plain(&session, form.action),
+            Typed::Scripted => self.plain(&session, "#LINK"),
             Typed::Encrypted => match session_key::renew(site, &session).await {
                 Some(key) => self.encrypted(&session, &key),
                 None => String::new(),
@@ -216,7 +220,8 @@ impl LoginRoutes {
         site.page("로그인", &body).cookie(site.system.cookie, &session.id).into()
     }
 
-    fn plain(&self, session: &SiteSession) -> String {
+    /// A form that leads to `action`.
+    fn plain(&self, session: &SiteSession, action: &str) -> String {
         let LoginRoutes { site, form } = self;
         format!(
             "<form id=\"loginForm\" method=\"post\" action=\"{action}\">\
@@ -225,7 +230,6 @@ impl LoginRoutes {
              <label>비밀번호 <input type=\"password\" name=\"{password}\"></label>{captcha}\
              <button>로그인</button></form>",
             captcha = captcha(site),
-            action = form.action,
             csrf = session.csrf,
             user = form.user_field,
             password = form.password_field,

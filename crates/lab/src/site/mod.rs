@@ -72,6 +72,11 @@ impl SystemSite {
         self.faults.borrow().bites(kind)
     }
 
+    /// How long the waiting room keeps people now. `None` without one.
+    pub fn waiting_time(&self) -> Option<Duration> {
+        self.faults.borrow().waiting_time()
+    }
+
     /// Whether the directory knows the passwords now.
     pub fn directory(&self) -> PasswordDirectory {
         if self.suffers(FaultKind::WrongPassword) {

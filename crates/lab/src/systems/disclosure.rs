@@ -1,5 +1,5 @@
 //! The disclosure portal (정보공개포털): a public search with long results, and requests for people
-//! who signed in by Any-ID.
+//! who signed in by Any-ID, behind a waiting room.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use base::EscapedText;
 use http::HeaderMap;
 
 use crate::sign_in::portal::{self, Portal};
+use crate::sign_in::waiting_room;
 use crate::site::page::FormFields;
 use crate::site::{SystemSite, redirect};
 use crate::system::SimulatedSystem;
@@ -36,7 +37,7 @@ pub(super) fn app(site: Arc<SystemSite>) -> Router {
         .route("/search", get(search))
         .route("/requests", get(requests))
         .with_state(Arc::clone(&site))
-        .merge(portal::routes(&site, PORTAL))
+        .merge(waiting_room::before(&site, "/signin", portal::routes(&site, PORTAL)))
 }
 
 async fn front(State(site): State<Arc<SystemSite>>) -> Response {

@@ -1,5 +1,5 @@
 //! Resident registration (주민등록통합행정시스템): internal, EUC-KR, behind GPKI for officials, and
-//! asked by Government24 for every abstract it issues.
+//! asked by Government24 for every abstract it issues. A script sends its login's form.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
 use crate::sign_in::certificate;
-use crate::sign_in::form::{self, FormLogin};
+use crate::sign_in::form::{self, FormLogin, Typed};
 use crate::site::page::{self, FormFields};
 use crate::site::{SystemSite, redirect};
 use crate::system::SimulatedSystem;
@@ -27,7 +27,11 @@ pub(super) static SYSTEM: SimulatedSystem = SimulatedSystem {
     cookie: "RESIDENTSESSION",
 };
 
-const LOGIN: FormLogin = FormLogin::OF_CIVIL_SERVANTS;
+const LOGIN: FormLogin = FormLogin {
+    action: "/uat/uia/actionSecurityLogin.do",
+    typed: Typed::Scripted,
+    ..FormLogin::OF_CIVIL_SERVANTS
+};
 
 pub(super) fn app(site: Arc<SystemSite>) -> Router {
     Router::new()
