@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "${1:?usage: install.sh DIR}"
 target=$(cd "$1" && pwd)
 
-environments="django oidc motioneye pinksign" # of Python
+environments="browser django oidc motioneye pinksign" # of Python
 applications="oidc scripts verdaccio" # of Node, which lies in the environment oidc
 
 stamp() {

@@ -3,6 +3,7 @@
 //! certificate, and what has a file here. Each signs in, is refused with a wrong password for the
 //! right reason, and leaves no session behind.
 
+mod browser;
 mod motioneye;
 mod openid_proxy;
 mod pinksign;

@@ -10,16 +10,20 @@ use crate::login::flow::{PASS, USER};
 
 const FILE: &str = "verdaccio.yml";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_application_that_signs_in_by_json_and_goes_on_with_a_token() {
-    let pki = Pki::new();
+pub(super) fn start(pki: &Pki) -> Program {
     let mut command = Command::new("python3");
     command.arg(script("verdaccio/serve.py")).args(["--dir", &pki.file("")]);
     command.args(["--cert", &pki.file("server.pem"), "--key", &pki.file("server.key")]);
     command.args(["--user", USER, "--password", PASS]);
     command.arg("--modules").arg(installed().join("verdaccio"));
     command.arg("--node").arg(installed().join("oidc/bin/node"));
-    let program = Program::start(&mut command);
+    Program::start(&mut command)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_that_signs_in_by_json_and_goes_on_with_a_token() {
+    let pki = Pki::new();
+    let program = start(&pki);
     let places = [("https://registry.example.go.kr", program.told("url"))];
     let registry = flow(FILE, &pki, &places);
     assert_eq!(advice(&registry), [""; 0]);
