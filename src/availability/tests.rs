@@ -73,9 +73,11 @@ fn chain_of(serial: &str) -> TlsFacts {
         serial: serial.into(),
         dns_names: vec!["www.example.go.kr".into()],
         fingerprint_sha256: serial.into(),
+        public_key_sha256: String::new(),
         not_before: 1,
         not_after: 2,
         key: "ECDSA P-256".into(),
+        key_bits: Some(256),
         signature: "ecdsa-with-SHA256".into(),
     };
     TlsFacts { chain: Some(Arc::new(Chain { certs: vec![leaf] })), ..TlsFacts::default() }

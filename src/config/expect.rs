@@ -46,11 +46,6 @@ pub(super) fn expect(at: &At<'_>) -> Expect {
     subjects(&fields)
 }
 
-/// Reads `expect` or `warn` of a probe that sees nothing but the time.
-pub(super) fn expect_time(at: &At<'_>) -> Option<TimeLimit> {
-    time(&at.fields(&["time"])?.take("time")?)
-}
-
 /// Reads the list of `fail_if`.
 pub(super) fn fail_if(at: &At<'_>) -> Vec<FailIf> {
     let rules = at.one_or_many();
@@ -185,7 +180,7 @@ fn url(at: &At<'_>) -> Vec<(UrlPart, Matcher)> {
         .collect()
 }
 
-fn time(at: &At<'_>) -> Option<TimeLimit> {
+pub(super) fn time(at: &At<'_>) -> Option<TimeLimit> {
     let Value::Map(_) = &at.node.value else {
         at.problem("write the limit as { lt: 2s }");
         return None;
@@ -205,7 +200,7 @@ fn body_matcher(at: &At<'_>) -> Option<Matcher> {
     Some(matcher)
 }
 
-fn matcher(at: &At<'_>) -> Option<Matcher> {
+pub(super) fn matcher(at: &At<'_>) -> Option<Matcher> {
     let Value::Map(entries) = &at.node.value else {
         return match at.text()?.as_ref() {
             "exists" => Some(Matcher::Exists),

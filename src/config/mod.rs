@@ -42,7 +42,9 @@ mod route;
 mod secrets;
 mod service;
 mod sites;
+mod starttls;
 mod tls;
+mod tls_expect;
 mod value;
 
 use std::borrow::Cow;
@@ -72,6 +74,8 @@ pub use options::{
 pub use proxy::{ProxyException, ProxyOptions};
 pub use read::{FileProblems, Problem, ReadError};
 pub use route::{Addresses, MustBeUp, RouteOptions};
+pub use starttls::StartTls;
+pub use tls_expect::{KeyExpect, KeyType, TlsExpect, TlsVersion};
 
 /// Whether steps of logins may run programs: a word of who starts bongsu, and not of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

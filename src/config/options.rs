@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use chain::TlsClientOptions;
 use url::Url;
 
-use super::{ClientOptions, OAuth2Options, RouteOptions, Rules, TimeLimit};
+use super::{ClientOptions, OAuth2Options, RouteOptions, Rules, StartTls, TlsExpect};
 use crate::receiver::Receiver;
 use crate::template::{SecretOnly, Template};
 
@@ -146,8 +146,10 @@ pub struct TlsOptions {
     pub tls: TlsClientOptions,
     /// ALPN names to offer.
     pub alpn: Vec<String>,
-    /// `expect: {time: ...}` only.
-    pub expect_time: Option<TimeLimit>,
-    /// `warn: {time: ...}` only.
-    pub warn_time: Option<TimeLimit>,
+    /// Spoken in plain text first, where TLS is not spoken from the first byte.
+    pub starttls: Option<StartTls>,
+    /// What fails.
+    pub expect: TlsExpect,
+    /// What degrades only.
+    pub warn: TlsExpect,
 }

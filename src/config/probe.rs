@@ -149,7 +149,7 @@ fn component(fields: &Fields<'_>, own: &Arc<str>) -> Option<Arc<str>> {
 fn limits_can_be_missed(fields: &Fields<'_>, kind: &Kind, timeout: Duration) {
     let limits: [(&str, Option<TimeLimit>); 2] = match kind {
         Kind::Http(http) => [("expect", http.rules.expect.time), ("warn", http.rules.warn.time)],
-        Kind::Tls(tls) => [("expect", tls.expect_time), ("warn", tls.warn_time)],
+        Kind::Tls(tls) => [("expect", tls.expect.time), ("warn", tls.warn.time)],
         Kind::Login(login) => {
             login::rules::fits(fields, login, timeout);
             return;

@@ -2,7 +2,7 @@
 
 use super::inherit::Shared;
 use super::reading::At;
-use super::{Revocation, TlsClientOptions, TlsOptions, client, expect, route, value};
+use super::{Revocation, TlsClientOptions, TlsOptions, client, route, starttls, tls_expect, value};
 
 pub(super) const KEYS: &[&str] = &[
     "address",
@@ -15,6 +15,7 @@ pub(super) const KEYS: &[&str] = &[
     "revocation",
     "post_quantum",
     "alpn",
+    "starttls",
     "expect",
     "warn",
 ];
@@ -29,8 +30,11 @@ const PORT: u16 = 443;
 /// Reads the mapping under `tls`.
 pub(super) fn tls(at: &At<'_>, shared: &Shared<'_>) -> Option<TlsOptions> {
     let fields = at.fields(KEYS)?;
+    let starttls = fields.take("starttls").map(|at| starttls::starttls(&at));
+    // A word that is wrong has been said; the port is then no question of its own.
+    let port = starttls.map_or(PORT, |known| known.map_or(PORT, |known| known.port()));
     let address =
-        fields.need("address").and_then(|at| at.parse(|text| value::host_port(text, Some(PORT))));
+        fields.need("address").and_then(|at| at.parse(|text| value::host_port(text, Some(port))));
     let inherited = TlsClientOptions {
         trust: shared.trust.clone(),
         revocation: shared.revocation.unwrap_or(Revocation::Soft),
@@ -39,11 +43,11 @@ pub(super) fn tls(at: &At<'_>, shared: &Shared<'_>) -> Option<TlsOptions> {
     };
     let tls = client::tls_client(&fields, inherited);
     let alpn = fields.take("alpn").map(|at| alpn(&at)).unwrap_or_default();
-    let expect_time = fields.take("expect").and_then(|at| expect::expect_time(&at));
-    let warn_time = fields.take("warn").and_then(|at| expect::expect_time(&at));
+    let expect = fields.take("expect").map(|at| tls_expect::tls_expect(&at)).unwrap_or_default();
+    let warn = fields.take("warn").map(|at| tls_expect::tls_expect(&at)).unwrap_or_default();
     let route = route::route(&fields, shared);
     let (host, port) = address?;
-    Some(TlsOptions { host, port, route, tls, alpn, expect_time, warn_time })
+    Some(TlsOptions { host, port, route, tls, alpn, starttls: starttls.flatten(), expect, warn })
 }
 
 fn alpn(at: &At<'_>) -> Vec<String> {

@@ -246,6 +246,24 @@ reasons! {
     "인증서 폐지 목록(CRL)을 받을 수 없습니다."
     ["CRL 배포 주소에 이 관측 지점에서 접속할 수 있는지",
      "Whether the distribution point answers from this vantage"],
+    /// Version, issuer, key, days left or fingerprint are not as expected.
+    TlsMismatch Tls "tls_mismatch"
+    ["TLS 조건 불일치", "unexpected TLS"]
+    "TLS 버전이나 인증서가 예상과 다릅니다."
+    ["상세 내용: 인증서가 교체되었으면 감시 항목의 expect를 고치고, 아니면 변조나 중간 장비",
+     "The detail: renewed on purpose (change expect), not renewed in time, or exchanged on the way"],
+    /// The server speaks its protocol and does not start TLS in it.
+    StarttlsRefused Tls "starttls_refused"
+    ["STARTTLS 거부", "STARTTLS refused"]
+    "서버가 STARTTLS를 지원하지 않거나 거부했습니다."
+    ["서버의 TLS 설정과 인증서 파일, STARTTLS를 지우는 중간 장비",
+     "The server's TLS settings and certificate files, and devices that strip STARTTLS"],
+    /// What the server sent before TLS is not the protocol that STARTTLS was to be said in.
+    StarttlsProtocol Tls "starttls_protocol"
+    ["STARTTLS 규약 오류", "not the STARTTLS protocol"]
+    "STARTTLS를 시작할 프로토콜에 맞지 않는 응답입니다."
+    ["포트와 starttls의 프로토콜 혼동, 처음부터 TLS를 쓰는 포트(465, 993)",
+     "A port of another protocol, or one that speaks TLS from the first byte (465, 993)"],
     /// The server refused our client certificate or the lack of one.
     TlsClientCert Tls "tls_client_cert"
     ["클라이언트 인증서 거부", "client certificate refused"]

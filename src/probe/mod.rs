@@ -28,6 +28,7 @@ pub mod request;
 mod set_cookie;
 pub mod surroundings;
 pub mod tls;
+mod tls_expect;
 mod unread;
 
 use std::panic::AssertUnwindSafe;

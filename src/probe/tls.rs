@@ -22,7 +22,7 @@ use crate::deadline::Deadline;
 use crate::outcome::{Facts, Failure, Reason};
 use crate::probe::addresses::{self, Look, Looked};
 use crate::probe::surroundings::Surroundings;
-use crate::probe::{Probe, render};
+use crate::probe::{Probe, render, tls_expect};
 use crate::transport::stream::Stream;
 use crate::transport::tls::ascii_name;
 use crate::transport::{
@@ -99,10 +99,17 @@ impl TlsProbe {
         shaken?;
         // Fetching a revocation list is our own business and not the server's slowness.
         let elapsed = facts.phases.named().iter().filter_map(|(_, phase)| *phase).sum();
-        if let Some(limit) = self.options.expect_time.filter(|limit| elapsed >= limit.lt) {
+        let TlsOptions { expect, warn, .. } = &*self.options;
+        let mismatch =
+            |expect| facts.tls.as_ref().and_then(|tls| tls_expect::mismatch(expect, tls));
+        if let Some(failure) = mismatch(expect) {
+            return Err(failure);
+        }
+        facts.warnings.extend(mismatch(warn));
+        if let Some(limit) = expect.time.filter(|limit| elapsed >= limit.lt) {
             return Err(too_slow(elapsed, limit.lt));
         }
-        if let Some(limit) = self.options.warn_time.filter(|limit| elapsed >= limit.lt) {
+        if let Some(limit) = warn.time.filter(|limit| elapsed >= limit.lt) {
             facts.warnings.push(too_slow(elapsed, limit.lt));
         }
         Ok(())
@@ -131,7 +138,12 @@ impl TlsProbe {
         let endpoint = Endpoint {
             host: &self.options.host,
             port: self.options.port,
-            tls: Some(Handshake { name: &self.name, own_name: true, alpn: &alpn }),
+            tls: Some(Handshake {
+                name: &self.name,
+                own_name: true,
+                alpn: &alpn,
+                starttls: self.options.starttls,
+            }),
             purpose: Purpose::Bytes,
             is_home: true,
         };

@@ -356,8 +356,9 @@ mod tests {
                 port: 443,
                 tls: Default::default(),
                 alpn: Vec::new(),
-                expect_time: None,
-                warn_time: None,
+                starttls: None,
+                expect: Default::default(),
+                warn: Default::default(),
             })),
             id,
         });

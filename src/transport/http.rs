@@ -239,6 +239,7 @@ impl<'a> Client<'a> {
             name: name.strip_suffix('.').unwrap_or(name),
             own_name: message.is_home,
             alpn,
+            starttls: None,
         };
         let endpoint = Endpoint {
             host,

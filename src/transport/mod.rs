@@ -17,6 +17,7 @@ mod link;
 pub mod phase;
 pub mod proxy;
 pub mod resolve;
+mod starttls;
 pub mod stream;
 pub mod tcp_info;
 pub mod tls;
@@ -35,7 +36,7 @@ use self::proxy::{Proxy, SocksTarget};
 use self::resolve::Resolvers;
 use self::stream::Stream;
 use self::tcp_info::Counters;
-use crate::config::{DialOptions, RouteOptions, TlsClientOptions};
+use crate::config::{DialOptions, RouteOptions, StartTls, TlsClientOptions};
 use crate::deadline::{Deadline, Expired};
 use crate::outcome::{Facts, Failure, Reason};
 
@@ -108,6 +109,8 @@ pub struct Handshake<'a> {
     pub own_name: bool,
     /// ALPN names, the preferred one first. May be empty.
     pub alpn: &'a [&'a [u8]],
+    /// The protocol in which the server is asked to begin it, where it does not at once.
+    pub starttls: Option<StartTls>,
 }
 
 /// What a connection is for.
@@ -369,8 +372,18 @@ impl Transport<'_> {
         recorder: &mut Recorder<'_>,
         deadline: &Deadline,
     ) -> Result<Connection, Failure> {
-        let Connection { stream, counters, forwarded_by, .. } = connection;
+        let Connection { mut stream, counters, forwarded_by, .. } = connection;
         recorder.watch.enter(Phase::Tls);
+        if let Some(protocol) = handshake.starttls {
+            let local = stream.socket().local_addr().ok().map(|address| address.ip());
+            let begun = deadline.within(starttls::begin(&mut stream, protocol, local)).boxed();
+            if let Err(failure) =
+                begun.await.unwrap_or_else(|Expired| Err(starttls::late(protocol)))
+            {
+                recorder.facts.tcp = counters.as_ref().and_then(Counters::read);
+                return Err(failure);
+            }
+        }
         let ClientTls { clients, options, memory } = self.tls()?;
         let without_name;
         let options = if handshake.own_name || options.server_name.is_none() {
@@ -392,7 +405,7 @@ impl Transport<'_> {
             Ok(Err(error)) => match failure::refused_version(&error) {
                 Some(failure) => failure,
                 None => {
-                    let peer = peer.map(|address| tls::peer(address, handshake.name));
+                    let peer = peer.map(|address| tls::peer(address, handshake));
                     let broken = verifier.broken(&error);
                     clients.explain(&verifier, broken, peer, deadline.at()).boxed().await.into()
                 }

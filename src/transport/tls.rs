@@ -14,6 +14,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::stream::Stream;
+use super::{Handshake, starttls};
 
 /// Shakes hands. Sessions are never resumed, because a resumed handshake shows no certificate; the
 /// verifier is the session store only to notice tickets.
@@ -40,12 +41,18 @@ fn unverifiable() -> io::Error {
 }
 
 /// The server of a handshake, for a second look at it.
-pub fn peer(address: SocketAddr, name: &str) -> Peer<'_> {
+pub fn peer<'a>(address: SocketAddr, handshake: &Handshake<'a>) -> Peer<'a> {
+    let starttls = handshake.starttls;
     let connect = async move {
-        let stream = TcpStream::connect(address).await?;
+        let mut stream = TcpStream::connect(address).await?;
+        if let Some(protocol) = starttls {
+            let local = stream.local_addr().ok().map(|address| address.ip());
+            let begun = starttls::begin(&mut stream, protocol, local).await;
+            begun.map_err(|failure| io::Error::other(failure.detail))?;
+        }
         Ok(Box::new(stream) as Box<dyn ByteStream>)
     };
-    Peer { name, connect: connect.boxed() }
+    Peer { name: handshake.name, connect: connect.boxed() }
 }
 
 /// A name as it is sent: IDNA in ASCII, without the trailing dot, which rustls and servers do not

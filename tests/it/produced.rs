@@ -38,6 +38,18 @@ const PRODUCED: &[(Reason, &str)] = &[
         Reason::TlsRevocationUnavailable,
         "tls_revocation::an_unreachable_list_degrades_softly_and_fails_hard",
     ),
+    (
+        Reason::TlsMismatch,
+        "tls_expect::each_subject_holds_or_is_a_mismatch_that_says_what_was_found",
+    ),
+    (
+        Reason::StarttlsRefused,
+        "tls_starttls::a_server_that_does_not_begin_tls_is_told_apart_from_one_that_speaks_another_protocol",
+    ),
+    (
+        Reason::StarttlsProtocol,
+        "tls_starttls::a_server_that_does_not_begin_tls_is_told_apart_from_one_that_speaks_another_protocol",
+    ),
     (Reason::TlsClientCert, "tls_client_cert::a_wanted_certificate_is_missing_refused_or_accepted"),
     (Reason::HttpStatus, "http_failures::content_reasons_come_from_their_own_rules"),
     (Reason::HttpVersion, "http_failures::a_server_without_http2_is_the_wrong_version"),

@@ -39,6 +39,7 @@ fn the_example_holds_every_option_and_is_valid() {
         [
             "gpki/portal",
             "gpki/cert",
+            "gpki/mail",
             "saeol/front@seocho",
             "saeol/front@michuhol",
             "saeol/front@jeju",

@@ -79,8 +79,9 @@ pub(crate) fn tls_target(service: &str, probe: &str, host: &str) -> Target {
         port: 443,
         tls: TlsClientOptions::default(),
         alpn: Vec::new(),
-        expect_time: None,
-        warn_time: None,
+        starttls: None,
+        expect: Default::default(),
+        warn: Default::default(),
     };
     target(id(service, probe), &format!("{host}:443"), Kind::Tls(Arc::new(options)))
 }
@@ -92,9 +93,11 @@ pub(crate) fn cert(subject: &str, issuer: &str, serial: &str) -> Certificate {
         serial: serial.into(),
         dns_names: Vec::new(),
         fingerprint_sha256: format!("{serial:0>64}"),
+        public_key_sha256: String::new(),
         not_before: 1_690_000_000,
         not_after: 1_720_000_000,
         key: "RSA 2048".into(),
+        key_bits: Some(2048),
         signature: "sha256WithRSAEncryption".into(),
     }
 }

@@ -76,8 +76,9 @@ impl Spec {
                 port: 443,
                 tls: TlsClientOptions { revocation: Revocation::Off, ..Default::default() },
                 alpn: Vec::new(),
-                expect_time: None,
-                warn_time: None,
+                starttls: None,
+                expect: Default::default(),
+                warn: Default::default(),
             })),
         })
     }

@@ -1,13 +1,13 @@
 //! A TLS probe of a local port, and what its outcome says.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu::config::{
-    ClientCert, DialOptions, Kind, Revocation, Roots, RouteOptions, Schedule, Target, TargetId,
-    TimeLimit, TlsClientOptions, TlsOptions, TrustOptions,
+    self, ClientCert, DialOptions, Kind, Nothing, Revocation, Roots, RouteOptions, Schedule,
+    StartTls, Target, TargetId, TimeLimit, TlsClientOptions, TlsExpect, TlsOptions, TrustOptions,
 };
 use bongsu::outcome::{Outcome, Reason};
 use bongsu::probe;
@@ -42,8 +42,9 @@ impl Look {
                     ..TlsClientOptions::default()
                 },
                 alpn: Vec::new(),
-                expect_time: None,
-                warn_time: None,
+                starttls: None,
+                expect: Default::default(),
+                warn: Default::default(),
             },
             trust: TrustOptions::default(),
             timeout: TIMEOUT,
@@ -98,12 +99,29 @@ impl Look {
     }
 
     pub(crate) fn expecting_less_than(mut self, limit: Duration) -> Look {
-        self.options.expect_time = Some(TimeLimit { lt: limit });
+        self.options.expect.time = Some(TimeLimit { lt: limit });
         self
     }
 
     pub(crate) fn warning_from(mut self, limit: Duration) -> Look {
-        self.options.warn_time = Some(TimeLimit { lt: limit });
+        self.options.warn.time = Some(TimeLimit { lt: limit });
+        self
+    }
+
+    /// With these keys under `expect`, as a file has them.
+    pub(crate) fn expecting(mut self, expect: &str) -> Look {
+        self.options.expect = written(expect);
+        self
+    }
+
+    /// With these keys under `warn`.
+    pub(crate) fn warning(mut self, warn: &str) -> Look {
+        self.options.warn = written(warn);
+        self
+    }
+
+    pub(crate) fn starttls(mut self, protocol: StartTls) -> Look {
+        self.options.starttls = Some(protocol);
         self
     }
 
@@ -130,6 +148,17 @@ impl Look {
         let probe = probe::build(&Arc::new(target), &self.surroundings);
         probe::run(probe.as_ref(), self.timeout, &Stop::default()).await
     }
+}
+
+fn written(expect: &str) -> TlsExpect {
+    let file = format!(
+        "services:\n  - name: a\n    interval: 60s\n    timeout: 20s\n    probes:\n      - name: p\n        \
+         tls: {{ address: probe.test, expect: {{ {expect} }} }}\n"
+    );
+    let config = config::parse(&file, Path::new("bongsu.yml"), &Nothing);
+    let target = &config.unwrap_or_else(|error| panic!("{error}")).targets[0];
+    let Kind::Tls(options) = &target.kind else { panic!("not a TLS probe: {target:?}") };
+    options.expect.clone()
 }
 
 /// The reason a run failed for.

@@ -18,6 +18,21 @@ pub(crate) fn key(spki: &SubjectPublicKeyInfo<'_>) -> String {
     }
 }
 
+/// The size of a key as people compare it: of an RSA modulus, else of the curve's field.
+pub(crate) fn bits(spki: &SubjectPublicKeyInfo<'_>) -> Option<usize> {
+    if let Some(bits) = rsa_bits(spki) {
+        return Some(bits);
+    }
+    match key(spki).as_str() {
+        "ECDSA P-224" => Some(224),
+        "ECDSA P-256" | "ECDSA secp256k1" | "Ed25519" => Some(256),
+        "ECDSA P-384" => Some(384),
+        "ECDSA P-521" => Some(521),
+        "Ed448" => Some(448),
+        _ => None,
+    }
+}
+
 /// The length of an RSA modulus; `None` for other keys.
 pub(crate) fn rsa_bits(spki: &SubjectPublicKeyInfo<'_>) -> Option<usize> {
     let Ok(PublicKey::RSA(rsa)) = spki.parsed() else { return None };

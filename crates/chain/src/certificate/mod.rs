@@ -32,12 +32,16 @@ pub struct Certificate {
     pub dns_names: Vec<String>,
     /// Lowercase hex SHA-256 of the DER.
     pub fingerprint_sha256: String,
+    /// Lowercase hex SHA-256 of the SubjectPublicKeyInfo (RFC 7469 section 2.4).
+    pub public_key_sha256: String,
     /// Unix seconds.
     pub not_before: i64,
     /// Unix seconds.
     pub not_after: i64,
     /// For people, such as `RSA 2048` or `ECDSA P-256`.
     pub key: String,
+    /// Length of the modulus or of the curve's field; `None` for a key that is not known.
+    pub key_bits: Option<usize>,
     /// For people, such as `sha256WithRSAEncryption`.
     pub signature: String,
 }
@@ -75,9 +79,11 @@ impl Certificate {
             serial: serial(x509.raw_serial()),
             dns_names: dns_names(x509),
             fingerprint_sha256: hex::encode(&sha256(der)),
+            public_key_sha256: hex::encode(&sha256(x509.public_key().raw)),
             not_before: x509.validity().not_before.timestamp(),
             not_after: x509.validity().not_after.timestamp(),
             key: cut(describe::key(x509.public_key()), MAX_NUMBER_BYTES),
+            key_bits: describe::bits(x509.public_key()),
             signature: cut(describe::signature(&x509.signature_algorithm), MAX_NUMBER_BYTES),
         }
     }
