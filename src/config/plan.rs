@@ -1,6 +1,5 @@
 //! What `bongsu check` prints of a configuration that is right: what would run, and how often.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -100,16 +99,18 @@ fn write_accounts(config: &Config, text: &mut String) -> std::fmt::Result {
 
 /// Accounts whose logins at one host hardly fit into their intervals one after the other: how many
 /// there are, and the time that each may take.
-fn crowded(config: &Config) -> Vec<(&str, Cow<'_, str>, usize, Duration)> {
-    let mut logins: BTreeMap<(&str, Cow<'_, str>), (usize, f64)> = BTreeMap::new();
+fn crowded(config: &Config) -> Vec<(&str, String, usize, Duration)> {
+    let mut logins: BTreeMap<(&str, String), (usize, f64)> = BTreeMap::new();
     for target in &config.targets {
         let Kind::Login(login) = &target.kind else { continue };
         let Some(account) = login.account.as_deref().filter(|_| login.has_credentials()) else {
             continue;
         };
-        let (count, rate) = logins.entry((account, target.host())).or_default();
-        *count += 1;
-        *rate += 1.0 / target.schedule.interval().as_secs_f64();
+        for host in login.credential_hosts() {
+            let (count, rate) = logins.entry((account, host)).or_default();
+            *count += 1;
+            *rate += 1.0 / target.schedule.interval().as_secs_f64();
+        }
     }
     let each = logins.into_iter().filter(|(_, (count, _))| *count > 1).map(
         |((account, host), (count, rate))| {

@@ -78,6 +78,27 @@ impl LoginOptions {
         }
     }
 
+    /// The hosts that get credentials, as far as the file tells: a form goes to the host of the page
+    /// before it, unless its action is written down. Where redirects lead is not known here.
+    pub fn credential_hosts(&self) -> BTreeSet<String> {
+        let mut page = self.endpoint();
+        let mut hosts = BTreeSet::new();
+        for step in &self.steps {
+            let to = match &step.action {
+                Action::Request { url, .. } => fixed_url(url, self.base.as_ref()),
+                Action::Submit(Submit { action: Some(action), .. }) => {
+                    fixed_url(action, page.as_ref())
+                }
+                _ => None,
+            };
+            page = to.or(page);
+            if step.credential == Sensitivity::Credential {
+                hosts.extend(page.as_ref().and_then(Url::host_str).map(str::to_owned));
+            }
+        }
+        hosts
+    }
+
     /// The endpoint that stands for the flow: its base, or where its first step goes.
     pub fn endpoint(&self) -> Option<Url> {
         let first = self.steps.iter().find_map(|step| match &step.action {

@@ -62,6 +62,60 @@ fn one_account_at_forty_hosts_waits_for_nobody() {
     assert_eq!(sum(&daemon, &["bongsu_scheduler_skipped_runs_total "]), 0.0);
 }
 
+/// As many as there are municipalities: with three minutes and 30 s they have nine times the time.
+#[test]
+fn one_account_at_two_hundred_and_twenty_six_hosts_waits_for_nobody() {
+    let estate = Estate::thinking(LOGIN / 2);
+    let hosts: Vec<String> = (1..=226).map(|number| format!("127.0.1.{number}")).collect();
+    let text = configuration(&estate, &hosts, "10s").replace("interval: 5s", "interval: 20s");
+    let daemon = start(&text);
+    daemon.wait_until_ready();
+    eventually("a round", || (runs(&daemon, "success") >= 226.0).then_some(()));
+    assert_eq!((runs(&daemon, "failure"), runs(&daemon, "unknown")), (0.0, 0.0));
+    assert_eq!(sum(&daemon, &["bongsu_scheduler_skipped_runs_total "]), 0.0);
+}
+
+/// What `bongsu check` says of turns at a configuration with 226 sites every three minutes.
+fn said_of_turns(sites: &str, steps: &str) -> Vec<String> {
+    let names: String = (1..=226)
+        .map(|n| format!("s{n}: {{ url: '{sites}' }}, ").replace('N', &n.to_string()))
+        .collect();
+    let text = format!(
+        "defaults: {{ interval: 3m, timeout: 30s }}\nsecrets:\n  user: {{ env: CANARY_USER }}\n  pw: {{ env: \
+         CANARY_PASS }}\nservices:\n  - name: saeol\n    for_each: {{ site: {{ {names} }} }}\n    probes:\n      - \
+         name: login\n        login:\n          account: user\n          base: '${{site.url}}'\n          steps: \
+         {steps}\n"
+    );
+    let setup = Setup::new(&text).env("CANARY_USER", "someone").env("CANARY_PASS", "pw-9f1");
+    let output = setup.output(&["check"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    said.lines().filter(|line| line.contains("take turn")).map(|line| line.trim().into()).collect()
+}
+
+#[test]
+fn check_says_where_logins_of_one_account_do_not_fit() {
+    let form = "form: { user: '${secret.user}', pass: '${secret.pw}' }, expect: { css: { 'a[href*=logout]': \
+                exists } }";
+    let own = format!("[{{ name: in, post: /in, {form} }}]");
+    let nothing: Vec<String> = Vec::new();
+    assert_eq!(said_of_turns("https://sN.example.go.kr", &own), nothing);
+    let said = |host: &str| {
+        vec![format!(
+            "user: 226 logins at {host} take turns, 0.8 s each; what does not fit is skipped. Give each \
+             site an account of its own, or a longer interval"
+        )]
+    };
+    assert_eq!(said_of_turns("https://portal.example.go.kr/N", &own), said("portal.example.go.kr"));
+    // Each site is its own host, and all of them send their users to one.
+    let sso = format!("[{{ name: in, post: 'https://sso.example.go.kr/in', {form} }}]");
+    assert_eq!(said_of_turns("https://sN.example.go.kr", &sso), said("sso.example.go.kr"));
+    let submit = "[{ name: page, get: 'https://sso.example.go.kr/' }, { name: in, submit: { form: form, \
+                  fields: { user: '${secret.user}', pass: '${secret.pw}' } }, expect: { css: { \
+                  'a[href*=logout]': exists } } }]";
+    assert_eq!(said_of_turns("https://sN.example.go.kr", submit), said("sso.example.go.kr"));
+}
+
 /// A turn lasts 0.4 s, and 24 of them do not fit into five seconds: some are left out, and nobody is told down.
 #[test]
 fn who_gets_no_turn_at_a_host_is_skipped_and_counted() {
