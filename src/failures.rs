@@ -28,9 +28,19 @@ const FILE: &str = "failures.json";
 const VERSION: u32 = 1;
 /// Of the file: a national outage with an episode of half a kilobyte for each of 17,000 targets
 /// fits, and writing it costs the disk nothing.
+///
+/// Limit: bytes of the stored failures.
+/// Share: of all.
+/// Full: the oldest are left out.
+/// Filled: a_nation_that_fails_fits_newest_first_and_a_giant_is_left_out
 const FILE_BYTES_MAX: usize = 8 << 20;
 /// Of one episode: a page's excerpt and a few redirects are some kilobytes. A larger one is left
 /// out, so that it does not take the place of a hundred others.
+///
+/// Limit: bytes of one stored failure.
+/// Share: of each failure.
+/// Full: it is left out.
+/// Filled: a_nation_that_fails_fits_newest_first_and_a_giant_is_left_out
 const EPISODE_BYTES_MAX: usize = 64 << 10;
 /// After a failure, its evidence is written this soon. The disk sees at most this much work.
 const EVERY: Duration = Duration::from_secs(5);

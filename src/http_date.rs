@@ -8,6 +8,8 @@ use jiff::civil;
 use jiff::{Span, Timestamp};
 
 /// Longer is no date.
+///
+/// No row: nothing of a date is kept.
 const BYTES_MAX: usize = 64;
 
 /// A year of two digits that seems further ahead than this is of the century before.

@@ -26,14 +26,29 @@ use crate::outcome::{Failure, Reason};
 const THREADS_MIN: usize = 2;
 
 /// More would only cost memory: each may hold a parsed page.
+///
+/// Limit: threads that work on pages.
+/// Share: of all, half of them for slow targets.
+/// Full: the next piece waits, which is our time.
+/// Filled: slow_targets_share_half_of_the_threads
 const THREADS_MAX: usize = 4;
 
 /// Pieces that nobody waits for any more and that go on. With this many, a further one keeps the
 /// place it has.
+///
+/// Limit: pieces of work that nobody waits for any more.
+/// Share: of all.
+/// Full: a further one keeps its place.
+/// Filled: work_without_end_takes_no_place_of_others_and_one_for_each_target
 pub const OVERDUE_MAX: usize = 4;
 
 /// KiB of pages that are worked on at the same time. A parsed page takes up to 70 times its size
 /// (`<p>` without end), an ordinary one ten times. A larger page has them all.
+///
+/// Limit: KiB of pages that are worked on at the same time.
+/// Share: of all.
+/// Full: the next piece waits, which is our time.
+/// Filled: large_pages_are_worked_on_one_after_the_other
 pub const WORKED_ON_KIB_MAX: usize = 4 << 10;
 
 /// A piece that took longer makes its target a slow one. An ordinary page takes a hundredth.

@@ -24,6 +24,8 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, Signatur
 use crate::build_info::USER_AGENT;
 
 /// Chains longer than this prove nothing; webpki would refuse them as well.
+///
+/// No row: the operator trusts whom it asks.
 const CHAIN_MAX: usize = 16;
 
 /// Asks one server, and remembers who answered last.

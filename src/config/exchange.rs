@@ -11,6 +11,11 @@ use super::{
 
 /// Followed when the file does not say: what browsers' users meet in practice is below 5, and
 /// blackbox_exporter stops at 10 as well.
+///
+/// Limit: redirects, unless `follow.redirects` says otherwise.
+/// Share: of each request.
+/// Full: the run fails with `redirect_limit`.
+/// Filled: redirects_without_end_hit_the_limit
 const REDIRECTS: u32 = 10;
 const REDIRECTS_MAX: u32 = 50;
 

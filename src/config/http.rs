@@ -44,6 +44,11 @@ pub(super) const KEYS: &[&str] = &[
 ];
 
 /// Of a decoded body, when the file does not say; no front page of a service is larger.
+///
+/// Limit: bytes of a body after decoding, unless `body_limit` says otherwise.
+/// Share: of each response.
+/// Full: the run fails with `body_too_large`.
+/// Filled: a_gzip_bomb_is_too_large
 pub(super) const BODY_LIMIT: u64 = 1 << 20;
 pub(super) const BODY_LIMIT_MAX: u64 = 64 << 20;
 

@@ -16,6 +16,11 @@ use crate::transport::resolve::MAX_ADDRESSES;
 use chain::Certificate;
 
 /// Certificates shown of one chain. Honest chains have up to five; one of a hundred is an attack.
+///
+/// Limit: certificates of a chain that have series.
+/// Share: of each target.
+/// Full: further ones have none.
+/// Filled: hostile_certificates_make_no_series_of_their_own_and_stay_small
 const CHAIN_SHOWN_MAX: usize = 10;
 
 /// In the order of exposition.

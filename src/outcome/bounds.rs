@@ -10,7 +10,7 @@ use super::{Facts, Failure, Hop, Outcome};
 
 /// What is taken of a detail before it is masked.
 ///
-/// Limit: what a server said, of one failure or warning, until it is masked.
+/// Limit: bytes of what is told of one failure or warning, until it is masked.
 /// Share: of each failure and warning.
 /// Full: it is cut.
 /// Filled: texts_of_a_run_are_cut_when_it_ends
@@ -18,7 +18,7 @@ pub(super) const DETAIL_TAKEN_BYTES_MAX: usize = 8 << 10;
 
 /// A detail is a sentence; one that quotes a page, a certificate or an error of a server may be long.
 ///
-/// Limit: what is told of one failure or warning.
+/// Limit: bytes of what is told of one failure or warning.
 /// Share: of each failure and warning.
 /// Full: it is cut.
 /// Filled: redirects_with_long_paths_are_told_in_short
@@ -26,7 +26,7 @@ pub const DETAIL_BYTES_MAX: usize = 2 << 10;
 
 /// What is taken of a URL before it is masked.
 ///
-/// Limit: the URL of one response, until it is masked.
+/// Limit: bytes of the URL of one response, until it is masked.
 /// Share: of each response of a run.
 /// Full: it is cut.
 /// Filled: an_endless_path_is_shown_in_short
@@ -34,7 +34,7 @@ pub const URL_TAKEN_BYTES_MAX: usize = 4 << 10;
 
 /// As much as a label value has.
 ///
-/// Limit: the URL of one response.
+/// Limit: bytes of the URL of one response.
 /// Share: of each response of a run.
 /// Full: it is cut.
 /// Filled: redirects_with_long_paths_are_told_in_short
@@ -50,7 +50,7 @@ const HOPS_MAX: usize = 50;
 
 /// Of all URLs of one run.
 ///
-/// Limit: the URLs of one run's responses.
+/// Limit: bytes of the URLs of one run's responses.
 /// Share: of each run.
 /// Full: the oldest responses are left out.
 /// Filled: redirects_with_long_paths_are_told_in_short
@@ -66,7 +66,7 @@ const WARNINGS_MAX: usize = 32;
 
 /// Of all warnings of one run.
 ///
-/// Limit: the details of one run's warnings.
+/// Limit: bytes of the details of one run's warnings.
 /// Share: of each run.
 /// Full: further ones are left out.
 /// Filled: texts_of_a_run_are_cut_when_it_ends

@@ -8,6 +8,11 @@ use super::decode::DecodeError;
 use crate::outcome::{Failure, Reason};
 
 /// Codings on top of each other. Two are a mistake of a proxy; more are an attack.
+///
+/// Limit: content codings on top of each other.
+/// Share: of each response.
+/// Full: the body is `body_decode`.
+/// Filled: codings_that_were_not_asked_for_and_too_many_are_unreadable
 pub const CODINGS_MAX: usize = 4;
 
 /// A coding that can be undone.

@@ -5,9 +5,19 @@ use super::matcher;
 use crate::config::Matcher;
 
 /// Places that are looked at for one rule.
+///
+/// Limit: places that are looked at for one rule.
+/// Share: of each page.
+/// Full: the run is unknown.
+/// Filled: too_many_places_decide_nothing_unless_one_of_them_does
 pub(super) const HITS_MAX: usize = 10_000;
 
 /// Bytes of text that are looked at for one rule: places may be inside each other.
+///
+/// Limit: bytes of text that is looked at for one rule.
+/// Share: of each page.
+/// Full: the run is unknown.
+/// Filled: too_many_places_decide_nothing_unless_one_of_them_does
 pub(super) const BYTES_MAX: usize = 16 << 20;
 
 /// How many places must pass.

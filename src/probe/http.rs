@@ -42,6 +42,8 @@ use crate::transport::{ClientTls, Pinned, ReadCounters, Recorder, Transport};
 
 /// Of a page that is judged without another thread, where nothing in it has to be parsed or searched
 /// for a pattern.
+///
+/// No row: what is larger is worked on elsewhere.
 const IN_PASSING_MAX: usize = 16 << 10;
 
 /// What one look goes to, and what it shows there.

@@ -14,11 +14,26 @@ use crate::secret::Secret;
 
 /// Cookies of one domain, as many as Chromium and Firefox keep. The one that was set longest ago
 /// makes room for the next.
+///
+/// Limit: cookies of one domain.
+/// Share: of each run.
+/// Full: the oldest is forgotten.
+/// Filled: a_flood_of_cookies_is_bounded_and_the_last_ones_stay
 const PER_DOMAIN_MAX: usize = 180;
 /// Cookies of one run, which meets few sites.
+///
+/// Limit: cookies.
+/// Share: of each run.
+/// Full: the oldest is forgotten.
+/// Filled: a_flood_of_cookies_is_bounded_and_the_last_ones_stay
 const COOKIES_MAX: usize = 1_024;
 /// Of all cookies of one run: as much as a server takes of one request's head, for each of dozens of
 /// sites.
+///
+/// Limit: bytes of cookies.
+/// Share: of each run.
+/// Full: the oldest is forgotten.
+/// Filled: large_cookies_of_many_hosts_are_bounded_in_bytes
 const BYTES_MAX: usize = 512 << 10;
 
 /// The cookies of one run.

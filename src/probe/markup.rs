@@ -17,6 +17,11 @@ use crate::offload::Budget;
 const PIECE_BYTES: usize = 1 << 10;
 
 /// Elements, texts and comments of one page: some 200 MB.
+///
+/// Limit: elements, texts and comments of a page.
+/// Share: of each page.
+/// Full: the run is unknown.
+/// Filled: a_page_of_too_many_elements_is_left
 pub const NODES_MAX: usize = 1_000_000;
 
 /// Parses a page; `None` where that would take more time or memory than it may, and then the budget

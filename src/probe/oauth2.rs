@@ -39,6 +39,11 @@ use crate::transport::http::{Client, Connections};
 use crate::transport::{ClientTls, ReadCounters, Recorder, Transport};
 
 /// Of the answer; a token is a few kilobytes at most.
+///
+/// Limit: bytes of a token server's answer.
+/// Share: of each answer.
+/// Full: there is no token.
+/// Filled: trouble_of_the_token_server_is_not_the_services
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
 /// A client that was taken its rights is noticed within this time, whatever the token says of itself.
 const KEPT_MAX: Duration = Duration::from_secs(3600);
@@ -46,6 +51,8 @@ const KEPT_MAX: Duration = Duration::from_secs(3600);
 /// does not end on its way.
 const MARGIN: Duration = Duration::from_secs(30);
 /// Characters of an error code that are told. Those of RFC 6749 are shorter.
+///
+/// No row: it is within the detail of a failure, which is bounded.
 const ERROR_CHARS_MAX: usize = 64;
 
 /// Gets tokens for one probe and keeps the last one as long as it lives.

@@ -19,6 +19,11 @@ use crate::probe::jar::Jar;
 use crate::probe::{markup, media};
 
 /// Of a text that is parsed as JSON. Its values take up to forty times as much.
+///
+/// Limit: bytes of a text that is parsed as JSON.
+/// Share: of each page.
+/// Full: the run is unknown.
+/// Filled: a_text_beyond_the_limit_is_not_parsed_as_json
 pub const JSON_BYTES_MAX: usize = 8 << 20;
 
 /// What the library says of JSON that is nested deeper than it reads: 128 levels.
@@ -159,5 +164,26 @@ impl<'a> Page<'a> {
             .chain(odd_coding)
             .chain(noted.iter().cloned())
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_beyond_the_limit_is_not_parsed_as_json() {
+        let (url, headers) = (Url::parse("http://a.kr/").unwrap(), HeaderMap::new());
+        let jar = Jar::default();
+        let is_parsed = |bytes: usize| {
+            let body = format!("\"{}\"", "x".repeat(bytes - 2));
+            let head = Head { url: &url, status: 200, version: "1.1", headers: &headers };
+            let page = Page::new(head, body.as_bytes(), None, &jar);
+            let is_parsed = page.json().is_some();
+            assert_eq!(page.unjudged().is_none(), is_parsed);
+            is_parsed
+        };
+        assert!(is_parsed(JSON_BYTES_MAX));
+        assert!(!is_parsed(JSON_BYTES_MAX + 1));
     }
 }

@@ -7,9 +7,19 @@ use jiff::Timestamp;
 use super::cookie_date;
 
 /// Name and value together. Browsers drop more, so a session in more would not hold for people.
+///
+/// Limit: bytes of name and value of a cookie.
+/// Share: of each cookie.
+/// Full: it is ignored, as browsers do.
+/// Filled: a_cookie_without_content_or_with_control_characters_is_none
 const PAIR_BYTES_MAX: usize = 4096;
 
 /// Of an attribute's value; more is ignored.
+///
+/// Limit: bytes of an attribute's value.
+/// Share: of each cookie.
+/// Full: the attribute is ignored, as browsers do.
+/// Filled: an_attribute_that_is_too_long_is_not_there
 const ATTRIBUTE_BYTES_MAX: usize = 1024;
 
 /// The parts of a `Set-Cookie`.

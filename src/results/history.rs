@@ -10,10 +10,20 @@ use std::time::{Duration, SystemTime};
 use crate::outcome::{Failure, Outcome, Reason, Verdict};
 
 /// Runs remembered as a line: ten minutes at the default interval. 16 bytes each.
+///
+/// Limit: runs that are remembered as a line.
+/// Share: of each target.
+/// Full: the oldest is forgotten.
+/// Filled: memory_is_bounded_whatever_the_target_does
 pub const RECENT_RUNS: usize = 20;
 
 /// Failures remembered in full. An outcome with its excerpt is some kilobytes, and in a national
 /// outage each of 17,000 targets has one.
+///
+/// Limit: failures that are remembered in full.
+/// Share: of each target.
+/// Full: the oldest is forgotten.
+/// Filled: memory_is_bounded_whatever_the_target_does
 pub const FAILURE_EPISODES: usize = 3;
 
 /// One run as a line.

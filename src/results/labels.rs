@@ -9,6 +9,11 @@ use crate::config::{Kind, Target};
 
 /// Longer label values are cut. Long enough for any honest URL or subject; short enough that a
 /// hostile certificate does not fill every scrape and the database behind it.
+///
+/// Limit: bytes of a label value.
+/// Share: of each value.
+/// Full: it is cut.
+/// Filled: a_megabyte_is_cut_at_a_character
 pub const LABEL_VALUE_MAX_BYTES: usize = 1024;
 
 /// Label pairs of one target without braces: `service="gpki",probe="portal",...`.

@@ -22,6 +22,11 @@ use crate::scheduler::{Cadence, Observer, Run};
 use crate::stop::Stop;
 
 /// At once, beside the configured probes.
+///
+/// Limit: runs for `/probe` of any target.
+/// Share: of all.
+/// Full: 503.
+/// Filled: a_run_for_any_target_ends_before_the_scrape_and_only_so_many_run_at_once
 const RUNS_MAX: usize = 16;
 /// Unless Prometheus says how long it waits.
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -17,6 +17,11 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
 /// Checks at once: guessing must not take the processor from the probes.
+///
+/// Limit: passwords that are checked at a time.
+/// Share: of all.
+/// Full: the next one waits.
+/// Filled: guesses_are_checked_two_at_a_time
 const CHECKS_MAX: usize = 2;
 
 /// The users of a web configuration.
@@ -107,6 +112,21 @@ mod tests {
         assert!(!users.admits(&headers("scraper", "wrong")).await);
         assert!(!users.admits(&headers("nobody", "correct horse")).await);
         assert!(users.admits(&headers("scraper", "correct horse")).await);
+    }
+
+    #[tokio::test]
+    async fn guesses_are_checked_two_at_a_time() {
+        let hash = bcrypt::hash("correct horse", 4).unwrap();
+        let users = Users::new(BTreeMap::from([("scraper".to_owned(), hash)]));
+        assert!(users.admits(&headers("scraper", "correct horse")).await);
+        let guesses = users.checks.acquire_many(CHECKS_MAX as u32).await.unwrap();
+        assert_eq!(users.checks.available_permits(), 0);
+        let guess = headers("scraper", "wrong");
+        let mut waiting = Box::pin(users.admits(&guess));
+        assert_eq!(futures_util::FutureExt::now_or_never(&mut waiting), None);
+        assert!(users.admits(&headers("scraper", "correct horse")).await, "needs no check");
+        drop(guesses);
+        assert!(!waiting.await);
     }
 
     #[test]

@@ -12,6 +12,8 @@ use super::html::{English, EscapedText, Language};
 use crate::config::{Config, WindowTarget};
 
 /// Services named in one banner; a window over 226 municipalities must not push the list away.
+///
+/// No row: targets are the configuration's.
 const NAMED_MAX: usize = 8;
 
 /// All that apply now, the gravest first.

@@ -25,6 +25,11 @@ use super::web::{Loaded, Web};
 use crate::cli::ListenAddress;
 
 /// Prometheus servers, dashboards and people: dozens. Each costs tens of kilobytes.
+///
+/// Limit: connections.
+/// Share: of all.
+/// Full: the next one waits for a place.
+/// Filled: a_connection_beyond_the_places_waits_for_one
 const CONNECTIONS_MAX: usize = 256;
 /// Waiting for `accept` in the kernel while the places are taken.
 const BACKLOG: i32 = 128;
@@ -34,6 +39,11 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// places for nobody.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Cookies of other tools on the same host come along.
+///
+/// Limit: bytes of the head of a request.
+/// Share: of each connection.
+/// Full: 431.
+/// Filled: a_head_of_ten_megabytes_is_refused
 const HEAD_MAX_BYTES: usize = 64 * 1024;
 /// The longest a connection lives, so that one that reads a byte a minute goes away too.
 const CONNECTION_MAX: Duration = Duration::from_secs(600);

@@ -55,6 +55,8 @@ use crate::controls::Controls;
 use crate::probe::surroundings::Surroundings;
 
 /// Nothing here takes a body.
+///
+/// No row: nothing here reads one.
 const BODY_MAX_BYTES: usize = 4096;
 
 /// What is offered, for whoever asks for something else.

@@ -20,6 +20,8 @@ use crate::outcome::Failure;
 use crate::results::Row;
 
 /// Nobody reads more, and the worst come first. The JSON answer has all of them.
+///
+/// No row: targets are the configuration's.
 const ROWS_MAX: usize = 1000;
 
 /// What the address may say.

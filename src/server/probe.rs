@@ -24,6 +24,8 @@ use crate::metrics;
 use crate::results::Row;
 
 /// Probes named in an answer that asks which one is meant.
+///
+/// No row: targets are the configuration's.
 const NAMED_MAX: usize = 10;
 
 pub(super) async fn probe(

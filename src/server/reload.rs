@@ -11,6 +11,11 @@ use tokio::sync::{mpsc, oneshot};
 use super::Site;
 
 /// Askers waiting at once. Reloads run one after the other and take seconds at most.
+///
+/// Limit: askers that wait for a reload.
+/// Share: of all.
+/// Full: the next one waits.
+/// Filled: many_reloads_at_once_are_done_one_after_the_other
 const WAITING_MAX: usize = 4;
 
 /// Someone who waits for a reload: `Err` is the text of what is wrong with the configuration.

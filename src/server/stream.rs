@@ -21,10 +21,20 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
 /// Long answers at once: two replicas of Prometheus, a person, and one to spare.
+///
+/// Limit: long answers at a time.
+/// Share: of all.
+/// Full: 503.
+/// Filled: clients_that_do_not_read_hold_their_places_and_a_few_chunks
 const WRITERS_MAX: usize = 4;
 /// A chunk: large enough that handing it over costs nothing.
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Chunks waiting for the client.
+///
+/// Limit: chunks of 64 KiB that wait for a client.
+/// Share: of each long answer.
+/// Full: the writer waits, and gives up.
+/// Filled: clients_that_do_not_read_hold_their_places_and_a_few_chunks
 const CHUNKS_WAITING: usize = 4;
 /// How long a client may leave a chunk lying. As long as the default scrape timeout.
 const CHUNK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -139,6 +149,38 @@ fn accepts_gzip(request: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn clients_that_do_not_read_hold_their_places_and_a_few_chunks() {
+        let writers = Writers::new();
+        let written = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let answer = || {
+            let written = Arc::clone(&written);
+            writers.answer(&HeaderMap::new(), "text/plain", move |out| {
+                loop {
+                    out.write_all(&[b'x'; 1024])?;
+                    written.fetch_add(1024, std::sync::atomic::Ordering::Relaxed);
+                }
+            })
+        };
+        let unread: Vec<Response> = (0..WRITERS_MAX).map(|_| answer()).collect();
+        assert_eq!(answer().status(), StatusCode::SERVICE_UNAVAILABLE);
+        let full = WRITERS_MAX * (CHUNKS_WAITING + 1) * CHUNK_BYTES;
+        let filled = async {
+            while written.load(std::sync::atomic::Ordering::Relaxed) < full - WRITERS_MAX * 1024 {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(CHUNK_TIMEOUT, filled).await.unwrap();
+        assert!(written.load(std::sync::atomic::Ordering::Relaxed) <= full);
+        drop(unread);
+        let free = async {
+            while answer().status() != StatusCode::OK {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(CHUNK_TIMEOUT, free).await.unwrap();
+    }
 
     #[test]
     fn gzip_is_used_when_asked_for_and_not_refused() {

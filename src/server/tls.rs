@@ -18,6 +18,8 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use super::web_config::{Clients, TlsSettings, Versions, wrong};
 
 /// The roots of every browser together are below 1 MiB.
+///
+/// No row: files are the operator's.
 const PEM_MAX_BYTES: u64 = 4 << 20;
 
 /// Reads the files and builds what a handshake needs.

@@ -27,6 +27,8 @@ const HEADERS: [&str; 5] = [
 ];
 
 /// A larger file is not a web configuration.
+///
+/// No row: the file is the operator's.
 const FILE_MAX_BYTES: u64 = 1 << 20;
 
 /// Below, it is not a bcrypt cost; above, one check takes longer than a scrape's timeout.

@@ -24,6 +24,10 @@ use crate::outcome::Facts;
 /// The whole of one fetch. CAs answer in well under a second.
 const FETCH_TIME: Duration = Duration::from_secs(10);
 
+/// Limit: redirects of one fetch.
+/// Share: of each fetch.
+/// Full: the fetch fails.
+/// Filled: an_issuer_that_cannot_be_fetched_leaves_it_unknown_in_time
 const MAX_REDIRECTS: usize = 2;
 
 const OURSELVES: HeaderValue = HeaderValue::from_static(build_info::USER_AGENT);
@@ -136,6 +140,27 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+
+    #[tokio::test]
+    async fn an_answer_beyond_its_limit_is_refused() {
+        const LIMIT: usize = 10_000;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let mut request = [0; 4096];
+                let read = stream.read(&mut request).unwrap();
+                let bytes = LIMIT + usize::from(request[..read].starts_with(b"GET /large"));
+                let body = "x".repeat(bytes);
+                let _ = write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{body}");
+            }
+        });
+        let fetcher = Fetcher::new(&Arc::default());
+        let fits = fetcher.get(&format!("http://{address}/ca.crl"), LIMIT).await;
+        assert_eq!(fits.unwrap().len(), LIMIT);
+        let error = fetcher.get(&format!("http://{address}/large.crl"), LIMIT).await.unwrap_err();
+        assert!(error.ends_with("more than 10000 bytes"), "{error}");
+    }
 
     #[tokio::test]
     async fn a_server_that_sends_without_end_is_left_early() {

@@ -6,6 +6,11 @@
 //! everything outside header lines.
 
 /// Bytes of one line that are looked at; longer ones are for the parser to refuse.
+///
+/// Limit: bytes of one header line.
+/// Share: of each response.
+/// Full: it breaks the protocol.
+/// Filled: garbage_and_huge_heads_break_the_protocol
 const MAX_LINE: usize = 256 << 10;
 
 /// Header lines that the parser gets. It takes 100, the framing ones of below included; for more it
@@ -13,6 +18,11 @@ const MAX_LINE: usize = 256 << 10;
 const PARSED_LINES: usize = 90;
 /// Bytes of the other header lines together, as many as Chromium takes of a whole head. What is
 /// beyond them is for the parser to refuse.
+///
+/// Limit: bytes of the header lines beyond the first.
+/// Share: of each response.
+/// Full: it breaks the protocol.
+/// Filled: a_head_without_end_is_left
 const SURPLUS_MAX: usize = 256 << 10;
 
 /// Headers that say where the body ends or how it is read. A blank before their colon would be a

@@ -10,6 +10,8 @@ use std::net::IpAddr;
 
 pub(super) const HOSTS_FILE: &str = "/etc/hosts";
 /// Of the file. The lists that block advertisements by it, the longest there are, have a few MiB.
+///
+/// No row: the file is the system's.
 const BYTES_MAX: u64 = 16 << 20;
 
 /// What the file says.

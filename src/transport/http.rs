@@ -22,6 +22,11 @@ use crate::deadline::{Deadline, Expired};
 use crate::outcome::{Failure, Reason};
 
 /// Connections kept at once; a login meets this many hosts at most.
+///
+/// Limit: connections that a login keeps.
+/// Share: of each run.
+/// Full: the oldest is closed.
+/// Filled: connections_of_a_run_to_many_hosts_are_closed
 const KEPT_MAX: usize = 8;
 
 /// ALPN names (RFC 7301).

@@ -33,13 +33,28 @@ use super::tcp_info::Counters;
 use crate::outcome::TcpFacts;
 
 /// Bytes of a head: of an HTTP/2 header list, or of hyper's buffer for an HTTP/1.1 head.
+///
+/// Limit: bytes of a response head.
+/// Share: of each response.
+/// Full: it breaks the protocol.
+/// Filled: garbage_and_huge_heads_break_the_protocol
 const MAX_HEAD: u32 = 256 * 1024;
 /// Bytes received before a final response: its head and all interim ones.
+///
+/// Limit: bytes of a head and all interim ones.
+/// Share: of each response.
+/// Full: it breaks the protocol.
+/// Filled: interim_responses_without_end_are_left_early
 const BEFORE_RESPONSE_MAX: u64 = 1 << 20;
 /// Bytes of a body that an HTTP/2 server may send before we look at its head.
 const HTTP2_WINDOW: u32 = 2 << 20;
 /// How many times larger than its content a body may come. A server that sends single bytes, each
 /// in a frame of its own, needs ten.
+///
+/// Limit: times its content that a body may come in.
+/// Share: of each response.
+/// Full: it breaks the protocol.
+/// Filled: the_framing_of_a_body_does_not_go_on_for_ever
 const FRAMING_MAX: u64 = 16;
 /// A connection whose response was read to the end is free again within microseconds.
 const FREE_AGAIN: Duration = Duration::from_millis(50);

@@ -21,10 +21,19 @@ use crate::outcome::{Failure, Reason};
 use crate::secret::Secret;
 
 /// Bytes of a proxy's answer to CONNECT, interim ones included.
+///
+/// Limit: bytes of a proxy's answer.
+/// Share: of each connection.
+/// Full: the proxy is at fault.
+/// Filled: a_proxy_that_speaks_no_http_or_never_ends_is_at_fault_itself
 const MAX_HEAD: usize = 64 << 10;
 /// Header lines of a proxy's answer.
+///
+/// No row: they are within the bytes of the answer.
 const MAX_HEADERS: usize = 128;
 /// RFC 1929: one byte of length.
+///
+/// No row: the protocol has it.
 const MAX_SOCKS_TEXT: usize = 255;
 
 /// A proxy, and who we are to it.

@@ -40,6 +40,11 @@ const QUERY_ATTEMPTS: usize = 3;
 /// too: a server that drops AAAA questions must not cost the run.
 const OTHER_FAMILY_AFTER: Duration = Duration::from_millis(1_200);
 /// Addresses of one name that are tried. A name with more is a joke or an attack.
+///
+/// Limit: addresses of one name.
+/// Share: of each name.
+/// Full: further ones are not tried.
+/// Filled: eight_addresses_are_looked_at_and_no_more
 pub const MAX_ADDRESSES: usize = 8;
 /// How often the system's files are looked at for changes.
 const SYSTEM_CHECK_INTERVAL: Duration = Duration::from_secs(5);

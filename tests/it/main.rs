@@ -27,6 +27,7 @@ mod http_secrets;
 mod http_tls;
 mod irregular_files;
 mod lab;
+mod limits;
 mod login;
 mod metrics_golden;
 mod metrics_hostile;

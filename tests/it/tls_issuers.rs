@@ -68,6 +68,28 @@ async fn two_missing_intermediates_are_climbed() {
 }
 
 #[tokio::test]
+async fn of_many_missing_intermediates_three_are_fetched() {
+    let web = Routes::new().serve().await;
+    let files = Files::new();
+    let root = Authority::root("Test Root");
+    let mut lowest = root.intermediate("CA 5");
+    web.put("/5", Reply::bytes(lowest.cert.der.clone()));
+    for number in (0..5).rev() {
+        let above = web.url(&format!("/{}", number + 1));
+        lowest = lowest.intermediate_with(&format!("CA {number}"), |params| {
+            params.custom_extensions.push(authority_info_access(&[&above]));
+        });
+        web.put(&format!("/{number}"), Reply::bytes(lowest.cert.der.clone()));
+    }
+    let server = serve(&files, &lowest.issue(Leaf::named("probe.test").issuer_at(&web.url("/0"))));
+
+    let outcome = Look::at(server.port()).trusting(files.write(&root.cert.pem)).run().await;
+
+    assert_eq!(reason(&outcome), Some(Reason::TlsUnknownIssuer), "{:?}", outcome.result);
+    assert_eq!(web.paths(), ["/0", "/1", "/2"]);
+}
+
+#[tokio::test]
 async fn a_fetched_issuer_that_is_not_trusted_leaves_the_issuer_unknown() {
     let web = Routes::new().serve().await;
     let files = Files::new();

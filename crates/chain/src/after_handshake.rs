@@ -46,6 +46,11 @@ pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
 /// Issuers fetched for one chain, one above the other.
+///
+/// Limit: issuers fetched for one chain, one above the other.
+/// Share: of each handshake.
+/// Full: the issuer is unknown.
+/// Filled: of_many_missing_intermediates_three_are_fetched
 const MAX_MISSING: usize = 3;
 
 /// Longest time for one of them: a run has better things to wait for.

@@ -9,9 +9,16 @@ use crate::der::{PublicKey, Signed, element};
 use crate::signature::{self, SignatureStrength};
 
 /// Certificates on one path, the leaf included. webpki allows six issuers.
+///
+/// No row: it bounds a search among the certificates of one message, which are bounded.
 const MAX_DEPTH: usize = 8;
 
 /// Signatures checked for one path: a hostile chain can offer many issuers of the same name.
+///
+/// Limit: signatures checked for one refused chain.
+/// Share: of each handshake.
+/// Full: the search ends.
+/// Filled: many_issuers_of_one_name_do_not_cost_more_than_the_run
 const MAX_SIGNATURES: usize = 48;
 
 /// A certificate that can be part of a path.

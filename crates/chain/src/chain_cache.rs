@@ -22,21 +22,43 @@ use crate::early_dates;
 use crate::report::ChainReport;
 
 /// Certificates of one message that are looked at. Real chains have at most six.
+///
+/// Limit: certificates of one chain.
+/// Share: of each chain.
+/// Full: further ones are not looked at.
+/// Filled: a_chain_of_a_hundred_is_judged_by_its_first_certificates
 pub(crate) const MAX_CERTS: usize = 32;
 
 /// Of the chains that one target remembers, or else one chain. An ordinary one takes some 8 KiB, so
 /// that the servers behind one name can have a certificate each.
+///
+/// Limit: bytes of the chains that are remembered, or else one chain.
+/// Share: of each target.
+/// Full: the one that was shown longest ago is forgotten.
+/// Filled: chains_that_change_with_every_handshake_take_a_bounded_share
 const SHARE_BYTES: usize = 128 << 10;
 
 /// Chains that nobody remembers any more and whose places are not yet given back, beyond as many as
 /// there are chains. A place takes less than 300 bytes.
+///
+/// Limit: places of forgotten chains, beyond as many as there are chains.
+/// Share: of all.
+/// Full: they are given back.
+/// Filled: ever_new_chains_fill_the_share_of_their_target_alone
 const FORGOTTEN_MAX: usize = 1024;
 
 /// Issuers of one name that are tried. A server may send a certificate and its cross-signs; a
 /// hostile one may send many, and the paths through them multiply.
+///
+/// Limit: issuers of one name that are tried.
+/// Share: of each chain.
+/// Full: further ones are not looked at.
+/// Filled: many_issuers_of_one_name_do_not_cost_more_than_the_run
 const MAX_SAME_SUBJECT: usize = 3;
 
 /// Paths kept of one chain: one for each set of anchors it is verified with.
+///
+/// No row: sets of anchors are the configuration's.
 const MAX_PATHS: usize = 8;
 
 /// How long, in seconds, the signatures of a path are not verified again. Bytes and keys cannot
@@ -289,7 +311,7 @@ mod tests {
 
     #[test]
     fn names_of_a_whole_chain_are_bounded() {
-        let shown = message(MAX_CERTS, 256);
+        let shown = message(MAX_CERTS, 300);
         let decoded = ChainIndex::default().decode(&ChainMemory::default(), shown.iter());
         let of_cert = |cert: &Certificate| cert.dns_names.len();
         let names: Vec<usize> = decoded.chain.certs.iter().map(of_cert).collect();

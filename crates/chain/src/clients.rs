@@ -50,6 +50,8 @@ pub(crate) struct VerifierShared {
 type LoadedFiles<K, T> = Mutex<HashMap<K, WatchedFiles<Arc<T>>>>;
 
 /// Sets of files kept loaded. Reloads can bring ever new ones; past this all are read again.
+///
+/// No row: files are the configuration's.
 const MAX_LOADED: usize = 4_096;
 
 impl TlsClients {

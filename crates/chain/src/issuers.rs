@@ -14,27 +14,67 @@ use crate::fetch::Fetch;
 use crate::fetch_cache::{CacheBounds, FetchCache, FetchedValue};
 
 /// Largest answer. A certificate has one or two KiB, a bundle a few more.
+///
+/// Limit: bytes of one answer with an issuer's certificate.
+/// Share: of each fetch.
+/// Full: the fetch fails.
+/// Filled: an_issuer_that_cannot_be_fetched_leaves_it_unknown_in_time
 const MAX_BYTES: usize = 64 * 1024;
 
 /// Certificates taken from one answer.
+///
+/// Limit: certificates of one answer.
+/// Share: of each fetch.
+/// Full: further ones are left out.
+/// Filled: an_answer_with_many_certificates_gives_the_first
 const MAX_CERTS: usize = 8;
 
 /// Addresses remembered. There are a few hundred intermediates in the world's use.
+///
+/// Limit: addresses of issuers that are remembered.
+/// Share: of all.
+/// Full: the target with most loses its oldest.
+/// Filled: who_has_most_gives_way
 const MAX_ADDRESSES: usize = 512;
 
 /// Of all issuers that are remembered, at one or two KiB each.
+///
+/// Limit: bytes of issuers that are remembered.
+/// Share: of all.
+/// Full: the target with most loses its oldest.
+/// Filled: bytes_are_bounded_for_each_target_and_for_all
 const MAX_KEPT_BYTES: usize = 4 << 20;
 
 /// Addresses of one target: a chain has one or two that are asked for.
+///
+/// Limit: addresses of issuers that are remembered.
+/// Share: of each target.
+/// Full: its oldest is forgotten.
+/// Filled: ever_new_addresses_push_out_those_of_their_own_target
 const SHARE_ADDRESSES: usize = 8;
 
 /// Of the issuers of one target: a large answer, or many ordinary ones.
+///
+/// Limit: bytes of issuers that are remembered.
+/// Share: of each target.
+/// Full: its oldest is forgotten.
+/// Filled: bytes_are_bounded_for_each_target_and_for_all
 const SHARE_BYTES: usize = 128 << 10;
 
 /// Fetches for one target that wait or go on. A run asks for one after the other.
+///
+/// Limit: fetches of issuers that wait or go on.
+/// Share: of each target.
+/// Full: further ones are refused and counted.
+/// Filled: slow_issuers_hold_up_nobody_elses_lists
 const SHARE_PENDING: usize = 4;
 
 /// Fetches that go on at a time. Each holds a connection and [`MAX_BYTES`] at most.
+///
+/// Limit: fetches of issuers at a time.
+/// Share: of all.
+/// Full: the next one waits.
+/// Filled: a_slow_host_leaves_places_to_others
 const MAX_FETCHES: usize = 32;
 
 /// An issuer's certificate does not change; its address may be given another one.
@@ -130,6 +170,14 @@ fn pkcs7(body: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_with_many_certificates_gives_the_first() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let cert = rcgen::CertificateParams::default().self_signed(&key).unwrap();
+        assert_eq!(certificates(cert.pem().repeat(3).as_bytes()).len(), 3);
+        assert_eq!(certificates(cert.pem().repeat(50).as_bytes()).len(), MAX_CERTS);
+    }
 
     proptest::proptest! {
         #[test]

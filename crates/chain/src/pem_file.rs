@@ -9,6 +9,8 @@ use rustls::pki_types::pem::PemObject;
 use crate::failure::{TlsFailure, TlsFailureKind};
 
 /// Largest PEM file that is read: the roots of every browser together are below 1 MiB.
+///
+/// No row: files are the configuration's.
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// At least one certificate, in the file's order.

@@ -10,9 +10,19 @@ use x509_parser::prelude::{DistributionPointName, GeneralName, ParsedExtension, 
 use crate::certification_path::PathCertificate;
 
 /// Addresses taken from one certificate. Real ones have one or two.
+///
+/// Limit: addresses of issuers, or of revocation lists, of one certificate.
+/// Share: of each certificate.
+/// Full: further ones are not used.
+/// Filled: addresses_of_a_certificate_are_few_and_short
 const MAX_URLS: usize = 4;
 
 /// Longest address that is used.
+///
+/// Limit: bytes of one address.
+/// Share: of each address.
+/// Full: it is not used.
+/// Filled: addresses_of_a_certificate_are_few_and_short
 const MAX_URL_BYTES: usize = 512;
 
 /// A certificate of an accepted path, as it is looked up on revocation lists.
@@ -97,4 +107,25 @@ fn http_url(name: &GeneralName<'_>) -> Option<String> {
     let GeneralName::URI(uri) = name else { return None };
     let http = uri.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"));
     (http && uri.len() <= MAX_URL_BYTES).then(|| (*uri).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, CrlDistributionPoint, KeyPair};
+    use x509_parser::prelude::FromDer;
+
+    use super::*;
+
+    #[test]
+    fn addresses_of_a_certificate_are_few_and_short() {
+        let long = format!("http://ca.test/{}", "x".repeat(MAX_URL_BYTES));
+        let short = (0..20).map(|n| format!("http://ca.test/{n}"));
+        let uris: Vec<String> = [long].into_iter().chain(short).collect();
+        let mut params = CertificateParams::default();
+        params.crl_distribution_points = vec![CrlDistributionPoint { uris }];
+        let cert = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        let (_, x509) = X509Certificate::from_der(cert.der()).unwrap();
+        let expected: Vec<String> = (0..MAX_URLS).map(|n| format!("http://ca.test/{n}")).collect();
+        assert_eq!(list_urls(&x509), expected);
+    }
 }

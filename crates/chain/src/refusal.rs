@@ -20,6 +20,8 @@ use crate::verification::Verification;
 use crate::webpki_input::WebpkiInput;
 
 /// Moments at which a path with an expired certificate is looked at again for other faults.
+///
+/// No row: it bounds work on certificates that are bounded.
 const MAX_MOMENTS: usize = 8;
 
 /// Finds the path that the chain was meant to have, and what is wrong along it. `faults` were found

@@ -18,25 +18,60 @@ use crate::pointers::RevocationSubject;
 use crate::revocation_list::{RevocationList, cache_key};
 
 /// Largest list. The largest ones in public use have a few MiB.
+///
+/// Limit: bytes of one revocation list.
+/// Share: of each fetch.
+/// Full: the fetch fails.
+/// Filled: an_answer_beyond_its_limit_is_refused
 const MAX_BYTES: usize = 10 * 1024 * 1024;
 
 /// Lists kept. Each issuer has one, or up to a hundred shards.
+///
+/// Limit: revocation lists that are kept.
+/// Share: of all.
+/// Full: the target with most loses its oldest.
+/// Filled: who_has_most_gives_way
 const MAX_LISTS: usize = 1024;
 
 /// Of all lists that are kept, at eight bytes for each revoked certificate: eight million.
+///
+/// Limit: bytes of revocation lists that are kept.
+/// Share: of all.
+/// Full: the target with most loses its oldest.
+/// Filled: bytes_are_bounded_for_each_target_and_for_all
 const MAX_KEPT_BYTES: usize = 64 << 20;
 
 /// Lists of one target: those of its chain, and of the hosts that a login leads through.
+///
+/// Limit: revocation lists that are kept.
+/// Share: of each target.
+/// Full: its oldest is forgotten.
+/// Filled: ever_new_addresses_push_out_those_of_their_own_target
 const SHARE_LISTS: usize = 32;
 
 /// Of the lists of one target: a million revoked certificates.
+///
+/// Limit: bytes of revocation lists that are kept, or else one list.
+/// Share: of each target.
+/// Full: its oldest is forgotten.
+/// Filled: bytes_are_bounded_for_each_target_and_for_all
 const SHARE_BYTES: usize = 8 << 20;
 
 /// Fetches for one target that wait or go on: one for each certificate of the longest path.
+///
+/// Limit: fetches of revocation lists that wait or go on.
+/// Share: of each target.
+/// Full: further ones are refused and counted.
+/// Filled: fetches_of_one_target_do_not_pile_up
 const SHARE_PENDING: usize = 8;
 
 /// Fetches that go on at a time. Each holds a connection and [`MAX_BYTES`] at most. A fleet of
 /// probes starts with as many lists to fetch as there are issuers.
+///
+/// Limit: fetches of revocation lists at a time.
+/// Share: of all.
+/// Full: the next one waits.
+/// Filled: a_slow_host_leaves_places_to_others
 const MAX_FETCHES: usize = 16;
 
 /// A list is asked for again after this long, because revocations are added between updates.

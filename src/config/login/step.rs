@@ -74,6 +74,11 @@ const SUBMIT_KEYS: &[&str] = &["form", "fields", "add", "drop", "button", "actio
 const WAIT_MAX: Duration = Duration::from_secs(600);
 
 /// With forms that submit themselves: a sign-on over two identity providers takes about ten.
+///
+/// Limit: redirects and self-submitting forms, unless `max_hops` says otherwise.
+/// Share: of each step.
+/// Full: the step fails with `redirect_limit`.
+/// Filled: a_form_that_submits_itself_is_followed_over_two_hosts
 const HOPS: u32 = 15;
 const HOPS_MAX: u32 = 50;
 

@@ -13,7 +13,10 @@ use crate::transport::http::Client;
 use crate::transport::phase::Phase;
 
 /// Of a coded body that is decoded without another thread, and of what may come out of it there.
+///
+/// No row: what is larger is worked on elsewhere.
 const WIRE_IN_PASSING_MAX: usize = 16 << 10;
+/// No row: what is larger is worked on elsewhere.
 const IN_PASSING_MAX: u64 = 64 << 10;
 
 /// What is done with bodies.

@@ -1,6 +1,11 @@
 //! Which hosts a flow may be led to, and whose failure it is when one of them fails.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use bongsu::outcome::{Failure, Reason};
@@ -139,4 +144,34 @@ fn components_are_services_by_host() {
              (probe login)",
         ],
     );
+}
+
+/// Loopback addresses, each a host of its own.
+const HOSTS: u8 = 12;
+/// Connections kept at once, the one that is being made, and one whose end was not yet seen.
+const OPEN_MAX: usize = 8 + 2;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_of_a_run_to_many_hosts_are_closed() {
+    let (open, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let mut steps = String::new();
+    for host in 1..=HOSTS {
+        let listener = TcpListener::bind((Ipv4Addr::new(127, 0, 0, host), 0)).unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        writeln!(steps, "  - {{ name: s{host}, get: '{url}', expect: {{ status: 200 }} }}")
+            .unwrap();
+        let (open, most) = (Arc::clone(&open), Arc::clone(&most));
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            most.fetch_max(open.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+            // Until the client goes away.
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
+            open.fetch_sub(1, Ordering::SeqCst);
+        });
+    }
+    Flow::new(&format!("base: http://127.0.0.1:1\nsteps:\n{steps}")).succeed().await;
+    let most = most.load(Ordering::SeqCst);
+    assert!((8..=OPEN_MAX).contains(&most), "{most} at the same time");
 }

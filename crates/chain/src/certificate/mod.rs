@@ -48,20 +48,40 @@ pub struct Certificate {
 
 /// DNS names kept of one certificate. Real ones have at most a few hundred; a hostile one could
 /// fill 64 KiB with names that would all become one label value.
+///
+/// Limit: DNS names of one certificate.
+/// Share: of each certificate.
+/// Full: further ones are left out.
+/// Filled: names_of_a_whole_chain_are_bounded
 const MAX_DNS_NAMES: usize = 256;
 
 /// Of what the DNS names of one chain take in memory, the leaf's first. A real leaf with 250 names
 /// takes 20 KiB; 32 hostile certificates of 256 names would take half a megabyte.
+///
+/// Limit: bytes of the DNS names of one chain, the leaf's first.
+/// Share: of each chain.
+/// Full: further ones are left out.
+/// Filled: names_of_a_whole_chain_are_bounded
 pub(crate) const MAX_NAMES_BYTES: usize = 32 << 10;
 
 /// A name in memory beside its characters: the string itself and what the allocator adds.
 const NAME_OVERHEAD: usize = size_of::<String>() + 16;
 
 /// Of one DNS name (RFC 1035 section 2.3.4); what is longer is none.
+///
+/// Limit: bytes of one DNS name.
+/// Share: of each name.
+/// Full: it is left out.
+/// Filled: long_texts_of_a_certificate_are_cut
 const MAX_NAME_BYTES: usize = 255;
 
 /// Of a serial number, or of an object identifier in words. RFC 5280 section 4.1.2.2 allows a serial
 /// number of 40 hex digits.
+///
+/// Limit: bytes of a serial number or the name of an algorithm.
+/// Share: of each certificate.
+/// Full: it is cut.
+/// Filled: long_texts_of_a_certificate_are_cut
 const MAX_NUMBER_BYTES: usize = 128;
 
 impl Certificate {
@@ -146,6 +166,17 @@ mod tests {
         assert_eq!(serial(&[0x0a, 0x00]), "0a00");
         assert_eq!(serial(&[0x00]), "00");
         assert_eq!(serial(&[]), "");
+    }
+
+    #[test]
+    fn long_texts_of_a_certificate_are_cut() {
+        let long = format!("{}.test", "a".repeat(MAX_NAME_BYTES));
+        let mut params = rcgen::CertificateParams::new(vec![long, "b.test".to_owned()]).unwrap();
+        params.serial_number = Some(rcgen::SerialNumber::from_slice(&[0x55; 5_000]));
+        let key = rcgen::KeyPair::generate().unwrap();
+        let cert = Certificate::parse(params.self_signed(&key).unwrap().der()).unwrap();
+        assert_eq!(cert.dns_names, ["b.test"]);
+        assert_eq!(cert.serial, format!("{}…", "5".repeat(MAX_NUMBER_BYTES)));
     }
 
     proptest::proptest! {

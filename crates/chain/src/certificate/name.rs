@@ -40,9 +40,19 @@ const KNOWN_ATTRIBUTES: [KnownAttribute; 9] = [
 ];
 
 /// Attributes looked at in one name. A certificate can hold thousands; people use a dozen.
+///
+/// Limit: attributes of a subject or issuer.
+/// Share: of each name.
+/// Full: further ones are left out.
+/// Filled: a_name_without_end_is_cut
 const MAX_ATTRIBUTES: usize = 64;
 
 /// Of a whole name as text. Honest ones have a tenth of it; a label value may have as much.
+///
+/// Limit: bytes of a subject or issuer.
+/// Share: of each name.
+/// Full: it is cut.
+/// Filled: a_name_without_end_is_cut
 const MAX_TEXT_BYTES: usize = 1024;
 
 pub(crate) fn text(name: &X509Name<'_>) -> String {
@@ -154,6 +164,25 @@ mod tests {
         let owned: Vec<_> =
             attributes.iter().map(|(oid, value)| (oid.to_string(), value.to_string())).collect();
         render(&owned)
+    }
+
+    #[test]
+    fn a_name_without_end_is_cut() {
+        let subject = |attributes: u64, bytes: usize| {
+            let mut params = rcgen::CertificateParams::default();
+            params.distinguished_name = rcgen::DistinguishedName::new();
+            for arc in 0..attributes {
+                let kind = rcgen::DnType::CustomDnType(vec![1, 2, arc]);
+                params.distinguished_name.push(kind, "a".repeat(bytes));
+            }
+            let key = rcgen::KeyPair::generate().unwrap();
+            let cert = params.self_signed(&key).unwrap();
+            crate::certificate::Certificate::parse(cert.der()).unwrap().subject
+        };
+        let many = subject(200, 1);
+        assert_eq!(many.matches('=').count(), MAX_ATTRIBUTES, "{many}");
+        let long = subject(3, 20_000);
+        assert!(long.len() <= MAX_TEXT_BYTES + '…'.len_utf8() && long.ends_with('…'));
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub(super) fn client_hello(name: &str) -> Vec<u8> {
 }
 
 /// The longest DNS name (RFC 1035 section 2.3.4).
+///
+/// No row: it is about what we send.
 const MAX_NAME_BYTES: usize = 253;
 
 fn extension(body: &mut Vec<u8>, number: u16, content: impl FnOnce(&mut Vec<u8>)) {

@@ -6,10 +6,19 @@ use rustls::pki_types::CertificateDer;
 use super::{LegacyOffer, suites};
 
 /// Handshake bytes kept. rustls takes messages up to 64 KiB; a flight is a few of them.
+///
+/// Limit: bytes of the handshake of a server that speaks nothing modern.
+/// Share: of each second look.
+/// Full: it is no offer.
+/// Filled: endless_handshakes_are_cut_off
 const MAX_HANDSHAKE_BYTES: usize = 128 * 1024;
 /// A record's content (RFC 5246 section 6.2.1), not encrypted here.
+///
+/// No row: the protocol has it.
 const MAX_RECORD_BYTES: usize = 16 * 1024;
 /// Certificates taken from one message; see `chain_cache`.
+///
+/// No row: it is that of all chains.
 const MAX_CERTS: usize = crate::chain_cache::MAX_CERTS;
 
 const RECORD_HANDSHAKE: u8 = 22;

@@ -20,6 +20,8 @@ use crate::config::login::LockoutPolicy;
 use crate::outcome::{Failure, Reason, Step};
 
 /// More entries than any configuration has; the file stays small whatever happens.
+///
+/// No row: accounts and hosts are the configuration's.
 const ENTRIES_MAX: usize = 50_000;
 
 /// An account at the host that receives it: the same account may be refused by one system of an

@@ -28,6 +28,8 @@ use crate::state_writer::StateWriter;
 /// In the state directory.
 const FILE: &str = "accounts.json";
 /// More than the largest ledger needs.
+///
+/// No row: the file is our own.
 const FILE_BYTES_MAX: u64 = 64 << 20;
 /// The layout of the file.
 const VERSION: u32 = 1;

@@ -13,8 +13,18 @@ use crate::secret::Secret;
 use crate::template::pipe::{BASE64, BASE64_URL, compact};
 
 /// Of one value; a token is shorter, and a page is no value.
+///
+/// Limit: bytes of a captured value.
+/// Share: of each capture.
+/// Full: the step fails with `capture_missing`.
+/// Filled: captured_values_are_bounded
 const VALUE_BYTES_MAX: usize = 64 * 1024;
 /// Matches of `all`.
+///
+/// Limit: matches that are joined.
+/// Share: of each capture.
+/// Full: further ones are left out.
+/// Filled: captured_values_are_bounded
 const MATCHES_MAX: usize = 1000;
 
 /// The value of a capture.
@@ -196,6 +206,19 @@ mod tests {
         assert_eq!(failure.reason, Reason::CaptureMissing);
         missing.absent = Absent::Is("none".into());
         assert_eq!(taken(&missing, BODY).unwrap(), "none");
+    }
+
+    #[test]
+    fn captured_values_are_bounded() {
+        let fits = format!("<p>{}</p>", "x".repeat(VALUE_BYTES_MAX));
+        assert_eq!(taken(&capture(css("p", None)), &fits).unwrap().len(), VALUE_BYTES_MAX);
+        let large = format!("<p>{}</p>", "x".repeat(VALUE_BYTES_MAX + 1));
+        let failure = taken(&capture(css("p", None)), &large).err().unwrap();
+        assert_eq!(failure.reason, Reason::CaptureMissing);
+        assert!(failure.detail.contains("is larger than"), "{failure}");
+        let mut all = capture(css("p", None));
+        all.join = Some(String::new());
+        assert_eq!(taken(&all, &"<p>x</p>".repeat(2 * MATCHES_MAX)).unwrap().len(), MATCHES_MAX);
     }
 
     #[test]

@@ -21,6 +21,11 @@ use super::document::Document;
 use super::entries::{Entry, EntryValue, Sending, entries, is_disabled, is_submit};
 
 /// Of one form; a page with more is no login page.
+///
+/// Limit: fields of a form.
+/// Share: of each form.
+/// Full: the step fails with `form_missing`.
+/// Filled: a_form_of_thousands_of_fields_is_none
 const FIELDS_MAX: usize = 2000;
 
 /// A form as the page shows it, ready for other values and to be sent.
@@ -294,6 +299,15 @@ mod tests {
             ("outside", "1"),
         ]);
         assert_eq!(fields(html), expected);
+    }
+
+    #[test]
+    fn a_form_of_thousands_of_fields_is_none() {
+        let form = |fields: usize| format!("<form id=f>{}", "<input name=a>".repeat(fields));
+        assert_eq!(fields(&form(FIELDS_MAX)).len(), FIELDS_MAX);
+        let failure = form_at("https://a.go.kr/", &form(FIELDS_MAX + 1)).unwrap_err();
+        assert_eq!(failure.reason, Reason::FormMissing);
+        assert!(failure.detail.contains("more than 2000 fields"), "{failure}");
     }
 
     #[test]
