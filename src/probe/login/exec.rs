@@ -21,6 +21,8 @@ use super::progress::Progress;
 use super::run::{LoginRun, StepFailure};
 
 /// Characters of a program's own words about a failure.
+///
+/// No row: the program is the operator's, and details are bounded.
 const DETAIL_MAX: usize = 500;
 
 /// What a program says.

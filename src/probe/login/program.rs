@@ -20,8 +20,18 @@ use crate::outcome::{Failure, Reason};
 use crate::secret::Secret;
 
 /// Programs at once. A browser takes a core and 300 MB while it starts.
+///
+/// Limit: programs of the operator at a time.
+/// Share: of all.
+/// Full: the next one waits, which is our time.
+/// Filled: few_programs_run_at_once_and_waiting_is_not_the_services_time
 const AT_ONCE: usize = 4;
 /// Of standard output: tokens and cookies of a session, and not a page.
+///
+/// Limit: bytes of what a program of the operator writes to its standard output.
+/// Share: of each program.
+/// Full: it is killed.
+/// Filled: what_a_program_does_wrong_is_ours_and_has_its_own_words
 const OUTPUT_MAX: usize = 64 << 10;
 /// Of standard error; the rest is read and dropped.
 const STDERR_KEPT: usize = 8 << 10;
