@@ -30,6 +30,7 @@ pub mod surroundings;
 pub mod tls;
 mod tls_expect;
 mod unread;
+mod xml;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

@@ -16,7 +16,8 @@ use crate::probe::charset;
 use crate::probe::coding::Codings;
 use crate::probe::exchange::ContentCoding;
 use crate::probe::jar::Jar;
-use crate::probe::{markup, media};
+use crate::probe::media::{self, MediaKind};
+use crate::probe::{markup, xml};
 
 /// Of a text that is parsed as JSON. Its values take up to forty times as much.
 ///
@@ -104,9 +105,15 @@ impl<'a> Page<'a> {
         })
     }
 
-    /// The page as a browser would have it, parsed once; `None` when that takes too long.
+    /// The page as a browser would have it, or an XML document's elements, parsed once; `None` when that takes too long.
     pub(super) fn document(&self) -> Option<&Html> {
-        let parse = || markup::parse(self.text(), &self.budget);
+        let parse = || {
+            let text = match media::kind(media::content_type(self.headers)) {
+                MediaKind::Xml => xml::as_html(self.text()),
+                _ => self.text().into(),
+            };
+            markup::parse(&text, &self.budget)
+        };
         self.document.get_or_init(parse).as_ref()
     }
 

@@ -256,7 +256,10 @@ async fn hometax_gets_a_raw_signature_with_the_time_in_korea() {
         .on("POST", "/wqAction.do", move |asked| {
             assert_eq!(asked.query, "actionId=ATXPPZXA001R01&screenId=UTXPPABA01");
             assert_eq!(asked.text(), "<map id=\"ATXPPZXA001R01\"></map>");
-            xml(format!("<map id='ATXPPZXA001R01'><pkcEncSsn>{CHALLENGE}</pkcEncSsn></map>"))
+            xml(format!(
+                "<map id='ATXPPZXA001R01'><map id='resultMsg'/><msg/><pkcEncSsn><![CDATA[{CHALLENGE}]]>\
+                 </pkcEncSsn></map>"
+            ))
         })
         .on("POST", "/pubcLogin.do", move |asked| {
             let cert = asked.field("cert").unwrap();
