@@ -25,6 +25,7 @@ apache2:apache2
 /usr/lib/php/*/dom.so:php-xml
 /usr/lib/php/*/mbstring.so:php-mbstring
 /usr/share/simplesamlphp/www/index.php:simplesamlphp
+slapd:slapd
 "
 
 PATH="$PATH:/usr/sbin:/sbin"

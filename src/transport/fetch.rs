@@ -1,4 +1,4 @@
-//! Fetches certificates and revocation lists over plain HTTP: the only requests that this program
+//! Fetches certificates and revocation lists over plain HTTP and LDAP: the only requests that this program
 //! makes on its own account. Who is asked is written in certificates, that is, by strangers, so
 //! everything has a limit and the answer is never shown to anyone.
 
@@ -14,8 +14,9 @@ use hyper::body::Incoming;
 use url::Url;
 
 use super::http::{Client, Connections, Message, Repeat};
+use super::ldap::LdapUrl;
 use super::resolve::Resolvers;
-use super::{ReadCounters, Recorder, Transport};
+use super::{Endpoint, Purpose, ReadCounters, Recorder, Transport, ldap};
 use crate::build_info;
 use crate::config::{DialOptions, HttpVersions, RouteOptions};
 use crate::deadline::{Deadline, Expired};
@@ -50,12 +51,53 @@ impl Fetcher {
         Fetcher { resolvers: Arc::clone(resolvers) }
     }
 
-    /// The body at an `http:` address, at most `limit` bytes; else one sentence why not.
+    /// What is at an `http:` or `ldap:` address, at most `limit` bytes; else one sentence why not.
     pub(crate) async fn get(&self, url: &str, limit: usize) -> Result<Vec<u8>, String> {
         let deadline = Deadline::after(FETCH_TIME);
-        match deadline.within(self.follow(url, limit, &deadline)).await {
+        let fetch = async {
+            match chain::is_ldap(url) {
+                true => self.search(url, limit, &deadline).await,
+                false => self.follow(url, limit, &deadline).await,
+            }
+        };
+        match deadline.within(fetch).await {
             Ok(fetched) => fetched.map_err(|why| format!("{url}: {why}")),
             Err(Expired) => Err(format!("{url}: it took longer than {} s", FETCH_TIME.as_secs())),
+        }
+    }
+
+    async fn search(
+        &self,
+        url: &str,
+        limit: usize,
+        deadline: &Deadline,
+    ) -> Result<Vec<u8>, String> {
+        let url = LdapUrl::parse(url)?;
+        let (dial, route) = (DialOptions::default(), RouteOptions::default());
+        let endpoint = Endpoint {
+            host: &url.host,
+            port: url.port,
+            tls: None,
+            purpose: Purpose::Bytes,
+            is_home: true,
+        };
+        let mut facts = Facts::default();
+        let mut recorder = Recorder::new(&mut facts);
+        let opened = self.transport(&dial, &route).open(&endpoint, &mut recorder, deadline).await;
+        let mut connection = opened.map_err(|failure| failure.detail)?;
+        ldap::fetch(&mut connection.stream, &url, limit).await
+    }
+
+    /// Straight to the server, without TLS.
+    fn transport<'a>(&'a self, dial: &'a DialOptions, route: &'a RouteOptions) -> Transport<'a> {
+        Transport {
+            resolvers: &self.resolvers,
+            dial,
+            route,
+            pinned: None,
+            tls: None,
+            proxy: None,
+            counters: ReadCounters::No,
         }
     }
 
@@ -66,15 +108,7 @@ impl Fetcher {
         deadline: &Deadline,
     ) -> Result<Vec<u8>, String> {
         let (dial, route) = (DialOptions::default(), RouteOptions::default());
-        let transport = Transport {
-            resolvers: &self.resolvers,
-            dial: &dial,
-            route: &route,
-            pinned: None,
-            tls: None,
-            proxy: None,
-            counters: ReadCounters::No,
-        };
+        let transport = self.transport(&dial, &route);
         let mut client = Client::new(transport, HttpVersions::Http1, Connections::Fresh);
         let mut facts = Facts::default();
         let mut recorder = Recorder::new(&mut facts);

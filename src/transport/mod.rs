@@ -12,6 +12,7 @@ pub mod fetch;
 pub mod head;
 mod hosts;
 pub mod http;
+mod ldap;
 pub mod limited;
 mod link;
 pub mod phase;

@@ -55,6 +55,7 @@ mod tls_handshake;
 mod tls_issuers;
 mod tls_legacy;
 mod tls_revocation;
+mod tls_revocation_ldap;
 mod tls_roots;
 mod tls_starttls;
 mod tls_verdicts;

@@ -169,9 +169,9 @@ async fn lists_that_prove_nothing_are_unavailable() {
 }
 
 #[tokio::test]
-async fn a_certificate_without_an_http_list_passes_softly_only() {
-    let ldap =
-        "ldap://cen.dir.go.kr:389/cn=dp1,o=Government of Korea,c=KR?certificateRevocationList";
+async fn a_certificate_without_a_list_that_can_be_fetched_passes_softly_only() {
+    // No server is named: the client is to know one.
+    let ldap = "ldap:///cn=dp1,o=Government of Korea,c=KR?certificateRevocationList";
     for site in [Site::with(|leaf| leaf), Site::with(|leaf| leaf.crl_at(ldap))] {
         let soft = site.look(Revocation::Soft).run().await;
         assert_eq!(soft.verdict(), Verdict::Up);

@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::support::SHORT;
 use crate::support::openssl::Server;
 use crate::support::pki::{Authority, Files, Leaf};
+use crate::support::slapd::{Slapd, free_port};
 use crate::support::tls::{Look, reason};
 
 /// One turn of a scripted conversation.
@@ -128,6 +129,18 @@ async fn every_protocol_is_asked_in_its_own_words() {
         let outcome = Look::at(port).trusting(roots.clone()).starttls(*protocol).run().await;
         assert_eq!(outcome.verdict(), Verdict::Up, "{protocol:?}: {:?}", outcome.result);
     }
+}
+
+#[tokio::test]
+async fn a_real_directory_begins_tls() {
+    let files = Files::new();
+    let root = Authority::root("Test Root");
+    let leaf = root.issue(Leaf::named("probe.test"));
+    let list = root.revoke(&[], time::Duration::days(1));
+    let slapd = Slapd::serving(free_port(), &list, &leaf);
+    let look = Look::at(slapd.port()).trusting(files.write(&root.cert.pem));
+    let outcome = look.starttls(StartTls::Ldap).run().await;
+    assert_eq!(outcome.verdict(), Verdict::Up, "{:?}", outcome.result);
 }
 
 #[tokio::test]

@@ -55,6 +55,7 @@ pub use failure::{IoCause, TlsFailure, TlsFailureKind};
 pub use fault::{ChainFault, ChainFaultKind};
 pub use fetch::Fetch;
 pub use options::{ClientCert, Revocation, Roots, TlsClientOptions, TrustOptions};
+pub use pointers::is_ldap;
 pub use provider::crypto_provider;
 pub use recording_verifier::RecordingVerifier;
 pub use trust_anchors::roots_out_of_date;

@@ -1,8 +1,8 @@
 //! Where a certificate says that more is to be found: its issuer (RFC 5280 section 4.2.2.1,
 //! `caIssuers`) and the list of what its issuer revoked (section 4.2.1.13).
 //!
-//! Only `http:` is followed: `https:` could need the very chain that is being verified, and the
-//! LDAP points of the Korean government PKI are reached from inside its own network only.
+//! `https:` is not followed, because it could need the very chain that is being verified. Lists are
+//! looked for by `http:` first and then by `ldap:`, where the Korean government PKI has its own.
 
 use rustls::pki_types::TrustAnchor;
 use x509_parser::prelude::{DistributionPointName, GeneralName, ParsedExtension, X509Certificate};
@@ -38,7 +38,7 @@ pub(crate) struct RevocationSubject {
     pub(crate) issuer_key: Vec<u8>,
     /// Whether it is a CA's certificate: some lists hold only these, or only others.
     pub(crate) is_ca: bool,
-    /// HTTP distribution points. Empty when there are others only, or none at all.
+    /// Distribution points by HTTP, then by LDAP. Empty when there are others only, or none at all.
     pub(crate) urls: Vec<String>,
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn revocable(
         .collect()
 }
 
-/// HTTP addresses of the revocation list.
+/// Addresses of the revocation list that can be followed.
 fn list_urls(x509: &X509Certificate<'_>) -> Vec<String> {
     let mut urls = Vec::new();
     for extension in x509.iter_extensions() {
@@ -81,10 +81,11 @@ fn list_urls(x509: &X509Certificate<'_>) -> Vec<String> {
                 continue;
             }
             if let Some(DistributionPointName::FullName(names)) = &point.distribution_point {
-                urls.extend(names.iter().filter_map(http_url));
+                urls.extend(names.iter().filter_map(|name| http_url(name).or(ldap_url(name))));
             }
         }
     }
+    urls.sort_by_key(|url| is_ldap(url));
     urls.truncate(MAX_URLS);
     urls
 }
@@ -107,6 +108,18 @@ fn http_url(name: &GeneralName<'_>) -> Option<String> {
     let GeneralName::URI(uri) = name else { return None };
     let http = uri.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"));
     (http && uri.len() <= MAX_URL_BYTES).then(|| (*uri).to_owned())
+}
+
+/// An address with a server in it: without one (`ldap:///`) there is no one to ask.
+fn ldap_url(name: &GeneralName<'_>) -> Option<String> {
+    let GeneralName::URI(uri) = name else { return None };
+    let fits = is_ldap(uri) && !uri[7..].starts_with('/') && uri.len() <= MAX_URL_BYTES;
+    fits.then(|| (*uri).to_owned())
+}
+
+/// Whether an address is LDAP's (RFC 4516).
+pub fn is_ldap(url: &str) -> bool {
+    url.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("ldap://"))
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 //!
 //! Lists are fetched in the background, kept to their `nextUpdate`, and asked for again every
 //! [`FRESH_FOR`]. The first run waits for its lists within its deadline, so that a one-off run is
-//! right too. Only HTTP addresses are followed; a certificate that names none (or LDAP only, like
-//! the GPKI's) is passed over, except under `revocation: hard`, where that is a failure.
+//! right too. HTTP and LDAP addresses are followed; a certificate
+//! that names none is passed over, except under `revocation: hard`, where that is a failure.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -147,7 +147,7 @@ impl RevocationLists {
         if subject.urls.is_empty() {
             return match policy {
                 Revocation::Hard => RevocationStatus::Unavailable(format!(
-                    "the certificate of {} names no revocation list that can be fetched by HTTP",
+                    "the certificate of {} names no revocation list that can be fetched by HTTP or LDAP",
                     subject.who
                 )),
                 Revocation::Soft | Revocation::Off => RevocationStatus::Good,

@@ -14,6 +14,7 @@ pub(crate) mod promtool;
 pub(crate) mod results;
 pub(crate) mod scripted;
 pub(crate) mod secure;
+pub(crate) mod slapd;
 pub(crate) mod tls;
 pub(crate) mod visit;
 pub(crate) mod written;

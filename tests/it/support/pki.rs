@@ -183,9 +183,14 @@ impl Leaf {
         self
     }
 
-    pub(crate) fn crl_at(mut self, url: &str) -> Leaf {
-        self.params.crl_distribution_points =
-            vec![CrlDistributionPoint { uris: vec![url.to_owned()] }];
+    pub(crate) fn crl_at(self, url: &str) -> Leaf {
+        self.crls_at(&[url])
+    }
+
+    /// Says where the list is that may revoke it, in several places.
+    pub(crate) fn crls_at(mut self, urls: &[&str]) -> Leaf {
+        let uris = urls.iter().map(|&url| url.to_owned()).collect();
+        self.params.crl_distribution_points = vec![CrlDistributionPoint { uris }];
         self
     }
 
