@@ -13,9 +13,16 @@ use crate::outcome::{Failure, Reason};
 
 /// Bytes read before TLS, in all. Replies to EHLO have a few hundred; RFC 5321 section 4.5.3.1.5
 /// limits a line to 512.
+///
+/// Limit: bytes of what a server says before it begins TLS.
+/// Share: of each connection.
+/// Full: the run fails.
+/// Filled: a_server_that_talks_without_end_or_not_at_all_is_left
 const REPLIES_MAX: usize = 16 * 1024;
 
 /// Characters of a server's answer that are repeated to people.
+///
+/// No row: they are within the detail of a failure, which is bounded.
 const QUOTE_MAX: usize = 120;
 
 /// Makes the server begin TLS; the next byte that is sent is the handshake's.
