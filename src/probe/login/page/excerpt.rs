@@ -13,17 +13,26 @@ static TAG: LazyLock<Option<Regex>> =
 static VALUE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r#"(?is)\b((?:value|content)\s*=\s*)("[^"]*"?|'[^']*'?|[^\s>]+)"#).ok()
 });
-/// A session in an address.
+/// A session or a token in an address, as `;jsessionid=`, as a parameter, or as ASP.NET writes it.
 static SESSION: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r#"(?i)(;[a-z_]*(?:session|sess|sid)[a-z_]*=)[^"'&?#\s<>;]+"#).ok()
+    Regex::new(
+        r#"(?i)([;?&][a-z_]*(?:(?:sess|token|csrf|nonce|ticket)[a-z_]*|sid)=|/\([sf]\()[^"'&?#\s<>;)]+"#,
+    )
+    .ok()
+});
+/// A token in a script, in JSON or in an attribute: a name, then a text of one word.
+static ASSIGNED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r#"(?i)((?:csrf|xsrf|token|nonce|sess(?:ion)?_?id|ticket)[\w$]*["']?\s*[:=]\s*)("[^"\s]{6,}"?|'[^'\s]{6,}'?)"#,
+    )
+    .ok()
 });
 
-/// Masks values of hidden fields, of `meta` elements that are named for a token, and sessions in
-/// addresses.
+/// Masks values of hidden fields, of `meta` elements that are named for a token, tokens in scripts and
+/// in JSON, and sessions in addresses.
 pub(super) fn without_tokens(text: &str) -> String {
-    let (Some(tag), Some(value), Some(session)) = (&*TAG, &*VALUE, &*SESSION) else {
-        return String::new();
-    };
+    let (Some(tag), Some(value)) = (&*TAG, &*VALUE) else { return String::new() };
+    let (Some(session), Some(assigned)) = (&*SESSION, &*ASSIGNED) else { return String::new() };
     let masked = tag.replace_all(text, |found: &Captures<'_>| {
         let tag = &found[0];
         let lower = tag.to_ascii_lowercase();
@@ -36,6 +45,7 @@ pub(super) fn without_tokens(text: &str) -> String {
             false => tag.to_owned(),
         }
     });
+    let masked = assigned.replace_all(&masked, format!("${{1}}\"{MASK}\""));
     session.replace_all(&masked, format!("${{1}}{MASK}")).into_owned()
 }
 
@@ -56,6 +66,22 @@ mod tests {
             ("<meta name=author content=\"행안부\">", "<meta name=author content=\"행안부\">"),
             ("<input type=submit value=로그인>", "<input type=submit value=로그인>"),
             ("<a href='/x;jsessionid=0A1B?y=1'>", "<a href='/x;jsessionid=[masked]?y=1'>"),
+            ("<a href='/x?a=1&PHPSESSID=0A1B&y=1'>", "<a href='/x?a=1&PHPSESSID=[masked]&y=1'>"),
+            ("<a href='/x?a=1&amp;ticket=ST-1'>", "<a href='/x?a=1&amp;ticket=[masked]'>"),
+            ("<a href='/(S(lit3py55))/z.aspx'>", "<a href='/(S([masked]))/z.aspx'>"),
+            ("var csrf='0a1b2c3d';", "var csrf=\"[masked]\";"),
+            ("var _token = \"0a1b2c3d\"", "var _token = \"[masked]\""),
+            ("{\"csrfToken\":\"0a1b2c3d\"}", "{\"csrfToken\":\"[masked]\"}"),
+            (
+                "<div data-csrf-token=0a data-csrf=\"0a1b2c3d",
+                "<div data-csrf-token=0a data-csrf=\"[masked]\"",
+            ),
+            (
+                "{\"token_error\":\"not valid any more\"}",
+                "{\"token_error\":\"not valid any more\"}",
+            ),
+            ("<a href='/x?page=2&q=예산&side=l'>", "<a href='/x?page=2&q=예산&side=l'>"),
+            ("<a href='/x?sid=0A1B'>", "<a href='/x?sid=[masked]'>"),
         ] {
             assert_eq!(without_tokens(text), expected);
         }
