@@ -63,7 +63,8 @@ pub(super) fn probe(flags: &Flags, id: &str) -> Exit {
     }
 }
 
-/// Reads the state directory, which is a running daemon's: nothing is written to it.
+/// Reads the state directory, which is a running daemon's: what that keeps is not written to, and the
+/// run takes turns with it.
 fn net(flags: &Flags, config: &Config) -> Result<Surroundings, String> {
     let surroundings = Surroundings::new(config);
     let Some(directory) = &flags.state_dir else { return Ok(surroundings) };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use url::Url;
 
@@ -24,6 +24,7 @@ use super::super::totp::{SKEW_MAX, Totp};
 use super::ending::Ending;
 use super::ledger::{AccountKey, Admission};
 use super::recovery::RecoveryTurn;
+use super::store::AccountTurn;
 
 /// One-time codes of a step, by secret.
 pub(in crate::probe::login) type Codes = BTreeMap<Arc<str>, Secret>;
@@ -54,7 +55,7 @@ pub(in crate::probe::login) struct Attempt<'a> {
     patience: Duration,
     timeout: Duration,
     /// No other run uses these meanwhile.
-    turns: Vec<(AccountKey, OwnedMutexGuard<()>)>,
+    turns: Vec<(AccountKey, AccountTurn)>,
     recovery: Option<RecoveryTurn<'a>>,
     /// For the program that runs next.
     place: Option<OwnedSemaphorePermit>,
@@ -285,7 +286,7 @@ impl<'a> Attempt<'a> {
         loop {
             let now = self.surroundings.accounts.now();
             let step = totp.step(now);
-            let used = self.surroundings.accounts.use_step(name, step);
+            let used = self.surroundings.accounts.use_step(name, step).await;
             self.surroundings.accounts.settled().await;
             let Err(next) = used else {
                 return Ok(totp.code(step));

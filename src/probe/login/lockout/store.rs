@@ -20,6 +20,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::ending::Ending;
 use super::ledger::{AccountKey, Admission, Ledger, Print, Prints};
+use super::neighbours::{Neighbours, SharedTurn};
 use crate::config::login::LockoutPolicy;
 use crate::secret::Secret;
 use crate::state_dir;
@@ -43,8 +44,16 @@ pub struct AccountStore {
     shared: Mutex<Shared>,
     /// Writes to the state directory, where there is one.
     writer: Option<StateWriter>,
+    /// Other processes that use the state directory, where there is one.
+    neighbours: Option<Neighbours>,
     /// Wall clock, because holds outlive the process.
     clock: fn() -> SystemTime,
+}
+
+/// An account's turn at a host: no other run uses it meanwhile, of this process or of a neighbour.
+pub struct AccountTurn {
+    _shared: Option<SharedTurn>,
+    _own: OwnedMutexGuard<()>,
 }
 
 struct Shared {
@@ -73,7 +82,8 @@ impl AccountStore {
     fn new(writer: Option<StateWriter>, ledger: Ledger, salt: Option<[u8; SALT_BYTES]>) -> Self {
         let salt = salt.unwrap_or_else(random);
         let shared = Shared { ledger, salt, turns: BTreeMap::new() };
-        AccountStore { shared: Mutex::new(shared), writer, clock: SystemTime::now }
+        let clock = SystemTime::now;
+        AccountStore { shared: Mutex::new(shared), writer, neighbours: None, clock }
     }
 
     /// Remembers in this directory. The error is for a directory that cannot be read: nobody knows
@@ -98,15 +108,16 @@ impl AccountStore {
             }
         };
         let writer = StateWriter::start(path)?;
-        let accounts = AccountStore::new(Some(writer), ledger, salt);
+        let neighbours = Some(Neighbours::of(directory));
+        let accounts = AccountStore { neighbours, ..AccountStore::new(Some(writer), ledger, salt) };
         // What cannot be written is found out now and not at the first refusal.
         accounts.keep(&accounts.shared.lock());
         accounts.settle();
         Ok(accounts)
     }
 
-    /// What another process has kept in this directory, without ever writing there: for a single
-    /// run beside a daemon.
+    /// What another process has kept in this directory, without ever changing that: for a single run
+    /// beside a daemon, with which it takes turns.
     pub fn borrow(directory: &Path) -> io::Result<AccountStore> {
         // Also tells a missing directory from a missing file.
         fs::read_dir(directory)?;
@@ -115,7 +126,8 @@ impl AccountStore {
             Some(Ok((ledger, salt))) => (ledger, Some(salt)),
             Some(Err(_damaged)) => (Ledger::unsure(), None),
         };
-        Ok(AccountStore::new(None, ledger, salt))
+        let neighbours = Some(Neighbours::of(directory));
+        Ok(AccountStore { neighbours, ..AccountStore::new(None, ledger, salt) })
     }
 
     /// With another clock, for tests that live through a day.
@@ -142,11 +154,15 @@ impl AccountStore {
         secrets.into_iter().map(|(name, value)| (name.to_string(), print(value))).collect()
     }
 
-    /// Waits until no other run uses the account at this host; it is this run's until the guard is
-    /// dropped.
-    pub async fn turn(&self, key: &AccountKey) -> OwnedMutexGuard<()> {
+    /// Waits until no other run uses the account at this host.
+    pub async fn turn(&self, key: &AccountKey) -> AccountTurn {
         let turn = self.shared.lock().turns.entry(key.clone()).or_default().clone();
-        turn.lock_owned().await
+        let own = turn.lock_owned().await;
+        let shared = match &self.neighbours {
+            Some(neighbours) => Some(neighbours.turn(key).await),
+            None => None,
+        };
+        AccountTurn { _shared: shared, _own: own }
     }
 
     /// Asks to send credentials.
@@ -167,8 +183,12 @@ impl AccountStore {
     }
 
     /// Takes a time-step of a TOTP secret; an error is the next step that may be used.
-    pub fn use_step(&self, secret: &str, step: u64) -> Result<(), u64> {
-        self.change(|ledger| ledger.use_step(secret, step))
+    pub async fn use_step(&self, secret: &str, step: u64) -> Result<(), u64> {
+        self.change(|ledger| ledger.use_step(secret, step))?;
+        match &self.neighbours {
+            Some(neighbours) => neighbours.use_step(secret, step).await,
+            None => Ok(()),
+        }
     }
 
     /// Account, host, and whether it is held: the series of `bongsu_account_held`.
@@ -293,17 +313,17 @@ mod tests {
         admission
     }
 
-    #[test]
-    fn holds_and_used_steps_survive_a_restart_and_a_new_secret_does_too() {
+    #[tokio::test]
+    async fn holds_and_used_steps_survive_a_restart_and_a_new_secret_does_too() {
         let dir = tempfile::tempdir().unwrap();
         let accounts = AccountStore::open(dir.path()).unwrap();
         assert_eq!(refuse(&accounts, "canary-password"), Admission::Go);
-        accounts.use_step("otp", 9).unwrap();
+        accounts.use_step("otp", 9).await.unwrap();
         drop(accounts);
 
         let accounts = AccountStore::open(dir.path()).unwrap();
         assert!(matches!(refuse(&accounts, "canary-password"), Admission::Held(_)));
-        assert_eq!(accounts.use_step("otp", 9), Err(10));
+        assert_eq!(accounts.use_step("otp", 9).await, Err(10));
         assert_eq!(refuse(&accounts, "another"), Admission::Go);
         let text = fs::read_to_string(dir.path().join(FILE)).unwrap();
         assert!(!text.contains("canary"), "{text}");
