@@ -23,6 +23,7 @@ mod media;
 mod oauth2;
 pub mod page;
 mod prescan;
+pub mod referrer;
 pub mod render;
 pub mod request;
 mod set_cookie;

@@ -7,12 +7,13 @@ use base::cut;
 use bytes::Bytes;
 use http::header::{
     CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
-    HeaderValue, ORIGIN, REFERER,
+    HeaderValue,
 };
 use http::{Method, StatusCode};
 use url::{Position, Url};
 
 use crate::outcome::{Failure, Reason, URL_TAKEN_BYTES_MAX};
+use crate::probe::referrer::ReferrerPolicy;
 use crate::redact::MASK;
 use crate::transport::http::Repeat;
 
@@ -44,6 +45,7 @@ struct Page {
     /// A redirect led from a host that is not the page's to yet another one: neither hears of the
     /// page (Fetch standard, "redirect-tainted origin").
     tainted: bool,
+    policy: ReferrerPolicy,
 }
 
 #[derive(Clone)]
@@ -61,29 +63,6 @@ pub enum Secrecy {
     Open,
     /// Only to the host it was rendered for.
     Secret,
-}
-
-impl Page {
-    /// What a request to `to` tells of the page.
-    fn told(&self, method: &Method, to: &Url) -> Vec<(HeaderName, HeaderValue)> {
-        let origin = self.url.origin();
-        let is_downgrade = self.url.scheme() == "https" && to.scheme() != "https";
-        let mut told = Vec::new();
-        let mut tell = |name, value: &str| {
-            told.extend(HeaderValue::try_from(value).ok().map(|value| (name, value)));
-        };
-        if origin == to.origin() {
-            tell(REFERER, self.url.as_str());
-        } else if !is_downgrade {
-            tell(REFERER, &format!("{}/", origin.ascii_serialization()));
-        }
-        if !matches!(*method, Method::GET | Method::HEAD) {
-            let is_hidden = self.tainted || is_downgrade;
-            let origin = origin.ascii_serialization();
-            tell(ORIGIN, if is_hidden { "null" } else { &origin });
-        }
-        told
-    }
 }
 
 impl Outgoing {
@@ -105,16 +84,14 @@ impl Outgoing {
         }
     }
 
-    /// Tells the page that it is made on, as browsers do by default (Referrer Policy,
-    /// strict-origin-when-cross-origin): the whole address to its own origin, the origin to others,
-    /// nothing where https leads to http.
+    /// Tells of the page that it is made on what that wishes to be told.
     #[must_use]
-    pub fn on_page(mut self, page: &Url) -> Outgoing {
+    pub fn on_page(mut self, page: &Url, policy: ReferrerPolicy) -> Outgoing {
         let mut url = page.clone();
         url.set_fragment(None);
         let _ = url.set_username("");
         let _ = url.set_password(None);
-        self.page = Some(Page { url, tainted: false });
+        self.page = Some(Page { url, tainted: false, policy });
         self
     }
 
@@ -204,7 +181,8 @@ impl Outgoing {
     pub fn headers(&self) -> HeaderMap {
         let mut headers = self.headers.clone();
         if let Some(page) = &self.page {
-            let told = page.told(&self.method, &self.url).into_iter();
+            let told =
+                page.policy.told(&page.url, &self.method, &self.url, page.tainted).into_iter();
             let own = |name: &HeaderName| self.headers.contains_key(name);
             headers.extend(told.filter(|(name, _)| !own(name)));
         }
@@ -222,6 +200,15 @@ impl Outgoing {
             }
         }
         headers
+    }
+
+    /// Takes over what a redirect says of how much is told.
+    #[must_use]
+    pub fn told_less_by(mut self, redirect: &HeaderMap) -> Outgoing {
+        if let (Some(page), Some(policy)) = (&mut self.page, ReferrerPolicy::of(redirect)) {
+            page.policy = policy;
+        }
+        self
     }
 
     /// The next request of the chain. Methods are rewritten as browsers do (Fetch standard,
@@ -329,6 +316,8 @@ const NONCE_CHARS: usize = 16;
 
 #[cfg(test)]
 mod tests {
+    use http::header::{ORIGIN, REFERER};
+
     use super::*;
 
     fn url(text: &str) -> Url {
@@ -425,7 +414,7 @@ mod tests {
     fn the_page_is_told_to_its_own_origin_and_only_the_origin_to_others() {
         let page = url("https://a.kr/page?t=1#x");
         let told = |method: Method, to: &str| {
-            let request = Outgoing::new(method, url(to)).on_page(&page);
+            let request = Outgoing::new(method, url(to)).on_page(&page, ReferrerPolicy::default());
             told_by(&request)
         };
         let own = "https://a.kr/page?t=1";
@@ -438,8 +427,8 @@ mod tests {
 
     #[test]
     fn what_is_told_of_the_page_changes_with_each_redirect() {
-        let request =
-            Outgoing::new(Method::POST, url("https://a.kr/")).on_page(&url("https://a.kr/p"));
+        let request = Outgoing::new(Method::POST, url("https://a.kr/"))
+            .on_page(&url("https://a.kr/p"), ReferrerPolicy::default());
         let away =
             request.redirected(StatusCode::TEMPORARY_REDIRECT, url("https://b.kr/")).unwrap();
         assert_eq!(told_by(&away), ("https://a.kr/".into(), "https://a.kr".into()));

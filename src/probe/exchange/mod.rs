@@ -148,7 +148,7 @@ impl<'a> Session<'a> {
             redirect_once_more(follow, &url, recorder)?;
             let next = hop::target(&url, &location)?;
             hop::allowed(&next, request.home(), &follow.allow_hosts)?;
-            request = request.redirected(status, next)?;
+            request = request.told_less_by(response.headers()).redirected(status, next)?;
         }
     }
 

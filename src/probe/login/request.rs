@@ -102,7 +102,7 @@ impl LoginRun<'_> {
                 let request =
                     Outgoing::new(method.clone(), url).with_body(payload).with_headers(headers);
                 match &self.page {
-                    Some(page) => request.on_page(&page.url),
+                    Some(page) => request.on_page(&page.url, page.policy),
                     None => request,
                 }
             }
@@ -216,12 +216,12 @@ fn fill_in(form: &mut Form, submit: &Submit, values: &StepValues<'_>) -> Result<
 
 /// A request as a browser sends the form of `page`.
 fn from_form(form: Form, page: &Url, secrecy: Secrecy) -> Outgoing {
-    let Form { mut action, method, enctype, charset, fields, .. } = form;
+    let Form { mut action, method, enctype, charset, fields, policy, .. } = form;
     let fields = crlf(fields);
     let pairs = || fields.iter().map(|(name, value)| (&**name, value.as_deref().unwrap_or("")));
     if method != Method::POST {
         action.set_query(Some(&render::encode_form(pairs(), charset)));
-        return Outgoing::new(Method::GET, action).on_page(page);
+        return Outgoing::new(Method::GET, action).on_page(page, policy);
     }
     let (body, kind) = match enctype {
         Enctype::UrlEncoded => {
@@ -239,7 +239,7 @@ fn from_form(form: Form, page: &Url, secrecy: Secrecy) -> Outgoing {
     Outgoing::new(Method::POST, action)
         .with_headers(kind.into_iter().collect())
         .with_body(Some(payload))
-        .on_page(page)
+        .on_page(page, policy)
 }
 
 /// What is sent of the fields, with CR LF for every newline; `None` is a file that was not chosen.
@@ -293,13 +293,15 @@ fn multipart(fields: &[(String, Option<String>)], charset: &'static Encoding) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::probe::referrer::ReferrerPolicy;
     use encoding_rs::{EUC_KR, UTF_8};
 
     fn form(method: Method, enctype: Enctype, charset: &'static Encoding) -> Form {
         let action = Url::parse("https://a.go.kr/login?old=1").unwrap();
         let value = EntryValue::Text("비밀 &😀".to_owned());
         let fields = vec![Entry { name: "사번".to_owned(), value }];
-        Form { base: action.clone(), action, method, enctype, charset, fields }
+        let policy = ReferrerPolicy::default();
+        Form { base: action.clone(), action, policy, method, enctype, charset, fields }
     }
 
     fn page() -> Url {

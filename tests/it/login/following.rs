@@ -117,3 +117,46 @@ async fn a_redirect_outside_allow_hosts_is_not_followed() {
     assert_eq!(Flow::new(&flow).fail().await.1, Reason::RedirectUnexpectedHost);
     assert_eq!(elsewhere.lines(), Vec::<String>::new());
 }
+
+/// A page says by header, by `meta` or by the form what is told of it, and a redirect says it anew.
+#[tokio::test]
+async fn a_page_is_told_of_as_it_wishes() {
+    const FORM: &str = "<form id=f method=post action=/in><input name=a></form>";
+    let told = |head: &'static str, page: &'static str, redirect: &'static str| async move {
+        let with = |reply: Reply, policy: &str| match policy {
+            "" => reply,
+            policy => reply.header("Referrer-Policy", policy),
+        };
+        let site = Routes::new()
+            .on("GET", "/page", move |_| with(Reply::html(page), head))
+            .on("POST", "/in", move |_| with(Reply::redirect("/main"), redirect))
+            .on("GET", "/main", |_| Reply::html("welcome"))
+            .serve()
+            .await;
+        let base = site.url("");
+        Flow::new(&format!(
+            "base: {base}\nsteps:\n  - {{ name: page, get: /page }}\n  - {{ name: in, submit: {{ form: \
+             form }}, follow: {{ redirects: 1 }} }}\n"
+        ))
+        .succeed()
+        .await;
+        let asked = |method: &str, path: &str, header: &str| {
+            let asked = site.of(method, path);
+            asked[0].header(header).unwrap_or_default().replace(&base, "")
+        };
+        let (post, get) = (("POST", "/in"), ("GET", "/main"));
+        [
+            asked(post.0, post.1, "referer"),
+            asked(post.0, post.1, "origin"),
+            asked(get.0, get.1, "referer"),
+        ]
+    };
+    assert_eq!(told("", FORM, "").await, ["/page", "", "/page"]);
+    assert_eq!(told("no-referrer", FORM, "").await, ["", "null", ""]);
+    assert_eq!(told("origin", FORM, "").await, ["/", "", "/"]);
+    assert_eq!(told("", FORM, "no-referrer").await, ["/page", "", ""]);
+    let meta = "<meta name=Referrer content=no-referrer><form method=post action=/in></form>";
+    assert_eq!(told("origin", meta, "").await, ["", "null", ""]);
+    let silent = "<form rel='nofollow noreferrer' method=post action=/in></form>";
+    assert_eq!(told("", silent, "").await, ["", "null", ""]);
+}

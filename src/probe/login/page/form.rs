@@ -16,6 +16,7 @@ use crate::offload::{Budget, NotDone};
 use crate::outcome::{Failure, Reason};
 use crate::probe::markup;
 use crate::probe::page::Page;
+use crate::probe::referrer::ReferrerPolicy;
 
 use super::document::Document;
 use super::entries::{Entry, EntryValue, Sending, entries, is_disabled, is_submit};
@@ -34,6 +35,8 @@ pub(in crate::probe::login) struct Form {
     pub(in crate::probe::login) action: Url,
     /// What a relative action of the flow's file is relative to.
     pub(in crate::probe::login) base: Url,
+    /// What the request tells of the page.
+    pub(in crate::probe::login) policy: ReferrerPolicy,
     /// GET or POST.
     pub(in crate::probe::login) method: Method,
     /// How the body is written.
@@ -64,6 +67,8 @@ pub(in crate::probe::login) struct FormPage<'p> {
     pub(in crate::probe::login) text: &'p str,
     /// What it was decoded from.
     pub(in crate::probe::login) charset: &'static Encoding,
+    /// Of its headers.
+    pub(in crate::probe::login) policy: ReferrerPolicy,
 }
 
 /// How a form is submitted.
@@ -129,6 +134,15 @@ fn find_in_time(
     let base = document.first("base[href]").and_then(|base| base.attr("href"));
     let base = base.and_then(|href| page.url.join(href.trim()).ok());
     let base = base.unwrap_or_else(|| page.url.clone());
+    let wishes = document.all("meta[name=referrer i]");
+    let wish = wishes.filter_map(|meta| ReferrerPolicy::of_meta(meta.attr("content")?)).last();
+    let is_silent =
+        |rel: &str| rel.split_whitespace().any(|w| w.eq_ignore_ascii_case("noreferrer"));
+    let policy = if found.attr("rel").is_some_and(is_silent) {
+        ReferrerPolicy::NoReferrer
+    } else {
+        wish.unwrap_or(page.policy)
+    };
     let written = own("action").filter(|_| !how.has_action);
     let action = match written {
         // An empty action is the page itself, whatever the base.
@@ -138,6 +152,7 @@ fn find_in_time(
     Ok(Form {
         action: sendable(action, page.url)?,
         base,
+        policy,
         method: match own("method") {
             Some(method) if method.eq_ignore_ascii_case("post") => Method::POST,
             _ => Method::GET,
@@ -250,7 +265,8 @@ mod tests {
 
     fn form_at(url: &str, html: &str) -> Result<Form, Failure> {
         let url = Url::parse(url).unwrap();
-        let page = FormPage { url: &url, text: html, charset: UTF_8 };
+        let page =
+            FormPage { url: &url, text: html, charset: UTF_8, policy: ReferrerPolicy::default() };
         find(page, "form#f", pressed(&Button::First), &Budget::default())
     }
 
@@ -326,7 +342,8 @@ mod tests {
         assert_eq!(form.action.as_str(), "https://a.go.kr/app/two");
         assert_eq!(form.method, Method::GET);
         let url = Url::parse("https://a.go.kr/login").unwrap();
-        let page = FormPage { url: &url, text: html, charset: UTF_8 };
+        let page =
+            FormPage { url: &url, text: html, charset: UTF_8, policy: ReferrerPolicy::default() };
         let named = |selector: &str| Button::Named(CssSelector(selector.to_owned()));
         let found = |button: &Button| find(page, "form#f", pressed(button), &Budget::default());
         let form = found(&named("#second")).unwrap();

@@ -18,12 +18,15 @@ use crate::outcome::Failure;
 use crate::probe::charset;
 use crate::probe::exchange::Answer;
 use crate::probe::media;
+use crate::probe::referrer::ReferrerPolicy;
 
 /// A page, kept for its forms.
 pub(super) struct LastPage {
     pub(super) url: Url,
     body: Vec<u8>,
     content_type: Option<String>,
+    /// What its requests tell of it, unless the page itself says more.
+    pub(super) policy: ReferrerPolicy,
 }
 
 impl LastPage {
@@ -33,6 +36,7 @@ impl LastPage {
             url: answer.url.clone(),
             body: answer.body.as_deref().unwrap_or_default().to_vec(),
             content_type: media::content_type(&answer.headers).map(str::to_owned),
+            policy: ReferrerPolicy::of(&answer.headers).unwrap_or_default(),
         }
     }
 
@@ -56,7 +60,8 @@ impl LastPage {
     ) -> Result<Form, Failure> {
         let text = charset::text(&self.body, self.content_type.as_deref(), fallback);
         let charset = form::page_charset(Some(self.charset(fallback)));
-        form::find(FormPage { url: &self.url, text: &text, charset }, selector, pressed, budget)
+        let page = FormPage { url: &self.url, text: &text, charset, policy: self.policy };
+        form::find(page, selector, pressed, budget)
     }
 
     /// As above, beside the runtime.
