@@ -10,9 +10,16 @@ use super::stream::Stream;
 const PORT: u16 = 389;
 
 /// What an answer may have beside the value: names, and the message that ends the search.
+///
+/// Limit: bytes of an LDAP server's answer beside the list that is asked for.
+/// Share: of each fetch.
+/// Full: the list is not had (`tls_revocation_unavailable`).
+/// Filled: what_is_no_answer_to_a_search_is_left
 const BESIDE_VALUE_MAX: usize = 16 * 1024;
 
 /// Longest name of an entry or attribute that is asked for.
+///
+/// No row: the address that it is read from is bounded already.
 const NAME_MAX: usize = 1024;
 
 const INTEGER: u8 = 0x02;
