@@ -176,15 +176,10 @@ fn inner_base64(bytes: &[u8]) -> Vec<Vec<u8>> {
 
 /// Percent-encodes all but letters, digits and `kept`.
 fn percent(bytes: &[u8], kept: &[u8], space: &str) -> String {
-    let mut text = String::new();
-    for &byte in bytes {
-        match byte {
-            b' ' => text.push_str(space),
-            _ if byte.is_ascii_alphanumeric() || kept.contains(&byte) => text.push(byte.into()),
-            _ => text.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    text
+    let encoded =
+        base::percent::encode(bytes, |byte| byte.is_ascii_alphanumeric() || kept.contains(&byte));
+    // A percent sign of the value is `%25` by now, so every `%20` is a blank.
+    encoded.replace("%20", space)
 }
 
 fn json_inner(value: &str) -> String {

@@ -1,6 +1,6 @@
 //! `${... | ...}`: what is done to a value before it is written.
 
-use base::hex;
+use base::{hex, percent};
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -221,16 +221,9 @@ pub(crate) fn compact(text: &str) -> String {
 
 /// Keeps RFC 3986's unreserved characters, and in a path the slashes.
 pub(super) fn url_encoded(bytes: &[u8], in_query: bool) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for &byte in bytes {
-        let kept = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        if kept || (byte == b'/' && !in_query) {
-            text.push(byte.into());
-        } else {
-            text.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    text
+    percent::encode(bytes, |byte| {
+        byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || (byte == b'/' && !in_query)
+    })
 }
 
 #[cfg(test)]

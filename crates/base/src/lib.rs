@@ -8,6 +8,7 @@ pub mod files;
 pub mod fnv;
 pub mod hex;
 mod html;
+pub mod percent;
 
 pub use cut::{boundary, cut};
 pub use html::EscapedText;

@@ -1,7 +1,5 @@
 //! What the head of a response says, and where its redirect leads.
 
-use std::fmt::Write;
-
 use http::header::{CONTENT_LENGTH, HeaderValue, LAST_MODIFIED, LOCATION};
 use http::{Response, Version};
 use hyper::body::{Body, Incoming};
@@ -62,7 +60,9 @@ pub(super) fn target(from: &Url, location: &HeaderValue) -> Result<Url, Failure>
 
 /// A URL that a page or a head names, relative to its own.
 pub(super) fn joined(from: &Url, address: &[u8]) -> Result<Url, Failure> {
-    let text = percent_encoded(address);
+    // Bytes beyond ASCII go on as they came: what the server meant by them only the server knows, and
+    // old servers here mean EUC-KR.
+    let text = base::percent::encode(address, |_| true);
     let broken = |what: &str| {
         let detail = format!("the redirect from {} {what}", shown(from));
         Failure::new(Reason::ProtocolError, detail)
@@ -80,21 +80,6 @@ pub(super) fn joined(from: &Url, address: &[u8]) -> Result<Url, Failure> {
         next.set_fragment(from.fragment());
     }
     Ok(next)
-}
-
-/// Bytes beyond ASCII as they came: what the server meant by them only the server knows, and old
-/// servers here mean EUC-KR.
-fn percent_encoded(address: &[u8]) -> String {
-    let mut text = String::with_capacity(address.len());
-    for &byte in address {
-        if byte.is_ascii() {
-            text.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "%{byte:02X}");
-        }
-    }
-    text
 }
 
 /// Whether a redirect may be followed there.
