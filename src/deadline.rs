@@ -30,9 +30,14 @@ pub struct OwnWait {
     waits: Arc<Mutex<Waits>>,
 }
 
+/// A panic of another holder leaves two plain numbers, which are still true.
+fn locked(waits: &Mutex<Waits>) -> MutexGuard<'_, Waits> {
+    waits.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Drop for OwnWait {
     fn drop(&mut self) {
-        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waits = locked(&self.waits);
         let time = waits.since.take().map_or(Duration::ZERO, |since| since.elapsed());
         waits.over += time;
     }
@@ -59,18 +64,14 @@ impl Deadline {
     /// Something of ours is waited for: an account's turn, a code. That is not the service's time,
     /// and the deadline moves on by as much. One wait at a time.
     pub fn own_wait(&self) -> OwnWait {
-        self.waits().since.get_or_insert_with(Instant::now);
+        locked(&self.waits).since.get_or_insert_with(Instant::now);
         OwnWait { waits: Arc::clone(&self.waits) }
     }
 
     /// How long something of ours was waited for.
     pub fn waited(&self) -> Duration {
-        let waits = self.waits();
+        let waits = locked(&self.waits);
         waits.over + waits.since.map_or(Duration::ZERO, |since| since.elapsed())
-    }
-
-    fn waits(&self) -> MutexGuard<'_, Waits> {
-        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The wish that the attempt end early.
@@ -106,7 +107,6 @@ impl Deadline {
     }
 }
 
-/// The deadline passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expired;
 

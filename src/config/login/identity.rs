@@ -141,10 +141,7 @@ fn identity(at: &At<'_>, for_tls: bool) -> Option<(Identity, KnownIdentity)> {
         None => (None, None),
     };
     let identity = Identity { files, password };
-    let client_cert = match for_tls {
-        true => Some(client_cert(&fields, &identity)?),
-        false => None,
-    };
+    let client_cert = if for_tls { Some(client_cert(&fields, &identity)?) } else { None };
     let load = at.reading.load;
     let open = || identity.open(load.files, value.as_deref());
     match load.cache.identity(&identity, open) {

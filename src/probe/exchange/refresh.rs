@@ -32,9 +32,10 @@ pub(super) async fn follow(
     let bytes = answer.body.as_ref().map_or(0, Vec::len);
     let work = move |budget: Budget| {
         let next = target(&answer, &budget);
-        match budget.is_exhausted() {
-            true => Err(Failure::from(NotDone::TooLong)),
-            false => Ok((answer, next)),
+        if budget.is_exhausted() {
+            Err(Failure::from(NotDone::TooLong))
+        } else {
+            Ok((answer, next))
         }
     };
     desk.run(bytes, deadline.at(), work).await?

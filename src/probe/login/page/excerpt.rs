@@ -9,7 +9,6 @@ use crate::redact::MASK;
 /// A hidden field or a `meta` element, up to its end or that of the text.
 static TAG: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(?is)<(?:input|meta)\b[^>]*>?").ok());
-/// Its value.
 static VALUE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r#"(?is)\b((?:value|content)\s*=\s*)("[^"]*"?|'[^']*'?|[^\s>]+)"#).ok()
 });
@@ -36,13 +35,15 @@ pub(super) fn without_tokens(text: &str) -> String {
     let masked = tag.replace_all(text, |found: &Captures<'_>| {
         let tag = &found[0];
         let lower = tag.to_ascii_lowercase();
-        let is_token = match lower.starts_with("<meta") {
-            true => ["csrf", "token", "nonce"].iter().any(|word| lower.contains(word)),
-            false => lower.contains("hidden"),
+        let is_token = if lower.starts_with("<meta") {
+            ["csrf", "token", "nonce"].iter().any(|word| lower.contains(word))
+        } else {
+            lower.contains("hidden")
         };
-        match is_token {
-            true => value.replace_all(tag, format!("${{1}}\"{MASK}\"")).into_owned(),
-            false => tag.to_owned(),
+        if is_token {
+            value.replace_all(tag, format!("${{1}}\"{MASK}\"")).into_owned()
+        } else {
+            tag.to_owned()
         }
     });
     let masked = assigned.replace_all(&masked, format!("${{1}}\"{MASK}\""));
