@@ -57,7 +57,6 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// How.
     #[command(flatten)]
     pub flags: Flags,
 }

@@ -60,7 +60,6 @@ const WORK_MAX: Duration = Duration::from_secs(5);
 /// What a piece has at least, however late the page came: the wait for our processor is our time.
 const TIME_MIN: Duration = Duration::from_millis(500);
 
-/// The threads.
 #[derive(Debug)]
 pub struct Offload {
     threads: Arc<Semaphore>,
@@ -109,9 +108,7 @@ impl From<NotDone> for Failure {
 /// The threads as one target has them.
 #[derive(Debug, Clone, Copy)]
 pub struct Desk<'a> {
-    /// Of everybody.
     pub offload: &'a Offload,
-    /// Of the target.
     pub share: &'a Arc<TargetShare>,
 }
 

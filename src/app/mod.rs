@@ -72,7 +72,6 @@ pub struct Options {
     pub config_file: PathBuf,
     /// Whether its logins may run programs.
     pub exec_steps: ExecSteps,
-    /// Where to listen.
     pub listen: ListenAddress,
     /// Where people reach us.
     pub external: External,
@@ -114,11 +113,7 @@ pub enum BuildError {
     Web(#[from] ReadError),
     /// The listen address cannot be used.
     #[error("cannot listen on {address}: {source}")]
-    Listen {
-        /// As given.
-        address: ListenAddress,
-        source: io::Error,
-    },
+    Listen { address: ListenAddress, source: io::Error },
     /// The controls cannot be asked.
     #[error("controls: {0}")]
     Controls(#[from] WireError),
@@ -128,10 +123,7 @@ pub enum BuildError {
          directory of its own",
         directory.display()
     )]
-    Claimed {
-        /// As given.
-        directory: PathBuf,
-    },
+    Claimed { directory: PathBuf },
     /// The state directory cannot be read.
     #[error(
         "--state.dir {}: {source}; without it nobody knows which accounts are held, and a login \
@@ -139,11 +131,7 @@ pub enum BuildError {
          read and write; without --state.dir nothing is kept",
         directory.display()
     )]
-    State {
-        /// As given.
-        directory: PathBuf,
-        source: io::Error,
-    },
+    State { directory: PathBuf, source: io::Error },
     /// Two metrics have one name: a bug of this program.
     #[error("metrics cannot be registered: {0}")]
     Metrics(String),

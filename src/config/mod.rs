@@ -324,7 +324,6 @@ pub enum WindowTime {
         start: jiff::civil::Time,
         /// End, local time.
         end: jiff::civil::Time,
-        /// Where local is.
         zone: jiff::tz::TimeZone,
     },
 }

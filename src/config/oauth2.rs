@@ -16,7 +16,6 @@ pub struct OAuth2Options {
     pub token_url: Url,
     /// The name of the client.
     pub client_id: Template,
-    /// A secret.
     pub client_secret: Template,
     /// Words with blanks between them; `None` leaves it to the server.
     pub scope: Option<String>,

@@ -79,7 +79,6 @@ impl<S> RequestBody<S> {
 pub enum Auth<S = SecretOnly> {
     /// RFC 7617.
     Basic {
-        /// Usually plain.
         username: Template<S>,
         /// A secret, or made in the flow.
         password: Template<S>,

@@ -16,7 +16,6 @@ pub enum Stage {
     Http,
     /// What the answer says.
     Content,
-    /// Signing in.
     Login,
     /// Our own side: never the service's fault.
     Probe,
@@ -51,9 +50,7 @@ impl Stage {
 /// A sentence in both languages of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bilingual {
-    /// 한국어.
     pub korean: &'static str,
-    /// English.
     pub english: &'static str,
 }
 
@@ -96,7 +93,6 @@ macro_rules! reasons {
                 }
             }
 
-            /// What it means.
             pub const fn meaning(self) -> Bilingual {
                 match self {
                     $(Reason::$variant => Bilingual {

@@ -19,7 +19,6 @@ use crate::probe::page::Page;
 /// An expectation that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Miss {
-    /// Which, in words.
     pub failure: Failure,
     /// Whether a rule on body text or header missed: `probe_failed_due_to_regex`.
     pub pattern: bool,

@@ -73,7 +73,6 @@ struct Kept {
     former: Option<Secret>,
 }
 
-/// An access token.
 #[derive(Clone)]
 pub(super) struct Token {
     value: Secret,

@@ -59,7 +59,6 @@ pub struct Payload {
 /// Whether something may be sent to any host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Secrecy {
-    /// To any.
     Open,
     /// Only to the host it was rendered for.
     Secret,

@@ -18,7 +18,6 @@ pub const RUN_BOUNDS: Bounds<7> = [
     ("10.0", Duration::from_secs(10)),
 ];
 
-/// Durations by bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Histogram<const N: usize> {
     bounds: &'static Bounds<N>,

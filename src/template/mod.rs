@@ -29,7 +29,6 @@ pub struct Template<S = SecretOnly> {
 /// A piece of a [`Template`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part<S = SecretOnly> {
-    /// As written.
     Text(String),
     /// Known when the request is written.
     Value {

@@ -72,7 +72,6 @@ fn response(status: &str, ahead: i64, more: &str) -> String {
     format!("HTTP/1.1 {status}\r\nDate: {date}\r\nConnection: close\r\n{more}\r\n")
 }
 
-/// Answers one request.
 async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, response: &str) {
     let mut request = vec![0; 4_096];
     let read = stream.read(&mut request).await.unwrap_or_default();

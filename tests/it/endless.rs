@@ -19,7 +19,6 @@ use crate::support::visit::{Visit, detail, reason};
 const STRETCH_MAX: Duration = Duration::from_secs(1);
 /// What a server may have written when it is left: the program's limits and the kernel's buffers.
 const SENT_MAX: u64 = 64 << 20;
-/// Of a run.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A server that reads a request, sends a beginning and then one piece for ever.

@@ -12,7 +12,6 @@ pub(crate) enum ClientCertState {
     NotAsked,
     /// It asked and there was none to show.
     HasNone,
-    /// It was shown.
     Showed,
 }
 

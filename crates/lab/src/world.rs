@@ -23,7 +23,6 @@ pub struct LabWorld {
     /// Address of the daemon that probes the estate, with a final slash. Empty until one has started.
     pub daemon_url: OnceLock<String>,
     pub pki: Pki,
-    /// Who signs in.
     pub signers: Arc<SignerPki>,
 }
 

@@ -161,7 +161,6 @@ pub enum Presence {
 /// `poll_until: { body: { contains: 'nwait=0' }, every: 2s, at_most: 1m }`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Poll {
-    /// What ends it.
     pub until: Expect,
     /// From an answer to the next request.
     pub every: Duration,

@@ -37,7 +37,6 @@ impl Identities {
         Identities { opened, hosts: options.receivers() }
     }
 
-    /// The named one.
     pub(super) fn get(&self, name: &str) -> Result<Arc<SigningIdentity>, Failure> {
         let missing = || {
             let detail = format!("identity {name} is not configured");

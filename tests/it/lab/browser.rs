@@ -18,7 +18,6 @@ pub(crate) struct Browser {
     cookies: BTreeMap<(String, String), String>,
 }
 
-/// What it shows.
 pub(crate) struct Shown {
     pub(crate) status: u16,
     pub(crate) url: Url,

@@ -10,7 +10,6 @@ use super::flow::{Flow, PASS};
 use super::saeol::{self, Mood};
 use crate::support::http::{Reply, Routes};
 
-/// Of the flow.
 const INTERVAL: Duration = Duration::from_secs(180);
 
 #[tokio::test]

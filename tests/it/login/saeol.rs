@@ -82,7 +82,6 @@ fn form(id: &str) -> String {
     )
 }
 
-/// Starts it.
 pub(crate) async fn start() -> (RoutedSite, Arc<State>) {
     let state = Arc::new(State::default());
     (routes(&state).serve().await, state)

@@ -157,7 +157,6 @@ impl Drop for Ours {
     }
 }
 
-/// A running daemon.
 pub(crate) struct Daemon {
     pub(crate) setup: Setup,
     pub(crate) address: SocketAddr,

@@ -14,12 +14,14 @@ use tokio::net::UdpSocket;
 pub(crate) enum Says {
     /// These addresses, each to questions of its family; to the other family nothing (NODATA).
     Addresses(Vec<IpAddr>),
-    /// An error.
     Code(ResponseCode),
     /// Nothing at all.
     Silence,
     /// Something else to questions for IPv6 addresses than to others.
-    ByFamily { v4: Box<Says>, v6: Box<Says> },
+    ByFamily {
+        v4: Box<Says>,
+        v6: Box<Says>,
+    },
 }
 
 impl Says {

@@ -28,7 +28,6 @@ impl Files {
         self.directory.path()
     }
 
-    /// A new file.
     pub(crate) fn write(&self, text: impl AsRef<[u8]>) -> PathBuf {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let path = self.directory.path().join(format!("{number}.pem"));
@@ -45,7 +44,6 @@ pub(crate) struct Issued {
     pub(crate) serial: SerialNumber,
 }
 
-/// A certificate authority.
 pub(crate) struct Authority {
     pub(crate) cert: Issued,
     issuer: Issuer<'static, KeyPair>,

@@ -208,7 +208,6 @@ impl Witness {
         self.events.lock().unwrap().get(service).cloned().unwrap_or_default()
     }
 
-    /// When runs began.
     pub(crate) fn starts(&self, service: &str) -> Vec<Duration> {
         let starts = self.of(service).into_iter().filter_map(|event| match event {
             Event::Started { at } => Some(at),

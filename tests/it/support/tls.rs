@@ -131,7 +131,6 @@ impl Look {
         self
     }
 
-    /// Looks once.
     pub(crate) async fn run(&self) -> Outcome {
         let mut options = self.options.clone();
         options.tls.trust = Arc::new(self.trust.clone());

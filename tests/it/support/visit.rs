@@ -57,7 +57,6 @@ impl Visit {
         Visit { options, dial, timeout: TIMEOUT, secrets }
     }
 
-    /// Changes any option.
     pub(crate) fn with(mut self, change: impl FnOnce(&mut HttpOptions)) -> Visit {
         change(&mut self.options);
         self
@@ -160,7 +159,6 @@ impl Visit {
     }
 }
 
-/// Plain text.
 pub(crate) fn text(text: &str) -> Template {
     Template::plain(text)
 }
@@ -213,7 +211,6 @@ pub(crate) fn facts(outcome: &Outcome) -> &HttpFacts {
     outcome.facts.http.as_ref().unwrap()
 }
 
-/// All phases together.
 pub(crate) fn phase_sum(outcome: &Outcome) -> Duration {
     outcome.facts.phases.named().iter().filter_map(|(_, time)| *time).sum()
 }

@@ -44,7 +44,6 @@ pub struct FormLogin {
 /// What a page does with what was typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Typed {
-    /// Sends it.
     Plain,
     /// Sends it to an address that a script sets, as eGovFrame's enterprise template does: the form
     /// itself leads nowhere.

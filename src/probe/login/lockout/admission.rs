@@ -37,7 +37,6 @@ pub(in crate::probe::login) struct Wish<'w> {
     pub(in crate::probe::login) fallback: &'w Arc<str>,
     /// The service that the step tests.
     pub(in crate::probe::login) component: &'w Arc<str>,
-    /// Who receives it.
     pub(in crate::probe::login) to: &'w Url,
     /// All that is filled in.
     pub(in crate::probe::login) templates: &'w [&'w Template<FlowSource>],

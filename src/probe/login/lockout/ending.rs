@@ -49,7 +49,6 @@ impl Ending {
 pub enum Named {
     /// A rule of `fail_if` matched.
     ByRule,
-    /// It is ours.
     ByUs,
 }
 

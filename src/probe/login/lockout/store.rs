@@ -136,7 +136,7 @@ impl AccountStore {
         AccountStore { clock, ..self }
     }
 
-    /// Since 1970.
+    /// Time since the Unix epoch.
     pub fn now(&self) -> Duration {
         (self.clock)().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
     }
@@ -355,7 +355,7 @@ mod tests {
     fn what_was_held_is_held_where_nothing_can_be_written() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(refuse(&AccountStore::open(dir.path()).unwrap(), "x"), Admission::Go);
-        // No draft can be made, by root neither.
+        // A directory stands where the draft would be written, so even root cannot save.
         let draft = dir.path().join("accounts.json.new");
         fs::create_dir(&draft).unwrap();
         let accounts = AccountStore::open(dir.path()).unwrap();

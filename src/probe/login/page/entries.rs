@@ -13,7 +13,6 @@ pub(in crate::probe::login) struct Entry {
 /// The value of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::probe::login) enum EntryValue {
-    /// This text.
     Text(String),
     /// A file control in which no file was chosen.
     NoFile,

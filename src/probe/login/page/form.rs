@@ -74,7 +74,6 @@ pub(in crate::probe::login) struct FormPage<'p> {
 /// How a form is submitted.
 #[derive(Clone, Copy)]
 pub(in crate::probe::login) struct Pressed<'p> {
-    /// At which button.
     pub(in crate::probe::login) button: &'p Button,
     /// Whether the file says where the form goes, so that the page's own action does not count.
     pub(in crate::probe::login) has_action: bool,
