@@ -26,6 +26,7 @@ apache2:apache2
 /usr/lib/php/*/mbstring.so:php-mbstring
 /usr/share/simplesamlphp/www/index.php:simplesamlphp
 slapd:slapd
+/usr/lib/*/faketime/libfaketimeMT.so.1:libfaketime
 "
 
 PATH="$PATH:/usr/sbin:/sbin"

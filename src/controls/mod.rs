@@ -7,6 +7,7 @@
 //! [`Controls`] remembers and judges; the network is behind [`Contact`] ([`wire`]), so that the
 //! judgement can be tested on a paused clock.
 
+mod own_clock;
 pub mod wire;
 
 use std::sync::Arc;
@@ -72,6 +73,8 @@ struct State {
     contact: Option<Arc<dyn Contact>>,
     reading: Reading,
     read_at: Option<Instant>,
+    /// When all were last asked, and with that for the time.
+    all_read_at: Option<Instant>,
 }
 
 impl Controls {
@@ -82,7 +85,8 @@ impl Controls {
 
     /// Without controls until [`Controls::replace`].
     pub fn timed_by(own_time: Arc<OwnTime>) -> Controls {
-        let state = State { contact: None, reading: Reading::UNASKED, read_at: None };
+        let state =
+            State { contact: None, reading: Reading::UNASKED, read_at: None, all_read_at: None };
         Controls {
             state: Mutex::new(state),
             asking: tokio::sync::Mutex::new(()),
@@ -98,7 +102,8 @@ impl Controls {
 
     /// Asks these from now on; for start and reload. What the old ones showed is dropped.
     pub fn replace(&self, contact: Option<Arc<dyn Contact>>) {
-        *self.state.lock() = State { contact, reading: Reading::UNASKED, read_at: None };
+        *self.state.lock() =
+            State { contact, reading: Reading::UNASKED, read_at: None, all_read_at: None };
         self.replaced.notify_one();
     }
 
@@ -110,8 +115,7 @@ impl Controls {
     pub async fn ask(&self) -> Reading {
         let contact = self.state.lock().contact.clone();
         if let Some(contact) = contact {
-            let reading = self.everyone(&*contact).await;
-            self.store(&contact, reading);
+            self.ask_all(&contact).await;
         }
         self.reading()
     }
@@ -121,8 +125,7 @@ impl Controls {
         loop {
             let contact = self.state.lock().contact.clone();
             if let Some(contact) = contact {
-                let reading = self.everyone(&*contact).await;
-                self.store(&contact, reading);
+                self.ask_all(&contact).await;
                 tokio::select! {
                     () = sleep(EVERY) => {}
                     () = self.replaced.notified() => {}
@@ -130,6 +133,13 @@ impl Controls {
             } else {
                 self.replaced.notified().await;
             }
+        }
+    }
+
+    async fn ask_all(&self, contact: &Arc<dyn Contact>) {
+        let reading = self.everyone(&**contact).await;
+        if self.store(contact, reading) {
+            self.state.lock().all_read_at = Some(Instant::now());
         }
     }
 
@@ -152,12 +162,17 @@ impl Controls {
     }
 
     /// Turns a failure of a run that has just ended into `prober_stalled` where our own stall
-    /// explains it, and else into `vantage_offline` where our own lack of a connection does. Takes at
-    /// most [`PATIENCE`] plus the wait for one who is asking already.
+    /// explains it, into `clock_wrong` where our clock does, and else into `vantage_offline` where our own
+    /// lack of a connection does. Takes at most [`PATIENCE`] plus the wait for one who is asking already.
     pub async fn judge(&self, outcome: &mut Outcome) {
         let ended = Instant::now();
         let began = ended.checked_sub(outcome.elapsed).unwrap_or(ended);
         self.own_time.judge(outcome, began, ended).await;
+        if own_clock::concerns(outcome)
+            && let Some(skew) = self.skew().await
+        {
+            own_clock::judge(outcome, skew);
+        }
         let Err(failure) = &outcome.result else { return };
         if !may_be_ours(failure.reason) || self.is_online().await {
             return;
@@ -168,6 +183,20 @@ impl Controls {
             step: failure.step.clone(),
             detail: format!("no control answers, so this vantage is offline; the run had {found}"),
         });
+    }
+
+    /// How far our clock is ahead of the controls'. A clock may have been set a moment ago, so they are
+    /// asked unless they were just now; however many want to know, one asks.
+    async fn skew(&self) -> Option<f64> {
+        let _turn = self.asking.lock().await;
+        let (contact, all_read_at) = {
+            let state = self.state.lock();
+            (state.contact.clone()?, state.all_read_at)
+        };
+        if all_read_at.is_none_or(|at| at.elapsed() > FRESH) {
+            self.ask_all(&contact).await;
+        }
+        self.reading().skew
     }
 
     /// Asks unless there is a fresh answer; however many want to know, one asks.
@@ -199,11 +228,11 @@ impl Controls {
         (age <= FRESH).then_some(state.reading.online)
     }
 
-    /// Answers of controls that were replaced meanwhile do not count.
-    fn store(&self, asked: &Arc<dyn Contact>, reading: Reading) {
+    /// Answers of controls that were replaced meanwhile do not count. Whether they did.
+    fn store(&self, asked: &Arc<dyn Contact>, reading: Reading) -> bool {
         let mut state = self.state.lock();
         if !state.contact.as_ref().is_some_and(|contact| Arc::ptr_eq(contact, asked)) {
-            return;
+            return false;
         }
         let was_online = state.reading.online;
         state.reading = reading;
@@ -214,6 +243,7 @@ impl Controls {
             (false, true) => info!("a control answers: this vantage is online again"),
             _ => {}
         }
+        true
     }
 }
 

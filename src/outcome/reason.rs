@@ -512,6 +512,12 @@ reasons! {
     "프로버가 멈춰 있었거나 CPU를 얻지 못했습니다. 서비스의 상태는 알 수 없습니다."
     ["프로버가 실행되는 호스트의 CPU 사용률과 컨테이너의 CPU 제한, 가상 머신의 일시 정지",
      "The processor of the prober's host, the processor limit of its container, pauses of its virtual machine"],
+    /// Our own clock is wrong, as the controls show, and dates or one-time codes were judged by it.
+    ClockWrong Probe "clock_wrong"
+    ["프로버 시계 오류", "prober's clock wrong"]
+    "프로버의 시계가 대조점과 어긋나 있습니다. 서비스의 상태는 알 수 없습니다."
+    ["프로버가 실행되는 호스트의 시각 동기화(chrony)와 bongsu_clock_skew_seconds",
+     "Time synchronisation (chrony) of the prober's host, and bongsu_clock_skew_seconds"],
     /// A program of a login's step could not do its work, or gave no answer that is understood.
     ExecFailed Probe "exec_failed"
     ["로그인 프로그램 실패", "program failed"]

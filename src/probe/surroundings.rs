@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use chain::TlsClients;
 
@@ -16,6 +17,10 @@ use crate::probe::login::program::ProgramPlaces;
 use crate::transport::fetch::Fetcher;
 use crate::transport::resolve::Resolvers;
 use crate::vault::Vault;
+
+/// Beyond this our clock is wrong: no one-time code is sent, because the server would refuse it and count
+/// a failed attempt, and dates of certificates are judged by the controls' clock.
+pub const SKEW_MAX: Duration = Duration::from_secs(15);
 
 /// What every probe is built with.
 pub struct Surroundings {

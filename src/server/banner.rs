@@ -1,5 +1,5 @@
-//! What stands above the lists of every page: this vantage is offline, this prober stood still, a
-//! configuration was refused, maintenance is under way. Each changes how everything below is to be read.
+//! What stands above the lists of every page: this vantage is offline, this prober stood still, its
+//! clock is wrong, a configuration was refused, maintenance is under way. Each changes how everything below is to be read.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -10,6 +10,7 @@ use super::Site;
 use super::display_state::{Running, running};
 use super::html::{English, EscapedText, Language};
 use crate::config::{Config, WindowTarget};
+use crate::probe::surroundings::SKEW_MAX;
 
 /// Services named in one banner; a window over 226 municipalities must not push the list away.
 ///
@@ -40,6 +41,24 @@ pub(super) fn banners(site: &Site, config: &Config, language: Language) -> Strin
                 "This prober stood still for {seconds:.1} s of the last 5 minutes ({}). What ran out \
                  of time meanwhile is not held against the services.",
                 lost.cause
+            ),
+        };
+        push(&mut html, "offline", &text);
+    }
+    if let Some(skew) =
+        site.controls.reading().skew.filter(|skew| skew.abs() > SKEW_MAX.as_secs_f64())
+    {
+        let (seconds, is_ahead) = (skew.abs(), skew > 0.0);
+        let text = match language {
+            Language::Korean => format!(
+                "프로버의 시계가 대조점보다 {seconds:.0}초 {}. 시계 때문에 생긴 인증서 날짜 오류는 서비스 장애로 \
+                 판정하지 않습니다.",
+                if is_ahead { "빠릅니다" } else { "느립니다" }
+            ),
+            Language::English => format!(
+                "This prober's clock is {seconds:.0} s {} that of the controls. Dates of certificates \
+                 that are wrong by it alone are not held against the services.",
+                if is_ahead { "ahead of" } else { "behind" }
             ),
         };
         push(&mut html, "offline", &text);

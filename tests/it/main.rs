@@ -33,6 +33,7 @@ mod metrics_golden;
 mod metrics_hostile;
 mod metrics_prometheus;
 mod metrics_semantics;
+mod own_clock;
 mod own_stall;
 mod page;
 mod produced;

@@ -11,9 +11,6 @@ use url::Url;
 
 use crate::secret::Secret;
 
-/// Beyond this, codes are not sent: the server would refuse them and count a failed attempt.
-pub const SKEW_MAX: Duration = Duration::from_secs(15);
-
 /// What authenticator apps assume when nothing else is said.
 const DIGITS: usize = 6;
 const PERIOD_S: u64 = 30;

@@ -1,6 +1,7 @@
 //! Many targets behind one port of every loopback address, in threads that nobody stops: each answers after a moment, so that
 //! runs are under way whenever the prober is stopped.
 
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -84,4 +85,23 @@ async fn serve(stream: TcpStream, thinks: Duration, outage: Arc<AtomicBool>) {
          Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     );
     let _ = stream.write_all(answer.as_bytes()).await;
+}
+
+/// An HTTP server that tells the time (`Date`), in a thread that ends with the process.
+pub(crate) fn date_server() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let _ = stream.read(&mut [0; 4_096]);
+            let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+            let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT");
+            // The client may be gone by now.
+            let _ = write!(
+                stream,
+                "HTTP/1.1 204 No Content\r\nDate: {date}\r\nConnection: close\r\n\r\n"
+            );
+        }
+    });
+    address
 }

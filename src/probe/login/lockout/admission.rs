@@ -13,14 +13,14 @@ use crate::config::Schedule;
 use crate::config::login::LockoutPolicy;
 use crate::deadline::{Deadline, Expired};
 use crate::outcome::{Failure, Reason};
-use crate::probe::surroundings::Surroundings;
+use crate::probe::surroundings::{SKEW_MAX, Surroundings};
 use crate::receiver::Receiver;
 use crate::secret::Secret;
 use crate::template::{FlowSource, Template};
 
 use super::super::program::ProgramPlaces;
 use super::super::run::StepFailure;
-use super::super::totp::{SKEW_MAX, Totp};
+use super::super::totp::Totp;
 use super::ending::Ending;
 use super::ledger::{AccountKey, Admission};
 use super::recovery::RecoveryTurn;
@@ -280,7 +280,7 @@ impl<'a> Attempt<'a> {
         let skew = self.surroundings.clock_skew();
         if let Some(skew) = skew.filter(|s| s.abs() > SKEW_MAX.as_secs_f64()) {
             let detail = format!("our clock is off by {skew:.0} s, so no one-time code was sent");
-            return Err(Failure::new(Reason::Internal, detail));
+            return Err(Failure::new(Reason::ClockWrong, detail));
         }
         loop {
             let now = self.surroundings.accounts.now();

@@ -1,0 +1,89 @@
+//! Whether a failure comes of our own clock. A certificate that is valid by the controls' clock and not
+//! by ours says nothing of the service; one that is invalid by both is the service's.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use chain::TlsFacts;
+
+use crate::outcome::{Failure, Outcome, Reason};
+use crate::probe::surroundings::SKEW_MAX;
+
+/// Whether dates decided it, so that a wrong clock could have caused it: of certificates (RFC 5280
+/// section 4.1.2.5) and of revocation lists (section 5.1.2.5).
+pub(super) fn is_about_dates(reason: Reason) -> bool {
+    matches!(reason, Reason::TlsExpired | Reason::TlsNotYetValid | Reason::TlsRevocationUnavailable)
+}
+
+/// Whether anything that was found depends on the clock.
+pub(super) fn concerns(outcome: &Outcome) -> bool {
+    match &outcome.result {
+        Err(failure) => is_about_dates(failure.reason),
+        Ok(()) => outcome.facts.warnings.iter().any(|warning| is_about_dates(warning.reason)),
+    }
+}
+
+/// Turns what comes of our clock, which is ahead by `skew` seconds, into [`Reason::ClockWrong`]: a
+/// failure, or the only warnings that there are.
+pub(super) fn judge(outcome: &mut Outcome, skew: f64) {
+    if skew.abs() <= SKEW_MAX.as_secs_f64() {
+        return;
+    }
+    let theirs = seconds(outcome.started_at).saturating_sub(skew as i64);
+    let tls = outcome.facts.tls.as_ref();
+    let is_ours = |failure: &Failure| match failure.reason {
+        Reason::TlsExpired | Reason::TlsNotYetValid => {
+            !tls.is_some_and(|tls| is_invalid_at(tls, theirs))
+        }
+        reason => is_about_dates(reason),
+    };
+    match &outcome.result {
+        Err(failure) if is_ours(failure) => outcome.result = Err(wrong(failure, skew)),
+        Err(_) => {}
+        Ok(()) => {
+            let (ours, others): (Vec<_>, Vec<_>) =
+                outcome.facts.warnings.iter().cloned().partition(is_ours);
+            if let (Some(first), true) = (ours.first(), others.is_empty()) {
+                outcome.result = Err(wrong(first, skew));
+            }
+            outcome.facts.warnings = others;
+        }
+    }
+}
+
+/// Whether a certificate of the path, or of the whole chain where there is no path, is not valid then.
+fn is_invalid_at(tls: &TlsFacts, time: i64) -> bool {
+    let presented = tls.chain.as_ref().map_or(&[][..], |chain| &chain.certs);
+    let on_path = presented
+        .iter()
+        .enumerate()
+        .filter(|(position, _)| tls.path.is_empty() || tls.path.contains(position))
+        .map(|(_, certificate)| certificate);
+    on_path
+        .chain(tls.root.as_deref())
+        .any(|certificate| !(certificate.not_before..=certificate.not_after).contains(&time))
+}
+
+fn wrong(found: &Failure, skew: f64) -> Failure {
+    let without_step = Failure { step: None, ..found.clone() };
+    let direction = if skew > 0.0 { "ahead of" } else { "behind" };
+    Failure {
+        step: found.step.clone(),
+        ..Failure::new(
+            Reason::ClockWrong,
+            format!(
+                "our clock is {:.0} s {direction} that of the controls; the run had {without_step}",
+                skew.abs()
+            ),
+        )
+    }
+}
+
+/// Since 1970, negative before it.
+fn seconds(time: SystemTime) -> i64 {
+    let whole =
+        |duration: std::time::Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => whole(after),
+        Err(before) => whole(before.duration()).saturating_neg(),
+    }
+}

@@ -1,0 +1,121 @@
+//! The real daemon under a clock that is wrong (libfaketime of Debian), while its controls tell the time. What
+//! is invalid by our clock alone is held against nobody; what is invalid by theirs, too, is.
+
+use std::path::PathBuf;
+
+use time::Duration;
+
+use crate::support::daemon::{Daemon, Setup, eventually};
+use crate::support::estate::date_server;
+use crate::support::openssl::Server;
+use crate::support::pki::{Authority, Files, Leaf};
+use crate::tls_verdicts::serve;
+
+/// The library that tells a process another time; `tests/install.sh` installs it.
+fn faketime() -> PathBuf {
+    let found = std::fs::read_dir("/usr/lib").unwrap().filter_map(Result::ok).find_map(|entry| {
+        let library = entry.path().join("faketime/libfaketimeMT.so.1");
+        library.exists().then_some(library)
+    });
+    found.expect("libfaketime is missing: run tests/install.sh")
+}
+
+/// A daemon that watches a certificate of these days and one that expired yesterday.
+struct Watched {
+    daemon: Daemon,
+    _servers: [Server; 2],
+    _files: Files,
+}
+
+impl Watched {
+    /// `offset` in the words of faketime(1).
+    fn with_clock(offset: &str) -> Watched {
+        let files = Files::new();
+        let root = Authority::root("Test Root");
+        let valid = Leaf::named("probe.test").valid(Duration::days(-9), Duration::days(9));
+        let servers = [valid, Leaf::named("probe.test").expired()]
+            .map(|leaf| serve(&files, &root.issue(leaf), &[]));
+        let roots = files.write(&root.cert.pem);
+        let probe = |name: &str, server: &Server| {
+            format!(
+                "  - name: {name}\n    probes:\n      - name: cert\n        tls: {{ address: '127.0.0.1:{}', server_name: \
+                 probe.test, trust: {{ roots: '{}' }} }}\n",
+                server.port(),
+                roots.display()
+            )
+        };
+        let text = format!(
+            "controls: ['http://{}/']\ndefaults: {{ interval: 3s, timeout: 2s, recheck: 1s }}\nservices:\n{}{}",
+            date_server(),
+            probe("healthy", &servers[0]),
+            probe("expired", &servers[1]),
+        );
+        let daemon = Setup::new(&text)
+            .env("LD_PRELOAD", faketime().to_str().unwrap())
+            .env("FAKETIME", offset)
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            .start();
+        Watched { daemon, _servers: servers, _files: files }
+    }
+
+    /// Waits until a service's runs failed twice for this reason.
+    fn failed(&self, service: &str, reason: &str) {
+        let start = format!("bongsu_probe_failures_total{{service=\"{service}\"");
+        let label = format!("reason=\"{reason}\"");
+        eventually(&format!("{service}: {reason}"), || {
+            let metrics = self.daemon.metrics();
+            let line =
+                metrics.lines().find(|line| line.starts_with(&start) && line.contains(&label));
+            let count: f64 = line?.rsplit(' ').next().unwrap().parse().unwrap();
+            (count >= 2.0).then_some(())
+        });
+    }
+
+    fn never_down(&self, service: &str) {
+        let metrics = self.daemon.metrics();
+        let down = metrics.lines().find(|line| {
+            line.starts_with("bongsu_probe_runs_total{")
+                && line.contains(&format!("service=\"{service}\""))
+                && line.contains("result=\"failure\"")
+        });
+        assert!(down.expect("the series of failed runs").ends_with(" 0"), "{down:?}");
+    }
+}
+
+#[test]
+fn a_clock_that_is_off_by_a_year_blames_nobody() {
+    for (offset, english, korean) in [
+        ("+365d", "ahead of that of the controls", "빠릅니다"),
+        ("-365d", "behind that", "느립니다"),
+    ] {
+        let watched = Watched::with_clock(offset);
+        watched.failed("healthy", "clock_wrong");
+        watched.never_down("healthy");
+        for (language, words) in [("en", english), ("ko", korean)] {
+            let page = watched.daemon.get(&format!("/?lang={language}")).text();
+            assert!(page.contains(words), "{offset}: no banner in {page}");
+        }
+        if offset.starts_with('+') {
+            watched.failed("expired", "tls_expired");
+        }
+    }
+}
+
+#[test]
+fn by_a_clock_that_is_right_an_expired_certificate_is_down() {
+    let watched = Watched::with_clock("+0");
+    watched.failed("expired", "tls_expired");
+    let success = "bongsu_probe_runs_total{service=\"healthy\"";
+    eventually("the healthy certificate is up", || {
+        let metrics = watched.daemon.metrics();
+        metrics
+            .lines()
+            .any(|line| {
+                line.starts_with(success)
+                    && line.contains("result=\"success\"")
+                    && !line.ends_with(" 0")
+            })
+            .then_some(())
+    });
+    watched.never_down("healthy");
+}
