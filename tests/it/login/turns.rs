@@ -110,7 +110,9 @@ fn check_says_where_logins_of_one_account_do_not_fit() {
     // Each site is its own host, and all of them send their users to one.
     let sso = format!("[{{ name: in, post: 'https://sso.example.go.kr/in', {form} }}]");
     assert_eq!(said_of_turns("https://sN.example.go.kr", &sso), said("sso.example.go.kr"));
-    let submit = "[{ name: page, get: 'https://sso.example.go.kr/' }, { name: in, submit: { form: form, \
+    let sso = format!("[{{ name: page, get: / }}, {}", &sso[1..]);
+    assert_eq!(said_of_turns("https://sN.example.go.kr", &sso), said("sso.example.go.kr"));
+    let submit = "[{ name: page, get: / }, { name: form, get: 'https://sso.example.go.kr/' }, { name: in, submit: { form: form, \
                   fields: { user: '${secret.user}', pass: '${secret.pw}' } }, expect: { css: { \
                   'a[href*=logout]': exists } } }]";
     assert_eq!(said_of_turns("https://sN.example.go.kr", submit), said("sso.example.go.kr"));
