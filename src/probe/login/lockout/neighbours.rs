@@ -25,6 +25,8 @@ use super::ledger::AccountKey;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A time-step is a number of at most twenty digits.
+///
+/// No row: the file is our own.
 const STEP_BYTES_MAX: u64 = 20;
 
 /// The other processes of a state directory.
