@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use bongsu::outcome::Reason;
 use time::Duration;
 
 use crate::support::daemon::{Daemon, Setup, eventually};
@@ -89,7 +90,7 @@ fn a_clock_that_is_off_by_a_year_blames_nobody() {
         ("-365d", "behind that", "느립니다"),
     ] {
         let watched = Watched::with_clock(offset);
-        watched.failed("healthy", "clock_wrong");
+        watched.failed("healthy", Reason::ClockWrong.as_str());
         watched.never_down("healthy");
         for (language, words) in [("en", english), ("ko", korean)] {
             let page = watched.daemon.get(&format!("/?lang={language}")).text();
