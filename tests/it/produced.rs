@@ -112,6 +112,14 @@ const PRODUCED: &[(Reason, &str)] = &[
     ),
     (Reason::SecretHost, "login::secrets::a_form_that_leads_elsewhere_gets_no_secret"),
     (Reason::SignFailed, "login::signing::a_text_that_the_charset_does_not_have_is_not_signed"),
+    (
+        Reason::ExecFailed,
+        "login::programs::what_a_program_does_wrong_is_ours_and_has_its_own_words",
+    ),
+    (
+        Reason::ExecTimeout,
+        "login::programs::what_a_program_does_wrong_is_ours_and_has_its_own_words",
+    ),
     (Reason::ProxyFailed, "http_proxy::a_proxy_that_fails_says_nothing_about_the_service"),
     (
         Reason::VantageOffline,

@@ -4,6 +4,7 @@
 use std::fs;
 use std::time::Duration;
 
+use bongsu::outcome::Reason;
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 
@@ -206,23 +207,27 @@ async fn what_a_program_made_of_a_secret_is_bound_to_its_hosts() {
 #[test]
 fn what_a_program_does_wrong_is_ours_and_has_its_own_words() {
     for (program, reason, words) in [
-        ("exit 3", "exec_failed", "/bin/sh ended with exit code 3"),
-        ("kill -TERM $$", "exec_failed", "/bin/sh was ended by signal 15"),
-        ("echo hello", "exec_failed", "wrote 6 bytes that are no JSON (line 1, column 1)"),
-        ("true", "exec_failed", "wrote 0 bytes that are no JSON"),
-        ("head -c 70000 /dev/zero", "exec_failed", "wrote more than 64 KiB to its standard output"),
-        ("yes", "exec_failed", "wrote more than 64 KiB to its standard output"),
-        ("echo '{\"captures\": {}}'", "exec_failed", "gave no capture \"session\""),
+        ("exit 3", Reason::ExecFailed, "/bin/sh ended with exit code 3"),
+        ("kill -TERM $$", Reason::ExecFailed, "/bin/sh was ended by signal 15"),
+        ("echo hello", Reason::ExecFailed, "wrote 6 bytes that are no JSON (line 1, column 1)"),
+        ("true", Reason::ExecFailed, "wrote 0 bytes that are no JSON"),
+        (
+            "head -c 70000 /dev/zero",
+            Reason::ExecFailed,
+            "wrote more than 64 KiB to its standard output",
+        ),
+        ("yes", Reason::ExecFailed, "wrote more than 64 KiB to its standard output"),
+        ("echo '{\"captures\": {}}'", Reason::ExecFailed, "gave no capture \"session\""),
         (
             "echo '{\"reason\": \"internal\"}'",
-            "exec_failed",
+            Reason::ExecFailed,
             "gave a reason that no program may give",
         ),
-        ("sleep 60", "exec_timeout", "/bin/sh ran out of time and was killed"),
-        ("exec <&- >&- 2>&-; sleep 60", "exec_timeout", "ran out of time and was killed"),
+        ("sleep 60", Reason::ExecTimeout, "/bin/sh ran out of time and was killed"),
+        ("exec <&- >&- 2>&-; sleep 60", Reason::ExecTimeout, "ran out of time and was killed"),
         (
             "sleep 60 & echo $! > $1/child; echo '{\"captures\": {\"session\": \"x\"}}'",
-            "exec_failed",
+            Reason::ExecFailed,
             "ended and left 1 of its processes, which were killed",
         ),
     ] {
@@ -232,7 +237,7 @@ fn what_a_program_does_wrong_is_ours_and_has_its_own_words() {
         let (is_up, said) = probe(&setup);
         assert!(!is_up && said.contains("verdict      unknown"), "{program}: {said}");
         assert!(
-            said.contains(&format!("reason       {reason} in step run: ")),
+            said.contains(&format!("reason       {} in step run: ", reason.as_str())),
             "{program}: {said}"
         );
         assert!(said.contains(words), "{program}: {said}");
