@@ -97,7 +97,10 @@ async fn a_list_that_a_directory_does_not_have_is_unavailable() {
 async fn http_is_asked_before_ldap() {
     let web = Routes::new().serve().await;
     let url = web.url("/ca.crl");
-    let site = Site::with(|leaf| leaf.crls_at(&[&list_at(free_port()), &url]));
+    let port = free_port();
+    let site = Site::with(|leaf| leaf.crls_at(&[&list_at(port), &url]));
+    // By this list alone the certificate would be good.
+    let _slapd = Slapd::serving(port, &site.root.revoke(&[], A_DAY), &site.leaf);
     web.put("/ca.crl", Reply::bytes(site.root.revoke(&[&site.leaf], A_DAY)));
     let outcome = site.look(Revocation::Soft).run().await;
     assert!(outcome.result.unwrap_err().detail.ends_with(&format!("says {url}")));
