@@ -128,7 +128,10 @@ const PRODUCED: &[(Reason, &str)] = &[
     (Reason::ProberStalled, "own_stall::mod::a_process_that_was_stopped_once_blames_nobody"),
     (Reason::ClockWrong, "own_clock::a_clock_that_is_off_by_a_year_blames_nobody"),
     (Reason::NoTurn, "login::guarding::a_one_time_code_is_not_sent_twice"),
-    (Reason::Internal, "login::guarding::a_one_time_code_is_not_sent_twice"),
+    (
+        Reason::Internal,
+        "tls_client_cert::roots_are_read_again_when_their_file_changes_and_a_missing_file_is_our_fault",
+    ),
     (Reason::WaitingRoom, "login::real_sites::a_waiting_room_is_waited_in_and_degrades"),
     (
         Reason::PasswordExpired,

@@ -33,9 +33,9 @@ fn a_step_has_exactly_one_action() {
         &steps(&["{ name: one, get: /, post: / }", "{ name: two }"]),
         &[
             "steps[0].post: a step has exactly one action, one of get, post, put, delete, head, \
-             submit, sign, wait; get and post are here (probe login, step one)",
+             submit, sign, exec, wait; get and post are here (probe login, step one)",
             "steps[1]: a step has exactly one action, one of get, post, put, delete, head, submit, \
-             sign, wait; none is here (probe login, step two)",
+             sign, exec, wait; none is here (probe login, step two)",
         ],
     );
 }
@@ -174,7 +174,7 @@ fn conditions_names_components_and_urls_are_checked() {
             "steps[1].if: only steps of finally have a condition (probe login, step two)",
             "steps[1].component: no service named \"gpkl\"; did you mean \"gpki\"? (probe login, \
              step two)",
-            "steps[2].component: \"bongsu\" is for steps that ask nobody: sign and wait (probe \
+            "steps[2].component: \"bongsu\" is for steps that ask nobody: sign, exec and wait (probe \
              login, step two)",
             "steps[3].get: a secret cannot stand in a URL, which is shown; write it under query \
              (probe login, step pin)",

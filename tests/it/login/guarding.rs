@@ -167,7 +167,7 @@ async fn a_one_time_code_is_not_sent_twice() {
 
     let flow = Flow::new(&yaml);
     flow.surroundings.clock_skew_from(|| Some(-16.0));
-    assert_eq!(flow.fail().await, ("otp".into(), Reason::Internal));
+    assert_eq!(flow.fail().await, ("otp".into(), Reason::ClockWrong));
     assert_eq!(site.lines().len(), 1);
 }
 
