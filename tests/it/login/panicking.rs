@@ -61,7 +61,9 @@ async fn panic_everywhere() -> String {
     let controls = Arc::new(Controls::none());
     let mut scheduler = Scheduler::new(Limits::default(), controls, Arc::new(Tells));
     scheduler.apply(vec![spec("gov24", secs(1)).timeout(secs(1) / 2).runs(vec![up()])]);
-    format!("{said}{}\n", scheduler.failed().await)
+    let died = scheduler.failed().await;
+    bongsu::log_queue::flush(Duration::from_secs(30));
+    format!("{said}{died}\n")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -38,7 +38,7 @@ fn redirecting() -> std::net::SocketAddr {
 fn redirects_with_long_paths_are_told_in_short() {
     let address = redirecting();
     let config = format!(
-        "defaults: {{ interval: 1s, timeout: 900ms }}\nservices:\n  - name: s\n    probes:\n\
+        "defaults: {{ interval: 4s, timeout: 3900ms }}\nservices:\n  - name: s\n    probes:\n\
          \x20     - {{ name: long, http: {{ url: 'http://{address}/', \
          follow: {{ redirects: 40 }} }} }}\n"
     );

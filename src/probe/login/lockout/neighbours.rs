@@ -11,18 +11,29 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base::fnv::Fnv1a64;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::ledger::AccountKey;
 
 /// Between two looks at an account that another process uses.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// A local file takes milliseconds. A disk that waits is not to keep logins back: then it is as if there
+/// were no other process.
+const DISK_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Threads that may wait for the disk at a time.
+///
+/// No row: the files are our own.
+const LOOKS_MAX: usize = 8;
 
 /// A time-step is a number of at most twenty digits.
 ///
@@ -33,6 +44,7 @@ const STEP_BYTES_MAX: u64 = 20;
 #[derive(Debug, Clone)]
 pub(super) struct Neighbours {
     directory: PathBuf,
+    looks: Arc<Semaphore>,
 }
 
 /// While this lives, no other process uses the account.
@@ -44,7 +56,23 @@ pub(super) struct SharedTurn {
 
 impl Neighbours {
     pub(super) fn of(directory: &Path) -> Neighbours {
-        Neighbours { directory: directory.to_owned() }
+        Neighbours { directory: directory.to_owned(), looks: Arc::new(Semaphore::new(LOOKS_MAX)) }
+    }
+
+    /// Asks the disk, beside the runtime; `None` when it does not answer or cannot.
+    async fn ask<T: Send + 'static>(
+        &self,
+        look: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> Option<T> {
+        let asked = async {
+            let place = Arc::clone(&self.looks).acquire_owned().await.ok()?;
+            let look = move || {
+                let _place = place;
+                look()
+            };
+            spawn_blocking(look).await.ok()?.ok()
+        };
+        timeout(DISK_PATIENCE, asked).await.ok()?
     }
 
     /// Waits until no other process uses the account at its host.
@@ -52,8 +80,7 @@ impl Neighbours {
         let path = self.file("turn", &[&key.account, &key.host]);
         loop {
             let path = path.clone();
-            // Disks wait, and threads of the probes must not.
-            let tried = spawn_blocking(move || {
+            let tried = self.ask(move || {
                 let file = open(&path)?;
                 match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                     Err(Errno::WOULDBLOCK) => Ok(None),
@@ -61,9 +88,9 @@ impl Neighbours {
                 }
             });
             match tried.await {
-                Ok(Ok(None)) => sleep(LOOK_EVERY).await,
-                Ok(Ok(file)) => return SharedTurn { _file: file },
-                Ok(Err(_)) | Err(_) => return SharedTurn { _file: None },
+                Some(None) => sleep(LOOK_EVERY).await,
+                Some(file) => return SharedTurn { _file: file },
+                None => return SharedTurn { _file: None },
             }
         }
     }
@@ -71,7 +98,7 @@ impl Neighbours {
     /// Takes a time-step of a TOTP secret; an error is the next step that may be used.
     pub(super) async fn use_step(&self, secret: &str, step: u64) -> Result<(), u64> {
         let path = self.file("code", &[secret]);
-        let used = spawn_blocking(move || {
+        let used = self.ask(move || {
             let mut file = open(&path)?;
             flock(&file, FlockOperation::LockExclusive)?;
             let mut text = String::new();
@@ -85,7 +112,7 @@ impl Neighbours {
             write!(file, "{step}")?;
             io::Result::Ok(Ok(()))
         });
-        used.await.ok().and_then(Result::ok).unwrap_or(Ok(()))
+        used.await.unwrap_or(Ok(()))
     }
 
     /// Names of secrets and hosts may hold what names of files may not.
