@@ -30,6 +30,8 @@ LOGIN_INTERVAL = "3m"
 # machine that is not ours alone stands still for as long. Whatever hangs is found later by this, and
 # nothing is found sooner.
 TIMEOUT, LOGIN_TIMEOUT = "48s", "96s"
+# Nobody may look at a waiting room more often than every 100 ms.
+POLLS = {"every": "4s", "at_most": "8s"}
 # A system waits this long for another. Less than a probe does, so that the failure has its name.
 BACKEND_PATIENCE = "24s"
 # Scrapes, and the rules that have no interval of their own: 40 s of the story instead of 5 s. A page of
@@ -140,6 +142,9 @@ def schedule(config, given):
         for probe in service["probes"]:
             if "login" in probe:
                 probe.update(interval=LOGIN_INTERVAL, timeout=LOGIN_TIMEOUT)
+                for step in probe["login"]["steps"]:
+                    if "poll_until" in step:
+                        step["poll_until"].update(POLLS)
             if "warn" in probe.get("http", {}):
                 probe["http"]["warn"] = {"time": {"lt": "3s"}}
     changed = config.with_name("accelerated.yml")

@@ -82,7 +82,7 @@ FLAGS = {
 PROMETHEUS_KEYS = {"scrape_interval", "scrape_timeout", "evaluation_interval"}
 ALERTMANAGER_KEYS = {"group_wait", "group_interval", "repeat_interval", "resolve_timeout"}
 # `lt` is how slow is slow; it must stay below the timeout.
-PROBE_KEYS = {"interval", "timeout", "recheck", "lt"}
+PROBE_KEYS = {"interval", "timeout", "recheck", "lt", "every", "at_most"}
 # The pace of a login guard, which nothing reaches while passwords are right.
 PROBE_KEYS_KEPT = {"slow_to"}
 
