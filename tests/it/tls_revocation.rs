@@ -14,15 +14,15 @@ use crate::support::tls::{Look, faults, net, reason, subjects};
 const A_DAY: Duration = Duration::days(1);
 
 /// A root, a certificate that points to a list, and a server that shows it.
-struct Site {
-    files: Files,
-    root: Authority,
-    leaf: Issued,
-    server: Server,
+pub(crate) struct Site {
+    pub(crate) files: Files,
+    pub(crate) root: Authority,
+    pub(crate) leaf: Issued,
+    pub(crate) server: Server,
 }
 
 impl Site {
-    fn with(leaf: impl FnOnce(Leaf) -> Leaf) -> Site {
+    pub(crate) fn with(leaf: impl FnOnce(Leaf) -> Leaf) -> Site {
         let files = Files::new();
         let root = Authority::root("Test Root");
         let leaf = root.issue(leaf(Leaf::named("probe.test")));
@@ -32,13 +32,13 @@ impl Site {
         Site { files, root, leaf, server }
     }
 
-    fn look(&self, revocation: Revocation) -> Look {
+    pub(crate) fn look(&self, revocation: Revocation) -> Look {
         let roots = self.files.write(&self.root.cert.pem);
         Look::at(self.server.port()).trusting(roots).revocation(revocation)
     }
 }
 
-fn unavailable(outcome: &Outcome) -> &str {
+pub(crate) fn unavailable(outcome: &Outcome) -> &str {
     let warning = &outcome.facts.warnings[0];
     assert_eq!(warning.reason, Reason::TlsRevocationUnavailable);
     &warning.detail

@@ -8,41 +8,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::support::http::{Reply, Routes};
-use crate::support::openssl::Server;
-use crate::support::pki::{Authority, Files, Issued, Leaf};
+use crate::support::pki::Leaf;
 use crate::support::slapd::{Slapd, free_port, list_at};
-use crate::support::tls::{Look, faults, net, reason};
+use crate::support::tls::{faults, net, reason};
+use crate::tls_revocation::{self, Site};
 
 const A_DAY: Duration = Duration::days(1);
 
-struct Site {
-    files: Files,
-    root: Authority,
-    leaf: Issued,
-    server: Server,
-}
-
-impl Site {
-    fn with(leaf: impl FnOnce(Leaf) -> Leaf) -> Site {
-        let files = Files::new();
-        let root = Authority::root("Test Root");
-        let leaf = root.issue(leaf(Leaf::named("probe.test")));
-        let (cert, key) = (files.write(&leaf.pem), files.write(&leaf.key_pem));
-        let own = ["-cert", cert.to_str().unwrap(), "-key", key.to_str().unwrap()];
-        Site { server: Server::start(&own), files, root, leaf }
-    }
-
-    fn look(&self, revocation: Revocation) -> Look {
-        let roots = self.files.write(&self.root.cert.pem);
-        Look::at(self.server.port()).trusting(roots).revocation(revocation)
-    }
-}
-
 fn unavailable(outcome: &Outcome) -> &str {
     assert_eq!(outcome.verdict(), Verdict::Degraded, "{:?}", outcome.result);
-    let warning = &outcome.facts.warnings[0];
-    assert_eq!(warning.reason, Reason::TlsRevocationUnavailable);
-    &warning.detail
+    tls_revocation::unavailable(outcome)
 }
 
 #[tokio::test]

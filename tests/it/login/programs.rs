@@ -2,14 +2,14 @@
 //! becomes of what it gives, and that nothing of it is left.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bongsu::outcome::Reason;
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 
 use super::flow::{Flow, PASS, USER};
-use crate::support::daemon::{Setup, eventually};
+use crate::support::daemon::{PATIENCE, Setup, eventually};
 use crate::support::http::{Asked, Reply, RoutedSite, Routes};
 
 /// A flow whose first step runs `program.sh`, and what else it has.
@@ -319,7 +319,9 @@ async fn few_programs_run_at_once_and_waiting_is_not_the_services_time() {
     ));
     let let_go = async {
         let begun = || std::fs::read_to_string(place.join("begun")).unwrap_or_default();
+        let end = Instant::now() + PATIENCE;
         while begun().lines().count() < 4 {
+            assert!(Instant::now() < end, "four programs do not run at once");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         fs::write(place.join("go"), "").unwrap();
