@@ -51,16 +51,17 @@ class Probe:
     def lines(self, vantage, online, pace):
         verdict = self.verdict(vantage, online)
         # The seconds change all the time; the rest is written once.
-        yield from self.accrue(vantage, verdict, pace)
+        yield from self.accrue(vantage, verdict)
         if verdict not in self.written:
             self.written[verdict] = "\n".join(self.facts(verdict, pace))
         yield self.written[verdict]
 
-    def accrue(self, vantage, verdict, pace):
-        """What passed since the last scrape goes to the verdict of now."""
+    def accrue(self, vantage, verdict):
+        """What passed since the last scrape goes to the verdict of now. A second is a second at any
+        pace, as a daemon counts it; what the rules compare it with is what is divided (scale.py)."""
         now = time.time()
         last, seconds = self.seconds.get(vantage, (now, dict.fromkeys(VERDICTS, 0)))
-        seconds[verdict] += (now - last) * pace
+        seconds[verdict] += now - last
         self.seconds[vantage] = now, seconds
         for name in VERDICTS:
             yield f'bongsu_probe_verdict_seconds_total{{{self.base},verdict="{name}"}} {seconds[name]:.3f}'

@@ -24,8 +24,7 @@ from stack import (
     PATIENCE, RULES, Alertmanager, Daemon, Prometheus, Stack, Webhook, call, check, main, until,
 )
 
-# More would be quicker, but what takes two cores seconds to evaluate takes them as long at any factor:
-# at 8, burning budgets were known before the services were down that they burn for.
+# More would be quicker, but what takes two cores seconds to evaluate takes them as long at any factor.
 FACTOR = 4
 EVALUATION_SECONDS = 4
 SITES, SERVICES, SYSTEMS = 226, 30, 647
