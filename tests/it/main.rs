@@ -48,6 +48,7 @@ mod shutdown;
 mod state_directory;
 mod strangers;
 mod systemd;
+mod telephone;
 mod tls_client_cert;
 mod tls_client_hello;
 mod tls_expect;

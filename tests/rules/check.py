@@ -122,10 +122,10 @@ def check_holidays():
 
 
 def check_templates():
-    """Renders every definition; payloads must be JSON. Needs amtool."""
+    """Renders every definition. Needs amtool."""
     base = ROOT / "config/alertmanager"
     for name in ("bongsu.title.ko", "bongsu.body.ko", "bongsu.title.en", "bongsu.body.en",
-                 "bongsu.payload.jandi", "bongsu.payload.dooray"):
+                 "bongsu.chat.title", "bongsu.chat.body", "bongsu.chat.text"):
         run = subprocess.run(
             ["amtool", "template", "render", f"--template.glob={base}/templates/*.tmpl",
              f"--template.data={ROOT}/tests/alertmanager/notification.json",
@@ -133,8 +133,6 @@ def check_templates():
         wanted = "[DOWN]" if name == "bongsu.title.en" else "runbook" if name == "bongsu.body.en" else "인증 검증 실패"
         if run.returncode or wanted not in run.stdout:
             problems.append(f"template {name}: {run.stdout}{run.stderr}")
-        elif "payload" in name:
-            json.loads(run.stdout)
 
 
 def main():

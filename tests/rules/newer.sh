@@ -5,6 +5,7 @@
 #
 #   newer.sh              all scenario files
 #   newer.sh FILE...      only these, such as every-60s.yml
+#   newer.sh --tools      none: only the programs
 #
 # Leaves target/newer/bin, so that other checks can run with them:
 #   PROMETHEUS=target/newer/bin/prometheus ALERTMANAGER=target/newer/bin/prometheus-alertmanager ...
@@ -19,6 +20,10 @@ not_to_be_had() {
   exit 75
 }
 
+# One at a time, and others wait for what it brings.
+mkdir -p "$root/target"
+exec 9>"$to.lock"
+flock 9
 if [ ! -x "$to/bin/promtool" ] || [ ! -x "$to/bin/amtool" ]; then
   rm -rf "$to"
   mkdir -p "$to"/apt/{state/lists/partial,cache/archives/partial} "$to/unpacked"
@@ -48,6 +53,9 @@ CONF
     "$to/bin/$tool" --version > "$to/version" 2>&1 || not_to_be_had "$tool does not start here: $(cat "$to/version")"
   done
 fi
+
+flock -u 9
+[ "${1:-}" != --tools ] || exit 0
 
 PATH="$to/bin:$PATH"
 promtool --version 2>&1 | head -n 1
