@@ -19,7 +19,7 @@ async fn the_written_configuration_is_valid_and_has_nine_services() {
     let sites = config.targets.iter().filter(|target| target.id.site.is_some()).count();
     assert_eq!(sites, 9);
     let logins = config.targets.iter().filter(|target| matches!(target.kind, Kind::Login(_)));
-    assert_eq!(logins.count(), 11);
+    assert_eq!(logins.count(), 13);
     assert!(config.advice.is_empty(), "{:?}", config.advice);
     let mut left: Vec<_> = std::fs::read_dir(out.path().join("lab"))
         .unwrap()

@@ -74,8 +74,14 @@ pub(super) fn failure(outcome: Outcome) -> (String, Reason, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_officer_signs_in_to_gpki_and_to_what_stands_behind_it() {
     let lab = GpkiLab::start().await;
-    for id in ["gpki/login", "saeol/login@jongno", "saeol/login@yuseong", "resident/officer-login"]
-    {
+    for id in [
+        "gpki/login",
+        "saeol/login@jongno",
+        "saeol/login@yuseong",
+        "resident/officer-login",
+        "welfare/officer-login",
+        "bypass/officer-login",
+    ] {
         let outcome = lab.run(id).await;
         assert!(outcome.result.is_ok(), "{id}: {:?}", outcome.result);
         assert!(outcome.facts.warnings.is_empty(), "{id}: {:?}", outcome.facts.warnings);
@@ -97,7 +103,12 @@ async fn revoked_and_dead_servers_have_their_reasons() {
         (Kind::PkiBackend, Reason::PkiBackend, Verdict::Down),
     ] {
         lab.set(kind);
-        for (id, step) in [("gpki/login", "verify"), ("saeol/login@jongno", "submit")] {
+        for (id, step) in [
+            ("gpki/login", "verify"),
+            ("saeol/login@jongno", "submit"),
+            ("welfare/officer-login", "submit"),
+            ("bypass/officer-login", "submit"),
+        ] {
             let outcome = lab.run(id).await;
             assert_eq!(outcome.verdict(), verdict, "{kind:?} {id}");
             let component = outcome.result.as_ref().unwrap_err().step.clone().unwrap().component;
