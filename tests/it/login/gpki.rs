@@ -4,13 +4,14 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bongsu::config::{self, Target};
 use bongsu::outcome::{Outcome, Reason, Verdict};
 use bongsu::probe;
 use bongsu::probe::surroundings::Surroundings;
 use bongsu::stop::Stop;
-use lab::estate::SimulatedEstate as Estate;
+use lab::estate::{EstateOptions, SimulatedEstate as Estate};
 use lab::faults::FaultKind as Kind;
 use lab::systems;
 
@@ -22,7 +23,11 @@ pub(super) struct GpkiLab {
 
 impl GpkiLab {
     pub(super) async fn start() -> GpkiLab {
-        let estate = Estate::start(Default::default()).await.unwrap();
+        GpkiLab::started_with(EstateOptions::default()).await
+    }
+
+    async fn started_with(options: EstateOptions) -> GpkiLab {
+        let estate = Estate::start(options).await.unwrap();
         let directory = tempfile::tempdir().unwrap();
         lab::files::write(estate.world(), directory.path()).unwrap();
         GpkiLab { estate, directory }
@@ -153,6 +158,21 @@ async fn what_is_not_an_officers_answer_to_the_challenge_is_refused() {
     assert_eq!((&*step, reason), ("sign", Reason::CertRejected), "{detail}");
     fs::write(lab.path().join("signCert.der"), &valid).unwrap();
     assert!(lab.run("gpki/login").await.result.is_ok());
+    assert_eq!(lab.signed_in(), 0);
+}
+
+/// The signature is right, and it comes too late.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_to_a_challenge_that_has_run_out_is_refused() {
+    let lab = GpkiLab::started_with(EstateOptions::default().challenges_last(Duration::ZERO)).await;
+    let (step, reason, detail) = failure(lab.run("gpki/login").await);
+    assert_eq!((&*step, reason), ("verify", Reason::HttpStatus), "{detail}");
+    assert!(detail.contains("410"), "{detail}");
+    // A system that asked GPKI lets nobody in for it, and the certificate is not said to be bad.
+    for id in ["saeol/login@jongno", "welfare/officer-login", "bypass/officer-login"] {
+        let (step, reason, detail) = failure(lab.run(id).await);
+        assert_eq!((&*step, reason), ("submit", Reason::PkiBackend), "{id}: {detail}");
+    }
     assert_eq!(lab.signed_in(), 0);
 }
 

@@ -23,6 +23,7 @@ use crate::control;
 use crate::peers::{PeerAddress, Peers};
 use crate::pki::{self, Pki};
 use crate::port::SystemPort;
+use crate::signers::challenges::OpenChallenges;
 use crate::signers::officers::SignerPki;
 use crate::site::SystemSite;
 use crate::switchboard::Switchboard;
@@ -70,7 +71,9 @@ impl SimulatedEstate {
                 (system.name, PeerAddress { base, address: reachable(port.address()) })
             })
             .collect();
-        let signers = Arc::new(SignerPki::new()?);
+        let mut signers = SignerPki::new()?;
+        signers.challenges = OpenChallenges::lasting(options.challenges_last);
+        let signers = Arc::new(signers);
         let peers = Peers::new(places, pki.root_der(), options.patience, Arc::clone(&signers))
             .map(Arc::new)?;
         let faults = Switchboard::new();

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::peers::PATIENCE;
+use crate::signers::challenges::CHALLENGE_LASTS;
 use crate::system::SimulatedSystem;
 
 /// The default is what tests want: loopback, any ports.
@@ -12,6 +13,7 @@ pub struct EstateOptions {
     pub(super) listen: IpAddr,
     pub(super) ports: PortChoice,
     pub(super) patience: Duration,
+    pub(super) challenges_last: Duration,
     hostname: Option<String>,
 }
 
@@ -29,6 +31,7 @@ impl Default for EstateOptions {
             listen: Ipv4Addr::LOCALHOST.into(),
             ports: PortChoice::Any,
             patience: PATIENCE,
+            challenges_last: CHALLENGE_LASTS,
             hostname: None,
         }
     }
@@ -57,6 +60,12 @@ impl EstateOptions {
     /// faster than the wall clock shortens it.
     pub fn patience(mut self, patience: Duration) -> EstateOptions {
         self.patience = patience;
+        self
+    }
+
+    /// How long GPKI waits for the answer to a challenge. With none at all every answer is late.
+    pub fn challenges_last(mut self, last: Duration) -> EstateOptions {
+        self.challenges_last = last;
         self
     }
 

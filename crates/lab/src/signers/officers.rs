@@ -10,6 +10,7 @@ use rcgen::{
 use rustls_pki_types::CertificateDer;
 use time::{Duration, OffsetDateTime};
 
+use super::challenges::{CHALLENGE_LASTS, OpenChallenges};
 use super::key_file;
 
 /// The officer whose certificate the probes sign with, as systems know him by the name of his
@@ -38,6 +39,8 @@ pub struct SignerPki {
     authority: CertifiedIssuer<'static, KeyPair>,
     pub officer: EstateSigner,
     pub server: EstateSigner,
+    /// What waits for an answer that one of them has signed.
+    pub challenges: OpenChallenges,
     now: OffsetDateTime,
 }
 
@@ -61,7 +64,8 @@ impl SignerPki {
         };
         let (officer, server) =
             (issue(OFFICER_NAME, OFFICER_SERIAL, 0)?, issue(SERVER_NAME, SERVER_SERIAL, 1)?);
-        Ok(SignerPki { root, authority, officer, server, now })
+        let challenges = OpenChallenges::lasting(CHALLENGE_LASTS);
+        Ok(SignerPki { root, authority, officer, server, challenges, now })
     }
 
     /// A certificate for the officer's own key that ended yesterday.
