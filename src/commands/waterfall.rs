@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::config::Target;
 use crate::outcome::{Failure, Outcome, Reason};
-use chain::{Certificate, TlsFacts};
+use chain::{Certificate, OcspStaple, TlsFacts};
 
 /// Characters of the longest bar.
 const BAR_WIDTH: f64 = 40.0;
@@ -89,6 +89,9 @@ fn certificates(text: &mut String, tls: &TlsFacts) {
         text.push_str(used);
         text.push('\n');
     }
+    if let Some(staple) = &tls.staple {
+        ocsp(text, staple);
+    }
     for fault in &tls.faults {
         let _ = writeln!(
             text,
@@ -100,10 +103,6 @@ fn certificates(text: &mut String, tls: &TlsFacts) {
 }
 
 fn certificate(text: &mut String, position: usize, cert: &Certificate) {
-    let day = |seconds: i64| match jiff::Timestamp::from_second(seconds) {
-        Ok(time) => time.strftime("%Y-%m-%d").to_string(),
-        Err(_) => seconds.to_string(),
-    };
     let _ = write!(
         text,
         "  {position:<12} {}, {} to {}, {}, by {}",
@@ -113,6 +112,26 @@ fn certificate(text: &mut String, position: usize, cert: &Certificate) {
         cert.key,
         printable(&cert.issuer),
     );
+}
+
+fn day(seconds: i64) -> String {
+    match jiff::Timestamp::from_second(seconds) {
+        Ok(time) => time.strftime("%Y-%m-%d").to_string(),
+        Err(_) => seconds.to_string(),
+    }
+}
+
+fn ocsp(text: &mut String, staple: &OcspStaple) {
+    let said = match &staple.answer {
+        Some(answer) => {
+            let until = answer.next_update.map(|next| format!(" to {}", day(next)));
+            let (status, from) = (answer.status.as_str(), day(answer.this_update));
+            format!("{status}, {from}{}", until.unwrap_or_default())
+        }
+        None => "nothing".to_owned(),
+    };
+    let flaw = staple.flaw.map(|flaw| format!(", but it {flaw}")).unwrap_or_default();
+    let _ = writeln!(text, "  ocsp staple  {said}{flaw}");
 }
 
 fn cause(text: &mut String, label: &str, failure: &Failure) {

@@ -6,14 +6,14 @@
 
 use std::time::SystemTime;
 
-use super::probe::Write::{Run, Target};
+use super::probe::Write::{Run, Target, Tls};
 use super::probe::{ProbeFamily, Series, flag};
 use crate::availability::Counts;
 use crate::config::{self, Addresses, Kind};
 use crate::outcome::{Outcome, Step, TcpFacts, Verdict};
 use crate::results::{Row, is_padded};
 use crate::transport::resolve::MAX_ADDRESSES;
-use chain::Certificate;
+use chain::{Certificate, OcspAnswer, OcspStatus, TlsFacts};
 
 /// Certificates shown of one chain. Honest chains have up to five; one of a hundred is an attack.
 ///
@@ -149,6 +149,35 @@ pub(super) static FAMILIES: &[ProbeFamily] = &[
         Target(cert_faults),
     ),
     ProbeFamily::gauge(
+        "bongsu_ocsp_staple_status",
+        "What the OCSP response says that the server stapled in the last run: good, revoked, unknown, or invalid when it proves nothing. Absent without one.",
+        Tls(|tls, out| {
+            if let Some(staple) = &tls.staple {
+                let status = staple.proven().map_or("invalid", OcspStatus::as_str);
+                out.with(&[("status", status)], 1.0);
+            }
+        }),
+    ),
+    ProbeFamily::gauge(
+        "bongsu_ocsp_staple_produced_timestamp_seconds",
+        "When the stapled OCSP response was signed, in unix time.",
+        Tls(|tls, out| out.optional(stapled(tls).map(|answer| answer.produced_at as f64))),
+    ),
+    ProbeFamily::gauge(
+        "bongsu_ocsp_staple_this_update_timestamp_seconds",
+        "Since when what the stapled OCSP response says is known to be right, in unix time.",
+        Tls(|tls, out| out.optional(stapled(tls).map(|answer| answer.this_update as f64))),
+    ),
+    ProbeFamily::gauge(
+        "bongsu_ocsp_staple_next_update_timestamp_seconds",
+        "When the stapled OCSP response is out of date, in unix time. Absent when it does not say.",
+        Tls(|tls, out| {
+            out.optional(
+                stapled(tls).and_then(|answer| answer.next_update).map(|next| next as f64),
+            );
+        }),
+    ),
+    ProbeFamily::gauge(
         "bongsu_tcp_rtt_seconds",
         "Smoothed round-trip time of the last connection.",
         Run(|target, outcome, out| {
@@ -262,6 +291,10 @@ fn certs(row: &Row, out: &mut Series<'_, '_, '_>, date: fn(&Certificate) -> i64)
         ];
         out.with(&pairs, date(root) as f64);
     }
+}
+
+fn stapled(tls: &TlsFacts) -> Option<OcspAnswer> {
+    tls.staple.as_ref()?.answer
 }
 
 fn cert_faults(row: &Row, out: &mut Series<'_, '_, '_>) {

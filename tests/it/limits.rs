@@ -33,6 +33,7 @@ const PARTS: &[(&str, &str)] = &[
     ("crates/chain/src/cert", "Certificates and chains"),
     ("crates/chain/src/legacy", "Certificates and chains"),
     ("crates/chain/src/recording", "Certificates and chains"),
+    ("crates/chain/src/staple", "Certificates and chains"),
     ("crates/chain/", "What certificates name: issuers and revocation lists"),
     ("src/transport/fetch", "What certificates name: issuers and revocation lists"),
     ("src/transport/", "Connections, heads and proxies"),

@@ -59,6 +59,7 @@ mod tls_legacy;
 mod tls_revocation;
 mod tls_revocation_ldap;
 mod tls_roots;
+mod tls_staple;
 mod tls_starttls;
 mod tls_verdicts;
 mod web_config;

@@ -1,6 +1,7 @@
 //! What is asked once a handshake is over, because only the network can tell it.
 //!
-//! After a success: is a certificate revoked ([`TlsClients::confirm`])? After a failure: is the
+//! After a success: is a certificate revoked ([`TlsClients::confirm`], which believes a verified OCSP
+//! staple first)? After a failure: is the
 //! issuer only missing, does the server speak nothing newer than rustls can
 //! ([`TlsClients::explain`])? Both end by the run's deadline, and both record what they found in
 //! the verifier, so its [`facts`](RecordingVerifier::facts) are to be read afterwards.
@@ -25,6 +26,7 @@ use crate::options::Revocation;
 use crate::recording_verifier::RecordingVerifier;
 use crate::report::ChainReport;
 use crate::revocation::RevocationStatus;
+use crate::staple::OcspStatus;
 
 /// The server of a failed handshake, for a second look at it.
 pub struct Peer<'a> {
@@ -84,12 +86,24 @@ impl TlsClients {
         if policy == Revocation::Off {
             return Ok(None);
         }
-        match self.lists.ask(verifier.memory.owner, &report.revocable, policy, deadline).await {
-            RevocationStatus::Good => Ok(None),
-            RevocationStatus::Revoked(detail) => {
-                verifier.add_fault(ChainFaultKind::Revoked, &detail);
-                Err(TlsFailure::new(TlsFailureKind::Chain(ChainFaultKind::Revoked), detail))
+        let stapled = verifier.stapled();
+        let mut path = report.revocable.as_slice();
+        if let [leaf, issuers @ ..] = path {
+            if stapled == Some(OcspStatus::Revoked) {
+                let detail = format!(
+                    "the certificate of {} is revoked, says the OCSP response that the server stapled",
+                    leaf.who
+                );
+                return Err(revoked(verifier, detail));
             }
+            // Who names no list has said it in another way.
+            if stapled == Some(OcspStatus::Good) && leaf.urls.is_empty() {
+                path = issuers;
+            }
+        }
+        match self.lists.ask(verifier.memory.owner, path, policy, deadline).await {
+            RevocationStatus::Good => Ok(None),
+            RevocationStatus::Revoked(detail) => Err(revoked(verifier, detail)),
             RevocationStatus::Unavailable(why) => {
                 let detail = format!("revocation cannot be checked: {why}");
                 let failure = TlsFailure::new(TlsFailureKind::RevocationUnavailable, detail);
@@ -116,7 +130,7 @@ impl TlsClients {
         if let Ok(name) = ServerName::try_from(name)
             && let [leaf, issuers @ ..] = offer.message.as_slice()
         {
-            verifier.look(leaf, issuers, &name, UnixTime::now());
+            verifier.look(leaf, issuers, &name, &[], UnixTime::now());
         }
         let detail = format!(
             "the server takes {} with {}, which modern clients refuse, and nothing newer",
@@ -144,6 +158,11 @@ impl TlsClients {
         }
         verifier.first_fault().unwrap_or(failure)
     }
+}
+
+fn revoked(verifier: &RecordingVerifier, detail: String) -> TlsFailure {
+    verifier.add_fault(ChainFaultKind::Revoked, &detail);
+    TlsFailure::new(TlsFailureKind::Chain(ChainFaultKind::Revoked), detail)
 }
 
 /// A handshake that failed, as far as it can be told without asking the network.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::certificate::{Certificate, Chain};
 use crate::fault::ChainFault;
+use crate::staple::OcspStaple;
 
 /// What a handshake showed, whether or not the chain was accepted.
 #[derive(Debug, Clone, Default)]
@@ -24,4 +25,6 @@ pub struct TlsFacts {
     pub trusted_by: Option<&'static str>,
     /// The root that the path ends at, when it is from a file: Mozilla's are kept without dates.
     pub root: Option<Arc<Certificate>>,
+    /// The OCSP response that came with the chain.
+    pub staple: Option<OcspStaple>,
 }

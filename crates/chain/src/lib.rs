@@ -41,6 +41,7 @@ mod report;
 mod revocation;
 mod revocation_list;
 mod signature;
+mod staple;
 mod trust_anchors;
 mod verification;
 mod watched_files;
@@ -58,4 +59,5 @@ pub use options::{ClientCert, Revocation, Roots, TlsClientOptions, TrustOptions}
 pub use pointers::is_ldap;
 pub use provider::crypto_provider;
 pub use recording_verifier::RecordingVerifier;
+pub use staple::{OcspAnswer, OcspStaple, OcspStatus};
 pub use trust_anchors::roots_out_of_date;

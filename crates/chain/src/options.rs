@@ -47,7 +47,7 @@ pub struct ClientCert {
     pub key: PathBuf,
 }
 
-/// Whether revocation lists are checked (RFC 5280 section 5; HTTP distribution points).
+/// Whether revocation is checked: by lists (RFC 5280 section 5) and by what a server staples (RFC 6960).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Revocation {
     Off,

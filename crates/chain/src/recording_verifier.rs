@@ -27,6 +27,7 @@ use crate::failure::TlsFailure;
 use crate::fault::{ChainFault, ChainFaultKind};
 use crate::options::{Revocation, TlsClientOptions};
 use crate::report::ChainReport;
+use crate::staple::{OcspStaple, OcspStatus};
 use crate::trust_anchors::TrustAnchors;
 use crate::verification::{Verification, recall};
 
@@ -62,6 +63,8 @@ struct HandshakeRecord {
 struct PresentedChain {
     decoded: Arc<DecodedChain>,
     report: Arc<ChainReport>,
+    /// What was stapled to it.
+    staple: Option<OcspStaple>,
     /// Kept only of a chain that was refused.
     refused: Option<RefusedChain>,
 }
@@ -114,6 +117,7 @@ impl RecordingVerifier {
             faults: report.faults.clone(),
             trusted_by: report.trusted_by,
             root: report.root.clone(),
+            staple: presented.staple.clone(),
         })
     }
 
@@ -152,6 +156,11 @@ impl RecordingVerifier {
         self.record.lock().presented.as_ref().map(|presented| Arc::clone(&presented.report))
     }
 
+    /// What a verified staple says of the server's certificate.
+    pub(crate) fn stapled(&self) -> Option<OcspStatus> {
+        self.record.lock().presented.as_ref()?.staple.as_ref()?.proven()
+    }
+
     /// Adds a fault that only the network could tell.
     pub(crate) fn add_fault(&self, kind: ChainFaultKind, detail: &str) {
         if let Some(presented) = &mut self.record.lock().presented {
@@ -184,6 +193,7 @@ impl RecordingVerifier {
         leaf: &CertificateDer<'_>,
         issuers: &[CertificateDer<'_>],
         name: &ServerName<'_>,
+        staple: &[u8],
         now: UnixTime,
     ) {
         let name = match &self.name {
@@ -191,10 +201,14 @@ impl RecordingVerifier {
             None => expected(name),
         };
         let decoded = self.shared.chains.decode(&self.memory, once(leaf).chain(issuers));
-        let presented = match recall(leaf, &decoded, &self.anchors, &name, now) {
-            Some(report) => PresentedChain { decoded, report, refused: None },
+        let mut presented = match recall(leaf, &decoded, &self.anchors, &name, now) {
+            Some(report) => PresentedChain { decoded, report, staple: None, refused: None },
             None => self.verify(once(leaf).chain(issuers), decoded, &name, now),
         };
+        if !staple.is_empty() {
+            let subject = presented.report.revocable.first();
+            presented.staple = Some(OcspStaple::read(staple, subject, now));
+        }
         self.record.lock().presented = Some(presented);
     }
 
@@ -219,7 +233,7 @@ impl RecordingVerifier {
             message: message.into_iter().map(CertificateDer::into_owned).collect(),
             name: name.to_owned(),
         });
-        PresentedChain { decoded, report, refused }
+        PresentedChain { decoded, report, staple: None, refused }
     }
 
     fn refuse_faults(&self) -> Result<(), Error> {
@@ -262,10 +276,10 @@ impl ServerCertVerifier for RecordingVerifier {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
+        ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.look(end_entity, intermediates, server_name, now);
+        self.look(end_entity, intermediates, server_name, ocsp_response, now);
         Ok(ServerCertVerified::assertion())
     }
 

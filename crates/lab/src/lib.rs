@@ -8,6 +8,7 @@
 //! Modules in reading order; each imports only from those above it.
 
 pub mod mistake;
+pub mod random;
 
 pub mod faults;
 pub mod system;

@@ -12,7 +12,9 @@ use bongsu::config::{
 use bongsu::outcome::{Facts, Failure, HttpFacts, Outcome, Phases, Reason, TcpFacts};
 use bongsu::results::LatestResults;
 use bongsu::scheduler::{Cadence, Observer, Run};
-use chain::{Certificate, Chain, ChainFault, ChainFaultKind, TlsFacts};
+use chain::{
+    Certificate, Chain, ChainFault, ChainFaultKind, OcspAnswer, OcspStaple, OcspStatus, TlsFacts,
+};
 use tokio::time::Instant;
 
 pub(crate) fn millis(millis: u64) -> Duration {
@@ -120,6 +122,7 @@ pub(crate) fn verified_tls() -> TlsFacts {
         faults: Vec::new(),
         trusted_by: Some("webpki"),
         root: None,
+        staple: None,
     }
 }
 
@@ -136,6 +139,15 @@ pub(crate) fn expired_tls() -> TlsFacts {
         path_not_after: None,
         faults: vec![fault(ChainFaultKind::Expired), fault(ChainFaultKind::NameMismatch)],
         trusted_by: None,
+        staple: Some(OcspStaple {
+            answer: Some(OcspAnswer {
+                status: OcspStatus::Good,
+                produced_at: 1_699_000_000,
+                this_update: 1_699_000_000,
+                next_update: Some(1_699_600_000),
+            }),
+            flaw: None,
+        }),
         ..verified_tls()
     }
 }

@@ -13,8 +13,9 @@ use http::{HeaderMap, StatusCode};
 use url::form_urlencoded::Serializer;
 
 use super::id_token::{self, client_secret};
+use crate::random::random_token;
 use crate::site::page::{self, FormFields};
-use crate::site::sessions::{SiteSession, random_token};
+use crate::site::sessions::SiteSession;
 use crate::site::{SystemSite, redirect};
 
 /// Paths that a portal redirects to.

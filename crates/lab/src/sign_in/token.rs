@@ -15,10 +15,11 @@ use serde_json::{Value, json};
 use super::form::MAX_SESSIONS_OF_ACCOUNT;
 use super::id_token;
 use crate::faults::FaultKind;
+use crate::random::random_token;
 use crate::site::SystemSite;
 use crate::site::accounts::{PasswordCheck, STRIKES};
 use crate::site::page;
-use crate::site::sessions::{SiteSession, random_token};
+use crate::site::sessions::SiteSession;
 
 /// Of an access token; the refresh token lives as long as its session.
 const ACCESS_SECONDS: u64 = 300;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::site::sessions::{random_bytes, random_token};
+use crate::random::{random_bytes, random_token};
 
 /// A challenge is valid for one answer within this time, unless told otherwise.
 pub const CHALLENGE_LASTS: Duration = Duration::from_secs(60);

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use base::hex;
 use parking_lot::Mutex;
 use tokio::time::Instant;
+
+use crate::random::random_token;
 
 /// Idle sessions end after ten minutes, as on most of the real systems.
 pub const SESSION_IDLE: Duration = Duration::from_secs(600);
@@ -109,19 +110,6 @@ impl SiteSessions {
         open.sort_by(|a, b| (&a.user, a.idle).cmp(&(&b.user, b.idle)));
         open
     }
-}
-
-/// 128 random bits in hex. Without randomness the text is all zeros and the lab's logins collide,
-/// which a simulation may do.
-pub fn random_token() -> String {
-    hex::encode(&random_bytes::<16>())
-}
-
-/// Bytes that cannot be guessed.
-pub fn random_bytes<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    let _ = rustls::crypto::aws_lc_rs::default_provider().secure_random.fill(&mut bytes);
-    bytes
 }
 
 #[cfg(test)]

@@ -17,10 +17,10 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::faults::FaultKind;
+use crate::random::random_token;
 use crate::sign_in::{captcha, id_token};
 use crate::site::accounts::{PasswordCheck, STRIKES};
 use crate::site::page::{self, FormFields, HtmlPage};
-use crate::site::sessions::random_token;
 use crate::site::{SystemSite, redirect};
 use crate::system::SimulatedSystem;
 
