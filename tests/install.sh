@@ -26,6 +26,9 @@ apache2:apache2
 /usr/lib/php/*/mbstring.so:php-mbstring
 /usr/share/simplesamlphp/www/index.php:simplesamlphp
 slapd:slapd
+/usr/sbin/exim4:exim4-daemon-light
+/usr/sbin/dovecot:dovecot-imapd
+/usr/lib/postgresql/*/bin/postgres:postgresql
 /usr/lib/*/faketime/libfaketimeMT.so.1:libfaketime
 "
 

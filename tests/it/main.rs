@@ -61,6 +61,7 @@ mod tls_revocation_ldap;
 mod tls_roots;
 mod tls_staple;
 mod tls_starttls;
+mod tls_starttls_servers;
 mod tls_verdicts;
 mod web_config;
 mod words;
