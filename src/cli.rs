@@ -3,6 +3,7 @@
 //! This is the only place that reads `BONGSU_*` variables. A flag wins over its variable. What is
 //! parsed here is final: nothing later looks at the arguments again.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,10 +11,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use url::Url;
 
 use crate::build_info::LONG;
+use crate::language::Language;
 
 /// Where the daemon listens unless told otherwise.
 pub const DEFAULT_PORT: u16 = 10915;
@@ -24,6 +26,9 @@ const DEFAULT_GRACE: &str = "10s";
 
 /// More than any orchestrator waits.
 const GRACE_MAX: Duration = Duration::from_secs(3600);
+
+/// An hour of looks from a terminal; what looks for longer is the daemon.
+const REPEAT_MAX: u32 = 3600;
 
 /// More processes than anybody splits a configuration over; catches swapped numbers.
 const SHARDS_MAX: u32 = 1024;
@@ -72,17 +77,56 @@ pub enum Command {
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
     },
-    /// Run one probe once and print what it found; exits 1 when it is not up.
-    Probe {
-        /// The probe's id.
-        #[arg(value_name = "SERVICE/PROBE[@SITE]")]
-        id: String,
-    },
+    /// Look once and print what was found; exits 1 when it is not up.
+    Probe(ProbeArgs),
     /// Ask the daemon at the listen address whether it is healthy.
     Healthcheck,
     /// A simulated e-government estate with the daemon probing it: look, break something, rehearse.
     #[cfg(feature = "lab")]
     Lab(LabArgs),
+}
+
+/// What `probe` takes beside the flags.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+#[command(group = clap::ArgGroup::new("what").args(["id", "url"]).required(true))]
+pub struct ProbeArgs {
+    /// The probe's id.
+    #[arg(value_name = "SERVICE/PROBE[@SITE]")]
+    pub id: Option<String>,
+
+    /// Look at an address instead, without any configuration.
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+
+    /// One site of a probe with for_each.
+    #[arg(long, value_name = "SITE", requires = "id")]
+    pub site: Option<String>,
+
+    /// How often to look, a second apart.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=REPEAT_MAX as i64))]
+    pub repeat: u32,
+
+    /// One JSON object a run, the same as --output json.
+    #[arg(long, conflicts_with = "output")]
+    pub json: bool,
+
+    /// In which form; curl sends nothing and prints the requests as lines for a shell, without
+    /// secrets.
+    #[arg(long, value_enum, default_value_t = ProbeOutput::Text, value_name = "FORM")]
+    pub output: ProbeOutput,
+}
+
+/// `--output`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ProbeOutput {
+    /// For people.
+    #[default]
+    Text,
+    /// One object a run.
+    Json,
+    /// The requests, for a shell.
+    Curl,
 }
 
 /// What `lab` takes beside the flags.
@@ -183,6 +227,10 @@ pub struct Flags {
     #[command(flatten)]
     pub systemd: SystemdVariables,
 
+    /// What the terminal is like: nobody gives these by hand.
+    #[command(flatten)]
+    pub terminal: TerminalVariables,
+
     /// The least severe events to log.
     #[arg(long = "log.level", env = "BONGSU_LOG_LEVEL", value_name = "LEVEL", global = true)]
     #[arg(value_enum, default_value_t = LogLevel::Info)]
@@ -225,6 +273,40 @@ pub struct SystemdVariables {
     /// `WATCHDOG_PID`.
     #[arg(long = "systemd.watchdog-pid", env = "WATCHDOG_PID", hide = true, global = true)]
     pub watchdog_pid: Option<String>,
+}
+
+/// Variables of the terminal that bongsu was started in. They are no reason to refuse to start either.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TerminalVariables {
+    /// `LC_ALL`, over the other two.
+    #[arg(long = "terminal.lc-all", env = "LC_ALL", hide = true, global = true)]
+    pub lc_all: Option<OsString>,
+    /// `LC_MESSAGES`.
+    #[arg(long = "terminal.lc-messages", env = "LC_MESSAGES", hide = true, global = true)]
+    pub lc_messages: Option<OsString>,
+    /// `LANG`.
+    #[arg(long = "terminal.lang", env = "LANG", hide = true, global = true)]
+    pub lang: Option<OsString>,
+    /// `NO_COLOR`; anything but empty means no colours (<https://no-color.org>).
+    #[arg(long = "terminal.no-color", env = "NO_COLOR", hide = true, global = true)]
+    pub no_color: Option<OsString>,
+    /// `TERM`; a dumb one shows no colours.
+    #[arg(long = "terminal.term", env = "TERM", hide = true, global = true)]
+    pub term: Option<OsString>,
+}
+
+impl TerminalVariables {
+    /// The language of its reader.
+    pub fn language(&self) -> Language {
+        let locales = [&self.lc_all, &self.lc_messages, &self.lang];
+        Language::of_locale(locales.into_iter().flatten().filter_map(|locale| locale.to_str()))
+    }
+
+    /// Whether it may show colours, if it is a terminal at all.
+    pub fn takes_colours(&self) -> bool {
+        let is_dumb = self.term.as_ref().is_none_or(|term| term == "dumb");
+        !is_dumb && self.no_color.as_ref().is_none_or(|value| value.is_empty())
+    }
 }
 
 /// `--log.level`.
@@ -286,12 +368,48 @@ impl fmt::Display for ListenAddress {
     }
 }
 
+/// The flags that mean something to a subcommand. It takes the others without a word, because whoever
+/// has them in the environment or in a script has them there for `run`, and its help is silent on them.
+fn means_something(subcommand: &str, flag: &str) -> bool {
+    const CONFIGURATION: [&str; 2] = ["config.file", "login.allow-exec"];
+    const LOG: [&str; 2] = ["log.level", "log.format"];
+    const SHARDS: [&str; 2] = ["shard.index", "shard.count"];
+    match subcommand {
+        "check" => {
+            CONFIGURATION.contains(&flag)
+                || SHARDS.contains(&flag)
+                || ["web.config.file", "web.time-zone"].contains(&flag)
+        }
+        "probe" => CONFIGURATION.contains(&flag) || LOG.contains(&flag) || flag == "state.dir",
+        "healthcheck" => {
+            ["web.listen-address", "web.config.file", "web.external-url"].contains(&flag)
+        }
+        "lab" => !["config.file", "config.check"].contains(&flag),
+        "run" => true,
+        _ => false,
+    }
+}
+
+/// The command line, with the flags of [`means_something`] in the help of each subcommand.
+pub fn command() -> clap::Command {
+    let all = Flags::augment_args(clap::Command::new("flags"));
+    Cli::command().mut_subcommands(|subcommand| {
+        let name = subcommand.get_name().to_owned();
+        let foreign = all
+            .get_arguments()
+            .filter(|arg| arg.get_long().is_some_and(|flag| !means_something(&name, flag)));
+        subcommand.args(foreign.map(|arg| arg.clone().hide(true)))
+    })
+}
+
 /// Parses the process's arguments. `Err` has printed help, the version or the mistake, and says
 /// how to end.
 pub fn parse() -> Result<Cli, Exit> {
-    let checked = Cli::try_parse().and_then(|cli| match cli.flags.shard_index {
+    let matches = command().try_get_matches();
+    let parsed = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+    let checked = parsed.and_then(|cli| match cli.flags.shard_index {
         index if index < cli.flags.shard_count => Ok(cli),
-        index => Err(Cli::command().error(
+        index => Err(command().error(
             clap::error::ErrorKind::ValueValidation,
             format!(
                 "--shard.index {index} does not exist among {} shards; they are counted from 0",
@@ -341,7 +459,7 @@ mod tests {
 
     #[test]
     fn the_flags_do_not_contradict_each_other() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]
@@ -359,9 +477,24 @@ mod tests {
         for arguments in
             [["bongsu", "--shard.count", "3", "check"], ["bongsu", "check", "--shard.count", "3"]]
         {
-            let cli = Cli::try_parse_from(arguments).unwrap();
+            let matches = command().try_get_matches_from(arguments).unwrap();
+            let cli = Cli::from_arg_matches(&matches).unwrap();
             assert_eq!(cli.flags.shard_count, 3);
             assert_eq!(cli.command, Some(Command::Check { file: None }));
         }
+    }
+
+    #[test]
+    fn a_flag_that_means_nothing_to_a_subcommand_is_taken_and_not_in_its_help() {
+        for arguments in
+            [["bongsu", "--state.dir", "/s", "check"], ["bongsu", "check", "--state.dir", "/s"]]
+        {
+            let matches = command().try_get_matches_from(arguments).unwrap();
+            let cli = Cli::from_arg_matches(&matches).unwrap();
+            assert_eq!(cli.flags.state_dir, Some(PathBuf::from("/s")));
+        }
+        let mut all = command();
+        let help = all.find_subcommand_mut("check").unwrap().render_long_help().to_string();
+        assert!(!help.contains("--state.dir"), "{help}");
     }
 }

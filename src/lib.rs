@@ -3,6 +3,7 @@
 pub mod build_info;
 pub mod deadline;
 pub mod http_date;
+pub mod language;
 pub mod log_queue;
 pub mod offload;
 pub mod outcome;

@@ -5,9 +5,9 @@ mod check;
 mod healthcheck;
 #[cfg(feature = "lab")]
 mod lab;
-mod once;
+mod probe;
 mod run;
-mod waterfall;
+mod terminal;
 
 use std::io::{self, Write};
 
@@ -16,6 +16,7 @@ use tracing::error;
 
 use crate::cli::{Cli, Command, Exit, Flags};
 use crate::config::{self, Config, ExecSteps};
+use crate::language::Language;
 use crate::own_time::WORKER_NAME;
 use crate::scheduler::shard::Shard;
 use crate::signals::Signals;
@@ -37,7 +38,7 @@ pub fn execute(cli: Cli) -> Exit {
             flags.config_file = file.unwrap_or(flags.config_file);
             check::check(&flags)
         }
-        Command::Probe { id } => once::probe(&flags, &id),
+        Command::Probe(args) => probe::probe(&flags, &args),
         Command::Healthcheck => healthcheck::healthcheck(&flags),
         #[cfg(feature = "lab")]
         Command::Lab(args) => lab::lab(flags, args),
@@ -48,8 +49,29 @@ pub fn execute(cli: Cli) -> Exit {
 fn load(flags: &Flags) -> Result<Config, Exit> {
     config::load_with(&flags.config_file, exec_steps(flags)).map_err(|error| {
         tell(&mut io::stderr(), &format!("{}\n", error.report("nothing was started")));
+        if !flags.config_file.exists() {
+            tell(&mut io::stderr(), first_steps(flags.terminal.language()));
+        }
         Exit::Usage
     })
+}
+
+/// What to type without a configuration.
+fn first_steps(language: Language) -> &'static str {
+    match language {
+        Language::Korean => {
+            "\n설정 파일이 아직 없다면:\n  \
+             bongsu probe --url https://www.gov.kr   설정 없이 한 번 확인\n  \
+             bongsu --config.file bongsu.yml         설정 파일로 감시 시작\n  \
+             bongsu --help                           전체 사용법\n"
+        }
+        Language::English => {
+            "\nwithout a configuration yet:\n  \
+             bongsu probe --url https://www.gov.kr   looks once, without one\n  \
+             bongsu --config.file bongsu.yml         probes by a file\n  \
+             bongsu --help                           says everything else\n"
+        }
+    }
 }
 
 fn exec_steps(flags: &Flags) -> ExecSteps {

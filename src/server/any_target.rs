@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::Site;
 use super::probe::{as_url, exposition, kind_of, refused};
-use crate::config::{self, Nothing, ReadError, Target};
+use crate::config::{self, Config, Nothing, ReadError, Target};
 use crate::probe;
 use crate::results::LatestResults;
 use crate::scheduler::{Cadence, Observer, Run};
@@ -84,8 +84,14 @@ fn timeout(headers: &HeaderMap) -> Duration {
     }
 }
 
-/// Goes through the configuration's own reader, so that defaults and checks are the same.
 fn target_of(target: &str, module: Option<&str>, timeout: Duration) -> Result<Arc<Target>, String> {
+    let config = config_of(target, module, timeout)?;
+    config.targets.into_iter().next().ok_or_else(|| "nothing to probe".to_owned())
+}
+
+/// A configuration of this target alone. It goes through the configuration's own reader, so that
+/// defaults and checks are the same.
+pub fn config_of(target: &str, module: Option<&str>, timeout: Duration) -> Result<Config, String> {
     let options = match module.map_or(Some("http"), kind_of) {
         Some("http") => {
             let url = as_url(target)
@@ -107,9 +113,7 @@ fn target_of(target: &str, module: Option<&str>, timeout: Duration) -> Result<Ar
         // Any interval longer than the timeout; this target is never scheduled.
         ms + 60_000
     );
-    let config = config::parse(&text, Path::new("target"), &Nothing)
-        .map_err(|error| unprobed(target, &error))?;
-    config.targets.into_iter().next().ok_or_else(|| "nothing to probe".to_owned())
+    config::parse(&text, Path::new("target"), &Nothing).map_err(|error| unprobed(target, &error))
 }
 
 /// `host:port`; 443 where neither a port nor a scheme is written.

@@ -14,7 +14,7 @@ use http::HeaderMap;
 use http::header::ACCEPT_LANGUAGE;
 use sha2::{Digest, Sha256};
 
-use crate::outcome::Bilingual;
+pub(super) use crate::language::Language;
 
 const STYLE: &str = include_str!("page.css");
 
@@ -45,13 +45,6 @@ impl fmt::Display for English<'_> {
     }
 }
 
-/// The language of a page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Language {
-    Korean,
-    English,
-}
-
 impl Language {
     /// `?lang=` wins; else the browser's first language that we have; else Korean.
     pub(super) fn of(query: Option<&str>, headers: &HeaderMap) -> Language {
@@ -65,39 +58,6 @@ impl Language {
             }
         }
         Language::Korean
-    }
-
-    pub(super) const fn code(self) -> &'static str {
-        match self {
-            Language::Korean => "ko",
-            Language::English => "en",
-        }
-    }
-
-    /// What a reader of the other language calls it.
-    pub(super) const fn name(self) -> &'static str {
-        self.pick("한국어", "English")
-    }
-
-    /// The one that a page offers instead.
-    pub(super) const fn other(self) -> Language {
-        match self {
-            Language::Korean => Language::English,
-            Language::English => Language::Korean,
-        }
-    }
-
-    /// The sentence in this language.
-    pub(super) const fn of_both(self, text: Bilingual) -> &'static str {
-        self.pick(text.korean, text.english)
-    }
-
-    /// The text in this language.
-    pub(super) const fn pick(self, korean: &'static str, english: &'static str) -> &'static str {
-        match self {
-            Language::Korean => korean,
-            Language::English => english,
-        }
     }
 }
 

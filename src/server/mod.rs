@@ -14,7 +14,7 @@ pub mod times;
 pub mod web;
 pub mod web_config;
 
-mod any_target;
+pub mod any_target;
 mod auth;
 mod banner;
 mod display_state;

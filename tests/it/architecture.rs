@@ -17,6 +17,7 @@ const LAYERS: &[&[&str]] = &[
         "deadline",
         "stop",
         "http_date",
+        "language",
         "offload",
         "own_time",
         "log_queue",

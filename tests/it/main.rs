@@ -49,6 +49,7 @@ mod state_directory;
 mod strangers;
 mod systemd;
 mod telephone;
+mod terminal;
 mod tls_client_cert;
 mod tls_client_hello;
 mod tls_expect;

@@ -92,8 +92,10 @@ impl Setup {
             // The limit of a file's size, whose signal is ignored.
             command.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"", binary]);
         }
-        let own = std::env::vars().filter(|(name, _)| name.starts_with("BONGSU_"));
-        own.for_each(|(name, _)| {
+        // Neither our own variables nor the language of whoever runs the tests.
+        let spoken = ["LC_ALL", "LC_MESSAGES", "LANG", "NO_COLOR"].map(str::to_owned);
+        let own = std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("BONGSU_"));
+        own.chain(spoken).for_each(|name| {
             command.env_remove(name);
         });
         command

@@ -1,0 +1,73 @@
+//! What a run expects, in words of the file: `status 200-299`, `body contains "로그인"`.
+
+use crate::config::{Expect, Kind, Matcher, Target, TimeLimit, TlsExpect, UrlPart};
+use crate::outcome::Outcome;
+
+/// What the probe expects; of a login that failed, what the step expects that it failed in.
+pub(super) fn of_run(target: &Target, outcome: &Outcome) -> Vec<String> {
+    match &target.kind {
+        Kind::Http(http) => of(&http.rules.expect),
+        Kind::Tls(tls) => of_handshake(&tls.expect),
+        Kind::Login(login) => {
+            let failed = outcome.cause().and_then(|failure| failure.step.as_ref());
+            let steps =
+                login.all_steps().find(|step| Some(&step.step.name) == failed.map(|f| &f.name));
+            steps.map(|step| of(&step.rules.expect)).unwrap_or_default()
+        }
+    }
+}
+
+fn of(expect: &Expect) -> Vec<String> {
+    let mut all = Vec::new();
+    all.extend(expect.status.iter().map(|status| format!("status {status}")));
+    if !expect.version.is_empty() {
+        all.push(format!("version {}", expect.version.join(", ")));
+    }
+    all.extend(expect.tls.map(|tls| if tls { "TLS".to_owned() } else { "no TLS".to_owned() }));
+    all.extend(expect.url.iter().map(|(part, matcher)| {
+        let part = match part {
+            UrlPart::Whole => "url",
+            UrlPart::Scheme => "url.scheme",
+            UrlPart::Host => "url.host",
+            UrlPart::Path => "url.path",
+            UrlPart::Query => "url.query",
+        };
+        format!("{part} {}", matching(matcher))
+    }));
+    all.extend(expect.body.iter().map(|matcher| format!("body {}", matching(matcher))));
+    let css =
+        expect.css.iter().map(|(css, matcher)| format!("css {} {}", css.0, matching(matcher)));
+    all.extend(css);
+    let json = expect.json.iter();
+    all.extend(json.map(|(path, matcher)| format!("json {} {}", path.0, matching(matcher))));
+    let header = expect.header.iter();
+    all.extend(header.map(|(name, matcher)| format!("header {name} {}", matching(matcher))));
+    let cookie = expect.cookie.iter();
+    all.extend(cookie.map(|(name, matcher)| format!("cookie {name} {}", matching(matcher))));
+    all.extend(expect.time.map(limit));
+    all
+}
+
+fn of_handshake(expect: &TlsExpect) -> Vec<String> {
+    expect.time.map(limit).into_iter().collect()
+}
+
+fn limit(time: TimeLimit) -> String {
+    format!("time < {}", humantime::format_duration(time.lt))
+}
+
+fn matching(matcher: &Matcher) -> String {
+    match matcher {
+        Matcher::Exists => "exists".to_owned(),
+        Matcher::Absent => "absent".to_owned(),
+        Matcher::Equals(text) => format!("= {text:?}"),
+        Matcher::Contains(text) => format!("contains {text:?}"),
+        Matcher::NotContains(text) => format!("not_contains {text:?}"),
+        Matcher::Matches(pattern) => format!("matches {:?}", pattern.as_str()),
+        Matcher::NotMatches(pattern) => format!("not_matches {:?}", pattern.as_str()),
+        Matcher::In(texts) => format!("in {texts:?}"),
+        Matcher::Lt(number) => format!("< {number}"),
+        Matcher::Gt(number) => format!("> {number}"),
+        Matcher::StartsWith(text) => format!("starts_with {text:?}"),
+    }
+}

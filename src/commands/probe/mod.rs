@@ -1,0 +1,187 @@
+//! `bongsu probe`: one run of one probe, printed. It is judged as the daemon would: a vantage that
+//! is offline has no vote, and an account that the daemon holds is left alone.
+
+mod choice;
+mod curl;
+mod expected;
+mod json;
+mod progress;
+mod single_run;
+mod waterfall;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tracing::warn;
+
+use self::single_run::SingleRun;
+use super::terminal::Terminal;
+use super::{load, runtime, tell};
+use crate::cli::{Exit, Flags, ProbeArgs, ProbeOutput};
+use crate::config::{Config, Target};
+use crate::controls::Controls;
+use crate::controls::wire::{self, Names, WireError};
+use crate::language::Language;
+use crate::limits::raise_descriptors;
+use crate::outcome::{Outcome, Verdict};
+use crate::probe;
+use crate::probe::login::lockout::store::AccountStore;
+use crate::probe::surroundings::Surroundings;
+use crate::stop::Stop;
+
+/// From one look of `--repeat` to the next.
+const APART: Duration = Duration::from_secs(1);
+
+const SECONDS_A_DAY: i64 = 86_400;
+
+pub(super) fn probe(flags: &Flags, args: &ProbeArgs) -> Exit {
+    let terminal = Terminal::of(&flags.terminal);
+    let (config, target) = match chosen(flags, args, terminal.language) {
+        Ok(chosen) => chosen,
+        Err(exit) => return exit,
+    };
+    let output = if args.json { ProbeOutput::Json } else { args.output };
+    if output == ProbeOutput::Curl {
+        tell(&mut io::stdout(), &curl::curl(&target));
+        return Exit::Ok;
+    }
+    let surroundings = match surroundings(flags, &config) {
+        Ok(surroundings) => Arc::new(surroundings),
+        Err(problem) => {
+            tell(&mut io::stderr(), &problem);
+            return Exit::Failed;
+        }
+    };
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    raise_descriptors();
+    let print = |looked: &SingleRun<'_>| {
+        let text = match output {
+            ProbeOutput::Json => json::json(looked, terminal.language) + "\n",
+            ProbeOutput::Text | ProbeOutput::Curl => waterfall::waterfall(looked, terminal),
+        };
+        tell(&mut io::stdout(), &text);
+    };
+    let looks = runtime.block_on(look(
+        &config,
+        &target,
+        &surroundings,
+        args.repeat,
+        &|looked| print(looked),
+        terminal.language,
+    ));
+    runtime.shutdown_background();
+    match looks {
+        Ok(verdicts) => {
+            if verdicts.len() > 1 && output == ProbeOutput::Text {
+                tell(&mut io::stdout(), &summary(&verdicts, terminal.language));
+            }
+            let good = |verdict: &Verdict| matches!(verdict, Verdict::Up | Verdict::Degraded);
+            if verdicts.iter().all(good) { Exit::Ok } else { Exit::Failed }
+        }
+        Err(error) => {
+            tell(&mut io::stderr(), &format!("controls: {error}\n"));
+            Exit::Failed
+        }
+    }
+}
+
+fn chosen(
+    flags: &Flags,
+    args: &ProbeArgs,
+    language: Language,
+) -> Result<(Config, Arc<Target>), Exit> {
+    let refused = |problem: String| {
+        tell(&mut io::stderr(), &problem);
+        Exit::Usage
+    };
+    if let Some(url) = &args.url {
+        let config = choice::of_url(url).map_err(|problem| refused(problem + "\n"))?;
+        let target = config.targets.first().map(Arc::clone);
+        return target.map(|target| (config, target)).ok_or(Exit::Usage);
+    }
+    if let Some(hint) = args.id.as_deref().and_then(|id| choice::address_as_id(id, language)) {
+        return Err(refused(hint));
+    }
+    let config = load(flags)?;
+    let target = choice::of_config(&config, args, language).map_err(refused)?;
+    Ok((config, target))
+}
+
+/// Reads the state directory, which is a running daemon's: what that keeps is not written to, and the
+/// run takes turns with it.
+fn surroundings(flags: &Flags, config: &Config) -> Result<Surroundings, String> {
+    let surroundings = Surroundings::new(config);
+    let Some(directory) = &flags.state_dir else { return Ok(surroundings) };
+    let accounts = AccountStore::borrow(directory)
+        .map_err(|error| format!("--state.dir {}: {error}\n", directory.display()))?;
+    Ok(surroundings.with_accounts(accounts))
+}
+
+async fn look(
+    config: &Config,
+    target: &Arc<Target>,
+    surroundings: &Arc<Surroundings>,
+    times: u32,
+    print: &dyn Fn(&SingleRun<'_>),
+    language: Language,
+) -> Result<Vec<Verdict>, WireError> {
+    let own_time = &surroundings.own_time;
+    if let Err(error) = own_time.watch() {
+        warn!(%error, "this run will not know whether it stood still");
+    }
+    let controls = Arc::new(Controls::timed_by(Arc::clone(own_time)));
+    let names = Arc::clone(surroundings) as Arc<dyn Names>;
+    controls.replace(wire::contact(&config.controls, &names, &wire::public_roots())?);
+    // Before the run, because one-time codes want to know how far our clock is off.
+    controls.ask().await;
+    surroundings.clock_skew_from({
+        let controls = Arc::clone(&controls);
+        move || controls.reading().skew
+    });
+    let probe = probe::build(target, surroundings);
+    let mut verdicts = Vec::new();
+    for time in 0..times {
+        if time > 0 {
+            tokio::time::sleep(APART).await;
+        }
+        let stop = Stop::default();
+        let run = probe::run(&*probe, target.schedule.timeout(), &stop);
+        let mut outcome: Outcome = progress::shown(target, language, run).await;
+        controls.judge(&mut outcome).await;
+        print(&SingleRun { target, outcome: &outcome, online: controls.reading().online });
+        verdicts.push(outcome.verdict());
+    }
+    Ok(verdicts)
+}
+
+/// `5 runs: 4 up, 1 down`.
+fn summary(verdicts: &[Verdict], language: Language) -> String {
+    let counted = Verdict::ALL.into_iter().filter_map(|verdict| {
+        let count = verdicts.iter().filter(|other| **other == verdict).count();
+        (count > 0).then(|| format!("{count} {}", verdict.as_str()))
+    });
+    let counted = counted.collect::<Vec<_>>().join(", ");
+    match language {
+        Language::Korean => format!("{}회 실행: {counted}\n", verdicts.len()),
+        Language::English => format!("{} runs: {counted}\n", verdicts.len()),
+    }
+}
+
+/// Whole days until an end in unix seconds; negative once it has passed.
+fn days_left(end: i64) -> i64 {
+    end.saturating_sub(Timestamp::now().as_second()).div_euclid(SECONDS_A_DAY)
+}
+
+/// A hostile server's text must not move the cursor of whoever looks at it, nor turn the line round.
+fn printable(text: &str) -> String {
+    let moves = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if moves(c) { '\u{fffd}' } else { c }).collect()
+}
