@@ -1,4 +1,4 @@
-//! What reaches a person: the chats' receivers, driven by a real Alertmanager.
+//! What reaches a person: the chats' receivers and the SMS bridge, driven by a real Alertmanager.
 
 use std::io::Write;
 use std::path::Path;
@@ -27,4 +27,10 @@ fn chats_get_what_they_take() {
     for chat in ["dooray", "jandi", "kakaowork", "naver-works"] {
         assert!(said.contains(&format!("{chat}: ")), "{said}");
     }
+}
+
+#[test]
+fn the_sms_bridge_sends_each_page_once() {
+    let said = pypi("tests/alertmanager", "python3", &["sms_bridge.py"]);
+    assert!(said.contains("8 passed, 0 failed"), "{said}");
 }

@@ -18,6 +18,7 @@ const READ: &[(&str, &str)] = &[
     ("README.ko.md", ".md"),
     ("deploy", ".md"),
     ("deploy/compose", ".py"),
+    ("deploy/bridge", ".py"),
 ];
 
 /// Words that a file may have nevertheless: a part of its path, the words, and why.

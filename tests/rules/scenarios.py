@@ -492,6 +492,28 @@ w.expect(28, "PrometheusRuleFailures", "PrometheusNotConnectedToAlertmanagers", 
 w.firing(28, "PrometheusRuleFailures", "g", by="rule_group")
 w.firing(28, "AlertmanagerFailedToSendAlerts", "webhook", by="integration")
 
+w = slow_scenario("text messages that do not leave", 60, "SmsBridgeCannotSend")
+w.daemons().service("tax").probe("tax", "front")
+# One instance for each of the reasons.
+w.plain("sms_bridge_oldest_queued_seconds", {"instance": "slow"}, (0, 0), (10, 121), (20, 0))
+w.counter("sms_bridge_dropped_total", {"instance": "loses", "reason": "rejected"}, (0, 0), (10, 1), (11, 0))
+w.counter("sms_bridge_dropped_total", {"instance": "loses", "reason": "expired"}, (0, 0))
+w.plain("sms_bridge_numbers_valid", {"instance": "numbers"}, (0, 1), (10, 0), (20, 1))
+w.plain("up", {"job": "sms-bridge", "instance": "dead"}, (0, 1), (10, 0), (20, 1))
+w.expect(9).expect(15, "SmsBridgeCannotSend").expect(40)
+for instance in ("dead", "loses", "numbers", "slow"):
+    w.firing(9, "SmsBridgeCannotSend", by="instance")
+w.firing(15, "SmsBridgeCannotSend", "dead", "loses", "numbers", "slow", by="instance")
+
+w = slow_scenario("an SMS bridge that works, retries and sends twice nothing", 40, "SmsBridgeCannotSend")
+w.daemons().service("tax").probe("tax", "front")
+w.plain("sms_bridge_oldest_queued_seconds", {"instance": "a"}, (0, 0), (10, 120), (20, 0))
+w.counter("sms_bridge_dropped_total", {"instance": "a", "reason": "rejected"}, (0, 0))
+w.plain("sms_bridge_numbers_valid", {"instance": "a"}, (0, 1))
+w.plain("up", {"job": "sms-bridge", "instance": "a"}, (0, 1), (10, 0), (10.5, 1))
+w.counter("sms_bridge_failures_total", {"instance": "a", "reason": "unreachable"}, (0, 5))
+w.expect(11).expect(15).expect(39)
+
 # --- symptoms ---------------------------------------------------------------------------------
 # needing something excuses nobody as long as that has no open incident
 w = slow_scenario("flapping", 90, "ServiceFlapping").daemons().service("tax", needs=["bus"]).service("bus")

@@ -67,6 +67,7 @@ KEPT = {
                  "7": "the first week", "10": "o'clock", "15": "minutes past"},
     "HolidayTableExpiring": {"1830265200": "a date", "60": "days", "86400": "seconds of a day"},
     "AlertmanagerFailedToSendAlerts": {"0.01": "a share"},
+    "SmsBridgeCannotSend": {"120": "seconds of a bridge, which keeps its own pace"},
     "service:state": dict.fromkeys("2345", "a colour of the boards"),
     "month:kst": {"9": "hours to Korea", "3600": "seconds of an hour"},
     "service:budget:minutes": dict.fromkeys(["30", "24", "60"], "a month, of which samples are minutes"),
