@@ -12,8 +12,10 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::time::Instant;
 
-/// Threads come with load and go again; a new one is noticed this soon.
-const LIST_EVERY: Duration = Duration::from_secs(1);
+use super::heartbeat::LATE;
+
+/// Threads come with load and go again; a new one is noticed this soon. To list them opens files of each.
+const LIST_EVERY: Duration = Duration::from_secs(5);
 
 /// The runtime has far fewer threads.
 const THREADS_MAX: usize = 64;
@@ -54,7 +56,9 @@ impl Clues {
         Clues { name, threads: Vec::new(), listed_at: None, throttle, ahead: boot_ahead() }
     }
 
-    pub(super) fn read(&mut self, now: Instant) -> Clue {
+    /// For a beat, and whether a heart was late. Throttling explains a wait; where nothing waited it is
+    /// asked for only now and then, because the kernel sums it up anew for whoever asks.
+    pub(super) fn read(&mut self, now: Instant, is_late: bool) -> Clue {
         let mut clue = Clue::default();
         self.threads.retain_mut(|thread| {
             let Some(waited) = waited(&thread.schedstat) else { return false };
@@ -62,11 +66,13 @@ impl Clues {
             thread.waited = waited;
             true
         });
-        if self.listed_at.is_none_or(|at| now - at >= LIST_EVERY) {
+        let is_due = self.listed_at.is_none_or(|at| now - at >= LIST_EVERY);
+        if is_due {
             self.list();
             self.listed_at = Some(now);
         }
-        if let Some((file, before)) = &mut self.throttle
+        if (is_due || is_late || clue.waited >= LATE)
+            && let Some((file, before)) = &mut self.throttle
             && let Some(time) = throttled(file)
         {
             clue.throttled = time.saturating_sub(*before);
@@ -191,7 +197,7 @@ mod tests {
     #[test]
     fn a_machine_that_did_not_sleep_did_not_sleep() {
         let mut clues = Clues::of("no thread is called so");
-        let clue = clues.read(Instant::now());
+        let clue = clues.read(Instant::now(), true);
         assert!(clue.slept < Duration::from_millis(100), "{clue:?}");
         assert_eq!(clue.waited, Duration::ZERO);
     }

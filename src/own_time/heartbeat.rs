@@ -1,5 +1,5 @@
 //! The hearts: one outside the runtime, which is late when the process does not run, and one inside,
-//! which is late when every worker does something else for too long.
+//! which answers the first late when every worker does something else for too long.
 
 use std::io;
 use std::sync::{Arc, Weak};
@@ -7,16 +7,17 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::clues::{Clue, Clues};
 use super::record::{LostTime, StallCause};
 use super::{OwnTime, WORKER_NAME};
 
-/// Short against the shortest timeout, and twenty times a second is not felt: each beat of either
-/// heart wakes a thread, which costs some 50 microseconds.
-pub(super) const BEAT: Duration = Duration::from_millis(50);
+/// Short against a timeout, and ten times a second is not felt: a beat wakes two threads, which costs
+/// some 100 microseconds.
+pub(super) const BEAT: Duration = Duration::from_millis(100);
 
 /// What an idle machine is late by is a few milliseconds at most, and one that is well used
 /// sometimes ten. A control group that gets 80 of 100 milliseconds is late by 20.
@@ -24,7 +25,7 @@ pub(super) const LATE: Duration = Duration::from_millis(20);
 
 /// The worker that waited for a processor for less of a beat had a share of it, as on any machine
 /// that is well used.
-const CROWDED: Duration = Duration::from_millis(40);
+const CROWDED: Duration = Duration::from_millis(80);
 
 /// A stall of which the log speaks, and how often at most.
 const TOLD_FROM: Duration = Duration::from_secs(1);
@@ -32,23 +33,26 @@ const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// Beats until the owner is gone.
 pub(super) fn start(own: &Arc<OwnTime>, runtime: &Handle) -> io::Result<()> {
-    runtime.spawn(beat_inside(Arc::downgrade(own)));
+    // While one question waits for a worker there is no need of a second.
+    let (asking, asked) = mpsc::channel(1);
+    runtime.spawn(beat_inside(Arc::downgrade(own), asked));
     let own = Arc::downgrade(own);
-    thread::Builder::new().name("own-time".to_owned()).spawn(move || beat_outside(&own))?;
+    thread::Builder::new()
+        .name("own-time".to_owned())
+        .spawn(move || beat_outside(&own, &asking))?;
     Ok(())
 }
 
-/// On whichever worker is free. When one is, it is in time.
-async fn beat_inside(own: Weak<OwnTime>) {
-    loop {
-        let due = Instant::now() + BEAT;
-        sleep_until(due).await;
+/// On whichever worker is free. When one is, it answers at once. It is asked rather than woken by a
+/// timer, because a timer of the runtime costs three wakes of a worker for each time it is set.
+async fn beat_inside(own: Weak<OwnTime>, mut asked: mpsc::Receiver<Instant>) {
+    while let Some(at) = asked.recv().await {
         let Some(own) = own.upgrade() else { return };
-        own.note_late_worker(due.elapsed());
+        own.note_late_worker(at.elapsed());
     }
 }
 
-fn beat_outside(own: &Weak<OwnTime>) {
+fn beat_outside(own: &Weak<OwnTime>, asking: &mpsc::Sender<Instant>) {
     let mut clues = Clues::of(WORKER_NAME);
     let mut before = Instant::now();
     let (mut untold, mut told_at) = (Duration::ZERO, None::<Instant>);
@@ -58,9 +62,11 @@ fn beat_outside(own: &Weak<OwnTime>) {
         let Some(own) = own.upgrade() else { return };
         let late = (now - before).saturating_sub(BEAT);
         before = now;
-        let clue = clues.read(now);
-        let lost = lost(late, own.take_late_worker(), clue);
+        let worker = own.take_late_worker();
+        let clue = clues.read(now, late.max(worker) >= LATE);
+        let lost = lost(late, worker, clue);
         own.beat(now, lost, clue.slept);
+        let _ = asking.try_send(now);
         untold += lost.map_or(Duration::ZERO, |lost| lost.time) + clue.slept;
         if untold >= TOLD_FROM && told_at.is_none_or(|at| now - at >= TOLD_EVERY) {
             let cause = lost.map_or(StallCause::Suspended, |lost| lost.cause);
