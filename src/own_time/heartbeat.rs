@@ -135,7 +135,7 @@ mod tests {
             .block_on(runtime.spawn(async {
                 let from = Instant::now();
                 // What a page of a stranger should never do to a worker.
-                while from.elapsed() < millis(300) {
+                while from.elapsed() < 6 * BEAT {
                     std::hint::spin_loop();
                 }
                 (from, Instant::now())
@@ -148,6 +148,7 @@ mod tests {
             }
             assert!(until.elapsed() < Duration::from_secs(30), "it was not noticed");
         };
-        assert!(lost.time >= millis(200), "{lost:?}");
+        // All but the beat in which it began and one that a busy machine may lose.
+        assert!(lost.time >= 4 * BEAT, "{lost:?}");
     }
 }
