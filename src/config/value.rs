@@ -121,7 +121,10 @@ pub(super) fn url(text: &str, schemes: &[&str]) -> Result<Url, String> {
     let text = text.trim();
     let whole = match scheme(text) {
         Some(_) => text.to_owned(),
-        None => format!("http://{text}"),
+        None => {
+            begins_with_host(text)?;
+            format!("http://{text}")
+        }
     };
     let url = Url::parse(&whole).map_err(|error| match error {
         url::ParseError::IdnaError | url::ParseError::InvalidDomainCharacter => {
@@ -146,7 +149,29 @@ pub(super) fn url(text: &str, schemes: &[&str]) -> Result<Url, String> {
     if url.host_str().is_none_or(str::is_empty) {
         return Err("the URL has no host".into());
     }
+    if url.port() == Some(0) {
+        return Err("port 0 cannot be connected to; write a port from 1 to 65535".into());
+    }
     Ok(url)
+}
+
+/// Whether a text without `://` begins with a host, and not with a scheme as `unix:/run/x` does: a
+/// colon in front of the path has a port behind it. A user name is left to whoever refuses it.
+fn begins_with_host(text: &str) -> Result<(), String> {
+    let authority = text.split(['/', '?', '#']).next().unwrap_or_default();
+    match authority.rsplit_once(':') {
+        Some((before, port))
+            if !authority.contains('@')
+                && !authority.ends_with(']')
+                && !before.contains(':')
+                && (port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit())) =>
+        {
+            Err(format!(
+                "{before}: is followed by no port; write http://HOST:PORT/ or https://HOST/"
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// `host:port`, `[2001:db8::1]:443`, or a bare host when there is a default port.
@@ -188,7 +213,12 @@ pub(super) fn host(text: &str) -> Result<String, String> {
 /// `10.0.0.1`, `10.0.0.1:5353`, `[::1]:53`; the port defaults to 53.
 pub(super) fn dns_server(text: &str) -> Result<SocketAddr, String> {
     if let Ok(address) = text.parse::<SocketAddr>() {
-        return Ok(address);
+        return match address.port() {
+            0 => {
+                Err(format!("\"{text}\" has port 0; a name server listens at one from 1 to 65535"))
+            }
+            _ => Ok(address),
+        };
     }
     text.trim_matches(['[', ']'])
         .parse::<IpAddr>()
@@ -239,5 +269,19 @@ mod tests {
         assert_eq!(url("localhost:8080/x", schemes).unwrap().port(), Some(8080));
         assert!(!url("https://me:hunter2@a/", schemes).unwrap_err().contains("hunter2"));
         assert!(url("ftp://a/", schemes).unwrap_err().contains("ftp://"));
+    }
+
+    #[test]
+    fn what_begins_with_a_scheme_or_has_port_0_is_no_url() {
+        let schemes = &["http", "https"];
+        for text in ["unix:/run/x", "http:/a", "mailto:a", "localhost:/", "a:b/", "file:/etc/x"] {
+            assert!(url(text, schemes).unwrap_err().contains("followed by no port"), "{text}");
+        }
+        for text in ["http://a:0", "a:0/x", "https://[::1]:00/"] {
+            assert!(url(text, schemes).unwrap_err().contains("port 0"), "{text}");
+        }
+        for text in ["[::1]/", "[::1]:80/", "a:80?x=unix:/y", "a/x:y", "a#b:c"] {
+            assert!(url(text, schemes).is_ok(), "{text}");
+        }
     }
 }

@@ -232,6 +232,9 @@ fn url(at: &At<'_>, base: Option<&Url>) -> Option<Template<FlowSource>> {
     } else if base.is_none() && !begins.contains("://") {
         at.problem("a relative URL needs base; write base beside steps, or the whole URL");
         return None;
+    } else if let Some(whole) = base.and_then(|base| base.join(begins).ok()) {
+        // `unix:/run/x` would leave the base.
+        at.settle(value::url(whole.as_str(), &["http", "https"]))?;
     }
     Some(template)
 }
