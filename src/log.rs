@@ -12,6 +12,7 @@ use std::error::Error;
 use std::fmt::{self, Debug, Write};
 use std::time::SystemTime;
 
+use base::is_deceptive;
 use jiff::Timestamp;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -178,11 +179,11 @@ fn line(format: LogFormat, pairs: impl Iterator<Item = (&'static str, Value)>) -
 
 /// Whether logfmt takes it without quotes.
 fn is_word(text: &str) -> bool {
-    let ends = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '=' | '\\');
+    let ends = |c: char| c.is_whitespace() || is_deceptive(c) || matches!(c, '"' | '=' | '\\');
     !text.is_empty() && !text.contains(ends)
 }
 
-/// Quotes as JSON does, which logfmt reads too. Control characters of either set are escaped: a
+/// Quotes as JSON does, which logfmt reads too. Characters that are obeyed and not shown are escaped: a
 /// hostile target's text must not move the cursor of whoever reads the log.
 fn quote(line: &mut String, text: &str) {
     line.push('"');
@@ -193,9 +194,11 @@ fn quote(line: &mut String, text: &str) {
             '\n' => line.push_str("\\n"),
             '\r' => line.push_str("\\r"),
             '\t' => line.push_str("\\t"),
-            c if c.is_control() => {
+            c if is_deceptive(c) => {
                 // Writing to a String cannot fail.
-                let _ = write!(line, "\\u{:04x}", u32::from(c));
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(line, "\\u{unit:04x}");
+                }
             }
             c => line.push(c),
         }
@@ -207,7 +210,7 @@ fn quote(line: &mut String, text: &str) {
 mod tests {
     use super::*;
 
-    const HOSTILE: &str = "a \"b\" \\ \n\u{1b}[2J\u{9b}2J 봉수=";
+    const HOSTILE: &str = "a \"b\" \\ \n\u{1b}[2J\u{9b}2J \u{202e}봉수=";
 
     fn pairs() -> impl Iterator<Item = (&'static str, Value)> {
         [
@@ -233,7 +236,7 @@ mod tests {
     fn logfmt_is_one_line_without_control_characters() {
         assert_eq!(
             line(LogFormat::Logfmt, pairs()),
-            "msg=probe.up detail=\"a \\\"b\\\" \\\\ \\n\\u001b[2J\\u009b2J 봉수=\" empty=\"\" runs=3"
+            "msg=probe.up detail=\"a \\\"b\\\" \\\\ \\n\\u001b[2J\\u009b2J \\u202e봉수=\" empty=\"\" runs=3"
         );
     }
 }

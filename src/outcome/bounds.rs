@@ -2,9 +2,10 @@
 //! result is held, stored, logged and shown.
 //!
 //! There are two cuts. The first is made where something is learned and leaves more than is kept, so
-//! that a secret across its end is seen whole by those who mask it. The second ends a run.
+//! that a secret across its end is seen whole by those who mask it. The second ends a run, and writes
+//! out what nobody would see: behind the mask, which looks for secrets as they are.
 
-use base::cut;
+use base::{cut, visible};
 
 use super::{Facts, Failure, Hop, Outcome};
 
@@ -94,7 +95,7 @@ impl Facts {
         self.addresses.iter_mut().filter_map(|at| at.failure.as_mut()).for_each(settle);
         let Some(http) = &mut self.http else { return };
         for hop in &mut http.hops {
-            hop.url = cut(std::mem::take(&mut hop.url), URL_BYTES_MAX);
+            hop.url = cut(visible(std::mem::take(&mut hop.url)), URL_BYTES_MAX);
         }
         http.hops.reverse();
         let kept = fitting(&http.hops, HOPS_MAX, HOPS_BYTES_MAX, |hop: &Hop| hop.url.len());
@@ -104,7 +105,7 @@ impl Facts {
 }
 
 fn settle(failure: &mut Failure) {
-    failure.detail = cut(std::mem::take(&mut failure.detail), DETAIL_BYTES_MAX);
+    failure.detail = cut(visible(std::mem::take(&mut failure.detail)), DETAIL_BYTES_MAX);
 }
 
 /// How many, from the first on, are within both limits.

@@ -1,6 +1,6 @@
 //! The mask over everything that a run reports: a host can send back whatever it was ever sent.
 
-use base::boundary;
+use base::{boundary, visible};
 
 use crate::outcome::{Facts, Failure};
 use crate::redact::Redactor;
@@ -41,7 +41,7 @@ pub(super) fn mask(
 }
 
 fn excerpt(text: &str, redactor: &Redactor) -> String {
-    let masked = redactor.mask(text);
+    let masked = visible(redactor.mask(text));
     masked[..boundary(&masked, EXCERPT_BYTES)].to_owned()
 }
 

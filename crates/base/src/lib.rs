@@ -9,6 +9,8 @@ pub mod fnv;
 pub mod hex;
 mod html;
 pub mod percent;
+mod visible;
 
 pub use cut::{boundary, cut};
 pub use html::EscapedText;
+pub use visible::{is_deceptive, visible};

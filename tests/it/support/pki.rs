@@ -163,6 +163,11 @@ impl Leaf {
         self
     }
 
+    pub(crate) fn subject(mut self, common_name: &str) -> Leaf {
+        self.params.distinguished_name.push(DnType::CommonName, common_name);
+        self
+    }
+
     pub(crate) fn expired(self) -> Leaf {
         self.valid(Duration::days(-30), Duration::days(-3))
     }

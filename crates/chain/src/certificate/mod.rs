@@ -6,7 +6,7 @@
 pub(crate) mod describe;
 pub(crate) mod name;
 
-use base::{cut, hex};
+use base::{cut, hex, visible};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use crate::digest::sha256;
@@ -143,7 +143,9 @@ impl Certificate {
 fn dns_names(x509: &X509Certificate<'_>) -> Vec<String> {
     let Ok(Some(names)) = x509.subject_alternative_name() else { return Vec::new() };
     let dns = names.value.general_names.iter().filter_map(|name| match name {
-        GeneralName::DNSName(name) if name.len() <= MAX_NAME_BYTES => Some((*name).to_owned()),
+        GeneralName::DNSName(name) if name.len() <= MAX_NAME_BYTES => {
+            Some(visible((*name).to_owned()))
+        }
         _ => None,
     });
     dns.take(MAX_DNS_NAMES).collect()

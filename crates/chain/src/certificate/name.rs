@@ -8,7 +8,7 @@
 
 use std::fmt::Write;
 
-use base::{cut, hex};
+use base::{cut, hex, visible};
 use x509_parser::x509::X509Name;
 
 /// An attribute that Go writes by a short name.
@@ -64,7 +64,7 @@ pub(crate) fn text(name: &X509Name<'_>) -> String {
             (attribute.attr_type().to_id_string(), decode(value.tag().0, value.data))
         })
         .collect();
-    cut(render(&attributes), MAX_TEXT_BYTES)
+    cut(visible(render(&attributes)), MAX_TEXT_BYTES)
 }
 
 fn render(attributes: &[(String, String)]) -> String {
