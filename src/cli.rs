@@ -72,11 +72,7 @@ pub enum Command {
     /// Probe until told to stop. The default.
     Run,
     /// Validate the configuration and print what would run.
-    Check {
-        /// The file to check; takes precedence over --config.file.
-        #[arg(value_name = "FILE")]
-        file: Option<PathBuf>,
-    },
+    Check(CheckArgs),
     /// Look once and print what was found; exits 1 when it is not up.
     Probe(ProbeArgs),
     /// Ask the daemon at the listen address whether it is healthy.
@@ -84,6 +80,18 @@ pub enum Command {
     /// A simulated e-government estate with the daemon probing it: look, break something, rehearse.
     #[cfg(feature = "lab")]
     Lab(LabArgs),
+}
+
+/// What `check` takes beside the flags.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+pub struct CheckArgs {
+    /// The file to check, - for standard input; takes precedence over --config.file.
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// The plan, or the problems, as one JSON object.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What `probe` takes beside the flags.
@@ -480,7 +488,7 @@ mod tests {
             let matches = command().try_get_matches_from(arguments).unwrap();
             let cli = Cli::from_arg_matches(&matches).unwrap();
             assert_eq!(cli.flags.shard_count, 3);
-            assert_eq!(cli.command, Some(Command::Check { file: None }));
+            assert_eq!(cli.command, Some(Command::Check(CheckArgs::default())));
         }
     }
 

@@ -112,7 +112,7 @@ pub enum BuildError {
     #[error("{0}")]
     Web(#[from] ReadError),
     /// The listen address cannot be used.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}: {source}{}", hint(source))]
     Listen { address: ListenAddress, source: io::Error },
     /// The controls cannot be asked.
     #[error("controls: {0}")]
@@ -135,6 +135,18 @@ pub enum BuildError {
     /// Two metrics have one name: a bug of this program.
     #[error("metrics cannot be registered: {0}")]
     Metrics(String),
+}
+
+/// What to do about an address that cannot be listened at.
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "; another program listens there, perhaps a bongsu that runs already: end it, or choose \
+             another port by --web.listen-address"
+        }
+        io::ErrorKind::PermissionDenied => "; ports below 1024 are for root, choose another one",
+        _ => "",
+    }
 }
 
 /// Everything bound and wired, nothing running.

@@ -1,7 +1,7 @@
 //! The subcommands. Each is a function from flags to an exit code; what a command was asked for
 //! goes to standard output, everything else to the log.
 
-mod check;
+pub mod check;
 mod healthcheck;
 #[cfg(feature = "lab")]
 mod lab;
@@ -11,10 +11,11 @@ mod terminal;
 
 use std::io::{self, Write};
 
+use jiff::Timestamp;
 use tokio::runtime::{Builder, Runtime};
 use tracing::error;
 
-use crate::cli::{Cli, Command, Exit, Flags};
+use crate::cli::{CheckArgs, Cli, Command, Exit, Flags};
 use crate::config::{self, Config, ExecSteps};
 use crate::language::Language;
 use crate::own_time::WORKER_NAME;
@@ -30,14 +31,11 @@ const BLOCKING_THREADS_MAX: usize = 64;
 
 /// Does what the command line asks.
 pub fn execute(cli: Cli) -> Exit {
-    let mut flags = cli.flags;
+    let flags = cli.flags;
     match cli.command.unwrap_or(Command::Run) {
-        Command::Run if flags.config_check => check::check(&flags),
+        Command::Run if flags.config_check => check::check(&flags, &CheckArgs::default()),
         Command::Run => run::run(flags),
-        Command::Check { file } => {
-            flags.config_file = file.unwrap_or(flags.config_file);
-            check::check(&flags)
-        }
+        Command::Check(args) => check::check(&flags, &args),
         Command::Probe(args) => probe::probe(&flags, &args),
         Command::Healthcheck => healthcheck::healthcheck(&flags),
         #[cfg(feature = "lab")]
@@ -120,4 +118,10 @@ fn until_signalled<F: Future<Output = Exit>>(run: impl FnOnce(Signals) -> F) -> 
 /// Writes text for a person. A closed pipe is the reader's own wish.
 fn tell(out: &mut dyn Write, text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Whole days until an end in unix seconds; negative once it has passed.
+fn days_until(end: i64, now: Timestamp) -> i64 {
+    const SECONDS_A_DAY: i64 = 86_400;
+    end.saturating_sub(now.as_second()).div_euclid(SECONDS_A_DAY)
 }

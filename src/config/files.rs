@@ -8,7 +8,7 @@ use base::files::{UnreadableFile, read_regular};
 
 /// More than any hand-written or generated file needs (17,000 probes are about 3 MiB); a device
 /// or a log given by mistake ends here.
-pub(super) const FILE_LIMIT: u64 = 16 << 20;
+pub const FILE_LIMIT: u64 = 16 << 20;
 
 /// At most this many files by `include`.
 pub(super) const FILES_MAX: usize = 1_000;

@@ -31,7 +31,16 @@ pub fn load(path: &Path) -> Result<Config, ReadError> {
 
 /// As above, where steps may run programs or not.
 pub fn load_with(path: &Path, exec_steps: ExecSteps) -> Result<Config, ReadError> {
-    let load = Load::new(&Disk, misplaced, exec_steps);
+    load_through(path, exec_steps, &Disk)
+}
+
+/// As above, where all files are asked of `files`.
+pub fn load_through(
+    path: &Path,
+    exec_steps: ExecSteps,
+    files: &dyn Files,
+) -> Result<Config, ReadError> {
+    let load = Load::new(files, misplaced, exec_steps);
     let documents = include::read_all(path, &load);
     settle(&documents, &load)
 }

@@ -34,7 +34,6 @@ mod needs;
 mod notes;
 mod oauth2;
 mod options;
-pub mod plan;
 mod probe;
 mod proxy;
 mod reading;
@@ -64,8 +63,8 @@ pub use exchange::{ClientOptions, Rules};
 pub use expectation::{
     CssSelector, Expect, FailIf, JsonPath, Matcher, StatusSet, TimeLimit, UrlPart,
 };
-pub use files::{Disk, Files, Nothing};
-pub use load::{load, load_with, parse};
+pub use files::{Disk, FILE_LIMIT as CONFIG_BYTES_MAX, Files, Nothing};
+pub use load::{load, load_through, load_with, parse};
 pub use oauth2::OAuth2Options;
 pub use options::{
     Auth, Follow, HttpOptions, HttpVersions, Refresh, RequestBody, SecretRef, SecretSource,

@@ -38,7 +38,7 @@ impl LocalTime {
     }
 
     /// To the minute.
-    pub(super) fn minute(&self, time: Timestamp) -> String {
+    pub fn minute(&self, time: Timestamp) -> String {
         self.text(time, "%F %H:%M %Z")
     }
 

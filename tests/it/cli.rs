@@ -217,7 +217,7 @@ fn a_port_in_use_is_a_clear_error_and_exits_with_1() {
     assert_eq!(code(&output), 1);
     let text = stderr(&output);
     assert!(text.contains(&format!("cannot listen on {address}")), "{text}");
-    assert!(text.contains("in use"), "{text}");
+    assert!(text.contains("in use") && text.contains("--web.listen-address"), "{text}");
 }
 
 #[test]

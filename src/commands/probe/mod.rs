@@ -13,7 +13,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tracing::warn;
 
 use self::single_run::SingleRun;
@@ -33,8 +32,6 @@ use crate::stop::Stop;
 
 /// From one look of `--repeat` to the next.
 const APART: Duration = Duration::from_secs(1);
-
-const SECONDS_A_DAY: i64 = 86_400;
 
 pub(super) fn probe(flags: &Flags, args: &ProbeArgs) -> Exit {
     let terminal = Terminal::of(&flags.terminal);
@@ -170,11 +167,6 @@ fn summary(verdicts: &[Verdict], language: Language) -> String {
         Language::Korean => format!("{}회 실행: {counted}\n", verdicts.len()),
         Language::English => format!("{} runs: {counted}\n", verdicts.len()),
     }
-}
-
-/// Whole days until an end in unix seconds; negative once it has passed.
-fn days_left(end: i64) -> i64 {
-    end.saturating_sub(Timestamp::now().as_second()).div_euclid(SECONDS_A_DAY)
 }
 
 /// A hostile server's text must not move the cursor of whoever looks at it, nor turn the line round.

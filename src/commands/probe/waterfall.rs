@@ -7,7 +7,8 @@ use std::time::Duration;
 use chain::{Certificate, OcspStaple, TlsFacts};
 
 use super::single_run::SingleRun;
-use super::{days_left, expected, printable};
+use super::{expected, printable};
+use crate::commands::days_until;
 use crate::commands::terminal::{Colour, Terminal, padded};
 use crate::language::Language;
 use crate::outcome::{Facts, Failure, Outcome, Reason, Verdict};
@@ -186,7 +187,7 @@ impl Paper {
     }
 
     fn certificate(&mut self, position: usize, cert: &Certificate, in_path: bool) {
-        let days = days_left(cert.not_after);
+        let days = days_until(cert.not_after, jiff::Timestamp::now());
         let said = match (days < 0, self.terminal.language) {
             (false, Language::Korean) => format!("{days}일 남음"),
             (false, Language::English) => format!("{days} days left"),

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bongsu::config;
+use bongsu::{commands, config};
 
 mod accepted;
 mod irregular;
@@ -56,7 +56,8 @@ fn compare(expected: &Path, text: &str) {
 
 /// The plan without the hash, which every new version has another of.
 fn plan_of(config: &config::Config) -> String {
-    config::plan::describe(config, 256).replace(&config.hash, "(not compared)")
+    let now = "2026-12-05T00:00:00Z".parse().unwrap();
+    commands::check::describe(config, now).replace(&config.hash, "(not compared)")
 }
 
 fn text_of(config: &Path) -> String {

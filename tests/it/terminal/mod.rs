@@ -1,5 +1,6 @@
 //! What a person at a terminal meets, or a script in their place: `bongsu probe`, `bongsu check`.
 
+mod check;
 mod first_steps;
 mod probe;
 

@@ -1,0 +1,76 @@
+//! `bongsu check`: validates, and prints what would run.
+
+mod accounts;
+mod ends;
+mod plan;
+mod problems;
+mod stdin;
+mod text;
+
+use std::io;
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use self::plan::CheckedPlan;
+use self::stdin::WithStandardInput;
+use super::terminal::Terminal;
+use super::{exec_steps, first_steps, shard, tell};
+use crate::cli::{CheckArgs, Exit, Flags};
+use crate::config::{self, Config, ReadError};
+use crate::language::Language;
+use crate::scheduler::shard::Shard;
+use crate::server::times::LocalTime;
+use crate::server::web::Web;
+
+/// What `check -` reads.
+const STANDARD_INPUT: &str = "-";
+
+pub(super) fn check(flags: &Flags, args: &CheckArgs) -> Exit {
+    let terminal = Terminal::of(&flags.terminal);
+    let config = match loaded(flags, args) {
+        Ok(config) => config,
+        Err(error) => {
+            refuse(&error, flags, args);
+            return Exit::Usage;
+        }
+    };
+    if let Err(error) = Web::load(flags.web_config_file.clone()) {
+        match args.json {
+            true => tell(&mut io::stdout(), &problems::json(&error)),
+            false => tell(&mut io::stderr(), &format!("{error}\n")),
+        }
+        return Exit::Usage;
+    }
+    let plan = CheckedPlan::of(&config, &shard(flags), Timestamp::now());
+    let times = LocalTime::named(flags.time_zone.as_deref());
+    let text = if args.json { plan.json() } else { text::text(&plan, &times, terminal.language) };
+    tell(&mut io::stdout(), &text);
+    Exit::Ok
+}
+
+/// What `check` prints of a configuration, in English.
+pub fn describe(config: &Config, now: Timestamp) -> String {
+    let plan = CheckedPlan::of(config, &Shard::WHOLE, now);
+    text::text(&plan, &LocalTime::named(None), Language::English)
+}
+
+fn loaded(flags: &Flags, args: &CheckArgs) -> Result<Config, ReadError> {
+    let file = args.file.as_deref().unwrap_or(&flags.config_file);
+    if file != Path::new(STANDARD_INPUT) {
+        return config::load_with(file, exec_steps(flags));
+    }
+    let (path, files) = WithStandardInput::read()?;
+    config::load_through(path, exec_steps(flags), &files)
+}
+
+fn refuse(error: &ReadError, flags: &Flags, args: &CheckArgs) {
+    if args.json {
+        tell(&mut io::stdout(), &problems::json(error));
+        return;
+    }
+    tell(&mut io::stderr(), &format!("{}\n", error.report("nothing was started")));
+    if args.file.is_none() && !flags.config_file.exists() {
+        tell(&mut io::stderr(), first_steps(flags.terminal.language()));
+    }
+}

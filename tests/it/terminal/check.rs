@@ -1,0 +1,143 @@
+//! `bongsu check`: what would run, for people and for programs.
+
+use std::io::Write;
+use std::process::{Output, Stdio};
+
+use serde_json::Value;
+
+use super::{code, stderr, stdout};
+use crate::support::daemon::Setup;
+
+const GOOD: &str = "\
+defaults: { interval: 30s, timeout: 5s }
+secrets:
+  user: { env: PROBE_USER, hosts: [127.0.0.1] }
+services:
+  - name: gpki
+    grade: 1
+    probes:
+      - { name: portal, http: { url: 'http://127.0.0.1:9/' } }
+      - name: login
+        interval: 60s
+        login:
+          base: http://127.0.0.1:9
+          steps:
+            - { name: in, post: /in, form: { id: '${secret.user}' }, expect: { css: { 'a[href*=logout]': exists } } }
+maintenance:
+  - { name: nightly, targets: [gpki], every: daily 02:00-04:00, timezone: Asia/Seoul }
+";
+
+fn good() -> Setup {
+    Setup::new(GOOD).env("PROBE_USER", "canary-7d20")
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_str(stdout(output))
+        .unwrap_or_else(|error| panic!("{error}: {}", stdout(output)))
+}
+
+/// Gives a text on standard input.
+fn fed(setup: &Setup, arguments: &[&str], text: &str) -> Output {
+    let mut command = setup.command(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn the_plan_names_windows_secrets_and_what_accounts_have_to_bear() {
+    let output = good().output(&["check"]);
+    let text = stdout(&output);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    for part in [
+        "  runs         0.05 per second\n",
+        "\nnext maintenance\n  nightly: 20",
+        " 02:00 KST - ",
+        " 04:00 KST",
+        "\nsecrets, all of them readable\n  user: env PROBE_USER, for 127.0.0.1\n",
+        "  user: at worst 4.0 bad logins per hour",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    assert!(!text.contains("canary"), "{text}");
+    let text = stdout(&good().env("LC_ALL", "ko_KR.UTF-8").output(&["check"])).to_owned();
+    for part in ["이상 없음", "  감시 항목    2 (1 http, 1 login)\n", "다음 예고된 점검", "1등급"]
+    {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+}
+
+#[test]
+fn the_plan_is_an_object_for_programs() {
+    let output = good().output(&["check", "--json"]);
+    let plan = json(&output);
+    assert_eq!(code(&output), 0);
+    assert_eq!(plan["valid"], true);
+    assert_eq!(plan["kinds"], serde_json::json!({ "http": 1, "login": 1 }));
+    assert_eq!(plan["services"][0]["probes"][1]["interval_seconds"], 60.0);
+    assert_eq!(plan["accounts"][0]["account"], "user");
+    assert_eq!(plan["accounts"][0]["bad_logins_per_hour"], 4.0);
+    assert_eq!(plan["secrets"][0]["source"], "env PROBE_USER");
+    let start = plan["maintenance"][0]["next"]["start"].as_str().unwrap();
+    assert!(start.ends_with("T17:00:00Z"), "{start}");
+    assert!(!stdout(&output).contains("canary"));
+}
+
+#[test]
+fn problems_are_an_object_for_programs_with_their_places() {
+    let setup = Setup::new("services:\n  - name: gpki\n    probs: []\n");
+    let output = setup.output(&["check", "--json"]);
+    let refusal = json(&output);
+    assert_eq!(code(&output), 2);
+    assert!(output.stderr.is_empty(), "{}", stderr(&output));
+    assert_eq!(refusal["valid"], false);
+    let problem = &refusal["problems"][0];
+    assert_eq!((&problem["line"], &problem["column"]), (&3.into(), &5.into()));
+    assert_eq!(problem["path"], "services[0].probs");
+    assert!(problem["message"].as_str().unwrap().starts_with("unknown key"), "{problem}");
+}
+
+#[test]
+fn a_secret_that_is_not_there_is_a_problem_with_its_place() {
+    let output = Setup::new(GOOD).output(&["check", "--json"]);
+    assert_eq!(code(&output), 2);
+    let problem = &json(&output)["problems"][0];
+    assert_eq!(problem["path"], "secrets.user.env");
+    assert!(problem["message"].as_str().unwrap().contains("PROBE_USER"), "{problem}");
+}
+
+#[test]
+fn a_configuration_may_come_from_standard_input() {
+    let setup = Setup::new("not this one").env("PROBE_USER", "canary-7d20");
+    let output = fed(&setup, &["check", "-"], GOOD);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(stdout(&output).starts_with("<stdin>: valid\n"), "{}", stdout(&output));
+    let output = fed(&setup, &["check", "-"], "services: 3\n");
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).starts_with("<stdin>: 1 problem"), "{}", stderr(&output));
+}
+
+#[test]
+fn roots_and_client_certificates_are_told_with_their_ends() {
+    let issued = rcgen::generate_simple_self_signed(["www.gov.kr".to_owned()]).unwrap();
+    let setup = good();
+    setup.write("roots.pem", issued.cert.pem());
+    setup.write("client.pem", issued.cert.pem());
+    setup.write("client.key", issued.signing_key.serialize_pem());
+    let probe = "      - { name: tls, tls: { address: 'www.gov.kr:443', trust: { roots: roots.pem }, client_cert: \
+                 { cert: client.pem, key: client.key } } }\n";
+    setup.write("bongsu.yml", GOOD.replace("maintenance:", &format!("{probe}maintenance:")));
+    let output = setup.output(&["check"]);
+    let text = stdout(&output);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(text.contains("\ncertificates that end first\n"), "{text}");
+    for (purpose, file) in [("root ", "roots.pem"), ("client certificate ", "client.pem")] {
+        let line = text.lines().find(|line| line.trim_start().starts_with(purpose));
+        let line = line.unwrap_or_else(|| panic!("{purpose} is not in\n{text}"));
+        assert!(line.contains(file) && line.contains(" days left"), "{line}");
+    }
+    let ends = &json(&setup.output(&["check", "--json"]))["certificates"];
+    assert_eq!(ends.as_array().unwrap().len(), 2, "{ends}");
+    assert!(ends[0]["not_after"].as_str().unwrap().ends_with('Z'), "{ends}");
+}
