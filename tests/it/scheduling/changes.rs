@@ -51,7 +51,7 @@ async fn a_replaced_target_starts_anew_after_the_last_run_of_the_old_one() {
     let events = [
         Event::Adopted { at: Duration::ZERO },
         Event::Started { at: first },
-        Event::Forgotten, // and the run under way is not heard of again
+        Event::Forgotten, // and the run under way is never reported
         adopted,
         Event::Started { at: end },
         Event::Ran {
