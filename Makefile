@@ -137,9 +137,11 @@ mutants:
 mutants-code:
 	tests/mutants-code.sh
 
-# A thousand random timelines for the alert rules; `make test` runs two hundred.
+# A thousand random timelines for the alert rules, and a thousand of places that fall in waves; `make test`
+# runs two hundred and 24.
 timelines:
 	python3 tests/rules/timelines.py 1000
+	python3 tests/rules/wave_timelines.py 1000
 
 release:
 	cargo build --release --locked

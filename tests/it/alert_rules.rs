@@ -135,6 +135,17 @@ fn a_storm_is_a_few_pages() {
 }
 
 #[test]
+fn a_place_that_falls_in_waves_is_one_page() {
+    once("waves", "tests/rules", &[&python(), "waves.py"]);
+}
+
+/// `make timelines` runs a thousand.
+#[test]
+fn random_waves_are_named_in_time_and_page_once() {
+    once("wave-timelines", "tests/rules", &[&python(), "wave_timelines.py", "24"]);
+}
+
+#[test]
 fn every_alert_has_its_texts_its_runbook_and_both_kinds_of_scenario() {
     pypi("tests/rules", "python3", &["check.py"]);
 }

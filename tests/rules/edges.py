@@ -213,18 +213,19 @@ def behind(world, centre, *changes):
     return world
 
 
-w = scenario("a centre is inferred from half of what needs it, and five; and while that many are down", 16,
+w = scenario("a centre is inferred from half of what needs it, and five; and while three of them are down", 16,
              "CauseDown", "ServiceRecovering").daemons()
 LATER = [(0, "up"), (5, "down"), (8, "up")]
 behind(w, "over-half", *[LATER] * 2, *[FAILS] * 5, *[WELL] * 5)
 behind(w, "stays", *[LATER] * 2, *[FAILS] * 6, *[WELL] * 4)
 behind(w, "three-left", *[LATER] * 3, *[FAILS] * 3)
+behind(w, "two-left", *[LATER] * 4, *[FAILS] * 2)
 behind(w, "four-fell", *[[(0, "down")]] * 2, *[FAILS] * 4)
 behind(w, "five-of-twelve-fell", *[[(0, "down")]] * 3, *[FAILS] * 5, *[WELL] * 4)
-w.firing(7, "CauseDown", "over-half", "stays", "three-left")
+w.firing(7, "CauseDown", "over-half", "stays", "three-left", "two-left")
 w.firing(7.75, "ServiceRecovering")
 w.query(10, 'group by (service) (ALERTS{alertname="ServiceRecovering",alertstate="firing",service!~".*-[0-9]+"})',
-        [{"labels": f'{{service="{s}"}}', "value": 1} for s in ("over-half", "three-left")])
+        [{"labels": '{service="two-left"}', "value": 1}])
 
 # --- stopped on purpose -----------------------------------------------------------------------
 w = scenario("stopped on purpose: half of what is down says so, seen by more than one vantage of three", 10,
