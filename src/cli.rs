@@ -20,6 +20,9 @@ use crate::language::Language;
 /// Where the daemon listens unless told otherwise.
 pub const DEFAULT_PORT: u16 = 10915;
 
+/// Read unless told otherwise.
+pub const DEFAULT_CONFIG_FILE: &str = "/etc/bongsu/bongsu.yml";
+
 /// Enough for the transfer of a page and the logout of a login; an orchestrator usually kills
 /// after 30 s.
 const DEFAULT_GRACE: &str = "10s";
@@ -32,6 +35,10 @@ const REPEAT_MAX: u32 = 3600;
 
 /// More processes than anybody splits a configuration over; catches swapped numbers.
 const SHARDS_MAX: u32 = 1024;
+
+/// Runs of modules at once: as many as a scrape interval of 15 s has of targets that are down, at
+/// 70 scrapes a second. Each has one connection and what a module keeps of a body.
+const BLACKBOX_RUNS: u16 = 1_024;
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,7 +182,7 @@ pub struct LabArgs {
 pub struct Flags {
     /// The configuration.
     #[arg(long = "config.file", env = "BONGSU_CONFIG_FILE", value_name = "FILE", global = true)]
-    #[arg(default_value = "/etc/bongsu/bongsu.yml")]
+    #[arg(default_value = DEFAULT_CONFIG_FILE)]
     pub config_file: PathBuf,
 
     /// Validate the configuration, print what would run, and exit.
@@ -219,6 +226,31 @@ pub struct Flags {
     #[arg(long = "web.probe-any-target", env = "BONGSU_WEB_PROBE_ANY_TARGET", global = true)]
     #[arg(action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
     pub probe_any_target: bool,
+
+    /// Modules in the format of blackbox_exporter: /probe then probes its target with the module that
+    /// is named, as blackbox_exporter does.
+    #[arg(long = "blackbox.config.file", env = "BONGSU_BLACKBOX_CONFIG_FILE", global = true)]
+    #[arg(value_name = "FILE")]
+    pub blackbox_config_file: Option<PathBuf>,
+
+    /// How much earlier a module's run ends than the scrape that asks for it.
+    #[arg(long = "blackbox.timeout-offset", env = "BONGSU_BLACKBOX_TIMEOUT_OFFSET", global = true)]
+    #[arg(value_name = "SECONDS", default_value_t = 0.5, value_parser = offset)]
+    pub blackbox_timeout_offset: f64,
+
+    /// Refuse targets of modules whose address the internet does not reach, after name resolution and
+    /// at each redirect: this machine, private networks, link-local (metadata services).
+    #[arg(long = "blackbox.refuse-private-targets", global = true)]
+    #[arg(env = "BONGSU_BLACKBOX_REFUSE_PRIVATE_TARGETS")]
+    #[arg(action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    pub blackbox_refuse_private_targets: bool,
+
+    /// How many runs of modules there may be at once; a further one is answered 503.
+    #[arg(long = "blackbox.max-concurrent-probes", global = true)]
+    #[arg(env = "BONGSU_BLACKBOX_MAX_CONCURRENT_PROBES")]
+    #[arg(value_name = "N", default_value_t = BLACKBOX_RUNS)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    pub blackbox_max_concurrent_probes: u16,
 
     /// Let steps of logins run programs (exec): whoever may write the configuration can then run
     /// programs as the user of this process.
@@ -438,6 +470,14 @@ fn grace(text: &str) -> Result<Duration, String> {
         return Err(format!("longer than {}", humantime::format_duration(GRACE_MAX)));
     }
     Ok(grace)
+}
+
+fn offset(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "it is no number of seconds".to_owned())?;
+    if !(0.0..=60.0).contains(&seconds) {
+        return Err("it is not between 0 and 60 seconds".to_owned());
+    }
+    Ok(seconds)
 }
 
 fn external_url(text: &str) -> Result<ExternalUrl, String> {

@@ -2,6 +2,7 @@
 
 pub mod build_info;
 pub mod deadline;
+pub mod foreign_yaml;
 pub mod http_date;
 pub mod language;
 pub mod log_queue;
@@ -32,6 +33,7 @@ pub mod maintenance;
 pub mod scheduler;
 
 pub mod availability;
+pub mod blackbox;
 pub mod event_log;
 pub mod failures;
 pub mod metrics;

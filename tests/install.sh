@@ -6,6 +6,7 @@ set -euo pipefail
 # The tool or file that shows whether a package is there, and the package.
 needed="
 prometheus:prometheus
+prometheus-blackbox-exporter:prometheus-blackbox-exporter
 promtool:prometheus
 amtool:prometheus-alertmanager
 alertmanager:prometheus-alertmanager

@@ -23,8 +23,10 @@ use tracing::{error, info, warn};
 
 use self::fanout::Fanout;
 use self::liveness::Pulse;
-use self::reloading::Reloading;
+pub use self::reloading::read_config;
+use self::reloading::{ReadFiles, Reloading};
 use self::watchdog::Watchdog;
+use crate::blackbox::Blackbox;
 use crate::cli::{Exit, ListenAddress};
 use crate::config::{Config, ExecSteps};
 use crate::controls::wire::{self, WireError};
@@ -81,6 +83,8 @@ pub struct Options {
     pub lifecycle: Lifecycle,
     /// What `/probe` does with targets that are not configured.
     pub any_target: AnyTarget,
+    /// What `/probe` runs instead, and whose file is read again at each reload.
+    pub blackbox: Option<Arc<Blackbox>>,
     /// The zone of the times on pages.
     pub local_time: LocalTime,
     /// What systemd wants to be told.
@@ -173,6 +177,7 @@ struct World {
     controls: Arc<Controls>,
     daemon: Arc<Daemon>,
     pulse: Arc<Pulse>,
+    blackbox: Option<Arc<Blackbox>>,
     config: watch::Sender<Arc<Config>>,
     /// What was refused since.
     refused: watch::Sender<Option<Refused>>,
@@ -189,6 +194,9 @@ impl App {
         let controls = Arc::new(Controls::timed_by(Arc::clone(&own_time)));
         let daemon = Daemon::new(controls.clone())
             .map_err(|error| BuildError::Metrics(error.to_string()))?;
+        if options.blackbox.is_some() {
+            daemon.with_modules().map_err(|error| BuildError::Metrics(error.to_string()))?;
+        }
         let daemon = Arc::new(daemon);
         let board = Arc::new(LatestResults::new());
         let journal = Arc::new(EventLog::new(options.vantage.clone()));
@@ -219,8 +227,9 @@ impl App {
         let contact = contact(&config, &surroundings)?;
         let config = watch::Sender::new(Arc::new(config));
         let refused = watch::Sender::new(None);
+        let (shard, blackbox) = (options.shard, options.blackbox.clone());
         let world =
-            World { shard: options.shard, surroundings, controls, daemon, pulse, config, refused };
+            World { shard, surroundings, controls, daemon, pulse, blackbox, config, refused };
         Ok(App { options, listener, web, scheduler, board, evidence, claim, world, contact })
     }
 
@@ -270,7 +279,8 @@ impl App {
         let systemd = Systemd::new(&options.systemd);
         systemd.ready(changes.started);
         let mut watchdog = Watchdog::new(&systemd, &world.pulse);
-        let mut reloading = Reloading::new(options.config_file, options.exec_steps);
+        let mut reloading =
+            Reloading::new(options.config_file, options.exec_steps, options.blackbox);
         let exit = loop {
             tokio::select! {
                 signal = signals.next() => match signal {
@@ -279,7 +289,7 @@ impl App {
                 },
                 Some(asker) = asked.recv(), if reloading.is_idle() => reloading.ask_for(asker),
                 read = reloading.finished() => {
-                    let result = read.and_then(|config| world.replace(config, &mut scheduler));
+                    let result = read.and_then(|read| world.replace(read, &mut scheduler));
                     if let Err(problems) = &result {
                         world.refuse(problems);
                     }
@@ -352,16 +362,21 @@ impl App {
             controls: Arc::clone(&self.world.controls),
             refused: self.world.refused.subscribe(),
             any_target: self.options.any_target,
+            blackbox: self.world.blackbox.clone(),
         }
     }
 }
 
 impl World {
     /// Makes a validated configuration the one in force. Nothing has changed when it cannot be.
-    fn replace(&self, config: Config, scheduler: &mut Scheduler) -> Result<(), String> {
+    fn replace(&self, read: ReadFiles, scheduler: &mut Scheduler) -> Result<(), String> {
+        let ReadFiles { config, modules } = read;
         let contact = contact(&config, &self.surroundings).map_err(|error| error.to_string())?;
         let config = Arc::new(config);
         self.surroundings.reconfigure(&config);
+        if let (Some(blackbox), Some(modules)) = (&self.blackbox, modules) {
+            blackbox.replace(modules);
+        }
         self.config.send_replace(Arc::clone(&config));
         self.refused.send_replace(None);
         let changes = self.take_effect(&config, contact, scheduler);

@@ -10,13 +10,17 @@ mod run;
 mod terminal;
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use jiff::Timestamp;
+use read::ReadError;
 use tokio::runtime::{Builder, Runtime};
 use tracing::error;
 
+use crate::app;
+use crate::blackbox::{Blackbox, PrivateTargets, Settings};
 use crate::cli::{CheckArgs, Cli, Command, Exit, Flags};
-use crate::config::{self, Config, ExecSteps};
+use crate::config::{Config, ExecSteps};
 use crate::language::Language;
 use crate::own_time::WORKER_NAME;
 use crate::scheduler::shard::Shard;
@@ -43,15 +47,33 @@ pub fn execute(cli: Cli) -> Exit {
     }
 }
 
-/// The configuration, or its problems on standard error.
-fn load(flags: &Flags) -> Result<Config, Exit> {
-    config::load_with(&flags.config_file, exec_steps(flags)).map_err(|error| {
+/// The configuration and blackbox_exporter's modules, or their problems on standard error.
+fn load(flags: &Flags) -> Result<(Config, Option<Blackbox>), Exit> {
+    let refused = |error: ReadError| {
         tell(&mut io::stderr(), &format!("{}\n", error.report("nothing was started")));
         if !flags.config_file.exists() {
             tell(&mut io::stderr(), first_steps(flags.terminal.language()));
         }
         Exit::Usage
-    })
+    };
+    let blackbox = blackbox(flags).map_err(refused)?;
+    let config = app::read_config(&flags.config_file, exec_steps(flags), blackbox.as_ref());
+    Ok((config.map_err(refused)?, blackbox))
+}
+
+/// The modules of blackbox_exporter, where they are to be run.
+fn blackbox(flags: &Flags) -> Result<Option<Blackbox>, ReadError> {
+    let settings = flags.blackbox_config_file.clone().map(|file| Settings {
+        file,
+        timeout_offset: Duration::from_secs_f64(flags.blackbox_timeout_offset),
+        private_targets: if flags.blackbox_refuse_private_targets {
+            PrivateTargets::Refused
+        } else {
+            PrivateTargets::Probed
+        },
+        runs_max: flags.blackbox_max_concurrent_probes.into(),
+    });
+    settings.map(Blackbox::load).transpose()
 }
 
 /// What to type without a configuration.

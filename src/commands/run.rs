@@ -1,9 +1,12 @@
 //! `bongsu run`: the daemon.
 
+use std::sync::Arc;
+
 use tracing::{error, info, warn};
 
 use super::{exec_steps, load, shard, until_signalled};
 use crate::app::{App, BuildError, Lifecycle, Options};
+use crate::blackbox::Blackbox;
 use crate::build_info::{REVISION, VERSION};
 use crate::cli::{Exit, Flags};
 use crate::limits::raise_descriptors;
@@ -14,15 +17,20 @@ use crate::server::times::LocalTime;
 use crate::systemd::Said;
 
 pub(super) fn run(flags: Flags) -> Exit {
-    let config = match load(&flags) {
-        Ok(config) => config,
+    let (config, blackbox) = match load(&flags) {
+        Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
     info!(version = VERSION, revision = REVISION, vantage = flags.vantage, "starting");
     for advice in &config.advice {
         warn!(advice, "configuration");
     }
-    let options = options(flags);
+    if let Some(blackbox) = &blackbox {
+        for (module, why) in blackbox.modules().kept_elsewhere() {
+            warn!(module, why, "this module is to be kept on blackbox_exporter");
+        }
+    }
+    let options = options(flags, blackbox);
     until_signalled(async |signals| match App::build(config, options).await {
         Ok(app) => app.run(signals).await,
         Err(error) => {
@@ -39,7 +47,7 @@ pub(super) fn run(flags: Flags) -> Exit {
     })
 }
 
-fn options(flags: Flags) -> Options {
+fn options(flags: Flags, blackbox: Option<Blackbox>) -> Options {
     let lifecycle = if flags.enable_lifecycle { Lifecycle::Enabled } else { Lifecycle::Disabled };
     let any_target = if flags.probe_any_target { AnyTarget::Probed } else { AnyTarget::Refused };
     Options {
@@ -51,6 +59,7 @@ fn options(flags: Flags) -> Options {
         web_config_file: flags.web_config_file,
         lifecycle,
         any_target,
+        blackbox: blackbox.map(Arc::new),
         local_time: LocalTime::named(flags.time_zone.as_deref()),
         systemd: Said {
             notify_socket: flags.systemd.notify_socket,

@@ -27,6 +27,8 @@ pub(super) fn tls_client(fields: &Fields<'_>, inherited: TlsClientOptions) -> Tl
             .take("post_quantum")
             .and_then(|at| at.flag())
             .unwrap_or(inherited.post_quantum),
+        judgement: inherited.judgement,
+        versions: inherited.versions,
     }
 }
 

@@ -24,6 +24,23 @@ pub(super) const KEYS: &[&str] =
 /// Keys that only the first file may have.
 const FIRST_ONLY: &[&str] = &["defaults", "controls"];
 
+/// The configuration of a daemon that probes nothing by itself.
+pub fn empty() -> Config {
+    let mut config = Config {
+        services: Vec::new(),
+        targets: Vec::new(),
+        controls: Vec::new(),
+        maintenance: Vec::new(),
+        secrets: BTreeMap::new(),
+        hash: String::new(),
+        advice: Vec::new(),
+        files: Vec::new(),
+        disabled: Vec::new(),
+    };
+    config.hash = canonical::hash(&config);
+    config
+}
+
 /// Loads a file and everything it includes. It may run no programs.
 pub fn load(path: &Path) -> Result<Config, ReadError> {
     load_with(path, ExecSteps::Refused)

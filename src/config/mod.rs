@@ -64,7 +64,7 @@ pub use expectation::{
     CssSelector, Expect, FailIf, JsonPath, Matcher, StatusSet, TimeLimit, UrlPart,
 };
 pub use files::{Disk, FILE_LIMIT as CONFIG_BYTES_MAX, Files, Nothing};
-pub use load::{load, load_through, load_with, parse};
+pub use load::{empty, load, load_through, load_with, parse};
 pub use oauth2::OAuth2Options;
 pub use options::{
     Auth, Follow, HttpOptions, HttpVersions, Refresh, RequestBody, SecretRef, SecretSource,

@@ -76,7 +76,8 @@ impl ProxyException {
         }
     }
 
-    fn parse(text: &str) -> Result<ProxyException, String> {
+    /// Reads one entry; `Err` is what is wrong with it.
+    pub fn parse(text: &str) -> Result<ProxyException, String> {
         let text = text.trim();
         if text == "*" {
             return Ok(ProxyException::Every);

@@ -15,6 +15,7 @@ use chain::{Certificate, TlsFacts};
 
 use super::probe::Write::{Http, Run, Tls};
 use super::probe::{ProbeFamily, Series, flag};
+use super::text::Pairs;
 use crate::config::Kind;
 use crate::outcome::{HttpFacts, Phases, Verdict};
 use crate::results::LABEL_VALUE_MAX_BYTES;
@@ -152,7 +153,8 @@ fn unix(seconds: i64) -> f64 {
     seconds as f64
 }
 
-fn ip_protocol(address: Option<IpAddr>) -> f64 {
+/// 4, 6, or 0 for none.
+pub fn ip_protocol(address: Option<IpAddr>) -> f64 {
     match address {
         None => 0.0,
         Some(IpAddr::V4(_)) => 4.0,
@@ -161,7 +163,7 @@ fn ip_protocol(address: Option<IpAddr>) -> f64 {
 }
 
 /// FNV-1a, 32 bits, over the 4 or 16 bytes of the address; 0 when there is none.
-fn ip_addr_hash(address: Option<IpAddr>) -> u32 {
+pub fn ip_addr_hash(address: Option<IpAddr>) -> u32 {
     match address {
         None => 0,
         Some(IpAddr::V4(v4)) => fnv1a_32(&v4.octets()),
@@ -187,6 +189,11 @@ fn certs(tls: &TlsFacts) -> &[Certificate] {
 
 /// The leaf despite the metric's name, as blackbox_exporter has it.
 fn leaf_info(leaf: &Certificate, out: &mut Series<'_, '_, '_>) {
+    with_leaf_labels(leaf, |pairs| out.with(pairs, 1.0));
+}
+
+/// The labels of `probe_ssl_last_chain_info`.
+pub fn with_leaf_labels(leaf: &Certificate, write: impl FnOnce(Pairs<'_>)) {
     let mut names = String::new();
     for name in &leaf.dns_names {
         if !names.is_empty() {
@@ -205,7 +212,7 @@ fn leaf_info(leaf: &Certificate, out: &mut Series<'_, '_, '_>) {
         ("subjectalternative", &names),
         ("serialnumber", &leaf.serial),
     ];
-    out.with(&pairs, 1.0);
+    write(&pairs);
 }
 
 /// What an HTTP run knows that never got a response.

@@ -98,7 +98,16 @@ pub struct Daemon {
     holds: OnceLock<Box<dyn Fn() -> Holds + Send + Sync>>,
     identities: OnceLock<Box<dyn Fn() -> Vec<IdentityValidity> + Send + Sync>>,
     refused: OnceLock<Box<dyn Fn() -> RefusedFetches + Send + Sync>>,
+    /// Where blackbox_exporter's modules are run.
+    modules: OnceLock<ModuleMetrics>,
     state: Mutex<State>,
+}
+
+/// What blackbox_exporter says of itself, for rules that ask for it.
+struct ModuleMetrics {
+    unknown: IntCounter,
+    reload_successful: IntGauge,
+    reload_success_at: Gauge,
 }
 
 struct State {
@@ -178,6 +187,7 @@ impl Daemon {
             holds: OnceLock::new(),
             identities: OnceLock::new(),
             refused: OnceLock::new(),
+            modules: OnceLock::new(),
             state: Mutex::new(State {
                 running: HashSet::new(),
                 lag: Histogram::new(&LAG_BOUNDS),
@@ -185,6 +195,43 @@ impl Daemon {
                 windows: Arc::new([]),
             }),
         })
+    }
+
+    /// From now on what blackbox_exporter says of its file is said, too.
+    pub fn with_modules(&self) -> prometheus::Result<()> {
+        let registry = &self.registry;
+        let metrics = ModuleMetrics {
+            unknown: registered(
+                registry,
+                IntCounter::new(
+                    "blackbox_module_unknown_total",
+                    "Requests to /probe for a module that the file does not have.",
+                )?,
+            )?,
+            reload_successful: registered(
+                registry,
+                IntGauge::new(
+                    "blackbox_exporter_config_last_reload_successful",
+                    "Whether the last attempt to load the modules succeeded.",
+                )?,
+            )?,
+            reload_success_at: registered(
+                registry,
+                Gauge::new(
+                    "blackbox_exporter_config_last_reload_success_timestamp_seconds",
+                    "When the modules were last loaded, in unix time.",
+                )?,
+            )?,
+        };
+        let _ = self.modules.set(metrics);
+        Ok(())
+    }
+
+    /// Somebody asked for a module that the file does not have.
+    pub fn unknown_module(&self) {
+        if let Some(modules) = self.modules.get() {
+            modules.unknown.inc();
+        }
     }
 
     /// A configuration took effect. `probes` is how many of them this process runs.
@@ -195,6 +242,10 @@ impl Daemon {
         self.reload_successful.set(1);
         let since_epoch = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.reload_success_at.set(since_epoch.as_secs_f64());
+        if let Some(modules) = self.modules.get() {
+            modules.reload_successful.set(1);
+            modules.reload_success_at.set(since_epoch.as_secs_f64());
+        }
         let services = Arc::new(Services::of(config));
         let windows = config.maintenance.as_slice().into();
         let mut state = self.state.lock();
@@ -226,6 +277,9 @@ impl Daemon {
     /// A configuration was refused; the old one stays.
     pub fn config_refused(&self) {
         self.reload_successful.set(0);
+        if let Some(modules) = self.modules.get() {
+            modules.reload_successful.set(0);
+        }
     }
 
     /// Everything but the series of single targets.

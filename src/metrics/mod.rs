@@ -28,12 +28,12 @@
 //! # Ok::<(), prometheus::Error>(())
 //! ```
 
-mod blackbox;
+pub mod blackbox;
 mod daemon;
 mod own;
 mod probe;
 mod service;
-mod text;
+pub mod text;
 
 pub use self::daemon::Daemon;
 pub use self::text::{Gone, Sink};

@@ -18,7 +18,7 @@ pub type Sink<'a> = dyn FnMut(Bytes) -> Result<(), Gone> + 'a;
 
 /// What a family is, for `# TYPE`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Type {
+pub enum Type {
     Counter,
     Gauge,
     Histogram,
@@ -36,45 +36,46 @@ impl Type {
 
 /// A metric's name and meaning.
 #[derive(Debug)]
-pub(super) struct Family {
-    pub(super) name: &'static str,
+pub struct Family {
+    pub name: &'static str,
     /// One sentence without line feeds or backslashes.
-    pub(super) help: &'static str,
-    pub(super) kind: Type,
+    pub help: &'static str,
+    pub kind: Type,
 }
 
 impl Family {
-    pub(super) const fn counter(name: &'static str, help: &'static str) -> Family {
+    pub const fn counter(name: &'static str, help: &'static str) -> Family {
         Family { name, help, kind: Type::Counter }
     }
 
-    pub(super) const fn gauge(name: &'static str, help: &'static str) -> Family {
+    pub const fn gauge(name: &'static str, help: &'static str) -> Family {
         Family { name, help, kind: Type::Gauge }
     }
 
-    pub(super) const fn histogram(name: &'static str, help: &'static str) -> Family {
+    pub const fn histogram(name: &'static str, help: &'static str) -> Family {
         Family { name, help, kind: Type::Histogram }
     }
 }
 
-pub(super) struct Text<'a> {
+pub struct Text<'a> {
     buffer: Vec<u8>,
     sink: &'a mut Sink<'a>,
     gone: bool,
 }
 
 impl<'a> Text<'a> {
-    pub(super) fn new(sink: &'a mut Sink<'a>) -> Text<'a> {
+    /// Nothing is written yet.
+    pub fn new(sink: &'a mut Sink<'a>) -> Text<'a> {
         Text { buffer: Vec::with_capacity(CHUNK_BYTES), sink, gone: false }
     }
 
     /// Begins a family. Its head is written with its first sample: a family without any is absent.
-    pub(super) fn family(&mut self, family: &'static Family) -> Samples<'_, 'a> {
+    pub fn family(&mut self, family: &'static Family) -> Samples<'_, 'a> {
         Samples { text: self, family, is_announced: false }
     }
 
     /// Text that is in the format already.
-    pub(super) fn raw(&mut self, text: &str) {
+    pub fn raw(&mut self, text: &str) {
         for part in text.as_bytes().chunks(CHUNK_BYTES) {
             self.buffer.extend_from_slice(part);
             self.hand_over_if_full();
@@ -82,12 +83,12 @@ impl<'a> Text<'a> {
     }
 
     /// Whether writing on makes sense.
-    pub(super) fn check(&self) -> Result<(), Gone> {
+    pub fn check(&self) -> Result<(), Gone> {
         if self.gone { Err(Gone) } else { Ok(()) }
     }
 
     /// Hands over what is left.
-    pub(super) fn finish(mut self) -> Result<(), Gone> {
+    pub fn finish(mut self) -> Result<(), Gone> {
         if !self.buffer.is_empty() {
             self.hand_over();
         }
@@ -110,10 +111,10 @@ impl<'a> Text<'a> {
 }
 
 /// Label pairs that a sample has beside those of its target.
-pub(super) type Pairs<'p> = &'p [(&'p str, &'p str)];
+pub type Pairs<'p> = &'p [(&'p str, &'p str)];
 
 /// Samples of one family.
-pub(super) struct Samples<'t, 'a> {
+pub struct Samples<'t, 'a> {
     text: &'t mut Text<'a>,
     family: &'static Family,
     is_announced: bool,
@@ -121,12 +122,12 @@ pub(super) struct Samples<'t, 'a> {
 
 impl Samples<'_, '_> {
     /// One sample. `base` is label text made by [`crate::results::push`]; `pairs` are escaped here.
-    pub(super) fn put(&mut self, base: &str, pairs: Pairs<'_>, value: f64) {
+    pub fn put(&mut self, base: &str, pairs: Pairs<'_>, value: f64) {
         self.put_as("", base, pairs, value);
     }
 
     /// One sample of a histogram's parts: `_bucket`, `_sum`, `_count`.
-    pub(super) fn put_as(&mut self, suffix: &str, base: &str, pairs: Pairs<'_>, value: f64) {
+    pub fn put_as(&mut self, suffix: &str, base: &str, pairs: Pairs<'_>, value: f64) {
         if !self.is_announced {
             self.announce();
         }

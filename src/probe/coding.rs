@@ -55,6 +55,13 @@ pub struct Codings {
 }
 
 impl Codings {
+    /// Of a body whose coding is known from elsewhere, by the word that a header would have for it.
+    pub fn named(word: &str) -> Codings {
+        let mut codings = Codings::default();
+        codings.add(word.as_bytes());
+        codings
+    }
+
     /// Of a response. Several header lines are one list.
     pub fn of(headers: &HeaderMap) -> Codings {
         let mut codings = Codings::default();

@@ -20,6 +20,7 @@ mod banner;
 mod display_state;
 mod html;
 mod missing;
+mod modules;
 mod page;
 mod probe;
 mod probe_page;
@@ -51,6 +52,7 @@ use self::reload::Refused;
 use self::stream::Writers;
 use self::times::LocalTime;
 use self::web::Web;
+use crate::blackbox::Blackbox;
 use crate::controls::Controls;
 use crate::probe::surroundings::Surroundings;
 
@@ -67,6 +69,7 @@ const PATHS: &str = "not found; there are:
 /api/v1/status             as JSON
 /sd                        every probe, as targets for Prometheus (HTTP SD)
 /probe?target=&module=     the last result of one, as blackbox_exporter has it
+/config                    modules of blackbox_exporter, where they are run
 /-/healthy                 alive
 /-/ready                   configured, listening, scheduled
 /-/reload                  POST: read the configuration again
@@ -85,6 +88,8 @@ struct Site {
     refused: watch::Receiver<Option<Refused>>,
     /// None: only configured targets are answered.
     any_target: Option<Places>,
+    /// What `/probe` answers with instead of results of ours.
+    blackbox: Option<Arc<Blackbox>>,
     writers: Writers,
 }
 
@@ -109,6 +114,8 @@ pub struct Parts {
     pub refused: watch::Receiver<Option<Refused>>,
     /// What `/probe` does with targets that are not configured.
     pub any_target: AnyTarget,
+    /// What `/probe` answers with instead of results of ours.
+    pub blackbox: Option<Arc<Blackbox>>,
 }
 
 /// What `/probe` does with a target that is not configured.
@@ -133,6 +140,7 @@ pub fn router(parts: Parts, web: Arc<Web>) -> Router {
         controls: parts.controls,
         refused: parts.refused,
         any_target: (parts.any_target == AnyTarget::Probed).then(Places::new),
+        blackbox: parts.blackbox,
         writers: Writers::new(),
     });
     let router = Router::new()
@@ -141,6 +149,7 @@ pub fn router(parts: Parts, web: Arc<Web>) -> Router {
         .route("/metrics", get(metrics::metrics))
         .route("/api/v1/status", get(status::status))
         .route("/probe", get(probe::probe))
+        .route("/config", get(modules::config))
         .route("/sd", get(sd::sd))
         .route("/-/healthy", get(healthy))
         .route("/-/ready", get(ready))

@@ -18,6 +18,7 @@ use url::{Url, form_urlencoded};
 
 use super::Site;
 use super::any_target;
+use super::modules;
 use super::origin;
 use crate::config::{Kind, Target};
 use crate::metrics;
@@ -34,6 +35,9 @@ pub(super) async fn probe(
     headers: HeaderMap,
 ) -> Response {
     let query = query.unwrap_or_default();
+    if let Some(blackbox) = &site.blackbox {
+        return modules::probe(&site, blackbox, &query, &headers).await;
+    }
     let (target, module) = match (parameter(&query, "target"), parameter(&query, "module")) {
         (Ok(Some(target)), Ok(module)) => (target, module),
         (Ok(None), Ok(_)) => return refused("target is missing; /sd lists those there are"),

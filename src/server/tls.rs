@@ -15,7 +15,8 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::web_config::{Clients, TlsSettings, Versions, wrong};
+use super::web_config::{Clients, TlsSettings, Versions};
+use crate::foreign_yaml::wrong;
 
 /// The roots of every browser together are below 1 MiB.
 ///

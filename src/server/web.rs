@@ -14,6 +14,7 @@ use rustls::ServerConfig;
 use super::auth::Users;
 use super::tls;
 use super::web_config::{self, Clients, WebConfig};
+use crate::foreign_yaml;
 
 /// How soon a change is seen: certificates are renewed hours ahead, and a stat is not free.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -109,7 +110,7 @@ fn read(path: &Path) -> Result<(Arc<Loaded>, Vec<WatchedFile>), ReadError> {
 fn settle(path: &Path, config: WebConfig) -> Result<Loaded, ReadError> {
     let tls = config.tls.as_ref().map(tls::server_config).transpose();
     Ok(Loaded {
-        tls: tls.map_err(|problems| web_config::refused(path, &config.text, problems))?,
+        tls: tls.map_err(|problems| foreign_yaml::refused(path, &config.text, problems))?,
         allowed_sans: config.tls.map(|tls| tls.allowed_sans).unwrap_or_default(),
         headers: config.headers,
         users: Users::new(config.users),

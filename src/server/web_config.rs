@@ -1,9 +1,6 @@
 //! `--web.config.file`: TLS, client certificates, basic authentication and response headers, in
 //! the format that operators know from the Prometheus exporters.
 //!
-//! The format is not ours, so this is where serde_yaml is, which reads a file as the exporters do and
-//! stops at the first mistake of form.
-//!
 //! The file is settled into [`WebConfig`] or refused with every problem in it. What this TLS stack
 //! cannot do (TLS 1.1, asking for a certificate without verifying it) is a problem, never ignored.
 
@@ -13,9 +10,11 @@ use std::path::{Path, PathBuf};
 
 use base::files::read_regular;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use read::{FileProblems, Node, Place, Problem, ReadError, Value};
+use read::{Problem, ReadError};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+
+use crate::foreign_yaml::{self, refused, wrong};
 
 /// The headers that the exporters let an operator set.
 const HEADERS: [&str; 5] = [
@@ -88,8 +87,7 @@ pub fn load(path: &Path) -> Result<WebConfig, ReadError> {
     let whole = |message| ReadError::whole(path.to_owned(), message);
     let bytes = read_regular(path, FILE_MAX_BYTES).map_err(|error| whole(error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|_| whole("is not UTF-8 text".into()))?;
-    let raw: RawWebConfig =
-        serde_yaml::from_str(&text).map_err(|error| refused(path, &text, vec![form(&error)]))?;
+    let raw: RawWebConfig = foreign_yaml::read(path, &text)?;
     let mut problems = Vec::new();
     let base = path.parent().unwrap_or(Path::new(""));
     let config = WebConfig {
@@ -99,62 +97,6 @@ pub fn load(path: &Path) -> Result<WebConfig, ReadError> {
         text,
     };
     if problems.is_empty() { Ok(config) } else { Err(refused(path, &config.text, problems)) }
-}
-
-/// What is wrong with a value, whose place [`refused`] finds.
-pub(super) fn wrong(path: impl Into<String>, message: impl Into<String>) -> Problem {
-    Problem { place: None, path: path.into(), message: message.into() }
-}
-
-/// Everything that is wrong with a file, each with its place in the text. Our own reader, which
-/// knows places, is asked for them only here: what a file says is for serde_yaml to decide.
-pub(super) fn refused(path: &Path, text: &str, mut problems: Vec<Problem>) -> ReadError {
-    if let Ok(root) = read::parse(text) {
-        for problem in problems.iter_mut().filter(|problem| problem.place.is_none()) {
-            problem.place = place(&root, &problem.path);
-        }
-    }
-    problems.sort_by_key(|problem| problem.place);
-    ReadError { files: vec![FileProblems { file: path.to_owned(), problems }] }
-}
-
-/// Of the key at a path, or of the nearest one above it. A key may have dots in it.
-fn place(root: &Node, path: &str) -> Option<Place> {
-    let (mut node, mut rest, mut found) = (root, path, None);
-    while let Value::Map(entries) = &node.value {
-        let after = |key: &str| match rest.strip_prefix(key)? {
-            "" => Some(""),
-            deeper => deeper.strip_prefix('.'),
-        };
-        let next = entries.iter().find_map(|entry| Some((entry, after(&entry.key)?)));
-        let Some((entry, deeper)) = next else { break };
-        (node, rest, found) = (&entry.node, deeper, Some(entry.place));
-    }
-    found
-}
-
-/// A mistake of form: what serde_yaml says, with its place and path taken out of the sentence. The
-/// words of an unknown key are serde's; were they others, its whole sentence would stand.
-fn form(error: &serde_yaml::Error) -> Problem {
-    let place = error.location().map(|at| (at.line(), at.column()));
-    let mut message = error.to_string();
-    if let Some((line, column)) = place
-        && let Some(bare) = message.strip_suffix(&format!(" at line {line} column {column}"))
-    {
-        message.truncate(bare.len());
-    }
-    let (path, said) = match message.split_once(": ") {
-        Some((path, said)) if !path.contains(' ') => (path, said),
-        _ => ("", &*message),
-    };
-    let Some(rest) = said.strip_prefix("unknown field `") else {
-        return Problem { place, path: path.to_owned(), message: said.to_owned() };
-    };
-    let mut quoted = rest.split('`').step_by(2);
-    let key = quoted.next().unwrap_or_default();
-    let known: Vec<&str> = quoted.filter(|word| !word.is_empty()).collect();
-    let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-    Problem { place, path, message: format!("unknown key{}", read::hint_or_list(key, &known)) }
 }
 
 #[derive(Deserialize)]

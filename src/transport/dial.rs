@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout_at};
 
 use super::resolve::Resolvers;
@@ -113,6 +113,18 @@ impl Dialer<'_> {
             Err(_) => Err(silent()),
         }
     }
+}
+
+/// Connects to one address only, from one of ours where that is asked for. The caller minds the time.
+pub async fn connect_from(source: Option<IpAddr>, to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if let Some(source) = source {
+        socket.bind(SocketAddr::new(source, 0))?;
+    }
+    let stream = socket.connect(to).await?;
+    // A probe writes little and wants it sent at once.
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
 }
 
 /// The addresses of one dial.

@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 use http::header::HeaderMap;
 use http::{Method, Response, StatusCode};
 use hyper::body::{Frame, Incoming};
+use rustls::CipherSuite;
 use url::{Position, Url};
 
 use super::failure::{self, Http2Refusal};
@@ -94,6 +95,11 @@ impl<'a> Client<'a> {
     /// The verifier of the connection in use, where it has TLS.
     pub fn verifier(&self) -> Option<&Arc<RecordingVerifier>> {
         self.open.last()?.verifier.as_ref()
+    }
+
+    /// The cipher suite of the connection in use, where it has TLS.
+    pub fn cipher(&self) -> Option<CipherSuite> {
+        self.open.last()?.cipher
     }
 
     /// Allows a body of so many bytes, and the framing it comes in.

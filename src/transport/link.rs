@@ -20,6 +20,7 @@ use hyper::body::{Frame, Incoming};
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
+use rustls::CipherSuite;
 use tokio::time::timeout;
 use url::{Position, Url};
 
@@ -82,6 +83,7 @@ pub(super) struct Link {
     counters: Option<Counters>,
     pub(super) verifier: Option<Arc<RecordingVerifier>>,
     pub(super) forwarded_by: Option<Forwarder>,
+    pub(super) cipher: Option<CipherSuite>,
     pub(super) is_used: bool,
     /// Whether there is something to say before the connection is closed: TLS and HTTP/2 have it.
     says_goodbye: bool,
@@ -102,6 +104,12 @@ impl Link {
     ) -> Result<Box<Link>, hyper::Error> {
         let Connection { stream, counters, verifier, forwarded_by } = connection;
         let says_goodbye = speaks_http2 || matches!(stream, Stream::Tls(_));
+        let cipher = match &stream {
+            Stream::Tls(tls) => {
+                tls.get_ref().1.negotiated_cipher_suite().map(|suite| suite.suite())
+            }
+            _ => None,
+        };
         let meter = Arc::new(Meter::default());
         let stream = TokioIo::new(Limited::new(stream, Arc::clone(&meter)));
         meter.allow(BEFORE_RESPONSE_MAX + u64::from(HTTP2_WINDOW));
@@ -130,6 +138,7 @@ impl Link {
             counters,
             verifier,
             forwarded_by,
+            cipher,
             is_used: false,
             says_goodbye,
         }))

@@ -21,6 +21,7 @@ const LAYERS: &[&[&str]] = &[
         "offload",
         "own_time",
         "log_queue",
+        "foreign_yaml",
     ],
     &["template"],
     &["config"],
@@ -36,6 +37,7 @@ const LAYERS: &[&[&str]] = &[
         "metrics",
         "event_log",
     ],
+    &["blackbox"],
     &["server", "log", "signals", "systemd"],
     &["app"],
     &["commands"],
@@ -136,7 +138,7 @@ fn prometheus_is_named_only_by_the_metrics() {
 
 #[test]
 fn yaml_has_one_owner() {
-    assert_eq!(naming("serde_yaml"), ["server/web_config.rs"]);
+    assert_eq!(naming("serde_yaml"), ["foreign_yaml.rs"]);
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod config;
 mod controls;
 mod dashboards;
 mod dns;
+mod drop_in;
 mod endless;
 mod endpoints;
 mod evidence;

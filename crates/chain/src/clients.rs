@@ -8,14 +8,15 @@ use parking_lot::Mutex;
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 
 use crate::chain_cache::{ChainIndex, ChainMemory};
 use crate::client_identity;
 use crate::failure::TlsFailure;
 use crate::fetch::Fetch;
 use crate::issuers::IssuerCertificates;
-use crate::options::{ClientCert, Roots, TlsClientOptions, TrustOptions};
+use crate::options::{ClientCert, Roots, TlsClientOptions, TlsVersions, TrustOptions};
 use crate::provider::crypto_provider;
 use crate::recording_verifier::RecordingVerifier;
 use crate::revocation::RevocationLists;
@@ -64,8 +65,8 @@ impl TlsClients {
         };
         TlsClients {
             shared: Arc::new(shared),
-            classical: template(provider),
-            post_quantum: template(crypto_provider(true)),
+            classical: template(provider, rustls::ALL_VERSIONS),
+            post_quantum: template(crypto_provider(true), rustls::ALL_VERSIONS),
             anchors: Mutex::default(),
             identities: Mutex::default(),
             issuers: IssuerCertificates::new(&fetch),
@@ -96,7 +97,12 @@ impl TlsClients {
         let verifier = RecordingVerifier::new(shared, memory, anchors, identity, options);
         let verifier = Arc::new(verifier);
         let template = if options.post_quantum { &self.post_quantum } else { &self.classical };
-        let mut config = template.clone();
+        let mut config = match options.versions {
+            TlsVersions::Any => template.clone(),
+            // Rarely asked for: not worth a template of its own.
+            TlsVersions::Only12 => self::template(template.crypto_provider().clone(), &[&TLS12]),
+            TlsVersions::Only13 => self::template(template.crypto_provider().clone(), &[&TLS13]),
+        };
         config.client_auth_cert_resolver = Arc::clone(&verifier) as _;
         config.dangerous().set_certificate_verifier(Arc::clone(&verifier) as _);
         Ok((config, verifier))
@@ -141,9 +147,12 @@ impl TlsClients {
 }
 
 /// A configuration that trusts no one; the verifier of each run takes the place of its roots.
-fn template(provider: Arc<CryptoProvider>) -> ClientConfig {
+fn template(
+    provider: Arc<CryptoProvider>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ClientConfig {
     let mut config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(rustls::ALL_VERSIONS)
+        .with_protocol_versions(versions)
         // The versions are the provider's own, so they always fit it.
         .unwrap_or_else(|_| unreachable!("aws-lc-rs knows TLS 1.2 and 1.3"))
         .with_root_certificates(RootCertStore::empty())

@@ -55,7 +55,9 @@ pub use facts::TlsFacts;
 pub use failure::{IoCause, TlsFailure, TlsFailureKind};
 pub use fault::{ChainFault, ChainFaultKind};
 pub use fetch::Fetch;
-pub use options::{ClientCert, Revocation, Roots, TlsClientOptions, TrustOptions};
+pub use options::{
+    ClientCert, Judgement, Revocation, Roots, TlsClientOptions, TlsVersions, TrustOptions,
+};
 pub use pointers::is_ldap;
 pub use provider::crypto_provider;
 pub use recording_verifier::RecordingVerifier;

@@ -15,6 +15,29 @@ pub struct TlsClientOptions {
     /// share of 1,216 bytes makes the ClientHello larger than one segment, which some middleboxes
     /// drop.
     pub post_quantum: bool,
+    pub judgement: Judgement,
+    pub versions: TlsVersions,
+}
+
+/// What becomes of a chain that is found wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Judgement {
+    /// The handshake fails.
+    #[default]
+    Binding,
+    /// What is wrong is only noted, and the handshake goes on: whoever is at the other end is spoken
+    /// to. That it holds the key of the certificate it showed is still made sure of.
+    Noted,
+}
+
+/// Which versions of TLS are offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TlsVersions {
+    /// 1.2 and 1.3.
+    #[default]
+    Any,
+    Only12,
+    Only13,
 }
 
 /// Who is trusted to vouch for a server.

@@ -25,7 +25,7 @@ use crate::clients::VerifierShared;
 use crate::facts::TlsFacts;
 use crate::failure::TlsFailure;
 use crate::fault::{ChainFault, ChainFaultKind};
-use crate::options::{Revocation, TlsClientOptions};
+use crate::options::{Judgement, Revocation, TlsClientOptions};
 use crate::report::ChainReport;
 use crate::staple::{OcspStaple, OcspStatus};
 use crate::trust_anchors::TrustAnchors;
@@ -40,6 +40,7 @@ pub struct RecordingVerifier {
     /// In place of the name that the connection is made for.
     name: Option<ServerName<'static>>,
     pub(crate) revocation: Revocation,
+    judgement: Judgement,
     record: Mutex<HandshakeRecord>,
 }
 
@@ -92,9 +93,9 @@ impl RecordingVerifier {
         let name = options.server_name.as_deref();
         // What is no name at all is refused by the connection itself.
         let name = name.and_then(|name| ServerName::try_from(undotted(name).to_owned()).ok());
-        let revocation = options.revocation;
+        let TlsClientOptions { revocation, judgement, .. } = *options;
         let record = Mutex::default();
-        RecordingVerifier { shared, memory, anchors, identity, name, revocation, record }
+        RecordingVerifier { shared, memory, anchors, identity, name, revocation, judgement, record }
     }
 
     /// Forgets the last handshake. To be called when the same configuration is used for another
@@ -240,6 +241,9 @@ impl RecordingVerifier {
         let record = self.record.lock();
         if record.presented.is_none() {
             return Err(Error::NoCertificatesPresented);
+        }
+        if self.judgement == Judgement::Noted {
+            return Ok(());
         }
         let Some(fault) = record.first_fault() else { return Ok(()) };
         // The error decides which alert the server gets.

@@ -15,7 +15,9 @@ use jiff::Timestamp;
 use self::plan::CheckedPlan;
 use self::stdin::WithStandardInput;
 use super::terminal::Terminal;
-use super::{exec_steps, first_steps, shard, tell};
+use super::{blackbox, exec_steps, first_steps, shard, tell};
+use crate::app;
+use crate::blackbox::{Blackbox, ModuleFile};
 use crate::cli::{CheckArgs, Exit, Flags};
 use crate::config::{self, Config, ReadError};
 use crate::language::Language;
@@ -28,8 +30,8 @@ const STANDARD_INPUT: &str = "-";
 
 pub(super) fn check(flags: &Flags, args: &CheckArgs) -> Exit {
     let terminal = Terminal::of(&flags.terminal);
-    let config = match loaded(flags, args) {
-        Ok(config) => config,
+    let (config, blackbox) = match loaded(flags, args) {
+        Ok(loaded) => loaded,
         Err(error) => {
             refuse(&error, flags, args);
             return Exit::Usage;
@@ -46,6 +48,9 @@ pub(super) fn check(flags: &Flags, args: &CheckArgs) -> Exit {
     let times = LocalTime::named(flags.time_zone.as_deref());
     let text = if args.json { plan.json() } else { text::text(&plan, &times, terminal.language) };
     tell(&mut io::stdout(), &text);
+    if let (Some(blackbox), false) = (blackbox, args.json) {
+        tell(&mut io::stdout(), &described(&blackbox.modules()));
+    }
     Exit::Ok
 }
 
@@ -55,13 +60,25 @@ pub fn describe(config: &Config, now: Timestamp) -> String {
     text::text(&plan, &LocalTime::named(None), Language::English)
 }
 
-fn loaded(flags: &Flags, args: &CheckArgs) -> Result<Config, ReadError> {
+fn loaded(flags: &Flags, args: &CheckArgs) -> Result<(Config, Option<Blackbox>), ReadError> {
+    let blackbox = blackbox(flags)?;
     let file = args.file.as_deref().unwrap_or(&flags.config_file);
     if file != Path::new(STANDARD_INPUT) {
-        return config::load_with(file, exec_steps(flags));
+        let config = app::read_config(file, exec_steps(flags), blackbox.as_ref())?;
+        return Ok((config, blackbox));
     }
     let (path, files) = WithStandardInput::read()?;
-    config::load_through(path, exec_steps(flags), &files)
+    Ok((config::load_through(path, exec_steps(flags), &files)?, blackbox))
+}
+
+/// What becomes of each module.
+fn described(modules: &ModuleFile) -> String {
+    let here: Vec<&str> = modules.run_here().collect();
+    let mut text = format!("\n/probe runs {} modules: {}\n", here.len(), here.join(", "));
+    for (name, why) in modules.kept_elsewhere() {
+        text.push_str(&format!("  to keep on blackbox_exporter: {name} ({why})\n"));
+    }
+    text
 }
 
 fn refuse(error: &ReadError, flags: &Flags, args: &CheckArgs) {

@@ -50,6 +50,7 @@ impl LabDaemon {
             web_config_file: None,
             lifecycle: Lifecycle::Enabled,
             any_target: AnyTarget::Refused,
+            blackbox: None,
             state_dir: None,
             local_time: LocalTime::named(None),
             systemd: Said::default(),

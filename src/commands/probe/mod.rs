@@ -104,7 +104,7 @@ fn chosen(
     if let Some(hint) = args.id.as_deref().and_then(|id| choice::address_as_id(id, language)) {
         return Err(refused(hint));
     }
-    let config = load(flags)?;
+    let (config, _) = load(flags)?;
     let target = choice::of_config(&config, args, language).map_err(refused)?;
     Ok((config, target))
 }

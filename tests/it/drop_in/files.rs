@@ -1,0 +1,101 @@
+//! Module files: what loads, what is left to blackbox_exporter, and what is refused.
+
+use std::path::Path;
+
+use bongsu::blackbox::ModuleFile;
+
+fn read(text: &str) -> Result<ModuleFile, String> {
+    ModuleFile::parse(Path::new("blackbox.yml"), text)
+        .map_err(|error| error.report("nothing was started"))
+}
+
+/// Every key that its documentation has for http and tcp.
+const ALL_KEYS: &str = include_str!("../../fixtures/blackbox/all-keys.yml");
+/// The shapes of the examples that it ships.
+const EXAMPLES: &str = include_str!("../../fixtures/blackbox/examples.yml");
+
+#[test]
+fn every_key_of_http_and_tcp_loads() {
+    let file = read(ALL_KEYS).unwrap();
+    let kept: Vec<_> = file.kept_elsewhere().collect();
+    assert_eq!(kept, []);
+    assert!(file.run_here().count() >= 6);
+    // What is shown can be read again, and says the same.
+    let shown = file.shown();
+    let again = read(&shown).unwrap_or_else(|error| panic!("{error}\n{shown}"));
+    assert_eq!(again.shown(), shown);
+}
+
+#[test]
+fn the_examples_load_and_what_is_not_run_here_says_why() {
+    let file = read(EXAMPLES).unwrap();
+    let kept: Vec<String> =
+        file.kept_elsewhere().map(|(name, why)| format!("{name}: {why}")).collect();
+    assert_eq!(
+        kept,
+        [
+            "cel: it has CEL expressions; a probe of ours would have expect.json",
+            "dns: Bongsu has no dns prober",
+            "grpc: Bongsu has no grpc prober",
+            "http3: enable_http3: Bongsu speaks no HTTP/3",
+            "icmp: Bongsu has no icmp prober",
+            "inline_ca: tls_config has a certificate or key in the module file itself; write them \
+             to files and name these in ca_file, cert_file and key_file",
+            "oauth2: oauth2; a probe of ours would have oauth2",
+            "proxy_headers: proxy_connect_header",
+            "unix: Bongsu has no unix prober",
+            "websocket: Bongsu has no websocket prober",
+        ]
+    );
+}
+
+#[test]
+fn what_is_wrong_is_said_with_its_place() {
+    for (text, said) in [
+        ("modules:\n  a: { prober: htpp }\n", "2:"),
+        ("modules:\n  a: { prober: http, http: { methd: GET } }\n", "did you mean \"method\"?"),
+        ("modules:\n  a: { prober: http, http: { valid_status_codes: [many] } }\n", "2:"),
+        ("modules:\n  a: { prober: http, timeout: 5 parsecs }\n", "is no duration"),
+        (
+            "modules:\n  a: { prober: http, http: { fail_if_body_matches_regexp: ['('] } }\n",
+            "is no regular expression as Go has them",
+        ),
+        (
+            "modules:\n  a: { prober: http, http: { body: x, body_file: y } }\n",
+            "body and body_file",
+        ),
+        ("modules:\n  a: { prober: http, http: { compression: lzma } }\n", "none of gzip"),
+        (
+            "modules:\n  a: { prober: http, http: { valid_http_versions: [HTTP/3.0] } }\n",
+            "HTTP/3.0",
+        ),
+        (
+            "modules:\n  a: { prober: http, http: { bearer_token: a, basic_auth: { username: b } } }\n",
+            "write one",
+        ),
+        ("modules:\n  a: { prober: http, http: { proxy_url: 'ftp://a/' } }\n", "none of http"),
+        ("modules:\n  a: { prober: tcp, tcp: { source_ip_address: here } }\n", "is no address"),
+        ("modules:\n  a: { prober: tcp, tcp: { tls_config: { min_version: SSL3 } } }\n", "TLS12"),
+        (
+            "modules:\n  a: { prober: tcp, tcp: { tls_config: { cert_file: a } } }\n",
+            "both or neither",
+        ),
+        (
+            "modules:\n  a: { prober: tcp, tcp: { query_response: [{ expect: x, labels: [{ name: a-b, \
+             value: c }] }] } }\n",
+            "is no name of a label",
+        ),
+        ("module: {}\n", "unknown key"),
+    ] {
+        let error = read(text).expect_err(text);
+        assert!(error.contains(said), "{text}: {error}");
+        assert!(error.contains("blackbox.yml: 1 problem"), "{error}");
+    }
+}
+
+#[test]
+fn an_empty_file_has_no_modules() {
+    for text in ["modules:\n", "modules: {}\n", "{}\n"] {
+        assert_eq!(read(text).unwrap().run_here().count(), 0, "{text}");
+    }
+}
