@@ -191,7 +191,9 @@ impl App {
             .await
             .map_err(|source| BuildError::Listen { address: options.listen.clone(), source })?;
         let own_time = Arc::new(OwnTime::unwatched());
-        let controls = Arc::new(Controls::timed_by(Arc::clone(&own_time)));
+        let surroundings = Surroundings::new(&config).timed_by(Arc::clone(&own_time));
+        let resolvers = Arc::clone(&surroundings.resolvers);
+        let controls = Arc::new(Controls::timed_by(own_time).resolving_by(resolvers));
         let daemon = Daemon::new(controls.clone())
             .map_err(|error| BuildError::Metrics(error.to_string()))?;
         if options.blackbox.is_some() {
@@ -205,7 +207,6 @@ impl App {
         let scheduler = Scheduler::new(options.limits, controls.clone(), Arc::new(observers))
             .on(WallClock::read());
         let claim = claim(&options)?;
-        let surroundings = Surroundings::new(&config).timed_by(own_time);
         let surroundings = Arc::new(surroundings.with_accounts(accounts(&options)?));
         surroundings.clock_skew_from({
             let controls = Arc::clone(&controls);

@@ -9,7 +9,8 @@ use http::HeaderName;
 
 use super::reading::{At, Fields};
 use super::{
-    IpChoice, ProxyOptions, Revocation, Schedule, TrustOptions, client, headers, proxy, value,
+    DnsOwner, IpChoice, ProxyOptions, Revocation, Schedule, TrustOptions, client, headers, proxy,
+    value,
 };
 use crate::template::Template;
 
@@ -116,6 +117,7 @@ pub(super) struct Shared<'a> {
     pub(super) user_agent: Option<Template>,
     pub(super) headers: Vec<(HeaderName, Template)>,
     pub(super) dns_servers: Vec<SocketAddr>,
+    pub(super) dns_owner: DnsOwner,
     pub(super) ip: IpChoice,
     pub(super) proxy: Option<Arc<ProxyOptions>>,
     pub(super) trust: Arc<TrustOptions>,
@@ -156,6 +158,7 @@ impl<'a> Shared<'a> {
         }
         if let Some(at) = fields.take("dns") {
             shared.dns_servers = dns(&at);
+            shared.dns_owner = DnsOwner::Service;
         }
         shared.ip = fields.take("ip").and_then(|at| ip(&at)).unwrap_or(shared.ip);
         shared.proxy = fields.take("proxy").and_then(|at| proxy::proxy(&at)).or(shared.proxy);

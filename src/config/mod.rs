@@ -252,8 +252,20 @@ impl Kind {
 pub struct DialOptions {
     /// `dns.servers`; empty means the system's configuration.
     pub dns_servers: Vec<std::net::SocketAddr>,
+    /// Whose they are: when none is of use, that is ours or an outage of the probe's service.
+    pub dns_owner: DnsOwner,
     /// Which family is tried.
     pub ip: IpChoice,
+}
+
+/// Whose the name servers of a probe are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DnsOwner {
+    /// The system's, or those of `defaults`.
+    #[default]
+    Prober,
+    /// Named by the service or the probe.
+    Service,
 }
 
 /// Address family. Unlike blackbox_exporter, IPv4 first by default.

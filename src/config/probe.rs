@@ -105,7 +105,7 @@ pub(super) fn probe(at: &At<'_>, name: &Arc<str>, parent: &Parent<'_, '_>) -> Op
         schedule,
         latency_objective: shared.latency_objective,
         labels: shared.labels,
-        dial: DialOptions { dns_servers: shared.dns_servers, ip },
+        dial: DialOptions { dns_servers: shared.dns_servers, dns_owner: shared.dns_owner, ip },
         kind,
     };
     Some(ReadProbe { target, enabled })

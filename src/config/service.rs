@@ -7,7 +7,7 @@ use super::inherit::{self, Shared};
 use super::names::Scope;
 use super::probe::{self, Parent};
 use super::reading::{At, Fields};
-use super::{Service, Target, TargetId, needs, sites, value};
+use super::{DnsOwner, Service, Target, TargetId, needs, sites, value};
 
 /// A service's own keys, beside the shared ones.
 pub(super) const KEYS: [&str; 11] = [
@@ -52,7 +52,9 @@ pub(super) fn defaults<'a>(at: Option<&At<'a>>) -> Defaults<'a> {
     let none = Defaults { shared: Shared::default(), slo: None };
     let known: Vec<&str> = ["slo"].iter().chain(&inherit::KEYS).copied().collect();
     let Some(fields) = at.and_then(|at| at.fields(&known)) else { return none };
-    Defaults { shared: none.shared.over(&fields), slo: fields.parse("slo", slo) }
+    let mut shared = none.shared.over(&fields);
+    shared.dns_owner = DnsOwner::Prober;
+    Defaults { shared, slo: fields.parse("slo", slo) }
 }
 
 /// The names of all services, before any of them is read, with where each is declared first.

@@ -8,6 +8,7 @@
 //! judgement can be tested on a paused clock.
 
 mod own_clock;
+mod own_resolver;
 pub mod wire;
 
 use std::sync::Arc;
@@ -19,8 +20,11 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
+use crate::config::DialOptions;
 use crate::outcome::{Failure, Outcome, Reason, Stage};
 use crate::own_time::OwnTime;
+use crate::transport::name_servers::ServersState;
+use crate::transport::resolve::Resolvers;
 
 /// Short enough that a scrape never sees a state older than itself, long enough that a thousand
 /// vantages do not trouble a shared control.
@@ -67,6 +71,7 @@ pub struct Controls {
     asking: tokio::sync::Mutex<()>,
     replaced: Notify,
     own_time: Arc<OwnTime>,
+    resolvers: Option<Arc<Resolvers>>,
 }
 
 struct State {
@@ -92,7 +97,14 @@ impl Controls {
             asking: tokio::sync::Mutex::new(()),
             replaced: Notify::new(),
             own_time,
+            resolvers: None,
         }
+    }
+
+    /// With the name servers that runs ask.
+    #[must_use]
+    pub fn resolving_by(self, resolvers: Arc<Resolvers>) -> Controls {
+        Controls { resolvers: Some(resolvers), ..self }
     }
 
     /// How much of the time this process did not get to run.
@@ -162,9 +174,10 @@ impl Controls {
     }
 
     /// Turns a failure of a run that has just ended into `prober_stalled` where our own stall
-    /// explains it, into `clock_wrong` where our clock does, and else into `vantage_offline` where our own
-    /// lack of a connection does. Takes at most [`PATIENCE`] plus the wait for one who is asking already.
-    pub async fn judge(&self, outcome: &mut Outcome) {
+    /// explains it, into `clock_wrong` where our clock does, into `no_resolver` where none of our name servers
+    /// is of use, and else into `vantage_offline` where our own lack of a connection does. Takes at most
+    /// twice [`PATIENCE`] plus the wait for one who is asking already.
+    pub async fn judge(&self, dial: &DialOptions, outcome: &mut Outcome) {
         let ended = Instant::now();
         let began = ended.checked_sub(outcome.elapsed).unwrap_or(ended);
         self.own_time.judge(outcome, began, ended).await;
@@ -174,7 +187,22 @@ impl Controls {
             own_clock::judge(outcome, skew);
         }
         let Err(failure) = &outcome.result else { return };
-        if !may_be_ours(failure.reason) || self.is_online().await {
+        let servers = match &self.resolvers {
+            Some(resolvers) if own_resolver::concerns(failure, dial) => resolvers.state(dial).await,
+            _ => ServersState::Useful,
+        };
+        // Servers that answer are reached: then it is not our connection.
+        if servers == ServersState::Refusing {
+            outcome.result = Err(own_resolver::none(failure, servers));
+            return;
+        }
+        if !may_be_ours(failure.reason) {
+            return;
+        }
+        if self.is_online().await {
+            if servers == ServersState::Silent {
+                outcome.result = Err(own_resolver::none(failure, servers));
+            }
             return;
         }
         let found = Failure { step: None, ..failure.clone() };
@@ -310,7 +338,7 @@ mod tests {
 
     async fn judged(controls: &Controls, reason: Reason) -> Failure {
         let mut outcome = failed(reason);
-        controls.judge(&mut outcome).await;
+        controls.judge(&DialOptions::default(), &mut outcome).await;
         outcome.result.unwrap_err()
     }
 
@@ -318,7 +346,7 @@ mod tests {
     async fn the_first_failure_of_an_offline_vantage_has_no_vote() {
         let controls = asking(&Scripted::new(false, Duration::ZERO));
         let mut outcome = failed(Reason::ConnectTimeout);
-        controls.judge(&mut outcome).await;
+        controls.judge(&DialOptions::default(), &mut outcome).await;
         assert_eq!(outcome.verdict(), Verdict::Unknown);
         let failure = outcome.result.unwrap_err();
         assert_eq!(failure.reason, Reason::VantageOffline);
@@ -348,7 +376,7 @@ mod tests {
             step: Some(step.clone()),
             ..Failure::new(Reason::ConnectTimeout, "as told")
         });
-        controls.judge(&mut outcome).await;
+        controls.judge(&DialOptions::default(), &mut outcome).await;
         assert_eq!(outcome.result.unwrap_err().step, Some(step));
     }
 

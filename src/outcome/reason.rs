@@ -518,6 +518,12 @@ reasons! {
     "프로버의 시계가 대조점과 어긋나 있습니다. 서비스의 상태는 알 수 없습니다."
     ["프로버가 실행되는 호스트의 시각 동기화(chrony)와 bongsu_clock_skew_seconds",
      "Time synchronisation (chrony) of the prober's host, and bongsu_clock_skew_seconds"],
+    /// None of our own name servers answers a question, so no name could be looked up.
+    NoResolver Probe "no_resolver"
+    ["프로버 DNS 불가", "no name server"]
+    "프로버가 쓰는 DNS 서버가 모두 응답하지 않거나 오류만 돌려줍니다. 서비스의 상태는 알 수 없습니다."
+    ["프로버가 실행되는 호스트의 /etc/resolv.conf와 defaults.dns의 DNS 서버",
+     "/etc/resolv.conf of the prober's host, and the name servers of defaults.dns"],
     /// A program of a login's step could not do its work, or gave no answer that is understood.
     ExecFailed Probe "exec_failed"
     ["로그인 프로그램 실패", "program failed"]

@@ -61,7 +61,7 @@ pub(super) async fn probe(
     };
     let probe = probe::build(&target, &site.surroundings);
     let mut outcome = probe::run(&*probe, target.schedule.timeout(), &Stop::default()).await;
-    site.controls.judge(&mut outcome).await;
+    site.controls.judge(&target.dial, &mut outcome).await;
     let (board, now) = (LatestResults::new(), Instant::now());
     board.adopt(&target, now);
     let (cadence, lag) = (Cadence::Scheduled, Duration::ZERO);

@@ -15,6 +15,7 @@ pub mod http;
 mod ldap;
 pub mod limited;
 mod link;
+pub mod name_servers;
 pub mod phase;
 pub mod proxy;
 pub mod resolve;

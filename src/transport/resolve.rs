@@ -16,11 +16,7 @@ use std::time::{Duration, Instant};
 use base::files::FileStamp;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
-use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{
-    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
-};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::config::{ResolverConfig, ResolverOpts};
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RecordType};
@@ -29,13 +25,10 @@ use parking_lot::Mutex;
 use tokio::time::timeout;
 
 use super::hosts::{HOSTS_FILE, Hosts};
+use super::name_servers::{NameServers, ServersState, name_server};
 use crate::config::{DialOptions, IpChoice};
 use crate::outcome::{Failure, Reason};
 
-/// One query's time before it is sent again: a lost datagram must not cost a 10 s run.
-const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
-/// First try included. More would outlast any sensible probe timeout.
-const QUERY_ATTEMPTS: usize = 3;
 /// How long the question for the preferred family may be unanswered before the other is asked,
 /// too: a server that drops AAAA questions must not cost the run.
 const OTHER_FAMILY_AFTER: Duration = Duration::from_millis(1_200);
@@ -61,7 +54,7 @@ pub struct Resolvers {
 struct Known {
     /// Made at first use. The configuration bounds how many sets there are, and a reload empties
     /// the map.
-    by_servers: HashMap<Vec<SocketAddr>, Arc<TokioResolver>>,
+    by_servers: HashMap<Vec<SocketAddr>, Arc<NameServers>>,
     system: Option<System>,
 }
 
@@ -77,7 +70,7 @@ struct System {
 struct Sources {
     /// Comes first.
     hosts: Arc<Hosts>,
-    resolver: Arc<TokioResolver>,
+    servers: Arc<NameServers>,
 }
 
 #[derive(Clone, Copy)]
@@ -160,14 +153,23 @@ impl Resolvers {
         if servers.is_empty() {
             return Ok(system);
         }
-        if let Some(resolver) = known.by_servers.get(servers) {
-            return Ok(Sources { resolver: resolver.clone(), ..system });
+        if let Some(servers) = known.by_servers.get(servers) {
+            return Ok(Sources { servers: servers.clone(), ..system });
         }
         let name_servers = servers.iter().map(|server| name_server(*server)).collect();
         let config = ResolverConfig::from_parts(None, Vec::new(), name_servers);
-        let resolver = make(config, ResolverOpts::default())?;
-        known.by_servers.insert(servers.to_vec(), resolver.clone());
-        Ok(Sources { resolver, ..system })
+        let asked = Arc::new(NameServers::new(config, ResolverOpts::default())?);
+        known.by_servers.insert(servers.to_vec(), asked.clone());
+        Ok(Sources { servers: asked, ..system })
+    }
+
+    /// Whether the name servers are of any use now, whatever they say of one name. Takes two seconds at
+    /// most, and asks them once a second however many want to know.
+    pub async fn state(&self, dial: &DialOptions) -> ServersState {
+        match self.sources(&dial.dns_servers) {
+            Ok(sources) => sources.servers.state().await,
+            Err(_) => ServersState::Silent,
+        }
     }
 }
 
@@ -196,50 +198,21 @@ impl System {
 fn read_system() -> Result<System, Failure> {
     let stamps = stamps();
     // Without a usable file: the local host, as the C library does, so that /etc/hosts still works.
-    let (config, options) = read_system_conf().unwrap_or_else(|_| {
+    let read = read_system_conf().ok().filter(|(config, _)| !config.name_servers().is_empty());
+    let (config, options) = read.unwrap_or_else(|| {
         let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 53));
         (
             ResolverConfig::from_parts(None, Vec::new(), vec![name_server(local)]),
             ResolverOpts::default(),
         )
     });
-    let sources = Sources { hosts: Arc::new(Hosts::read()), resolver: make(config, options)? };
+    let servers = Arc::new(NameServers::new(config, options)?);
+    let sources = Sources { hosts: Arc::new(Hosts::read()), servers };
     Ok(System { sources, stamps, checked: Instant::now() })
 }
 
 fn stamps() -> [Option<FileStamp>; 2] {
     SYSTEM_FILES.map(|path| FileStamp::of(Path::new(path)).ok())
-}
-
-fn name_server(server: SocketAddr) -> NameServerConfig {
-    let mut config = NameServerConfig::udp_and_tcp(server.ip());
-    config.connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()]
-        .into_iter()
-        .map(|mut connection| {
-            connection.port = server.port();
-            connection
-        })
-        .collect();
-    config
-}
-
-fn make(config: ResolverConfig, mut options: ResolverOpts) -> Result<Arc<TokioResolver>, Failure> {
-    options.cache_size = 0;
-    options.timeout = options.timeout.min(QUERY_TIMEOUT);
-    options.attempts = QUERY_ATTEMPTS;
-    // Old middleboxes answer FORMERR to EDNS; a truncated answer is asked for again over TCP.
-    options.edns0 = false;
-    // The kernel's choice of port is random too, and costs no search for a free one.
-    options.os_port_selection = true;
-    // One server at a time: several in parallel would multiply the load and hide a sick one.
-    options.num_concurrent_reqs = 1;
-    // That is looked at before: see `Hosts`.
-    options.use_hosts_file = ResolveHosts::Never;
-    TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-        .with_options(options)
-        .build()
-        .map(Arc::new)
-        .map_err(|error| Failure::new(Reason::Internal, format!("no resolver: {error}")))
 }
 
 impl Sources {
@@ -281,11 +254,25 @@ impl Sources {
                 format!("\"{host}\" is not a name that can exist in the DNS"),
             ));
         };
-        let asked = self.resolver.lookup(name, family.record()).await;
+        let asked = self.servers.lookup(name, family.record()).await;
         let found = asked.map_err(|error| explain(host, &error))?;
+        if found.message().metadata.response_code == ResponseCode::NXDomain {
+            let detail =
+                format!("the name server says that {host} does not exist, and an address of it");
+            return Err(Failure::new(Reason::DnsNxdomain, detail));
+        }
         let found = found.answers().iter().filter_map(|record| record.data.ip_addr());
-        let addresses = usable(found, family);
-        if addresses.is_empty() { Err(no_address(host)) } else { Ok(addresses) }
+        let (nowhere, found): (Vec<_>, Vec<_>) = found.partition(IpAddr::is_unspecified);
+        let addresses = usable(found.into_iter(), family);
+        match nowhere.first() {
+            _ if !addresses.is_empty() => Ok(addresses),
+            // To connect there is to connect to this machine.
+            Some(nowhere) => Err(Failure::new(
+                Reason::DnsNoAddress,
+                format!("the name server says that {host} is at {nowhere}, which is no address"),
+            )),
+            None => Err(no_address(host)),
+        }
     }
 
     /// What `/etc/hosts` says.
@@ -410,9 +397,9 @@ mod tests {
         let nobody = name_server("127.0.0.1:9".parse().unwrap());
         let search = vec![Name::from_ascii("probe.test.").unwrap()];
         let config = ResolverConfig::from_parts(None, search, vec![nobody]);
-        let resolver = make(config, ResolverOpts::default()).unwrap();
+        let servers = Arc::new(NameServers::new(config, ResolverOpts::default()).unwrap());
         let hosts = "10.0.0.2 intranet\n::2 intranet v6\n10.0.0.2 intranet\n10.0.0.3 intranet\n";
-        let sources = Sources { hosts: Arc::new(Hosts::of(hosts)), resolver };
+        let sources = Sources { hosts: Arc::new(Hosts::of(hosts)), servers };
         let of = |family| sources.ask("intranet", family);
         let addresses = ["10.0.0.2", "10.0.0.3"].map(|ip| ip.parse().unwrap());
         assert_eq!(of(Family::V4).now_or_never(), Some(Ok(addresses.to_vec())));

@@ -163,14 +163,14 @@ async fn what_a_vantage_without_a_connection_cannot_reach_is_vantage_offline() {
     controls.replace(Some(contact(&[&dead], public_roots())));
     let mut outcome = Visit::to(format!("http://{}/", refusing().await)).run().await;
     assert_eq!(reason(&outcome), Reason::ConnectRefused);
-    controls.judge(&mut outcome).await;
+    controls.judge(&bongsu::config::DialOptions::default(), &mut outcome).await;
     assert_eq!(reason(&outcome), Reason::VantageOffline);
     assert_eq!(outcome.verdict(), Verdict::Unknown);
     assert!(detail(&outcome).ends_with("connect_refused: the host refused the connection"));
     // What a server answered is its own doing, whatever the controls say.
     let site = Site::answering(page("503 No", "", "")).await;
     let mut outcome = Visit::to(site.url("/")).run().await;
-    controls.judge(&mut outcome).await;
+    controls.judge(&bongsu::config::DialOptions::default(), &mut outcome).await;
     assert_eq!(reason(&outcome), Reason::HttpStatus);
 }
 

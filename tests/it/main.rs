@@ -35,6 +35,7 @@ mod metrics_hostile;
 mod metrics_prometheus;
 mod metrics_semantics;
 mod own_clock;
+mod own_resolver;
 mod own_stall;
 mod page;
 mod produced;

@@ -126,6 +126,7 @@ const PRODUCED: &[(Reason, &str)] = &[
         "controls::what_a_vantage_without_a_connection_cannot_reach_is_vantage_offline",
     ),
     (Reason::ProberStalled, "own_stall::mod::a_process_that_was_stopped_once_blames_nobody"),
+    (Reason::NoResolver, "own_resolver::without_a_usable_name_server_nobody_is_down"),
     (Reason::ClockWrong, "own_clock::a_clock_that_is_off_by_a_year_blames_nobody"),
     (Reason::NoTurn, "login::guarding::a_one_time_code_is_not_sent_twice"),
     (

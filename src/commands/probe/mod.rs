@@ -131,7 +131,9 @@ async fn look(
     if let Err(error) = own_time.watch() {
         warn!(%error, "this run will not know whether it stood still");
     }
-    let controls = Arc::new(Controls::timed_by(Arc::clone(own_time)));
+    let controls = Arc::new(
+        Controls::timed_by(Arc::clone(own_time)).resolving_by(Arc::clone(&surroundings.resolvers)),
+    );
     let names = Arc::clone(surroundings) as Arc<dyn Names>;
     controls.replace(wire::contact(&config.controls, &names, &wire::public_roots())?);
     // Before the run, because one-time codes want to know how far our clock is off.
@@ -149,7 +151,7 @@ async fn look(
         let stop = Stop::default();
         let run = probe::run(&*probe, target.schedule.timeout(), &stop);
         let mut outcome: Outcome = progress::shown(target, language, run).await;
-        controls.judge(&mut outcome).await;
+        controls.judge(&target.dial, &mut outcome).await;
         print(&SingleRun { target, outcome: &outcome, online: controls.reading().online });
         verdicts.push(outcome.verdict());
     }

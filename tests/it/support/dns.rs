@@ -5,9 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hickory_proto::op::{Message, MessageType, OpCode, ResponseCode};
+use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{RData, Record, RecordType};
-use tokio::net::UdpSocket;
+use tokio::net::{TcpListener, UdpSocket};
 
 /// What a name server says about a name.
 #[derive(Clone)]
@@ -17,6 +17,10 @@ pub(crate) enum Says {
     Code(ResponseCode),
     /// Nothing at all.
     Silence,
+    /// By UDP that the answer is too long for it, and nothing over TCP.
+    SilenceOverTcp,
+    /// A code with these addresses all the same.
+    Contradiction(ResponseCode, Vec<IpAddr>),
     /// Something else to questions for IPv6 addresses than to others.
     ByFamily {
         v4: Box<Says>,
@@ -40,7 +44,13 @@ impl NameServer {
     pub(crate) async fn with(names: &[(&str, Says)]) -> NameServer {
         let names: HashMap<String, Says> =
             names.iter().map(|(name, says)| ((*name).to_owned(), says.clone())).collect();
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let (socket, listener) = bind().await;
+        tokio::spawn(async move {
+            let mut silent = Vec::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                silent.push(stream);
+            }
+        });
         let address = socket.local_addr().unwrap();
         let queries = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&queries);
@@ -85,16 +95,33 @@ fn answer(question: &Message, names: &HashMap<String, Says>) -> Option<Message> 
         None => answer.metadata.response_code = ResponseCode::NXDomain,
         Some(Says::Code(code)) => answer.metadata.response_code = *code,
         Some(Says::Silence | Says::ByFamily { .. }) => return None,
-        Some(Says::Addresses(ips)) => {
-            for ip in ips {
-                let data = match (query.query_type(), ip) {
-                    (RecordType::A, IpAddr::V4(ip)) => RData::A((*ip).into()),
-                    (RecordType::AAAA, IpAddr::V6(ip)) => RData::AAAA((*ip).into()),
-                    _ => continue,
-                };
-                answer.answers.push(Record::from_rdata(query.name().clone(), 60, data));
-            }
+        Some(Says::SilenceOverTcp) => answer.metadata.truncation = true,
+        Some(Says::Contradiction(code, ips)) => {
+            answer.metadata.response_code = *code;
+            add(&mut answer, query, ips);
         }
+        Some(Says::Addresses(ips)) => add(&mut answer, query, ips),
     }
     Some(answer)
+}
+
+fn add(answer: &mut Message, query: &Query, ips: &[IpAddr]) {
+    for ip in ips {
+        let data = match (query.query_type(), ip) {
+            (RecordType::A, IpAddr::V4(ip)) => RData::A((*ip).into()),
+            (RecordType::AAAA, IpAddr::V6(ip)) => RData::AAAA((*ip).into()),
+            _ => continue,
+        };
+        answer.answers.push(Record::from_rdata(query.name().clone(), 60, data));
+    }
+}
+
+/// A port of both protocols.
+async fn bind() -> (UdpSocket, TcpListener) {
+    loop {
+        let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()).await {
+            return (udp, tcp);
+        }
+    }
 }
