@@ -121,6 +121,14 @@ def check_holidays():
         problems.append(f"HolidayTableExpiring says {ends}, the table ends with {max(years)}")
 
 
+def check_test_page():
+    """The phones and the deputy's are tested, and not on holidays."""
+    routes = yaml.safe_load((ROOT / "config/alertmanager/alertmanager.yml").read_text())["route"]["routes"]
+    tests = [route for route in routes if any('"TestPage"' in matcher for matcher in route["matchers"])]
+    if len(tests) != 2 or any(route.get("mute_time_intervals") != ["holidays"] for route in tests):
+        problems.append("TestPage and the page about it need a route each that is mute on holidays")
+
+
 def check_templates():
     """Renders every definition. Needs amtool."""
     base = ROOT / "config/alertmanager"
@@ -146,6 +154,7 @@ def main():
     check_tests(names)
     check_reasons()
     check_holidays()
+    check_test_page()
     check_templates()
     if problems:
         sys.exit("\n".join(problems))

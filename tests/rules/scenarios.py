@@ -800,12 +800,12 @@ for name, minute, fires in (("at ten minutes past ten", 6 * 1440 + 70, True),
     w.plain("up", {"job": "bongsu", "vantage": "seoul", "prober": "a"}, (0, 1))
     w.expect(minute, *(["TestPage"] if fires else []))
 
-# 2027-10-17 and 2027-11-28.
-w = scenario("the table of holidays has eleven weeks to go", 21108 * 1440, "HolidayTableExpiring",
-             step=21108 * 86400)
+# 2028-10-17 and 2028-11-28.
+w = scenario("the table of holidays has eleven weeks to go", 21474 * 1440, "HolidayTableExpiring",
+             step=21474 * 86400)
 w.plain("up", {"job": "bongsu", "vantage": "seoul", "prober": "a"}, (0, 1))
-w.expect(21108 * 1440)
-w = scenario("the table of holidays ends within a month", 21150 * 1440, "HolidayTableExpiring",
-             step=21150 * 86400)
+w.expect(21474 * 1440)
+w = scenario("the table of holidays ends within a month", 21516 * 1440, "HolidayTableExpiring",
+             step=21516 * 86400)
 w.plain("up", {"job": "bongsu", "vantage": "seoul", "prober": "a"}, (0, 1))
-w.expect(21150 * 1440, "HolidayTableExpiring")
+w.expect(21516 * 1440, "HolidayTableExpiring")

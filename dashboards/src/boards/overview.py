@@ -86,9 +86,9 @@ def outages():
     return table(
         both("장애 현황", "What is wrong now"),
         "이상이 있는 서비스만, 나쁜 것부터. 시계는 장애가 시작된 때부터 흐르며, 처리 시한은 1등급 2시간, "
-        "나머지 3시간이다. 이번 달 남은 시간은 30일 기준 34.6분(1등급), 43.2분(나머지)에서 줄어든다.",
+        "2등급 3시간이며 그 밖에는 없다. 이번 달 남은 시간은 30일 기준 34.6분(1등급), 43.2분(나머지)에서 줄어든다.",
         "Only services in trouble, worst first. The clock runs from the fall; the limit is 2 hours in"
-        " grade 1 and 3 in the others. The month's minutes start at 34.6 (grade 1) or 43.2.",
+        " grade 1, 3 in grade 2 and none elsewhere. The month's minutes start at 34.6 (grade 1) or 43.2.",
         [
             rows(f"max by (service) (service:state{{{CHOSEN}}}) >= 2", BROKEN),
             rows(f"service:card {TROUBLED}", BROKEN),

@@ -31,9 +31,9 @@ def clock():
     since = f"(service:outage:since_timestamp{{{ONE}}} > 0)"
     return stat(
         both("장애 시계", "Outage clock"),
-        "장애가 시작된 뒤 지난 시간과 처리 시한(1등급 2시간, 나머지 3시간). 잠깐 회복해도 멈추지 않는다.",
-        "Time since the outage began, and the limit for its repair (2 hours in grade 1, 3 in the"
-        " others). A short recovery does not stop it.",
+        "장애가 시작된 뒤 지난 시간과 처리 시한(1등급 2시간, 2등급 3시간, 그 밖에는 없음). 잠깐 회복해도 멈추지 않는다.",
+        "Time since the outage began, and the limit for its repair (2 hours in grade 1, 3 in"
+        " grade 2, none elsewhere). A short recovery does not stop it.",
         [now(f"time() - {since}", "경과 · since", BROKEN),
          now(f"service:outage:limit_seconds{{{ONE}}}", "시한 · limit")],
         unit="dthms", steps=[(None, GREY), (0, ORANGE), (7200, RED)],
@@ -59,8 +59,9 @@ def availability():
 def budget():
     return stat(
         both("이번 달 남은 시간", "Minutes left this month"),
-        "이번 달(한국 시각)에 남은 장애 허용 시간.",
-        "How many minutes it may still be down in this month of Korea.",
+        "이번 달(한국 시각)에 남은 장애 허용 시간. 감시 항목의 평균으로 센 값이며, 계약의 장애 시간 보고서와 다를 수 있다.",
+        "How many minutes it may still be down in this month of Korea: of the mean over probes, not of"
+        " the contract's report of fault minutes.",
         [now(f"service:budget_left:minutes{{{ONE}}}")],
         unit="m", steps=library.MINUTES_LEFT, defaults={"decimals": 1},
         related=("ErrorBudgetBurnSlow",),
