@@ -1,6 +1,7 @@
 //! The drop-in for blackbox_exporter: `--blackbox.config.file`.
 
 mod basics;
+mod dashboards;
 mod differential;
 mod files;
 
