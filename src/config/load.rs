@@ -92,8 +92,8 @@ fn read(documents: &[Rc<Document>], load: &Load<'_>) -> Config {
         secrets::secrets(&at, &mut declared);
     }
     let services = lists("services");
-    // Both are set once, here.
-    let _ = load.secrets.set(declared);
+    load.secrets.replace(declared);
+    // Set once, here.
     let _ = load.services.set(service::names(&services));
 
     let defaults = service::defaults(first.and_then(|top| top.take("defaults")).as_ref());

@@ -25,6 +25,8 @@ pub(super) struct Scope {
     /// KnownNames whose values could not be read, which has been noted; `site` stands for its columns
     /// too.
     pub(super) unknown: BTreeSet<String>,
+    /// The service's own secrets by the name that is written, with the full one.
+    pub(super) own_secrets: BTreeMap<String, Arc<str>>,
     /// How many sites the service has.
     pub(super) sites: usize,
     /// Inside a login flow: what else has a name.
@@ -141,7 +143,8 @@ impl Nameable for SecretOnly {
 impl KnownNames<'_> {
     /// Whether a secret is declared under this name.
     pub(super) fn is_secret(&self, name: &str) -> bool {
-        self.secrets.is_some_and(|known| known.contains_key(name))
+        self.scope.own_secrets.contains_key(name)
+            || self.secrets.is_some_and(|known| known.contains_key(name))
     }
 
     /// Looks a name up where a secret may stand, too.
@@ -157,8 +160,12 @@ impl KnownNames<'_> {
 
     /// A secret that is declared.
     pub(super) fn secret(&self, name: &str) -> Result<Arc<str>, String> {
+        let own = &self.scope.own_secrets;
+        if let Some(full) = own.get(name) {
+            return Ok(full.clone());
+        }
         if let Some(secrets) = self.secrets.filter(|known| !known.contains_key(name)) {
-            let hint = read::hint(name, secrets.keys().map(String::as_str));
+            let hint = read::hint(name, own.keys().chain(secrets.keys()).map(String::as_str));
             return Err(format!("no secret named \"{name}\" under secrets{hint}"));
         }
         Ok(name.into())
@@ -199,6 +206,7 @@ mod tests {
             values: values.map(|(k, v)| (k.into(), v.into())).into(),
             site: Some("seocho".into()),
             unknown: BTreeSet::new(),
+            own_secrets: BTreeMap::new(),
             sites: 2,
             flow: None,
         }

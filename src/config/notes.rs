@@ -31,8 +31,9 @@ pub(super) struct Load<'a> {
     pub(super) exec_steps: ExecSteps,
     /// Things that are costly to make and named often.
     pub(super) cache: Cache,
-    /// Declared secrets by name, known before anything that can name one is read.
-    pub(super) secrets: OnceCell<BTreeMap<String, SecretRef>>,
+    /// Declared secrets by name, known before anything that can name one is read; those of a service
+    /// by their full names.
+    pub(super) secrets: RefCell<BTreeMap<String, SecretRef>>,
     /// Declared services by name, with the first place that declares each.
     pub(super) services: OnceCell<BTreeMap<String, String>>,
     /// Secrets that requests name, and the servers they go to.
@@ -101,7 +102,7 @@ impl<'a> Load<'a> {
             misplaced,
             exec_steps,
             cache: Cache::default(),
-            secrets: OnceCell::new(),
+            secrets: RefCell::default(),
             services: OnceCell::new(),
             used: RefCell::default(),
             advice: RefCell::default(),

@@ -15,6 +15,7 @@ use super::inherit::{self, Shared};
 use super::login::LoginOptions;
 use super::login::step::Frame;
 use super::reading::{At, ConfigValue, Fields};
+use super::secrets::written;
 use super::{
     Addresses, DialOptions, HttpOptions, IpChoice, Kind, Target, TargetId, TimeLimit, TlsOptions,
     http, login, tls, value,
@@ -200,7 +201,7 @@ fn secrets_go_where_they_may(fields: &Fields<'_>, kind: &Kind, id: &TargetId) {
         Kind::Login(login) => return login_secrets_go_where_they_may(fields, login, id),
     };
     let load = fields.at.reading.load;
-    let Some(secrets) = load.secrets.get() else { return };
+    let secrets = load.secrets.borrow();
     let to = Receiver::of(&http.url);
     let names = http.secrets();
     for name in &names {
@@ -208,6 +209,7 @@ fn secrets_go_where_they_may(fields: &Fields<'_>, kind: &Kind, id: &TargetId) {
         if !secret.hosts.is_empty() && !secret.hosts.iter().any(|bound| bound.covers(&to)) {
             let at = fields.take("http").and_then(|at| at.quietly("url"));
             if let Some(at) = at {
+                let name = written(name);
                 at.problem(format!(
                     "secret \"{name}\" may not be sent to {to}; add it to secrets.{name}.hosts \
                      if it is meant for it"
@@ -255,11 +257,12 @@ fn client_secret_goes_where_it_may(fields: &Fields<'_>, kind: &Kind, id: &Target
 fn go_only_to<'s>(at: &At<'_>, names: impl Iterator<Item = &'s Arc<str>>, whom: &str, url: &Url) {
     let to = Receiver::of(url);
     let load = at.reading.load;
-    let Some(secrets) = load.secrets.get() else { return };
+    let secrets = load.secrets.borrow();
     for name in names {
         let Some(secret) = secrets.get(&**name) else { continue };
         let is_bound = secret.hosts.iter().any(|bound| bound.covers(&to));
         if !secret.hosts.is_empty() && !is_bound {
+            let name = written(name);
             at.problem(format!(
                 "secret \"{name}\" may not be sent to {whom} {to}; add it to \
                  secrets.{name}.hosts if it is meant for it"
@@ -272,7 +275,7 @@ fn go_only_to<'s>(at: &At<'_>, names: impl Iterator<Item = &'s Arc<str>>, whom: 
 /// As above, of all the hosts that a flow names.
 fn login_secrets_go_where_they_may(fields: &Fields<'_>, login: &LoginOptions, id: &TargetId) {
     let load = fields.at.reading.load;
-    let Some(secrets) = load.secrets.get() else { return };
+    let secrets = load.secrets.borrow();
     let receivers = login.receivers();
     let names = login.secrets();
     for name in &names {
@@ -283,6 +286,7 @@ fn login_secrets_go_where_they_may(fields: &Fields<'_>, login: &LoginOptions, id
             && let Some(at) = fields.take("login")
         {
             let hosts: Vec<String> = receivers.iter().map(Receiver::to_string).collect();
+            let name = written(name);
             at.problem(format!(
                 "secret \"{name}\" may be sent to none of the hosts of this flow ({}); add the \
                  right one to secrets.{name}.hosts",

@@ -100,7 +100,8 @@ impl ConfigValue for At<'_> {
         if names::is_unknown(text, scope) {
             return None;
         }
-        let secrets = load.secrets.get().filter(|_| !load.incomplete.get());
+        let secrets = load.secrets.borrow();
+        let secrets = (!load.incomplete.get()).then_some(&*secrets);
         let template = self.settle(names::compile(text, KnownNames { scope, secrets }))?;
         self.reading.afford(self, template.text_len()).then_some(template)
     }

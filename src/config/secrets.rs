@@ -29,6 +29,34 @@ pub(super) fn secrets(at: &At<'_>, all: &mut BTreeMap<String, SecretRef>) {
     }
 }
 
+/// Reads the `secrets` of a service, once for each site of it. Answers with the full name of each by
+/// the name that is written: `saeol/officer@jongno` is the `officer` of the site `jongno`.
+pub(super) fn own(at: &At<'_>, service: &str, site: Option<&str>) -> BTreeMap<String, Arc<str>> {
+    let load = at.reading.load;
+    let (mut names, mut read) = (BTreeMap::new(), BTreeMap::new());
+    secrets(at, &mut read);
+    for (name, secret) in read {
+        if load.secrets.borrow().contains_key(&name) {
+            at.problem(format!(
+                "\"{name}\" is declared outside of the services already; give one of them another name"
+            ));
+        }
+        let mut full = format!("{service}/{name}");
+        if let Some(site) = site {
+            full = format!("{full}@{site}");
+        }
+        names.insert(name, Arc::from(full.as_str()));
+        load.secrets.borrow_mut().insert(full, secret);
+    }
+    names
+}
+
+/// The name of a secret as it stands in the file.
+pub(super) fn written(full: &str) -> &str {
+    let (_, name) = full.split_once('/').unwrap_or(("", full));
+    name.split_once('@').map_or(name, |(name, _)| name)
+}
+
 /// `a.go.kr`, `a.go.kr:8443`
 fn receiver(text: &str) -> Result<Receiver, String> {
     match value::host(text) {
@@ -113,10 +141,10 @@ fn source(at: &At<'_>, fields: &Fields<'_>) -> Option<(SecretSource, String)> {
 pub(super) fn bind(load: &Load<'_>) -> BTreeMap<Arc<str>, SecretRef> {
     let used = load.used.borrow();
     let mut bound = BTreeMap::new();
-    for (name, secret) in load.secrets.get().into_iter().flatten() {
+    for (name, secret) in load.secrets.borrow().iter() {
         let mut secret = secret.clone();
         match used.get(name.as_str()) {
-            None => load.advise(format!("secret {name} is named by no probe")),
+            None => load.advise(format!("secret {} is named by no probe", written(name))),
             Some(hosts) if secret.hosts.is_empty() => secret.hosts.extend(hosts.iter().cloned()),
             Some(_) => {}
         }

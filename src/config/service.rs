@@ -7,10 +7,10 @@ use super::inherit::{self, Shared};
 use super::names::Scope;
 use super::probe::{self, Parent};
 use super::reading::{At, Fields};
-use super::{DnsOwner, Service, Target, TargetId, needs, sites, value};
+use super::{DnsOwner, Service, Target, TargetId, needs, secrets, sites, value};
 
 /// A service's own keys, beside the shared ones.
-pub(super) const KEYS: [&str; 11] = [
+pub(super) const KEYS: [&str; 12] = [
     "name",
     "title",
     "grade",
@@ -19,6 +19,7 @@ pub(super) const KEYS: [&str; 11] = [
     "needs",
     "for_each",
     "vars",
+    "secrets",
     "probes",
     "enabled",
     "slo",
@@ -200,6 +201,10 @@ fn probes(
     };
     for scope in &mut scopes {
         variables(fields, scope);
+        if let Some(at) = fields.take("secrets") {
+            scope.own_secrets =
+                secrets::own(&at.with(at.reading.within(scope)), service, scope.site.as_deref());
+        }
         let scope = &*scope;
         let within = fields.with(fields.at.reading.within(scope));
         let shared = defaults.shared.over(&within);

@@ -12,7 +12,7 @@ use super::{Action, Excerpt, FormChanged, LockoutPolicy, LoginOptions, WaitingRo
 use crate::config::inherit::Shared;
 use crate::config::names::{self, FlowNames, Scope};
 use crate::config::reading::{At, Fields};
-use crate::config::{SecretRef, exchange, expect, http, value};
+use crate::config::{exchange, expect, http, value};
 
 const KEYS: &[&str] = &[
     "base",
@@ -179,13 +179,17 @@ fn guard(at: &At<'_>) -> LockoutPolicy {
 /// The name of a secret or of an identity.
 fn account(at: &At<'_>, options: &LoginOptions) -> Option<Arc<str>> {
     let name = at.text()?;
-    let none = BTreeMap::<String, SecretRef>::new();
-    let secrets = at.reading.load.secrets.get().unwrap_or(&none);
+    if let Some(own) = at.reading.scope.own_secrets.get(&*name) {
+        return Some(own.clone());
+    }
+    let secrets = at.reading.load.secrets.borrow();
     if secrets.contains_key(&*name) || options.identities.contains_key(&*name) {
         return Some(name.as_ref().into());
     }
     let identities = options.identities.keys().map(|name| &**name);
-    let hint = read::hint(&name, secrets.keys().map(String::as_str).chain(identities));
+    let own = at.reading.scope.own_secrets.keys();
+    let known = own.chain(secrets.keys()).map(String::as_str).chain(identities);
+    let hint = read::hint(&name, known);
     at.problem(format!("no secret or identity is called \"{name}\"{hint}"));
     None
 }

@@ -1,5 +1,6 @@
 //! Login flows, on sites that each test makes and on software that no one here wrote.
 
+mod accounts;
 mod basics;
 mod blame;
 mod canary;
