@@ -1,11 +1,33 @@
 //! A form login in EUC-KR with a token, told apart from everything that can go wrong with it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu::outcome::{Reason, Verdict};
 
 use super::flow::Flow;
 use super::saeol::{self, Mood};
+
+/// Old servers and balancers close after each answer and do not say so. The connection that the login
+/// page came on is then none that a password may be sent on.
+#[tokio::test]
+async fn a_whole_login_at_a_server_that_closes_after_each_answer() {
+    let state: Arc<saeol::State> = Arc::default();
+    let site = saeol::routes(&state).that_close().serve().await;
+    let flow = Flow::new(&saeol::flow(&site));
+    for _ in 0..20 {
+        let outcome = flow.run().await;
+        assert!(outcome.result.is_ok(), "{:?}", outcome.result);
+        assert_eq!(outcome.facts.warnings, []);
+    }
+    assert_eq!(site.of("POST", "/login.do").len(), 20, "each was sent once");
+    assert_eq!(state.open(), 0);
+    let mut connections: Vec<usize> = site.asked().iter().map(|asked| asked.connection).collect();
+    let answers = connections.len();
+    connections.sort_unstable();
+    connections.dedup();
+    assert_eq!(connections.len(), answers, "one answer on each connection");
+}
 
 #[tokio::test]
 async fn a_login_is_up_has_its_steps_and_signs_out() {

@@ -8,6 +8,7 @@ use bongsu::probe::login::lockout::store::AccountStore;
 
 use super::flow::{Flow, PASS};
 use super::saeol::{self, Mood};
+use crate::support::SHORT;
 use crate::support::http::{Reply, Routes};
 
 const INTERVAL: Duration = Duration::from_secs(180);
@@ -56,6 +57,26 @@ async fn an_outage_never_holds_and_never_slows() {
         assert_eq!(flow.fail().await, ("submit".into(), Reason::HttpStatus));
     }
     assert_eq!(site.of("POST", "/login.do").len(), 10);
+    state.be(Mood::Well);
+    flow.succeed().await;
+}
+
+/// The outage of 2023: pages came and logins got no answer, for days. Each was a failure of the service,
+/// none was held against the account, and the first that was answered was the recovery: attempts that
+/// had become rarer would have told it late.
+#[tokio::test]
+async fn logins_without_an_answer_never_hold_and_the_recovery_is_seen_at_once() {
+    let (site, state) = saeol::start().await;
+    state.be(Mood::Stalled);
+    let flow = Flow::within(SHORT, &saeol::flow(&site));
+    for run in 1..=4 {
+        let outcome = flow.run().await;
+        assert_eq!(outcome.verdict(), Verdict::Down, "run {run}");
+        let failure = outcome.result.err().unwrap();
+        assert_eq!(failure.reason, Reason::ResponseTimeout, "run {run}");
+        assert_eq!(site.of("POST", "/login.do").len(), run);
+        assert_eq!(flow.surroundings.accounts.holds(), [("user".into(), site.host(), false)]);
+    }
     state.be(Mood::Well);
     flow.succeed().await;
 }

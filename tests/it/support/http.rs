@@ -329,7 +329,11 @@ type Answer = Arc<dyn Fn(&Asked) -> Reply + Send + Sync>;
 
 /// Answers by method and path; everything else is 404. More may be added while it is served.
 #[derive(Default, Clone)]
-pub(crate) struct Routes(Arc<Mutex<HashMap<(String, String), Answer>>>);
+pub(crate) struct Routes {
+    answers: Arc<Mutex<HashMap<(String, String), Answer>>>,
+    /// Each connection is closed after its answer, which does not say so.
+    closes: bool,
+}
 
 impl Routes {
     pub(crate) fn new() -> Routes {
@@ -342,8 +346,13 @@ impl Routes {
         path: &str,
         answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
     ) -> Routes {
-        self.0.lock().unwrap().insert((method.to_owned(), path.to_owned()), Arc::new(answer));
+        self.answers.lock().unwrap().insert((method.to_owned(), path.to_owned()), Arc::new(answer));
         self
+    }
+
+    /// Closes each connection after its answer without announcing it.
+    pub(crate) fn that_close(self) -> Routes {
+        Routes { closes: true, ..self }
     }
 
     pub(crate) async fn serve(self) -> RoutedSite {
@@ -375,7 +384,7 @@ impl Routes {
 
     fn answer(&self, asked: &Asked) -> Reply {
         let key = (asked.method.clone(), asked.path.clone());
-        let answer = self.0.lock().unwrap().get(&key).cloned();
+        let answer = self.answers.lock().unwrap().get(&key).cloned();
         match answer {
             Some(answer) => answer(asked),
             None => Reply::html("<h1>nothing here</h1>").with_status(404),
@@ -393,6 +402,10 @@ impl Routes {
             let asked = Asked { connection, ..read(&mut stream, &mut bytes).await? };
             seen.lock().unwrap().push(asked.clone());
             self.answer(&asked).send(&mut stream, &asked.method).await?;
+            if self.closes {
+                let _ = stream.shutdown().await;
+                return None;
+            }
         }
     }
 }
