@@ -81,6 +81,8 @@ kinds! {
     PasswordExpired "password_expired" "비밀번호 만료" "passwords have to be changed first" "",
     /// A right password is told that another session is open.
     DuplicateSession "duplicate_session" "중복 로그인" "logins are told of another open session" "",
+    /// An account has one session: a second login is asked whether the first one is to end.
+    OneSession "one_session" "중복 로그인 확인" "who is signed in elsewhere is asked to end that session" "",
     /// The probes' certificate is on the list of revoked ones.
     RevokedSigner "revoked_signer" "인증서 폐지" "the probes' certificate is revoked" "",
     /// Verification finds no revocation list.

@@ -54,6 +54,22 @@ async fn notices_behind_the_login_of_document_exchange_are_passed_over_or_have_t
     let later = "submit: { form: form#changeLater }";
     let (step, _, _) = failure(lab.run_with(id, later, "get: /login").await);
     assert_eq!(step, "inbox");
+    // An earlier run was killed and left its session, or a colleague is signed in with the account.
+    let site = lab.estate.world().site(systems::find("document-exchange").unwrap());
+    lab.suffer("document-exchange", Kind::OneSession);
+    assert_eq!(
+        lab.well(id).await,
+        (Verdict::Up, vec![]),
+        "nobody is asked while nobody is signed in"
+    );
+    let elsewhere = site.sessions.open(Some(lab::site::PROBE_USER));
+    assert_eq!(lab.well(id).await, (Verdict::Up, vec![]));
+    assert!(site.sessions.find(&elsewhere.id).is_none(), "the session elsewhere goes on");
+    site.sessions.open(Some(lab::site::PROBE_USER));
+    let end = "submit: { form: form#endOther }";
+    let (step, _, _) = failure(lab.run_with(id, end, "get: /login").await);
+    assert_eq!(step, "inbox");
+    site.sessions.close_of(lab::site::PROBE_USER);
     for (kind, reason) in [
         (Kind::PasswordExpired, Reason::PasswordExpired),
         (Kind::DuplicateSession, Reason::DuplicateSession),

@@ -44,6 +44,38 @@ async fn a_form_whose_action_a_script_sets() {
 }
 
 #[tokio::test]
+async fn a_question_whether_the_other_session_is_to_end() {
+    for is_elsewhere in [true, false] {
+        let site = Routes::new()
+            .on("GET", "/login.do", |_| Reply::html(FORM))
+            .on("POST", "/login.do", move |asked| match is_right(asked) {
+                true if is_elsewhere => Reply::html(
+                    "기존 접속을 종료하시겠습니까?<form id=endOther method=post action=/end.do><input \
+                     type=hidden name=choice value=Y></form>",
+                ),
+                true => Reply::redirect("/main.do"),
+                false => Reply::html("일치하지 않습니다"),
+            })
+            .on("POST", "/end.do", |asked| match asked.field("choice").as_deref() {
+                Some("Y") => Reply::redirect("/main.do").header("Set-Cookie", "S=in"),
+                _ => Reply::html("?"),
+            })
+            .on("GET", "/main.do", move |asked| {
+                let is_in = !is_elsewhere || asked.cookie("S").as_deref() == Some("in");
+                Reply::html(if is_in { MAIN } else { FORM })
+            })
+            .on("GET", "/logout.do", |_| Reply::redirect("/login.do"))
+            .serve()
+            .await;
+        let flow = Flow::of_recipe("other-session", &site.url(""));
+        flow.succeed().await;
+        assert_eq!(site.of("POST", "/end.do").len(), usize::from(is_elsewhere));
+        flow.write("pass", "wrong");
+        assert_eq!(flow.fail().await, ("login".into(), Reason::BadCredentials));
+    }
+}
+
+#[tokio::test]
 async fn a_notice_that_appears_once_a_quarter() {
     for shows in [true, false] {
         let site = Routes::new()

@@ -92,6 +92,11 @@ impl SiteSessions {
         }
     }
 
+    /// Ends every session of a user.
+    pub fn close_of(&self, user: &str) {
+        self.all.lock().retain(|_, session| session.user.as_deref() != Some(user));
+    }
+
     pub fn close(&self, id: &str) {
         self.all.lock().remove(id);
     }
