@@ -98,6 +98,21 @@ w.text(6, "ServiceDown", {"service": "bare", "severity": "page", "hours": "alway
     "runbook_url": "https://ops.example.go.kr/bongsu/runbooks/ServiceDown",
     "dashboard": "/d/bongsu-service?var-service=bare"})
 
+w = scenario("the title has the reason of those that vote, not of the vantage that is cut off", 12, "ServiceDown")
+w.offline = {"busan": [(0, 1), (3, 0)]}
+w.daemons().service("tax", title="홈택스").probe("tax", "front", (0, "up"), (4, "down"), only=("seoul",))
+for prober in "bc":
+    w.plain("bongsu_probe_failure_info", {"service": "tax", "probe": "front", "kind": "http", "instance": "i",
+                                          "vantage": "busan", "prober": prober, "stage": "x", "component": "tax",
+                                          "reason": "vantage_offline"}, (0, None), (3, 1))
+w.firing(8.5, "ServiceDown").firing(11, "ServiceDown", "tax")
+w.text(11, "ServiceDown", {"service": "tax", "severity": "page", "hours": "always"}, {
+    "summary": "tax is down: response_timeout",
+    "summary_ko": "홈택스(tax) 접속 불가: response_timeout",
+    "description": "The front page of tax fails, and nothing it needs is known to be down. ",
+    "runbook_url": "https://ops.example.go.kr/bongsu/runbooks/ServiceDown",
+    "dashboard": "/d/bongsu-service?var-service=tax"})
+
 w = scenario("the closure counts: what needs it through another is held back too", 20, "CauseDown",
              "ServiceHeldBack")
 w.daemons().service("gpki").service("resident", needs=["gpki"])
