@@ -40,6 +40,9 @@ RUN touch src/lib.rs src/main.rs crates/*/src/lib.rs \
     && cargo build --release --locked --bins --target "$(rustc --print host-tuple)" \
     && mkdir -p /image/root/etc /image/root/var/lib /image/state \
     && cp "target/$(rustc --print host-tuple)/release/bongsu" /image/ \
+    && mkdir -p /image/root/usr/share/man/man1 /image/root/usr/share/bash-completion/completions \
+    && /image/bongsu man > /image/root/usr/share/man/man1/bongsu.1 \
+    && /image/bongsu completions bash > /image/root/usr/share/bash-completion/completions/bongsu \
     && echo 'nonroot:x:65532:65532:nonroot:/var/lib/bongsu:/sbin/nologin' > /image/root/etc/passwd \
     && echo 'nonroot:x:65532:' > /image/root/etc/group
 

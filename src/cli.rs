@@ -82,6 +82,15 @@ pub enum Command {
     Check(CheckArgs),
     /// Look once and print what was found; exits 1 when it is not up.
     Probe(ProbeArgs),
+    /// Write a first configuration for these addresses, and a Prometheus that scrapes it.
+    Init(InitArgs),
+    /// Print the completions of a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
     /// Ask the daemon at the listen address whether it is healthy.
     Healthcheck,
     /// A simulated e-government estate with the daemon probing it: look, break something, rehearse.
@@ -99,6 +108,22 @@ pub struct CheckArgs {
     /// The plan, or the problems, as one JSON object.
     #[arg(long)]
     pub json: bool,
+
+    /// Print the JSON Schema of a configuration, by which editors complete and complain.
+    #[arg(long, conflicts_with_all = ["file", "json"])]
+    pub print_schema: bool,
+}
+
+/// What `init` takes beside the flags.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct InitArgs {
+    /// Front pages of services, such as https://www.gov.kr.
+    #[arg(value_name = "URL", required = true)]
+    pub urls: Vec<String>,
+
+    /// Where the files are written; here unless given. No file is replaced.
+    #[arg(long, value_name = "DIR", default_value = ".", hide_default_value = true)]
+    pub out: PathBuf,
 }
 
 /// What `probe` takes beside the flags.

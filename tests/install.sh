@@ -48,6 +48,8 @@ done
 set +f
 # Debian has python3 in one package and what makes environments in another.
 python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
+# A validator of JSON Schema.
+python3 -c 'import jsonschema, yaml' 2>/dev/null || packages+=(python3-jsonschema python3-yaml)
 if [ ${#packages[@]} -eq 0 ]; then
     exit 0
 fi

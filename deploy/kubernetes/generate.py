@@ -130,7 +130,9 @@ def wanted():
         files[MONITORING / f"dashboards/{name}.yaml"] = dashboard(path, name)
     listed = [str(path.relative_to(MONITORING)) for path in files]
     files[MONITORING / "kustomization.yaml"] = kustomization(listed)
-    files[HERE / "base/bongsu.yml"] = (ROOT / "config/bongsu.yml").read_text()
+    # The line for editors names a file beside the original.
+    starting_point = (ROOT / "config/bongsu.yml").read_text().split("\n", 1)[1]
+    files[HERE / "base/bongsu.yml"] = starting_point
     return files
 
 

@@ -3,10 +3,12 @@
 
 pub mod check;
 mod healthcheck;
+mod init;
 #[cfg(feature = "lab")]
 mod lab;
 mod probe;
 mod run;
+mod shell;
 mod terminal;
 
 use std::io::{self, Write};
@@ -41,6 +43,9 @@ pub fn execute(cli: Cli) -> Exit {
         Command::Run => run::run(flags),
         Command::Check(args) => check::check(&flags, &args),
         Command::Probe(args) => probe::probe(&flags, &args),
+        Command::Init(args) => init::init(&flags, &args),
+        Command::Completions { shell } => shell::completions(shell),
+        Command::Man => shell::man(),
         Command::Healthcheck => healthcheck::healthcheck(&flags),
         #[cfg(feature = "lab")]
         Command::Lab(args) => lab::lab(flags, args),
@@ -82,12 +87,14 @@ fn first_steps(language: Language) -> &'static str {
         Language::Korean => {
             "\n설정 파일이 아직 없다면:\n  \
              bongsu probe --url https://www.gov.kr   설정 없이 한 번 확인\n  \
+             bongsu init https://www.gov.kr          첫 설정 파일 작성\n  \
              bongsu --config.file bongsu.yml         설정 파일로 감시 시작\n  \
              bongsu --help                           전체 사용법\n"
         }
         Language::English => {
             "\nwithout a configuration yet:\n  \
              bongsu probe --url https://www.gov.kr   looks once, without one\n  \
+             bongsu init https://www.gov.kr          writes a first one\n  \
              bongsu --config.file bongsu.yml         probes by a file\n  \
              bongsu --help                           says everything else\n"
         }

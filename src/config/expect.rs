@@ -13,6 +13,7 @@ use std::time::Duration;
 use ::http::HeaderName;
 
 use read::Value;
+use regex::Regex;
 
 use crate::outcome::{Reason, Stage};
 
@@ -28,7 +29,7 @@ pub(super) const SUBJECTS: &[&str] =
 pub(super) const MATCHERS: &[&str] =
     &["contains", "not_contains", "matches", "not_matches", "in", "lt", "gt", "starts_with"];
 
-const URL_PARTS: &[(&str, UrlPart)] = &[
+pub(super) const URL_PARTS: &[(&str, UrlPart)] = &[
     ("scheme", UrlPart::Scheme),
     ("host", UrlPart::Host),
     ("path", UrlPart::Path),
@@ -68,10 +69,14 @@ fn rule(at: &At<'_>) -> Option<FailIf> {
     Some(FailIf { reason: reason?, when })
 }
 
-/// Only what a page can say about itself: other stages have their reasons from the run.
+/// Whether a page can say it of itself: other stages have their reasons from the run.
+pub(super) fn may_be_shown(reason: &Reason) -> bool {
+    matches!(reason.stage(), Stage::Http | Stage::Content | Stage::Login)
+}
+
+/// Only what a page can say about itself.
 pub(super) fn reason(text: &str) -> Result<Reason, String> {
-    let allowed =
-        |reason: &Reason| matches!(reason.stage(), Stage::Http | Stage::Content | Stage::Login);
+    let allowed = may_be_shown;
     match Reason::from_label(text) {
         Some(reason) if allowed(&reason) => Ok(reason),
         Some(reason) => Err(format!(
@@ -224,12 +229,30 @@ pub(super) fn matcher(at: &At<'_>) -> Option<Matcher> {
         "contains" => Matcher::Contains(at.parse(read::some_text)?),
         "not_contains" => Matcher::NotContains(at.parse(read::some_text)?),
         "starts_with" => Matcher::StartsWith(at.parse(read::some_text)?),
-        "matches" => Matcher::Matches(at.parse(|text| at.reading.load.cache.regex(text))?),
-        "not_matches" => Matcher::NotMatches(at.parse(|text| at.reading.load.cache.regex(text))?),
+        "matches" => Matcher::Matches(pattern(&at)?),
+        "not_matches" => Matcher::NotMatches(pattern(&at)?),
         "lt" => Matcher::Lt(at.parse(number)?),
         "gt" => Matcher::Gt(at.parse(number)?),
         _ => Matcher::In(alternatives(&at)?),
     })
+}
+
+/// A pattern that says something: `a|` and `x*` match every text, so that a rule with one holds for
+/// ever or never.
+fn pattern(at: &At<'_>) -> Option<Regex> {
+    /// No pattern that looks for something looks for this.
+    const ANYTHING: &str = "\u{1}\u{fffe}";
+    let pattern = at.parse(|text| at.reading.load.cache.regex(text))?;
+    if pattern.is_match("") && pattern.is_match(ANYTHING) {
+        let text = pattern.as_str();
+        let hint = match text.split('|').any(str::is_empty) && text.contains('|') {
+            true => "; remove the | with nothing beside it",
+            false => "; write what is looked for, such as [0-9]+ in place of [0-9]*",
+        };
+        at.problem(format!("matches every text, the empty one too{hint}"));
+        return None;
+    }
+    Some(pattern)
 }
 
 fn alternatives(at: &At<'_>) -> Option<Vec<String>> {

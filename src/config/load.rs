@@ -69,6 +69,40 @@ pub fn parse(text: &str, path: &Path, files: &dyn Files) -> Result<Config, ReadE
     settle(&documents, &load)
 }
 
+/// The mappings of a file that were asked for their fields: the steps to each, an item of a list being
+/// `[]`, and the keys that are known there.
+#[cfg(test)]
+pub(super) fn mappings_met(path: &Path) -> Vec<(Vec<String>, std::collections::BTreeSet<String>)> {
+    let load = Load::new(&Disk, misplaced, ExecSteps::Allowed);
+    let documents = include::read_all(path, &load);
+    read(&documents, &load);
+    let met = load.asked_for.take();
+    met.into_iter().map(|(path, known)| (steps(&path), known)).collect()
+}
+
+/// `a.b[0].c["x y"]` in steps.
+#[cfg(test)]
+fn steps(path: &str) -> Vec<String> {
+    let mut steps = Vec::new();
+    let mut rest = path;
+    while !rest.is_empty() {
+        if let Some(quoted) = rest.strip_prefix("[\"") {
+            let (name, after) = quoted.split_once("\"]").unwrap_or((quoted, ""));
+            steps.push(name.to_owned());
+            rest = after;
+        } else if let Some(index) = rest.strip_prefix('[') {
+            steps.push("[]".to_owned());
+            rest = index.split_once(']').map_or("", |(_, after)| after);
+        } else {
+            let word = rest.trim_start_matches('.');
+            let end = word.find(['.', '[']).unwrap_or(word.len());
+            steps.push(word[..end].to_owned());
+            rest = &word[end..];
+        }
+    }
+    steps
+}
+
 fn settle(documents: &[Rc<Document>], load: &Load<'_>) -> Result<Config, ReadError> {
     let config = read(documents, load);
     let files: Vec<&Path> = documents.iter().map(|document| &*document.path).collect();

@@ -38,6 +38,7 @@ mod probe;
 mod proxy;
 mod reading;
 mod route;
+pub mod schema;
 mod secrets;
 mod service;
 mod sites;

@@ -46,6 +46,9 @@ pub(super) struct Load<'a> {
     pub(super) filled_left: Cell<Option<usize>>,
     found: RefCell<Found>,
     suggestions_left: Cell<usize>,
+    /// The paths of mappings that were asked for their fields, with the keys that are known there.
+    #[cfg(test)]
+    pub(super) asked_for: RefCell<Vec<(String, BTreeSet<String>)>>,
 }
 
 /// Problems as they are noted.
@@ -110,6 +113,8 @@ impl<'a> Load<'a> {
             filled_left: Cell::new(Some(FILLED_TOTAL_MAX)),
             found: RefCell::default(),
             suggestions_left: Cell::new(SUGGESTIONS_MAX),
+            #[cfg(test)]
+            asked_for: RefCell::default(),
         }
     }
 

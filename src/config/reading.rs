@@ -41,6 +41,14 @@ impl FileReading for ConfigReading<'_> {
         self.afford(at, filled.len()).then_some(Cow::Owned(filled))
     }
 
+    #[cfg(test)]
+    fn asked_for(self, at: &read::At<'_, Self>, known: &[&str]) {
+        self.load
+            .asked_for
+            .borrow_mut()
+            .push((at.path(), known.iter().map(|key| (*key).to_owned()).collect()));
+    }
+
     fn unknown_key(self, key: &str, known: &[&str]) -> String {
         if let Some(said) = (self.load.misplaced)(key, known) {
             return said;

@@ -21,7 +21,7 @@ pub enum StartTls {
 }
 
 impl StartTls {
-    const WORDS: [(&'static str, StartTls); 6] = [
+    pub(super) const WORDS: [(&'static str, StartTls); 6] = [
         ("smtp", StartTls::Smtp),
         ("imap", StartTls::Imap),
         ("pop3", StartTls::Pop3),

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::reading::At;
 use super::{Matcher, TimeLimit, expect, value};
 
-const SUBJECTS: &[&str] =
+pub(super) const SUBJECTS: &[&str] =
     &["time", "min_version", "issuer", "key", "min_days_left", "fingerprint", "pin_sha256"];
 
 /// More than the longest lifetime that a public certificate ever had.

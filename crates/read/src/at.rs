@@ -26,6 +26,9 @@ pub trait FileReading: Copy {
         Some(Cow::Borrowed(written))
     }
 
+    /// Hears of every mapping that is asked for its fields, and which keys are known there.
+    fn asked_for(self, _at: &At<'_, Self>, _known: &[&str]) {}
+
     /// What to say of a key that is not among the known ones.
     fn unknown_key(self, key: &str, known: &[&str]) -> String {
         format!("unknown key{}", suggest::hint_or_list(key, known))
@@ -235,6 +238,7 @@ impl<'a, R: FileReading> At<'a, R> {
 
     /// The mapping's values by key; unknown and repeated keys are noted.
     pub fn fields(&self, known: &[&str]) -> Option<Fields<'a, R>> {
+        self.reading.asked_for(self, known);
         let entries = self.entries()?;
         let mut unknown = 0;
         for (key, value) in &entries {

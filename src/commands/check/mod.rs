@@ -29,6 +29,10 @@ use crate::server::web::Web;
 const STANDARD_INPUT: &str = "-";
 
 pub(super) fn check(flags: &Flags, args: &CheckArgs) -> Exit {
+    if args.print_schema {
+        tell(&mut io::stdout(), &config::schema::schema());
+        return Exit::Ok;
+    }
     let terminal = Terminal::of(&flags.terminal);
     let (config, blackbox) = match loaded(flags, args) {
         Ok(loaded) => loaded,

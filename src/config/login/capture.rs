@@ -8,7 +8,7 @@ use crate::config::{expect, value};
 
 const SOURCES: &[&str] = &["css", "json", "header", "cookie", "url_query"];
 
-const KEYS: &[&str] = &[
+pub(in crate::config) const KEYS: &[&str] = &[
     "css",
     "attr",
     "json",

@@ -1,7 +1,7 @@
 //! The validated form of a login flow: steps, what they send, what they keep, and how patient the
 //! flow is with its account.
 
-mod capture;
+pub(super) mod capture;
 pub mod exec;
 mod identity;
 mod literal;

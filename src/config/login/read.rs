@@ -14,7 +14,7 @@ use crate::config::names::{self, FlowNames, Scope};
 use crate::config::reading::{At, Fields};
 use crate::config::{exchange, expect, http, value};
 
-const KEYS: &[&str] = &[
+pub(in crate::config) const KEYS: &[&str] = &[
     "base",
     "charset",
     "headers",

@@ -15,7 +15,7 @@ use crate::config::{Follow, OURSELVES, RequestBody, exchange, expect, headers, h
 use crate::outcome::{Reason, Step};
 use crate::template::{FlowSource, Part, Template};
 
-const KEYS: &[&str] = &[
+pub(in crate::config) const KEYS: &[&str] = &[
     "name",
     "component",
     "get",
@@ -68,7 +68,8 @@ const OF_REQUESTS: &[&str] = &[
 const EVERY: Duration = Duration::from_secs(2);
 const EVERY_MIN: Duration = Duration::from_millis(100);
 
-const SUBMIT_KEYS: &[&str] = &["form", "fields", "add", "drop", "button", "action", "method"];
+pub(in crate::config) const SUBMIT_KEYS: &[&str] =
+    &["form", "fields", "add", "drop", "button", "action", "method"];
 
 /// Longer than any flow has time for.
 const WAIT_MAX: Duration = Duration::from_secs(600);

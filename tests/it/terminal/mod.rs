@@ -1,8 +1,10 @@
 //! What a person at a terminal meets, or a script in their place: `bongsu probe`, `bongsu check`.
 
 mod check;
+mod first_file;
 mod first_steps;
 mod probe;
+mod schema;
 
 use std::process::{Command, Output};
 

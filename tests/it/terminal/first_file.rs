@@ -1,0 +1,102 @@
+//! `bongsu init`: a first file that is right, is run, and replaces nothing.
+
+use std::process::Command;
+
+use super::{code, stderr, stdout};
+use crate::support::daemon::Setup;
+use crate::support::http::Target;
+
+#[test]
+fn what_is_written_passes_check_and_promtool_and_probes() {
+    let target = Target::answering("봉수");
+    let setup = Setup::new("");
+    let out = setup.path().join("first");
+    let out = out.to_str().unwrap();
+    let again = format!("{}?a=1", target.url());
+    let output = setup.output(&["init", &target.url(), &again, "https://www.gov.kr", "--out", out]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let file = format!("{out}/bongsu.yml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.starts_with("# yaml-language-server: $schema=bongsu.schema.json\n"), "{text}");
+    let commands: Vec<&str> =
+        stdout(&output).lines().filter_map(|line| line.trim().strip_prefix("bongsu ")).collect();
+    assert_eq!(commands.len(), 3, "{}", stdout(&output));
+    // As they are printed: the first two end, the last one is the daemon.
+    let run = |arguments: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bongsu"));
+        command.args(arguments.split(' ')).output().unwrap()
+    };
+    let check = run(commands[0]);
+    assert_eq!(code(&check), 0, "{}", stderr(&check));
+    for part in [
+        "services     2\n",
+        "probes       4 (3 http, 1 tls)\n",
+        "gov.kr     front (http, 30s), cert (tls, 30s)",
+    ] {
+        assert!(stdout(&check).contains(part), "{part} is not in\n{}", stdout(&check));
+    }
+    let probe = run(commands[1]);
+    assert_eq!(code(&probe), 0, "{}{}", stdout(&probe), stderr(&probe));
+    assert_eq!(commands[2], format!("--config.file={file}"));
+    let promtool = Command::new("promtool")
+        .args(["check", "config", &format!("{out}/prometheus.yml")])
+        .output()
+        .unwrap();
+    assert!(promtool.status.success(), "{}{}", stdout(&promtool), stderr(&promtool));
+}
+
+#[test]
+fn nothing_is_overwritten_and_then_nothing_is_written() {
+    let setup = Setup::new("mine");
+    let out = setup.path().to_str().unwrap().to_owned();
+    let output = setup.output(&["init", "https://www.gov.kr", "--out", &out]);
+    assert_eq!(code(&output), 1);
+    assert!(
+        stderr(&output).contains("bongsu.yml exists and is not overwritten"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(std::fs::read_to_string(setup.path().join("bongsu.yml")).unwrap(), "mine");
+    assert!(!setup.path().join("prometheus.yml").exists());
+}
+
+#[test]
+fn an_address_that_is_none_or_holds_a_password_is_refused() {
+    for (address, said) in [
+        ("ftp://a.go.kr/", "is no http or https address"),
+        ("https://", "is no http or https address"),
+        ("https://me:canary-44@a.go.kr/", "a password does not belong"),
+    ] {
+        let setup = Setup::new("");
+        let out = setup.path().join("first");
+        let output = setup.output(&["init", address, "--out", out.to_str().unwrap()]);
+        assert_eq!(code(&output), 2, "{address}");
+        assert!(stderr(&output).contains(said), "{}", stderr(&output));
+        assert!(!stderr(&output).contains("canary"), "{}", stderr(&output));
+        assert!(!out.exists(), "{address}");
+    }
+}
+
+#[test]
+fn completions_are_understood_by_bash_and_the_manual_page_names_every_command() {
+    let output = Setup::new("").output(&["completions", "bash"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    // Sourced as a shell does it, and asked as the key is pressed.
+    let script = format!(
+        "{}\nCOMP_WORDS=(bongsu ch) COMP_CWORD=1; _bongsu bongsu ch bongsu; echo \"${{COMPREPLY[@]}}\"",
+        stdout(&output)
+    );
+    let asked = Command::new("bash").args(["-c", &script]).output().unwrap();
+    assert_eq!(stdout(&asked).trim(), "check", "{}", stderr(&asked));
+    for shell in ["zsh", "fish"] {
+        let output = Setup::new("").output(&["completions", shell]);
+        assert!(
+            stdout(&output).contains("--print-schema") || stdout(&output).contains("print-schema"),
+            "{shell}"
+        );
+    }
+    let page = Setup::new("").output(&["man"]);
+    for part in [".TH bongsu 1", "bongsu\\-check(1)", "config.file"] {
+        assert!(stdout(&page).contains(part), "{part} is not in\n{}", stdout(&page));
+    }
+}
