@@ -112,19 +112,21 @@ pub(super) fn first_to_expire(row: &Row) -> Option<&Certificate> {
 }
 
 /// A service without a grade is paged for day and night, as those of the first are.
-const GRADE_OF_NONE: u8 = 1;
+pub(super) const GRADE_OF_NONE: u8 = 1;
 
 /// Worst first; within a state by grade, service, probe and site. Nothing that counts up has a part
 /// in it, so that a row stays where it was while its state does.
 pub(super) fn sort(rows: &mut [Row], config: &Config) {
-    let grades: HashMap<&str, u8> = config
-        .services
-        .iter()
-        .map(|service| (&*service.name, service.grade.unwrap_or(GRADE_OF_NONE)))
-        .collect();
+    let grades = grades(config);
     rows.sort_by_cached_key(|row| {
         let id = &row.target.id;
         let grade = grades.get(&*id.service).copied().unwrap_or(GRADE_OF_NONE);
         (Shown::of(row), grade, id.clone())
     });
+}
+
+/// Grades by service.
+pub(super) fn grades(config: &Config) -> HashMap<&str, u8> {
+    let services = config.services.iter();
+    services.map(|service| (&*service.name, service.grade.unwrap_or(GRADE_OF_NONE))).collect()
 }

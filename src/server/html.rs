@@ -4,26 +4,34 @@
 //! and a hostile site's title must stay text. The policy header says the same to the browser.
 
 use std::fmt::{self, Write};
+use std::io::Write as _;
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
+use axum::body::Body;
+use axum::response::Response;
 pub(super) use base::EscapedText;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderMap;
-use http::header::ACCEPT_LANGUAGE;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::header::{ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_TYPE, REFRESH, VARY};
+use http::{HeaderMap, HeaderValue};
 use sha2::{Digest, Sha256};
 
+use super::display_state::Shown;
+use super::external::External;
+use super::{icon, stream};
 pub(super) use crate::language::Language;
 
 const STYLE: &str = include_str!("page.css");
 
-/// Allows the style of these pages by its digest and nothing else.
+/// Allows the style of these pages by its digest, their icon, their form, and nothing else.
 pub(super) static POLICY: LazyLock<String> = LazyLock::new(|| {
     let digest = STANDARD.encode(Sha256::digest(STYLE));
     format!(
-        "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'"
+        "default-src 'none'; style-src 'sha256-{digest}'; img-src 'self'; base-uri 'none'; \
+         form-action 'self'; frame-ancestors 'none'"
     )
 });
 
@@ -61,19 +69,67 @@ impl Language {
     }
 }
 
-/// A whole page. `refresh_seconds` makes the browser ask again by itself.
-pub(super) fn page(language: Language, title: &str, body: &str) -> String {
-    let mut html = String::with_capacity(body.len() + 4096);
-    let (code, title) = (language.code(), EscapedText(title));
-    // Writing to a String cannot fail.
-    let _ = write!(
-        html,
-        "<!doctype html><html lang=\"{code}\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\">\
-         <meta http-equiv=\"refresh\" content=\"15\"><title>{title}</title>\
-         <style>{STYLE}</style></head><body>{body}</body></html>"
-    );
-    html
+/// A whole page.
+pub(super) struct Document<'a> {
+    pub(super) language: Language,
+    pub(super) title: &'a str,
+    /// Which icon the tab has; none for a page that shows no state.
+    pub(super) state: Option<Shown>,
+    /// Asks the browser to load it again by itself.
+    pub(super) refreshes: bool,
+    /// Whether it is read from afar.
+    pub(super) is_for_a_wall: bool,
+    pub(super) external: &'a External,
+    /// What stands above the content: ways to other pages.
+    pub(super) nav: &'a str,
+    pub(super) main: &'a str,
+}
+
+impl Document<'_> {
+    /// Compressed where the client takes that.
+    pub(super) fn answer(&self, request: &HeaderMap) -> Response {
+        let html = self.html();
+        let compressed = stream::accepts_gzip(request).then(|| gzip(&html)).flatten();
+        let is_compressed = compressed.is_some();
+        let body = compressed.unwrap_or_else(|| html.into_bytes());
+        let mut response = Response::new(Body::from(body));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.insert(VARY, HeaderValue::from_static("Accept-Encoding, Accept-Language"));
+        if is_compressed {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        if self.refreshes {
+            // A header and no element: a link on the page turns it off.
+            headers.insert(REFRESH, HeaderValue::from_static("15"));
+        }
+        response
+    }
+
+    fn html(&self) -> String {
+        let mut html = String::with_capacity(self.main.len() + 8192);
+        let Document { language, nav, main, .. } = self;
+        let (code, title) = (language.code(), EscapedText(self.title));
+        let class = if self.is_for_a_wall { " class=\"wall\"" } else { "" };
+        // Writing to a String cannot fail.
+        let _ = write!(
+            html,
+            "<!doctype html><html lang=\"{code}\"><head><meta charset=\"utf-8\">\
+             <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>{}\
+             <style>{STYLE}</style></head><body{class}><a class=\"skip\" href=\"#main\">{}</a>\
+             <header><nav aria-label=\"{}\">{nav}</nav></header><main id=\"main\">{main}</main></body></html>",
+            icon::link(self.external, self.state),
+            language.pick("본문으로", "To the content"),
+            language.pick("이동", "Pages"),
+        );
+        html
+    }
+}
+
+fn gzip(html: &str) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(html.as_bytes()).ok()?;
+    encoder.finish().ok()
 }
 
 /// How long ago, in its largest unit.

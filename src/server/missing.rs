@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use http::header::ACCEPT;
 use http::{HeaderMap, StatusCode};
 
-use super::html::{Code, EscapedText, Language, page};
-use super::page::ListQuery;
+use super::filter::ListQuery;
+use super::html::{Code, Document, EscapedText, Language};
 use super::{PATHS, Site};
 
 /// A path that nothing is at.
@@ -27,8 +27,14 @@ pub(super) async fn no_such_path(
     let wish = wishes.ok().and_then(|Query(wishes)| wishes.lang);
     let language = Language::of(wish.as_deref(), &headers);
     let what = language.pick("존재하지 않는 페이지입니다.", "There is nothing at this address.");
-    let paths = format!("<pre lang=\"en\">{}</pre>", EscapedText(PATHS));
+    let paths = format!("<pre lang=\"en\" tabindex=\"0\">{}</pre>", EscapedText(PATHS));
     answer(&site, language, what, &paths)
+}
+
+/// A service that is not configured here.
+pub(super) fn no_such_service(site: &Site, language: Language, name: &str) -> Response {
+    let what = language.pick("해당 서비스를 찾을 수 없습니다", "There is no such service");
+    answer(site, language, what, &format!("<p>{}</p>", Code(name)))
 }
 
 /// A probe that is not configured here.
@@ -45,11 +51,18 @@ fn answer(site: &Site, language: Language, what: &str, more: &str) -> Response {
     let mut body = String::new();
     let back = site.external.link(&format!("/?lang={}", language.code()));
     // Writing to a String cannot fail.
-    let _ = write!(
-        body,
-        "<h1>{what}</h1>{more}<p><a href=\"{}\">{}</a></p>",
-        EscapedText(&back),
-        language.pick("전체 보기", "All probes")
-    );
-    (StatusCode::NOT_FOUND, Html(page(language, what, &body))).into_response()
+    let _ = write!(body, "<h1>{what}</h1>{more}",);
+    let all = language.pick("전체 보기", "All probes");
+    let nav = format!("<a href=\"{}\">{all}</a>", EscapedText(&back));
+    let page = Document {
+        language,
+        title: what,
+        state: None,
+        refreshes: false,
+        is_for_a_wall: false,
+        external: &site.external,
+        nav: &nav,
+        main: &body,
+    };
+    (StatusCode::NOT_FOUND, page.answer(&HeaderMap::new())).into_response()
 }

@@ -17,13 +17,18 @@ pub mod web_config;
 pub mod any_target;
 mod auth;
 mod banner;
+mod blocks;
 mod display_state;
+mod filter;
 mod html;
+mod icon;
 mod missing;
 mod modules;
+mod outages;
 mod page;
 mod probe;
 mod probe_page;
+mod row;
 mod sd;
 mod service_state;
 mod status;
@@ -63,7 +68,8 @@ const BODY_MAX_BYTES: usize = 4096;
 
 /// What is offered, for whoever asks for something else.
 const PATHS: &str = "not found; there are:
-/                          services and probes, worst first
+/                          outages, worst first; ?q= &owner= &grade= &state= &wall=1 &refresh=off
+/services/{service}        the same, of one service
 /probes/{service}/{probe}  the last runs of one; {probe}@{site} where there are sites
 /metrics                   for Prometheus
 /api/v1/status             as JSON
@@ -145,7 +151,9 @@ pub fn router(parts: Parts, web: Arc<Web>) -> Router {
     });
     let router = Router::new()
         .route("/", get(page::page_of_all))
+        .route("/services/{service}", get(page::page_of_service))
         .route("/probes/{service}/{probe}", get(probe_page::page_of_one))
+        .route("/icon/{state}", get(icon::icon))
         .route("/metrics", get(metrics::metrics))
         .route("/api/v1/status", get(status::status))
         .route("/probe", get(probe::probe))

@@ -4,9 +4,10 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::extract::{Path, Query, State};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -15,9 +16,9 @@ use tokio::time::Instant;
 use super::Site;
 use super::banner::banners;
 use super::display_state::{self, Shown};
-use super::html::{Code, English, EscapedText, Language, ago, page, took};
+use super::html::{Code, Document, English, EscapedText, Language, ago, took};
 use super::missing::no_such_probe;
-use super::page::{View, chip, grade_in, other_language, probe_path};
+use super::row::{View, chip, grade_in, probe_path, service_path, word};
 use super::service_state::ServiceStates;
 use crate::config::TargetId;
 use crate::outcome::AddressFacts;
@@ -28,6 +29,8 @@ use crate::results::{Episode, History, Row};
 pub(super) struct ProbeQuery {
     lang: Option<String>,
     site: Option<String>,
+    /// `off`: the page stays as it is.
+    refresh: Option<String>,
 }
 
 pub(super) async fn page_of_one(
@@ -39,15 +42,23 @@ pub(super) async fn page_of_one(
     let language = Language::of(wishes.lang.as_deref(), &headers);
     let id = match probe.split_once('@') {
         Some((probe, of)) => (probe.into(), Some(of.into())),
-        None => (probe.as_str().into(), wishes.site.map(Arc::from)),
+        None => (probe.as_str().into(), wishes.site.as_deref().map(Arc::from)),
     };
     let id = TargetId { service: service.into(), probe: id.0, site: id.1 };
     // What is needed is looked up among all rows: not on a thread of the probes.
-    let answer = tokio::task::spawn_blocking(move || answer(&site, &id, language));
+    let answer = tokio::task::spawn_blocking(move || {
+        answer(&site, &id, language, wishes.refresh.as_deref() != Some("off"), &headers)
+    });
     answer.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
-fn answer(site: &Site, id: &TargetId, language: Language) -> Response {
+fn answer(
+    site: &Site,
+    id: &TargetId,
+    language: Language,
+    refreshes: bool,
+    headers: &HeaderMap,
+) -> Response {
     let rows = site.sources.board.snapshot(Instant::now()).rows;
     let row = rows.iter().find(|row| row.target.id == *id);
     let (Some(row), Some(history)) = (row, site.sources.board.history(id)) else {
@@ -62,26 +73,58 @@ fn answer(site: &Site, id: &TargetId, language: Language) -> Response {
     view.facts(&mut body, row);
     view.failures(&mut body, row, &history);
     view.runs(&mut body, &history);
-    let title = format!("{id} — {}", language.pick("봉수", "Bongsu"));
-    Html(page(language, &title, &body)).into_response()
+    let state = Shown::of(row);
+    let title = format!("{} · {id} — {}", word(state, language), language.pick("봉수", "Bongsu"));
+    let page = Document {
+        language,
+        title: &title,
+        state: Some(state),
+        refreshes,
+        is_for_a_wall: false,
+        external: &site.external,
+        nav: &view.ways(row, refreshes),
+        main: &body,
+    };
+    page.answer(headers)
 }
 
 impl View<'_> {
-    fn head(&self, html: &mut String, row: &Row) {
-        let language = self.language;
-        let own = self.site.external.link(&probe_path(row, language));
-        let all = self.site.external.link(&format!("/?lang={}", language.code()));
-        let _ = write!(
-            html,
-            "<nav><a href=\"{}\">{}</a> · {}</nav><h1>{} {}{}</h1><p class=\"q\">{} · {}</p>",
+    /// To the list, the service, the other language, and to a page that stays as it is.
+    fn ways(&self, row: &Row, refreshes: bool) -> String {
+        let (language, external) = (self.language, &self.site.external);
+        let all = external.link(&format!("/?lang={}", language.code()));
+        let service = external.link(&service_path(&row.target.id.service, language));
+        let own = external.link(&probe_path(row, language));
+        let other = external.link(&probe_path(row, language.other()));
+        let (code, name) = (language.other().code(), language.other().name());
+        let (refresh, text) = match refreshes {
+            true => ("&refresh=off", language.pick("새로 고침 멈추기", "Stop refreshing")),
+            false => ("", language.pick("15초마다 새로 고침", "Refresh every 15 s")),
+        };
+        format!(
+            "<a href=\"{}\">{}</a> · <a href=\"{}\">{}</a> · <a href=\"{}\">{text}</a> · \
+             <a href=\"{}\" lang=\"{code}\" hreflang=\"{code}\">{name}</a>",
             EscapedText(&all),
             language.pick("전체", "All"),
-            other_language(own.trim_end_matches(&format!("lang={}", language.code())), language),
+            EscapedText(&service),
+            language.pick("서비스", "Service"),
+            EscapedText(&format!("{own}{refresh}")),
+            EscapedText(&other),
+        )
+    }
+
+    fn head(&self, html: &mut String, row: &Row) {
+        let language = self.language;
+        let _ = write!(
+            html,
+            "<h1>{} {}{}</h1><p class=\"q\">{} · {} · {} {}</p>",
             Code(&row.target.id.to_string()),
             chip(Shown::of(row), language),
             self.marks(row, " "),
             Code(row.target.kind.as_str()),
             Code(&row.target.instance),
+            self.site.local_time.second(SystemTime::now()),
+            language.pick("기준", "is when this page was made"),
         );
     }
 
@@ -118,7 +161,7 @@ impl View<'_> {
         }
         html.push_str("<table class=\"f\"><tbody>");
         for (label, text) in facts {
-            let _ = write!(html, "<tr><th>{label}</th><td>{text}</td></tr>");
+            let _ = write!(html, "<tr><th scope=\"row\">{label}</th><td>{text}</td></tr>");
         }
         html.push_str("</tbody></table>");
     }
@@ -168,7 +211,7 @@ impl View<'_> {
             html.push_str("</ul>");
         }
         if let Some(excerpt) = &episode.first.facts.excerpt {
-            let _ = write!(html, "<pre>{}</pre>", EscapedText(excerpt));
+            let _ = write!(html, "<pre tabindex=\"0\">{}</pre>", EscapedText(excerpt));
         }
     }
 
@@ -202,9 +245,16 @@ impl View<'_> {
             let _ = write!(html, "<p class=\"q\">{none}</p>");
             return;
         }
+        html.push_str("<p class=\"bars\" aria-hidden=\"true\">");
+        for run in history.recent() {
+            let state = Shown::from(run.verdict).as_str();
+            let _ = write!(html, "<i class=\"{state}\"></i>");
+        }
+        html.push_str("</p>");
         let _ = write!(
             html,
-            "<table><thead><tr><th>{}</th><th>{}</th><th>{}</th><th>{}</th></tr></thead><tbody>",
+            "<table><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th>\
+             <th scope=\"col\">{}</th></tr></thead><tbody>",
             language.pick("시각", "Time"),
             language.pick("상태", "State"),
             language.pick("소요 시간", "Took"),

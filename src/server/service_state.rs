@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use super::display_state::{Shown, cause};
 use super::html::{Code, EscapedText, Language};
-use super::page::chip;
+use super::row::chip;
 use crate::config::{Config, OURSELVES, Service};
 use crate::results::Row;
 

@@ -136,7 +136,7 @@ impl Write for Chunks {
 }
 
 /// Whether the client asks for gzip (RFC 9110 section 12.5.3; a weight of zero is a refusal).
-fn accepts_gzip(request: &HeaderMap) -> bool {
+pub(super) fn accepts_gzip(request: &HeaderMap) -> bool {
     request.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()).any(|value| {
         value.split(',').any(|coding| {
             let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));

@@ -38,6 +38,7 @@ mod own_clock;
 mod own_resolver;
 mod own_stall;
 mod page;
+mod page_list;
 mod produced;
 mod proxies;
 mod real_servers_content;

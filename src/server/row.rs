@@ -1,0 +1,172 @@
+//! One probe as a row of a list: its state, whose it is, why it is not up and whom that concerns.
+
+use std::fmt::Write;
+
+use super::Site;
+use super::display_state::{self, Running, Shown};
+use super::html::{Code, English, EscapedText, Language, ago};
+use super::service_state::ServiceStates;
+use crate::config::Service;
+use crate::outcome::Failure;
+use crate::results::Row;
+
+/// What rows are written with.
+pub(super) struct View<'a> {
+    pub(super) site: &'a Site,
+    pub(super) services: ServiceStates<'a>,
+    pub(super) running: Vec<Running<'a>>,
+    pub(super) language: Language,
+}
+
+impl View<'_> {
+    pub(super) fn line(&self, html: &mut String, row: &Row) {
+        let language = self.language;
+        let state = Shown::of(row);
+        let id = &row.target.id;
+        let stale = if state == Shown::Unobserved { " class=\"stale\"" } else { "" };
+        let marks = self.marks(row, "<br>");
+        let _ = write!(html, "<tr{stale}><td>{}{marks}</td><td>", chip(state, language));
+        self.service(html, row, state);
+        let link = self.site.external.link(&probe_path(row, language));
+        let _ = write!(html, "</td><td><a href=\"{}\">{}</a>", EscapedText(&link), Code(&id.probe));
+        if let Some(site) = &id.site {
+            let _ = write!(html, " {}", Code(&format!("@{site}")));
+        }
+        let _ =
+            write!(html, "<br><span class=\"q\">{}</span></td><td>", Code(&row.target.instance));
+        if let Some(cause) = display_state::cause(row) {
+            self.cause(html, row, cause);
+        }
+        html.push_str("</td><td class=\"n\">");
+        if let Some(since) = row.tally.since() {
+            let (at, ago) = (self.site.local_time.second(since), ago(since, language));
+            let _ = write!(html, "{at}<br><span class=\"q\">{ago}</span>");
+        }
+        html.push_str("</td><td class=\"n\">");
+        if let Some(last) = row.tally.last_run_at() {
+            html.push_str(&ago(last, language));
+        }
+        html.push_str("</td></tr>");
+    }
+
+    /// Whose it is and what it needs, where something is wrong.
+    fn service(&self, html: &mut String, row: &Row, state: Shown) {
+        let language = self.language;
+        let name = &*row.target.id.service;
+        html.push_str(&self.services.called(name, language));
+        let Some(standing) = self.services.get(name) else { return };
+        let service = standing.service;
+        if let Some(grade) = service.grade {
+            let _ = write!(html, " · {}", grade_in(grade, language));
+        }
+        if state == Shown::Up {
+            return;
+        }
+        for (label, text) in self.about(service) {
+            let _ = write!(html, "<br>{label}: {text}");
+        }
+    }
+
+    /// Owner, needs and alternative, as far as they are known.
+    pub(super) fn about(&self, service: &Service) -> Vec<(&'static str, String)> {
+        let language = self.language;
+        let escaped =
+            |text: &Option<String>| text.as_ref().map(|text| EscapedText(text).to_string());
+        let needs = (!service.needs.is_empty()).then(|| self.services.needs(service, language));
+        let about = [
+            (language.pick("담당", "Owner"), escaped(&service.owner)),
+            (language.pick("필요", "Needs"), needs),
+            (language.pick("대체 창구", "Alternative"), escaped(&service.alternative)),
+        ];
+        about.into_iter().filter_map(|(label, text)| Some((label, text?))).collect()
+    }
+
+    /// Why: the reason, in which step, whose failure that is, and who is to be called.
+    fn cause(&self, html: &mut String, row: &Row, cause: &Failure) {
+        let language = self.language;
+        let _ = write!(html, "<b>{}</b>", Code(cause.reason.as_str()));
+        if let Some(step) = &cause.step {
+            let label = language.pick("단계", "Step");
+            let _ = write!(html, " · {label} {}", Code(&step.name));
+        }
+        let _ = write!(
+            html,
+            "<br>{}<br>{}<br>{}",
+            language.of_both(cause.reason.meaning()),
+            self.blamed(row, cause),
+            English(&cause.detail)
+        );
+    }
+
+    /// The service to blame, and its owner where that is another than the row's own.
+    pub(super) fn blamed(&self, row: &Row, cause: &Failure) -> String {
+        let language = self.language;
+        if cause.reason.is_about_our_account() {
+            return language
+                .pick(
+                    "원인: 감시용 계정, 담당: 프로버 운영자",
+                    "Cause: our own account, Owner: the operator of this prober",
+                )
+                .to_owned();
+        }
+        let blamed = row.target.blamed(cause);
+        let label = language.pick("원인 서비스", "Cause");
+        let mut html = format!("{label}: {}", self.services.called(blamed, language));
+        let owner = self.services.get(blamed).and_then(|known| known.service.owner.as_deref());
+        if let Some(owner) = owner.filter(|_| blamed != &*row.target.id.service) {
+            let label = language.pick("담당", "Owner");
+            let _ = write!(html, ", {label}: {}", EscapedText(owner));
+        }
+        html
+    }
+
+    /// Maintenance, and whether the outage is older than it; each after `before`.
+    pub(super) fn marks(&self, row: &Row, before: &str) -> String {
+        let Some(excused) = display_state::excused(row, &self.running) else {
+            return String::new();
+        };
+        let mark =
+            |class: &str, text: &str| format!("{before}<span class=\"m {class}\">{text}</span>");
+        let mut html = mark("", self.language.pick("점검 중", "maintenance"));
+        if excused.was_down {
+            let text = self.language.pick("점검 전부터 장애", "down before maintenance");
+            html.push_str(&mark("before", text));
+        }
+        html
+    }
+}
+
+/// A state as a coloured word.
+pub(super) fn chip(state: Shown, language: Language) -> String {
+    format!("<span class=\"s {}\">{}</span>", state.as_str(), word(state, language))
+}
+
+pub(super) fn grade_in(grade: u8, language: Language) -> String {
+    match language {
+        Language::Korean => format!("{grade}등급"),
+        Language::English => format!("grade {grade}"),
+    }
+}
+
+pub(super) fn word(state: Shown, language: Language) -> &'static str {
+    match state {
+        Shown::Down => language.pick("장애", "down"),
+        Shown::Degraded => language.pick("지연·저하", "degraded"),
+        Shown::Unknown => language.pick("판단 불가", "unknown"),
+        Shown::Unobserved => language.pick("미관측", "unobserved"),
+        Shown::Up => language.pick("정상", "up"),
+    }
+}
+
+/// Where a service's page is, in this language.
+pub(super) fn service_path(service: &str, language: Language) -> String {
+    format!("/services/{service}?lang={}", language.code())
+}
+
+/// Where a probe's own page is, in this language: `service/probe@site` is what the log prints. Names
+/// of services, probes and sites are `[a-z0-9_.-]`, so nothing is encoded.
+pub(super) fn probe_path(row: &Row, language: Language) -> String {
+    let id = &row.target.id;
+    let site = id.site.as_ref().map(|site| format!("@{site}")).unwrap_or_default();
+    format!("/probes/{}/{}{site}?lang={}", id.service, id.probe, language.code())
+}
