@@ -127,6 +127,7 @@ pictures:
 	npm install --prefix target/tmp/preview --ignore-scripts --no-audit --no-fund --legacy-peer-deps
 	python3 docs/preview/collect.py target/tmp/preview/data
 	python3 docs/preview/shoot.py target/tmp/preview/data target/tmp/preview
+	python3 docs/preview/page.py target/debug/bongsu target/tmp/preview/node_modules/axe-core/axe.min.js
 
 # Breaks each alert rule in every small way and sees that its scenarios notice. Hours, not minutes.
 mutants:

@@ -38,7 +38,7 @@ impl<'r> Block<'r> {
 
 /// The outages among these rows, worst first; rows that are up are in none. `rows` are sorted.
 pub(super) fn blocks<'r>(config: &'r Config, rows: &'r [Row]) -> Vec<Block<'r>> {
-    let estate = Estate::of(config, rows);
+    let estate = Dependencies::of(config, rows);
     let mut blocks: BTreeMap<&str, Block<'r>> = BTreeMap::new();
     let mut places: HashMap<(&str, &str), usize> = HashMap::new();
     for row in rows {
@@ -74,13 +74,13 @@ pub(super) fn blocks<'r>(config: &'r Config, rows: &'r [Row]) -> Vec<Block<'r>> 
 }
 
 /// Who needs whom, and who is broken.
-struct Estate<'r> {
+struct Dependencies<'r> {
     needs: HashMap<&'r str, Vec<&'r str>>,
     broken: HashSet<&'r str>,
 }
 
-impl<'r> Estate<'r> {
-    fn of(config: &'r Config, rows: &'r [Row]) -> Estate<'r> {
+impl<'r> Dependencies<'r> {
+    fn of(config: &'r Config, rows: &'r [Row]) -> Dependencies<'r> {
         let needs = config.services.iter().map(|service| {
             (&*service.name, service.needs.iter().map(|need| &**need).collect::<Vec<_>>())
         });
@@ -94,7 +94,7 @@ impl<'r> Estate<'r> {
                 broken.insert(blamed);
             }
         }
-        let mut estate = Estate { needs, broken };
+        let mut estate = Dependencies { needs, broken };
         estate.infer(&probed);
         estate
     }

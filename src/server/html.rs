@@ -70,7 +70,7 @@ impl Language {
 }
 
 /// A whole page.
-pub(super) struct Document<'a> {
+pub(super) struct HtmlPage<'a> {
     pub(super) language: Language,
     pub(super) title: &'a str,
     /// Which icon the tab has; none for a page that shows no state.
@@ -85,7 +85,7 @@ pub(super) struct Document<'a> {
     pub(super) main: &'a str,
 }
 
-impl Document<'_> {
+impl HtmlPage<'_> {
     /// Compressed where the client takes that.
     pub(super) fn answer(&self, request: &HeaderMap) -> Response {
         let html = self.html();
@@ -108,7 +108,7 @@ impl Document<'_> {
 
     fn html(&self) -> String {
         let mut html = String::with_capacity(self.main.len() + 8192);
-        let Document { language, nav, main, .. } = self;
+        let HtmlPage { language, nav, main, .. } = self;
         let (code, title) = (language.code(), EscapedText(self.title));
         let class = if self.is_for_a_wall { " class=\"wall\"" } else { "" };
         // Writing to a String cannot fail.
