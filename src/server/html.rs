@@ -70,7 +70,7 @@ impl Language {
 }
 
 /// A whole page.
-pub(super) struct HtmlPage<'a> {
+pub(super) struct WebPage<'a> {
     pub(super) language: Language,
     pub(super) title: &'a str,
     /// Which icon the tab has; none for a page that shows no state.
@@ -85,7 +85,7 @@ pub(super) struct HtmlPage<'a> {
     pub(super) main: &'a str,
 }
 
-impl HtmlPage<'_> {
+impl WebPage<'_> {
     /// Compressed where the client takes that.
     pub(super) fn answer(&self, request: &HeaderMap) -> Response {
         let html = self.html();
@@ -108,7 +108,7 @@ impl HtmlPage<'_> {
 
     fn html(&self) -> String {
         let mut html = String::with_capacity(self.main.len() + 8192);
-        let HtmlPage { language, nav, main, .. } = self;
+        let WebPage { language, nav, main, .. } = self;
         let (code, title) = (language.code(), EscapedText(self.title));
         let class = if self.is_for_a_wall { " class=\"wall\"" } else { "" };
         // Writing to a String cannot fail.
@@ -116,10 +116,8 @@ impl HtmlPage<'_> {
             html,
             "<!doctype html><html lang=\"{code}\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>{}\
-             <style>{STYLE}</style></head><body{class}><a class=\"skip\" href=\"#main\">{}</a>\
-             <header><nav aria-label=\"{}\">{nav}</nav></header><main id=\"main\">{main}</main></body></html>",
+             <style>{STYLE}</style></head><body{class}><header><nav aria-label=\"{}\">{nav}</nav></header><main>{main}</main></body></html>",
             icon::link(self.external, self.state),
-            language.pick("본문으로", "To the content"),
             language.pick("이동", "Pages"),
         );
         html

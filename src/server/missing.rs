@@ -11,7 +11,7 @@ use http::header::ACCEPT;
 use http::{HeaderMap, StatusCode};
 
 use super::filter::ListQuery;
-use super::html::{Code, EscapedText, HtmlPage, Language};
+use super::html::{Code, EscapedText, Language, WebPage};
 use super::{PATHS, Site};
 
 /// A path that nothing is at.
@@ -54,7 +54,7 @@ fn answer(site: &Site, language: Language, what: &str, more: &str) -> Response {
     let _ = write!(body, "<h1>{what}</h1>{more}",);
     let all = language.pick("전체 보기", "All probes");
     let nav = format!("<a href=\"{}\">{all}</a>", EscapedText(&back));
-    let page = HtmlPage {
+    let page = WebPage {
         language,
         title: what,
         state: None,

@@ -15,7 +15,7 @@ use super::Site;
 use super::banner::banners;
 use super::display_state::{self, Shown};
 use super::filter::ListQuery;
-use super::html::{EscapedText, HtmlPage, Language};
+use super::html::{EscapedText, Language, WebPage};
 use super::missing::no_such_service;
 use super::outages::Outages;
 use super::row::{View, chip, grade_in, word};
@@ -95,7 +95,7 @@ impl List<'_> {
             Some((state, count)) => format!("{} {count} · {title}", word(*state, language)),
             None => title.clone(),
         };
-        let page = HtmlPage {
+        let page = WebPage {
             language,
             title: &tab,
             state: counts.iter().find(|(_, count)| *count > 0).map(|(state, _)| *state),

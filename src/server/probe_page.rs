@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::Site;
 use super::banner::banners;
 use super::display_state::{self, Shown};
-use super::html::{Code, English, EscapedText, HtmlPage, Language, ago, took};
+use super::html::{Code, English, EscapedText, Language, WebPage, ago, took};
 use super::missing::no_such_probe;
 use super::row::{View, chip, grade_in, probe_path, service_path, word};
 use super::service_state::ServiceStates;
@@ -75,7 +75,7 @@ fn answer(
     view.runs(&mut body, &history);
     let state = Shown::of(row);
     let title = format!("{} · {id} — {}", word(state, language), language.pick("봉수", "Bongsu"));
-    let page = HtmlPage {
+    let page = WebPage {
         language,
         title: &title,
         state: Some(state),
