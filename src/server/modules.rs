@@ -10,9 +10,9 @@ use http::{HeaderMap, StatusCode};
 use url::form_urlencoded;
 
 use super::Site;
+use super::filter::ListQuery;
 use super::missing;
 use super::origin;
-use super::page::ListQuery;
 use crate::blackbox::{Asked, Blackbox, Unprobed};
 use crate::metrics;
 
