@@ -114,7 +114,8 @@ class Request(http.server.BaseHTTPRequestHandler):
                     "statusName": "success"}
         else:
             # A gateway that repeats keys in its error: nothing of them may be logged.
-            said = {"error": {"keys": f"{ACCESS} {SECRET}", "message": str(dict(self.headers))}}
+            keys = f"{ACCESS} {SECRET}" if self.server.says else ACCESS
+            said = {"error": {"keys": keys, "message": str(dict(self.headers))}}
         text = json.dumps(said).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(text)))
