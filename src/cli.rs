@@ -16,6 +16,7 @@ use url::Url;
 
 use crate::build_info::LONG;
 use crate::language::Language;
+use crate::report_args::ReportCommand;
 
 /// Where the daemon listens unless told otherwise.
 pub const DEFAULT_PORT: u16 = 10915;
@@ -93,6 +94,9 @@ pub enum Command {
     Man,
     /// Ask the daemon at the listen address whether it is healthy.
     Healthcheck,
+    /// What a contract wants to know of a month, asked of Prometheus.
+    #[command(subcommand)]
+    Report(Box<ReportCommand>),
     /// A simulated e-government estate with the daemon probing it: look, break something, rehearse.
     #[cfg(feature = "lab")]
     Lab(LabArgs),

@@ -12,6 +12,7 @@ pub mod own_time;
 pub mod panics;
 pub mod receiver;
 pub mod redact;
+pub mod report_args;
 pub mod secret;
 pub mod stop;
 
@@ -42,6 +43,8 @@ pub mod results;
 pub mod server;
 
 pub mod app;
+
+pub mod report;
 
 pub mod cli;
 pub mod commands;

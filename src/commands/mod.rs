@@ -7,6 +7,7 @@ mod init;
 #[cfg(feature = "lab")]
 mod lab;
 mod probe;
+mod report;
 mod run;
 mod shell;
 mod terminal;
@@ -47,6 +48,7 @@ pub fn execute(cli: Cli) -> Exit {
         Command::Completions { shell } => shell::completions(shell),
         Command::Man => shell::man(),
         Command::Healthcheck => healthcheck::healthcheck(&flags),
+        Command::Report(what) => report::report(&flags, &what),
         #[cfg(feature = "lab")]
         Command::Lab(args) => lab::lab(flags, args),
     }

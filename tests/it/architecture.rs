@@ -18,6 +18,7 @@ const LAYERS: &[&[&str]] = &[
         "stop",
         "http_date",
         "language",
+        "report_args",
         "offload",
         "own_time",
         "log_queue",
@@ -39,7 +40,7 @@ const LAYERS: &[&[&str]] = &[
     ],
     &["blackbox"],
     &["server", "log", "signals", "systemd"],
-    &["app"],
+    &["app", "report"],
     &["commands"],
 ];
 

@@ -19,6 +19,7 @@ const OPERATORS: &[&str] = &[
     "src/controls/",
     "src/scheduler/",
     "src/own_time/",
+    "src/report/",
     "src/identities.rs",
     "src/vault.rs",
     "crates/base/",

@@ -46,6 +46,7 @@ mod real_servers_heads;
 mod real_servers_transport;
 mod reasons;
 mod reload;
+mod report;
 mod scheduling;
 mod shutdown;
 mod state_directory;

@@ -8,6 +8,7 @@ const READ: &[(&str, &str)] = &[
     ("src/server", ".rs"),
     ("src/outcome/reason.rs", ".rs"),
     ("src/commands", ".rs"),
+    ("src/report", ".rs"),
     ("crates/lab", ".rs"),
     ("config/prometheus/rules", ".yml"),
     ("config/alertmanager/templates", ".tmpl"),

@@ -21,23 +21,54 @@ pub(crate) struct Prometheus {
 impl Prometheus {
     /// Starts one with this configuration and waits until it is ready.
     pub(crate) fn start(config: &str) -> Prometheus {
+        let prometheus = Prometheus::start_in(tempfile::tempdir().unwrap(), config, &[]);
+        eventually("prometheus is ready", || {
+            prometheus.get("/-/ready").filter(|answer| answer.starts_with("HTTP/1.0 200"))
+        });
+        prometheus
+    }
+
+    /// One that scrapes nothing and remembers what this OpenMetrics text says, which promtool makes
+    /// blocks of.
+    pub(crate) fn remembering(history: &str) -> Prometheus {
         let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("history.txt");
+        std::fs::write(&file, history).unwrap();
+        let output = Command::new("promtool")
+            .args(["tsdb", "create-blocks-from", "openmetrics", "--quiet"])
+            .arg("--max-block-duration=744h")
+            .arg(&file)
+            .arg(dir.path().join("data"))
+            .output()
+            .unwrap_or_else(|error| panic!("promtool: {error}; apt-get install prometheus"));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let prometheus =
+            Prometheus::start_in(dir, "global: {}", &["--storage.tsdb.retention.time=100y"]);
+        eventually("prometheus is ready", || {
+            prometheus.get("/-/ready").filter(|answer| answer.starts_with("HTTP/1.0 200"))
+        });
+        prometheus
+    }
+
+    /// Starts one with these further flags and waits until it listens.
+    pub(crate) fn start_in(dir: tempfile::TempDir, config: &str, flags: &[&str]) -> Prometheus {
         let file = dir.path().join("prometheus.yml");
         std::fs::write(&file, config).unwrap();
         let mut process = Command::new("prometheus")
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", dir.path().join("data").display()))
             .arg("--web.listen-address=127.0.0.1:0")
+            .args(flags)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("prometheus: {error}; apt-get install prometheus"));
         let stderr = process.stderr.take().unwrap();
         let address = listening_address(stderr);
-        let prometheus = Prometheus { process, address, _dir: dir };
-        eventually("prometheus is ready", || {
-            prometheus.get("/-/ready").filter(|answer| answer.starts_with("HTTP/1.0 200"))
-        });
-        prometheus
+        Prometheus { process, address, _dir: dir }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The samples of an instant query: labels and value.

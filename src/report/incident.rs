@@ -1,0 +1,160 @@
+//! One incident, asked of Prometheus and Alertmanager: the outage at a moment, who waited for it, and its
+//! course.
+
+use super::alertmanager::{Acknowledgement, acknowledgements};
+use super::ask::Access;
+use super::course::Course;
+use super::details::Details;
+use super::first_run::matchers;
+use super::gather::ReportError;
+use super::month::local;
+use super::outage::Outage;
+use super::progress::QueryProgress;
+use super::promql::{Prometheus, quoted};
+use super::span::{HOUR, Millis, Span, Spans};
+use super::survey::{Subject, Survey};
+use super::timeline::Timeline;
+
+/// How long before the moment an outage may have begun.
+const BACK: Millis = 24 * HOUR;
+
+/// How far after the moment its course is told.
+const AHEAD: Millis = 72 * HOUR;
+
+/// What is asked for.
+#[derive(Debug)]
+pub struct IncidentRequest {
+    pub service: String,
+    pub at: Millis,
+    pub alertmanager: Option<Access>,
+    pub now: Millis,
+}
+
+/// An incident, as it is to be reported.
+#[derive(Debug)]
+pub struct IncidentReport {
+    pub server: String,
+    pub made: Millis,
+    /// Until when its course is known.
+    pub until: Millis,
+    pub title: Option<String>,
+    pub alternative: Option<String>,
+    pub outage: Outage,
+    /// Services that were down because of it, with the time of each.
+    pub waiting: Vec<WaitingService>,
+    /// `None`: nobody was asked.
+    pub acknowledgements: Option<Vec<Acknowledgement>>,
+}
+
+/// A service that waited for the one that is reported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingService {
+    pub service: String,
+    pub from: Millis,
+    pub until: Millis,
+}
+
+/// Asks for the incident of a service at a moment.
+///
+/// # Errors
+///
+/// As of a month, and when there was no outage at that moment.
+pub async fn incident(
+    prometheus: &Prometheus,
+    request: IncidentRequest,
+) -> Result<IncidentReport, ReportError> {
+    let IncidentRequest { service, at, alertmanager, now } = request;
+    let whole = Span { from: at - BACK, until: now.min(at + AHEAD) };
+    let hours = hours(whole);
+    let progress = QueryProgress::new("Prometheus");
+    let survey = Survey { prometheus, progress: &progress, whole, hours: &hours };
+    let subject = Subject { service: service.clone(), site: String::new() };
+    let selector = format!("service:down{{{}}}", matchers(&subject));
+    let mut found = survey.timelines(&selector, None).await?;
+    let server = prometheus.name().to_owned();
+    let (Some(sampling), Some(timeline)) = (found.sampling, found.timelines.remove(&subject))
+    else {
+        return Err(ReportError::NoData { server, series: "service:down of this service" });
+    };
+    let course = Course { subject, timeline, excused: Timeline::default() };
+    let details = Details { prometheus, past: whole, sampling };
+    let outages = details.outages(&course).await?;
+    let near = |outage: &Outage| {
+        let end = outage.closed.or(outage.recovered).unwrap_or(whole.until);
+        outage.began - HOUR <= at && at <= end
+    };
+    let Some(outage) = outages.iter().find(|outage| near(outage)).cloned() else {
+        let began: Vec<String> =
+            outages.iter().map(|outage| local(outage.began, "%FT%H:%M")).collect();
+        return Err(ReportError::NoOutage { service, at: local(at, "%FT%H:%M"), began });
+    };
+    let end = outage.recovered.unwrap_or(whole.until);
+    let acknowledgements = match &alertmanager {
+        None => None,
+        Some(access) => {
+            let until = outage.closed.unwrap_or(end);
+            let mut found = acknowledgements(access, &service).await?;
+            found.retain(|silence| outage.began <= silence.at && silence.at <= until);
+            Some(found)
+        }
+    };
+    let waiting = waiting(prometheus, &service, Span { from: outage.began, until: end }).await?;
+    let card = format!("last_over_time(service:card{{service={}}}[1h])", quoted(&service));
+    let cards = prometheus.instant(&card, end).await?;
+    let named = |label: &str| {
+        let value = cards.first().map(|card| card.label(label))?;
+        (!value.is_empty() && value != service).then(|| value.to_owned())
+    };
+    Ok(IncidentReport {
+        server,
+        made: now,
+        until: whole.until,
+        title: named("title"),
+        alternative: named("alternative"),
+        outage,
+        waiting,
+        acknowledgements,
+    })
+}
+
+/// Who named this service as its cause, from the first to the last time.
+async fn waiting(
+    prometheus: &Prometheus,
+    cause: &str,
+    within: Span,
+) -> Result<Vec<WaitingService>, ReportError> {
+    let selector = format!(
+        "service:root_cause{{cause={0},service!={0}}}[{1}ms]",
+        quoted(cause),
+        within.length()
+    );
+    let found = prometheus.instant(&selector, within.until).await?;
+    let mut services: Vec<WaitingService> = found
+        .iter()
+        .filter_map(|series| {
+            Some(WaitingService {
+                service: series.label("service").to_owned(),
+                from: series.samples.first()?.at,
+                until: series.samples.last()?.at,
+            })
+        })
+        .collect();
+    services.sort_by(|a, b| (a.from, &a.service).cmp(&(b.from, &b.service)));
+    Ok(services)
+}
+
+fn hours(whole: Span) -> Vec<Span> {
+    let mut hours = Vec::new();
+    let mut from = whole.from;
+    while from < whole.until {
+        hours.push(Span { from, until: (from + HOUR).min(whole.until) });
+        from += HOUR;
+    }
+    hours
+}
+
+/// Good time between the stretches of an outage.
+pub fn recoveries(outage: &Outage) -> Spans {
+    let ends: Vec<Span> = outage.measured.iter().collect();
+    Spans::of(ends.windows(2).map(|pair| Span { from: pair[0].until, until: pair[1].from }))
+}
