@@ -121,7 +121,7 @@ pub struct CheckArgs {
 /// What `init` takes beside the flags.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct InitArgs {
-    /// Front pages of services, such as https://www.gov.kr.
+    /// Front pages of services, such as `https://www.gov.kr`.
     #[arg(value_name = "URL", required = true)]
     pub urls: Vec<String>,
 
