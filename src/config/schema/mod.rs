@@ -71,6 +71,7 @@ fn service() -> Value {
         "title" | "owner" | "alternative" => text(),
         "grade" => any_of(&[json!({ "enum": [1, 2, 3, 4] }), value::named()]),
         "needs" => one_or_many(text()),
+        "secrets" => map_of(secret()),
         "for_each" => object(&["site"], &["site"], |_| {
             any_of(&[
                 list_of(text()),
