@@ -251,7 +251,6 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Until an instant.
     pub fn until(until: StdInstant) -> Budget {
         Budget { until, exhausted: Cell::new(false) }
     }

@@ -77,7 +77,6 @@ pub struct Options {
     pub listen: ListenAddress,
     /// Where people reach us.
     pub external: External,
-    /// TLS and authentication.
     pub web_config_file: Option<PathBuf>,
     /// Whether a reload may be asked for over HTTP.
     pub lifecycle: Lifecycle,

@@ -36,7 +36,6 @@ impl Share {
         Share::Unobserved,
     ];
 
-    /// The label value.
     pub const fn as_str(self) -> &'static str {
         match self {
             Share::Verdict(verdict) => verdict.as_str(),

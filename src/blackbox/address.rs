@@ -22,7 +22,6 @@ pub(super) enum IpProtocol {
     Ip4,
 }
 
-/// Names to addresses.
 #[derive(Clone, Copy)]
 pub(super) struct TargetAddresses<'a> {
     pub(super) resolvers: &'a Resolvers,

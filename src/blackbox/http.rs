@@ -3,10 +3,9 @@
 
 use std::net::IpAddr;
 
-use ::http::header::{CONTENT_LENGTH, LAST_MODIFIED, LOCATION};
+use ::http::header::LOCATION;
 use ::http::{Response, Version};
-use hyper::body::{Body, Incoming};
-use jiff::Timestamp;
+use hyper::body::Incoming;
 use url::Url;
 
 use super::ModuleRun;
@@ -17,8 +16,8 @@ use super::http_module::HttpModule;
 use super::log::Log;
 use super::request::Asking;
 use crate::config::{DialOptions, HttpVersions, ProxyOptions, RouteOptions};
-use crate::http_date;
 use crate::outcome::Facts;
+use crate::probe::exchange::hop;
 use crate::probe::jar::Jar;
 use crate::probe::request::shown;
 use crate::secret::Secret;
@@ -313,22 +312,11 @@ fn without_query(location: &str) -> &str {
 }
 
 fn note(http: &mut HttpFindings, response: &Response<Incoming>, url: &Url) {
-    let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
     http.status = response.status().as_u16();
-    http.version = match response.version() {
-        Version::HTTP_09 => 0.9,
-        Version::HTTP_10 => 1.0,
-        Version::HTTP_2 => 2.0,
-        Version::HTTP_3 => 3.0,
-        _ => 1.1,
-    };
+    http.version = hop::version(response.version()).1;
     http.is_tls = url.scheme() == "https";
-    http.content_length = text(CONTENT_LENGTH)
-        .and_then(|length| length.parse().ok())
-        .or_else(|| response.body().size_hint().exact().and_then(|length| length.try_into().ok()))
-        .unwrap_or(-1);
-    let modified = text(LAST_MODIFIED).and_then(|date| http_date::parse(date, Timestamp::now()));
-    http.last_modified = modified.map(Timestamp::as_second);
+    http.content_length = hop::announced_length(response);
+    http.last_modified = hop::last_modified(response);
 }
 
 /// As Go names them.

@@ -14,7 +14,6 @@ use crate::transport::stream::Stream;
 /// Filled: a_line_without_end_fails_the_probe
 pub(super) const LINE_BYTES_MAX: usize = 64 << 10;
 
-/// Read at once.
 const PIECE_BYTES: usize = 4 << 10;
 
 /// A connection and what was read of it and not looked at yet.
@@ -55,7 +54,6 @@ impl Lines {
         }
     }
 
-    /// So many bytes.
     pub(super) async fn exactly(&mut self, count: usize) -> io::Result<Vec<u8>> {
         while self.ahead.len() < count {
             if self.read_on().await? == 0 {

@@ -129,7 +129,6 @@ pub(crate) struct ModuleRun<'a> {
 }
 
 impl Blackbox {
-    /// Reads the file.
     pub fn load(settings: Settings) -> Result<Blackbox, ReadError> {
         let modules = ModuleFile::load(&settings.file)?;
         let places = Semaphore::new(settings.runs_max);

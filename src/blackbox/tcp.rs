@@ -87,7 +87,6 @@ impl Conversation<'_> {
         }
     }
 
-    /// Shakes hands.
     async fn secure(&self, stream: Stream, findings: &mut Findings) -> Result<Stream, String> {
         let options = self.module.tls_config.options();
         let clients = &self.run.surroundings.tls_clients;

@@ -8,10 +8,8 @@ use tracing::error;
 
 use crate::cli::{Exit, command};
 
-/// The program's name.
 const NAME: &str = "bongsu";
 
-/// `bongsu completions SHELL`.
 pub(super) fn completions(shell: Shell) -> Exit {
     clap_complete::generate(shell, &mut command(), NAME, &mut io::stdout());
     Exit::Ok

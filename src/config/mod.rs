@@ -116,7 +116,6 @@ pub struct Service {
     pub title: Option<String>,
     /// 1 to 4; none is paged day and night.
     pub grade: Option<u8>,
-    /// For people.
     pub owner: Option<String>,
     /// Where the public is sent while it is down.
     pub alternative: Option<String>,
@@ -238,7 +237,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The label value.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Kind::Http(_) => "http",
@@ -311,7 +309,6 @@ pub struct Window {
     pub name: Arc<str>,
     /// Service, optionally one site of it (`saeol`, `saeol/seocho`).
     pub targets: Vec<WindowTarget>,
-    /// For people.
     pub reason: Option<String>,
     pub when: WindowTime,
 }

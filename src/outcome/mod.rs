@@ -75,7 +75,6 @@ impl Verdict {
     /// Every verdict, in the order of exposition.
     pub const ALL: [Verdict; 4] = [Verdict::Up, Verdict::Degraded, Verdict::Down, Verdict::Unknown];
 
-    /// The label value.
     pub const fn as_str(self) -> &'static str {
         match self {
             Verdict::Up => "up",

@@ -33,7 +33,6 @@ impl Stage {
         Stage::Probe,
     ];
 
-    /// The label value.
     pub const fn as_str(self) -> &'static str {
         match self {
             Stage::Dns => "dns",
@@ -73,7 +72,6 @@ macro_rules! reasons {
             /// Every reason, by stage.
             pub const ALL: &'static [Reason] = &[$(Reason::$variant,)*];
 
-            /// The label value.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Reason::$variant => $label,)* }
             }

@@ -25,7 +25,6 @@ pub const SKEW_MAX: Duration = Duration::from_secs(15);
 /// What every probe is built with.
 pub struct Surroundings {
     pub resolvers: Arc<Resolvers>,
-    /// Roots, verdicts, revocation.
     pub tls_clients: TlsClients,
     pub vault: Vault,
     /// Certificates and keys of logins.

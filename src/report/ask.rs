@@ -88,7 +88,6 @@ enum Credentials {
     Bearer(Secret),
 }
 
-/// Asks one server.
 pub struct Asker {
     client: Client,
     /// Without a slash at its end.

@@ -13,7 +13,6 @@ const BYTE_ORDER_MARK: &str = "\u{feff}";
 /// What begins a formula, and white space that Excel skips before one.
 const BEGINS_FORMULA: [char; 8] = ['=', '+', '-', '@', '\t', '\r', '\n', '|'];
 
-/// The whole document.
 pub fn csv(document: &ReportDocument) -> String {
     let mut rows: Vec<Vec<String>> = vec![vec![harmless(&document.title)]];
     for labelled in &document.head {

@@ -222,7 +222,6 @@ impl Details<'_> {
         Ok(cause.filter(|cause| *cause != subject.service))
     }
 
-    /// The commonest reason.
     async fn reason(&self, subject: &Subject, within: Span) -> Result<Option<String>, AskError> {
         let series = match subject.site.as_str() {
             "" => "service:reason",

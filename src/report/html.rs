@@ -9,7 +9,6 @@ const STYLE: &str = include_str!("report.css");
 /// Tables wider than this are set smaller, so that sixteen columns fit on the sheet.
 const WIDE_COLUMNS: usize = 9;
 
-/// The whole page.
 pub fn html(document: &ReportDocument) -> String {
     let page = html! {
         (DOCTYPE)

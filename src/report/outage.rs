@@ -82,7 +82,6 @@ impl Outage {
 pub struct AnnouncedWork {
     pub subject: Subject,
     pub span: Span,
-    /// Of the window.
     pub name: Option<String>,
     /// How much of it the service was really down.
     pub down: Millis,

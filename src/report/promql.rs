@@ -8,7 +8,6 @@ use serde::Deserialize;
 use super::ask::{Access, AskError, Asker, unexpected};
 use super::span::Millis;
 
-/// Labels and samples.
 #[derive(Debug, Clone)]
 pub struct TimeSeries {
     pub labels: BTreeMap<String, String>,

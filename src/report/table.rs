@@ -35,7 +35,6 @@ pub struct Section {
 /// A value in a table.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cell {
-    /// There is none.
     None,
     /// May have been written by strangers.
     Text(String),

@@ -4,13 +4,11 @@ use unicode_width::UnicodeWidthStr;
 
 use super::table::{Cell, ReportDocument, Section};
 
-/// Between columns.
 const GAP: &str = "  ";
 
 /// Of a cell that a person wrote; the other forms have it whole.
 const CELL_MAX_WIDTH: usize = 48;
 
-/// The whole document.
 pub fn text(document: &ReportDocument) -> String {
     let mut out = format!("{}\n", document.title);
     for labelled in &document.head {

@@ -89,7 +89,6 @@ pub struct Work {
 /// What [`Scheduler::apply`] did, in targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Changes {
-    /// New ids.
     pub started: usize,
     /// Ids that are gone.
     pub stopped: usize,

@@ -17,7 +17,6 @@ use crate::results::Row;
 /// No row: it bounds nothing.
 const INFERRED_FROM: usize = 5;
 
-/// One outage.
 pub(super) struct Block<'r> {
     /// The service where it begins; [`OURSELVES`] for what is the prober's.
     pub(super) cause: &'r str,

@@ -125,7 +125,6 @@ pub(super) fn sort(rows: &mut [Row], config: &Config) {
     });
 }
 
-/// Grades by service.
 pub(super) fn grades(config: &Config) -> HashMap<&str, u8> {
     let services = config.services.iter();
     services.map(|service| (&*service.name, service.grade.unwrap_or(GRADE_OF_NONE))).collect()

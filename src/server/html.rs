@@ -69,7 +69,6 @@ impl Language {
     }
 }
 
-/// A whole page.
 pub(super) struct WebPage<'a> {
     pub(super) language: Language,
     pub(super) title: &'a str,

@@ -24,7 +24,6 @@ pub struct Pipe<S = SecretOnly> {
 pub enum Function {
     /// Unicode's, as `toUpperCase` of a page's script.
     Upper,
-    /// Unicode's.
     Lower,
     /// The digest; as text it is lowercase hex.
     Digest(Hash),

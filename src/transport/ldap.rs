@@ -6,7 +6,6 @@ use url::Url;
 
 use super::stream::Stream;
 
-/// IANA's port.
 const PORT: u16 = 389;
 
 /// What an answer may have beside the value: names, and the message that ends the search.

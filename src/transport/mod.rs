@@ -48,7 +48,6 @@ pub struct Transport<'a> {
     pub resolvers: &'a Resolvers,
     /// Name servers and families.
     pub dial: &'a DialOptions,
-    /// A fixed destination.
     pub route: &'a RouteOptions,
     /// The only address to connect to, of the several that a name has.
     pub pinned: Option<Pinned<'a>>,

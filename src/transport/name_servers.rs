@@ -37,7 +37,6 @@ const FRESH: Duration = Duration::from_secs(1);
 /// Whether name servers are of any use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ServersState {
-    /// None answers anything.
     Silent,
     /// They answer, and to every question with an error.
     Refusing,

@@ -26,7 +26,6 @@ impl Fnv1a64 {
     }
 }
 
-/// Never fails.
 impl fmt::Write for Fnv1a64 {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.add(text.as_bytes());

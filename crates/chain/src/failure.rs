@@ -24,7 +24,6 @@ pub enum TlsFailureKind {
     ClientCert,
     /// Whether a certificate is revoked could not be found out.
     RevocationUnavailable,
-    /// The connection broke.
     Io(IoCause),
     /// A file that names roots, intermediates or the client's certificate cannot be used.
     Internal,

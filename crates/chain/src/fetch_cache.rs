@@ -28,7 +28,6 @@ pub(crate) struct FetchCache<T> {
 pub(crate) struct CacheBounds {
     /// Addresses.
     pub(crate) entries: usize,
-    /// In memory.
     pub(crate) bytes: usize,
     /// Addresses of one target.
     pub(crate) share_entries: usize,
@@ -43,7 +42,6 @@ pub(crate) struct CacheBounds {
 struct CacheSlot<T> {
     /// Whose share it counts on: the last that had it fetched.
     owner: u64,
-    /// In memory.
     bytes: usize,
     /// The last result, also while it is being fetched again.
     result: Option<Result<Arc<T>, String>>,

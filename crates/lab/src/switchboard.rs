@@ -16,7 +16,6 @@ pub struct Switchboard {
 }
 
 impl Switchboard {
-    /// Without faults.
     pub fn new() -> Switchboard {
         Switchboard { sets: systems::ALL.iter().map(|_| watch::Sender::default()).collect() }
     }

@@ -47,7 +47,6 @@ pub enum ContentPlace {
 /// Which certificates a message carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Embedded {
-    /// The signer's.
     Own,
     /// All that the identity has.
     Chain,

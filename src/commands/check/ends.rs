@@ -29,7 +29,6 @@ pub(super) enum Use {
     Identity,
     /// It is shown to servers.
     ClientCertificate,
-    /// It is believed.
     Root,
 }
 

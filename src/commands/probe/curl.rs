@@ -108,7 +108,6 @@ fn of_step(target: &Target, login: &LoginOptions, step: &LoginStep) -> String {
     line.finish()
 }
 
-/// One command.
 struct Line {
     notes: Vec<String>,
     command: String,

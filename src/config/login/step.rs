@@ -94,7 +94,6 @@ pub(in crate::config) struct Frame<'f> {
 pub(super) struct Place<'p> {
     pub(super) frame: &'p Frame<'p>,
     pub(super) base: Option<&'p Url>,
-    /// The flow's own.
     pub(super) allow_hosts: &'p [String],
     /// The steps that `if` may name.
     pub(super) conditions: &'p [Arc<str>],

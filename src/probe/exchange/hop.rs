@@ -1,6 +1,6 @@
 //! What the head of a response says, and where its redirect leads.
 
-use http::header::{CONTENT_LENGTH, HeaderValue, LAST_MODIFIED, LOCATION};
+use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, LAST_MODIFIED, LOCATION};
 use http::{Response, Version};
 use hyper::body::{Body, Incoming};
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use crate::outcome::{Failure, HttpFacts, Reason};
 use crate::probe::request::shown;
 
 /// As text and as the number of `probe_http_version`.
-pub(super) fn version(version: Version) -> (&'static str, f64) {
+pub(crate) fn version(version: Version) -> (&'static str, f64) {
     match version {
         Version::HTTP_09 => ("0.9", 0.9),
         Version::HTTP_10 => ("1.0", 1.0),
@@ -23,17 +23,30 @@ pub(super) fn version(version: Version) -> (&'static str, f64) {
 
 /// Writes down what the head of a response says; the last response wins.
 pub(super) fn note(http: &mut HttpFacts, url: &Url, response: &Response<Incoming>) {
-    let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
     http.status = response.status().as_u16();
     http.version = version(response.version()).1;
     http.tls = url.scheme() == "https";
     http.body_bytes = 0;
-    http.content_length = text(CONTENT_LENGTH)
+    http.content_length = announced_length(response);
+    http.last_modified = last_modified(response);
+}
+
+fn header<'r>(response: &'r Response<Incoming>, name: &HeaderName) -> Option<&'r str> {
+    response.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Bytes of the body as the head announces them, -1 where it does not.
+pub(crate) fn announced_length(response: &Response<Incoming>) -> i64 {
+    header(response, &CONTENT_LENGTH)
         .and_then(|length| length.parse().ok())
         .or_else(|| response.body().size_hint().exact().and_then(|length| length.try_into().ok()))
-        .unwrap_or(-1);
-    let modified = text(LAST_MODIFIED).and_then(|date| http_date::parse(date, Timestamp::now()));
-    http.last_modified = modified.map(Timestamp::as_second);
+        .unwrap_or(-1)
+}
+
+/// Unix seconds.
+pub(crate) fn last_modified(response: &Response<Incoming>) -> Option<i64> {
+    let date = header(response, &LAST_MODIFIED)?;
+    http_date::parse(date, Timestamp::now()).map(Timestamp::as_second)
 }
 
 /// The `Location` of a response that asks to be followed. Without one, or with an empty one, it is

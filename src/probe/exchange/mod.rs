@@ -5,7 +5,7 @@
 //! because what may travel with a redirect is decided by the probe.
 
 mod body;
-mod hop;
+pub(crate) mod hop;
 mod refresh;
 
 use std::borrow::Cow;

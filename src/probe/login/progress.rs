@@ -16,7 +16,6 @@ pub(super) enum Progress {
     Ok,
 }
 
-/// By step.
 #[derive(Default)]
 pub(super) struct Reached(BTreeMap<Arc<str>, Progress>);
 

@@ -25,7 +25,6 @@ use super::values::StepValues;
 
 /// Where a step's request goes, before any secret is looked at.
 pub(super) enum Draft {
-    /// By templates.
     Request(Url),
     /// By a form, with the page it is on.
     Form(Box<Form>, Url),
