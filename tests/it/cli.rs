@@ -1,10 +1,10 @@
 //! The command line as a person or a container meets it: exit codes, what is printed where.
 
 use std::io::{Read, Write};
-use std::process::Output;
 
 use crate::support::daemon::Setup;
 use crate::support::http::Target;
+use crate::support::output::{code, stderr, stdout};
 
 fn one_probe(url: &str) -> String {
     format!(
@@ -14,18 +14,6 @@ fn one_probe(url: &str) -> String {
 }
 
 const BAD: &str = "services:\n  - name: gpki\n    probs: []\n";
-
-fn code(output: &Output) -> i32 {
-    output.status.code().unwrap()
-}
-
-fn stdout(output: &Output) -> &str {
-    std::str::from_utf8(&output.stdout).unwrap()
-}
-
-fn stderr(output: &Output) -> &str {
-    std::str::from_utf8(&output.stderr).unwrap()
-}
 
 #[test]
 fn the_version_names_the_revision() {

@@ -147,7 +147,6 @@ fn a_page_loads_itself_again_until_it_is_told_not_to() {
     assert!(daemon.get("/?wall=1").text().contains("<body class=\"wall\">"));
 }
 
-/// The body, decompressed.
 fn compressed(daemon: &Daemon, path: &str) -> (usize, String) {
     let answer = Request::get(path).header("Accept-Encoding", "gzip").send(daemon.address);
     assert_eq!(answer.header("content-encoding"), Some("gzip"), "{path}");

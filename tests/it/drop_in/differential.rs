@@ -4,21 +4,18 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::sync::Arc;
 use std::time::Duration;
 
 use flate2::write::GzEncoder;
-use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio_rustls::TlsAcceptor;
 
 use super::{Exporter, Series, daemon, path, series};
 use crate::support::client::Request;
 use crate::support::daemon::Daemon;
 use crate::support::http::{Reply, RoutedSite, Routes, Site};
 use crate::support::nginx::Nginx;
-use crate::support::pki::{Authority, Files, Issued, Leaf};
+use crate::support::pki::{Authority, Files, Leaf};
+use crate::support::secure::acceptor;
 
 /// A series that only one of the two has, or that differs in value, and why that is meant.
 const INTENDED: &[(&str, &str)] = &[
@@ -119,19 +116,6 @@ fn differences(ours: &Series, theirs: &Series) -> String {
         }
     }
     text
-}
-
-fn acceptor(cert: &Issued, alpn: &[&str]) -> TlsAcceptor {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let key = PrivateKeyDer::from_pem_slice(cert.key_pem.as_bytes()).unwrap();
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![cert.der.clone().into()], key)
-        .unwrap();
-    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-    TlsAcceptor::from(Arc::new(config))
 }
 
 fn gzip(text: &str) -> Vec<u8> {

@@ -26,7 +26,6 @@ fn steps(steps: &[&str]) -> String {
 
 const MARKER: &str = "expect: { css: { 'a[href*=logout]': exists } }";
 
-/// Rule 1.
 #[test]
 fn a_step_has_exactly_one_action() {
     refused(
@@ -40,7 +39,6 @@ fn a_step_has_exactly_one_action() {
     );
 }
 
-/// Rule 2.
 #[test]
 fn an_unknown_name_has_a_suggestion() {
     refused(
@@ -67,7 +65,6 @@ fn an_unknown_name_has_a_suggestion() {
     );
 }
 
-/// Rule 2.
 #[test]
 fn a_capture_has_a_value_only_after_its_step() {
     refused(
@@ -125,7 +122,6 @@ fn selectors_patterns_and_paths_are_checked_at_load() {
     );
 }
 
-/// Rule 6.
 #[test]
 fn a_capture_has_exactly_one_source() {
     refused(

@@ -9,7 +9,6 @@ use crate::support::http::{Reply, Routes};
 
 const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 2));
 
-/// Rule 12.
 #[tokio::test]
 async fn redirects_rewrite_the_method_as_browsers_do_and_each_hop_is_kept() {
     for (status, expected) in [

@@ -49,7 +49,6 @@ impl State {
         *self.strikes.lock().unwrap() >= STRIKES
     }
 
-    /// Logged-in sessions.
     pub(crate) fn open(&self) -> usize {
         self.sessions.lock().unwrap().values().filter(|logged_in| **logged_in).count()
     }

@@ -14,7 +14,6 @@ pub(super) const OFFSET: i64 = 7;
 /// Seconds of unix time, on the grid of evaluations.
 pub(super) type Times = Range<i64>;
 
-/// What is recorded.
 pub(super) struct History {
     whole: Times,
     /// When Prometheus was away.

@@ -15,7 +15,6 @@ pub(crate) enum Says {
     /// These addresses, each to questions of its family; to the other family nothing (NODATA).
     Addresses(Vec<IpAddr>),
     Code(ResponseCode),
-    /// Nothing at all.
     Silence,
     /// By UDP that the answer is too long for it, and nothing over TCP.
     SilenceOverTcp,

@@ -8,6 +8,7 @@ pub(crate) mod hole;
 pub(crate) mod http;
 pub(crate) mod nginx;
 pub(crate) mod openssl;
+pub(crate) mod output;
 pub(crate) mod pki;
 pub(crate) mod prometheus;
 pub(crate) mod promtool;

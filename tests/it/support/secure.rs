@@ -49,12 +49,8 @@ impl Secure {
     }
 }
 
-/// Serves with this certificate.
-pub(crate) async fn serve<F, Fut>(at: &str, cert: &Issued, alpn: &[&str], script: F) -> SocketAddr
-where
-    F: Fn(usize, TlsStream<TcpStream>) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = ()> + Send + 'static,
-{
+/// Shows this certificate, in any version that there is.
+pub(crate) fn acceptor(cert: &Issued, alpn: &[&str]) -> TlsAcceptor {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let key = PrivateKeyDer::from_pem_slice(cert.key_pem.as_bytes()).unwrap();
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
@@ -64,7 +60,16 @@ where
         .with_single_cert(vec![cert.der.clone().into()], key)
         .unwrap();
     config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// Serves with this certificate.
+pub(crate) async fn serve<F, Fut>(at: &str, cert: &Issued, alpn: &[&str], script: F) -> SocketAddr
+where
+    F: Fn(usize, TlsStream<TcpStream>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    let acceptor = acceptor(cert, alpn);
     let listener = TcpListener::bind(at).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {

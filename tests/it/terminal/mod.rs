@@ -6,19 +6,9 @@ mod first_steps;
 mod probe;
 mod schema;
 
-use std::process::{Command, Output};
+use std::process::Command;
 
-fn code(output: &Output) -> i32 {
-    output.status.code().unwrap()
-}
-
-fn stdout(output: &Output) -> &str {
-    std::str::from_utf8(&output.stdout).unwrap()
-}
-
-fn stderr(output: &Output) -> &str {
-    std::str::from_utf8(&output.stderr).unwrap()
-}
+use crate::support::output::{code, stderr, stdout};
 
 /// The binary in a terminal of its own, as `script` of util-linux makes one, and what is seen there.
 fn in_a_terminal(command: &Command) -> String {
