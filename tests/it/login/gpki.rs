@@ -117,7 +117,7 @@ async fn revoked_and_dead_servers_have_their_reasons() {
             let outcome = lab.run(id).await;
             assert_eq!(outcome.verdict(), verdict, "{kind:?} {id}");
             let component = outcome.result.as_ref().unwrap_err().step.clone().unwrap().component;
-            assert_eq!(&*component, "gpki");
+            assert_eq!(&*component, "gpki", "{id}: {:?}", outcome.result);
             let (in_step, found, detail) = failure(outcome);
             assert_eq!((&*in_step, found), (step, reason), "{id}: {detail}");
             let named = detail.contains("identity officer");
