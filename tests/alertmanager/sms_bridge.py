@@ -254,7 +254,9 @@ def a_queue_survives_kill_9(bridge, gateway, _):
     # Alertmanager, too, sends again what it got no answer for.
     assert bridge.ask("/duty", message("서비스 4", name="A4")) == (200, "duplicate")
     until("an empty queue", lambda: bridge.metric("queue_length") == 0)
-    assert len(gateway.taken) == len(set(gateway.taken)) == 10, gateway.taken
+    # At least once: whose answer did not come in time is sent again, and nothing else is.
+    unanswered = bridge.metric('failures_total{reason="unreachable"}')
+    assert len(set(gateway.taken)) == 10 and len(gateway.taken) <= 10 + unanswered, (unanswered, gateway.taken)
     assert bridge.metric("oldest_queued_seconds") == 0
 
 

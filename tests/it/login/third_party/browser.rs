@@ -88,7 +88,7 @@ async fn a_browser_signs_in_where_the_page_is_only_script() {
 
     let changed = setup(&pki, &registry, ("'#login--dialog-username'", "'#userId'"));
     let text = fs::read_to_string(changed.path().join("bongsu.yml")).unwrap();
-    changed.write("bongsu.yml", text.replace("timeout: 40", "timeout: 8"));
+    changed.write("bongsu.yml", text.replace("timeout: 40", "timeout: 20"));
     let said = probe(&changed);
     assert!(said.contains("reason       form_missing in step sign_in: fill #userId"), "{said}");
 
