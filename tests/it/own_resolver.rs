@@ -115,7 +115,9 @@ async fn one_broken_zone_beside_a_working_server_is_the_services() {
     failed(&daemon, "b", "dns_servfail", 2.0);
     failed(&daemon, "c", "dns_timeout", 2.0);
     assert_eq!(runs(&daemon, "a", "failure"), 0.0);
-    ["a", "b", "c"].map(|probe| known(&daemon, probe));
+    for probe in ["a", "b", "c"] {
+        known(&daemon, probe);
+    }
     // Whoever names a service's own name servers watches them, too.
     let silent = NameServer::with(&[("a.test", Says::Silence), ("", Says::Silence)]).await;
     let daemon = watching(&["a"], silent.address, port, "service", "");
