@@ -28,11 +28,11 @@ install-test-tools:
 
 # Installs what the tests need (Debian, root or sudo), then runs all of them. What the alert rules are
 # judged by passes at once when nothing of it has changed (tests/rules/once.py). Otherwise it computes
-# for minutes, at the lowest priority, beside the parts that mostly wait. The replay keeps its place
+# for minutes with all cores, so nothing that measures time runs beside it. The replay keeps its place
 # after all others, because it shares the machine with nobody.
 test:
-	python3 tests/parts.py install-test-tools build unit alert-rules+ integration-rest doc-tests \
-	    e2e-together wait e2e-replay
+	python3 tests/parts.py install-test-tools build unit integration-rest alert-rules doc-tests \
+	    e2e-together e2e-replay
 
 # What can be known in three minutes, before a commit: without the alert rules, servers of third
 # parties, thousands of runs, and several processes together.
@@ -48,14 +48,12 @@ build: build-tests
 unit:
 	cargo test --locked --lib --bins
 
-# More at a time than there are cores, because most of them wait, and those of the alert rules give way.
+# More at a time than there are cores, because most of them wait.
 threads = --test-threads=$$((2 * $$(nproc) + 1))
 
-integration: install-test-tools
-	cargo test --locked --package bongsu-sign --test openssl
-	cargo test --locked --test it -- $(threads)
+integration: integration-rest alert-rules
 
-# The same in two: what judges the alert rules, and all the others.
+# What judges the alert rules computes for minutes, the others mostly wait.
 alert-rules: install-test-tools
 	cargo test --locked --test it -- $(threads) alert_rules::
 

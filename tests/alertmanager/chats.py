@@ -154,8 +154,13 @@ def told(mark):
                for chat in CHATS for text in SUMMARIES.values())
 
 
+class Chats(http.server.ThreadingHTTPServer):
+    # Alertmanager sends every case to every chat at once; what finds no room in the queue is reset.
+    request_queue_size = 128
+
+
 def drive(tools, folder):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Chat)
+    server = Chats(("127.0.0.1", 0), Chat)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     config = configuration(folder, server.server_port)
     for file in (CONFIG / "chats.yml", config):
