@@ -227,6 +227,19 @@ w.query(34, 'service:stability:up{service="gpki"}', [{"labels": 'service:stabili
 w.query(36, 'service:stability:up{service="gpki"}', [{"labels": 'service:stability:up{service="gpki"}', "value": 0}])
 w.expect(95, *page, "ServiceRecovering gpki").expect(102)
 
+w = scenario("who blames a cause whose incident is open waits for it, who fails by itself does not", 102,
+             "CauseDown", "ServiceDown", "ServiceHeldBack", "LoginBroken")
+w.daemons().service("gpki").probe("gpki", "padded", (0, "up"), (3, "down"), (20, "up"))
+for name in ("saeol", "resident", "bank", "welfare"):
+    w.service(name, needs=["gpki"]).probe(name, "front")
+    w.probe(name, "login", (0, "up"), *([(30, "down")] if name == "saeol" else []), kind="login", component="gpki",
+            step="verify", reason="pki_backend")
+w.service("tax", needs=["gpki"]).probe("tax", "front", (0, "up"), (30, "down"))
+page = ["CauseDown gpki", "PageUnacknowledged gpki", "ServiceRecovering gpki"]
+w.expect(29, *page).expect(35, *page, "ServiceDown tax", "ServiceHeldBack saeol")
+own = ["ServiceDown tax", "PageUnacknowledged tax"]
+w.expect(75, *page, *own, "ServiceHeldBack saeol").expect(90, *own, "LoginBroken saeol")
+
 w = scenario("a prober that starts afresh remembers nothing, and Prometheus remembers for it", 40,
              "ServiceDown")
 w.daemons(seoul=[(12, 14)], busan=[(13, 15)])
