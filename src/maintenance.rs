@@ -1,4 +1,4 @@
-//! Announced windows: is one active at an instant, and when did it start or will it?
+//! Windows of maintenance: is one active at an instant, and when did it start or will it?
 //!
 //! Pure functions of a window and an instant, so that every scrape can ask. A window never stops
 //! a probe: it only travels as a metric, and the rules decide what it excuses, for which they need
@@ -15,14 +15,15 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
-use crate::config::{Window, WindowTime};
+use crate::config::{Weeks, Window, WindowKind, WindowTime};
 
 /// The longest occurrence is 24 h and starts at most on the day before; two days back cover a
 /// zone's change of a whole day as well.
 const DAYS_BACK: i32 = 2;
 
-/// The next occurrence is at most a week away, or two when a change of clocks swallows one.
-const DAYS_AHEAD: i32 = 15;
+/// The next occurrence of a monthly window is at most five weeks away, or ten when a change of
+/// clocks swallows one.
+const DAYS_AHEAD: i32 = 71;
 
 /// One time that a window is open: from `start`, until before `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,8 +63,13 @@ pub fn is_active(when: &WindowTime, now: Timestamp) -> bool {
 
 /// The occurrence that starts on a local date, if it is one of the window's days.
 fn weekly(when: &WindowTime, date: Date) -> Option<Occurrence> {
-    let WindowTime::Weekly { days, start, end, zone } = when else { return None };
-    if !days.contains(&date.weekday()) {
+    let WindowTime::Weekly { days, weeks, start, end, zone } = when else { return None };
+    let in_week = match weeks {
+        Weeks::Every => true,
+        Weeks::Nth(nth) => (date.day() - 1) / 7 + 1 == *nth,
+        Weeks::Last => date.day() + 7 > date.days_in_month(),
+    };
+    if !in_week || !days.contains(&date.weekday()) {
         return None;
     }
     let last = if end <= start { date.tomorrow().ok()? } else { date };
@@ -88,9 +94,12 @@ pub struct WindowRow {
     pub service: Arc<str>,
     /// The one site it covers; `None` is the whole service.
     pub site: Option<Arc<str>>,
+    pub kind: WindowKind,
     pub active: bool,
     /// Start of the open occurrence, else of the next one, else of the last one.
     pub start: Timestamp,
+    /// First instant after the same occurrence.
+    pub end: Timestamp,
 }
 
 /// Every window with everything it covers, in the file's order.
@@ -102,8 +111,10 @@ pub fn rows(windows: &[Window], now: Timestamp) -> Vec<WindowRow> {
             name: Arc::clone(&window.name),
             service: Arc::clone(&target.service),
             site: target.site.clone(),
+            kind: window.kind,
             active: occurrence.contains(now),
             start: occurrence.start,
+            end: occurrence.end,
         }));
     }
     rows
@@ -132,7 +143,8 @@ mod tests {
 
     fn weekly_on(days: &[Weekday], times: (Time, Time), zone: &TimeZone) -> WindowTime {
         let (start, end) = times;
-        WindowTime::Weekly { days: days.to_vec(), start, end, zone: zone.clone() }
+        let weeks = Weeks::Every;
+        WindowTime::Weekly { days: days.to_vec(), weeks, start, end, zone: zone.clone() }
     }
 
     const DAILY: [Weekday; 7] = [
@@ -230,6 +242,39 @@ mod tests {
         assert_eq!(found.end, at_utc("2026-11-01T05:30:00Z"));
     }
 
+    /// Every month of twelve years, by a calendar that is counted through day by day.
+    #[test]
+    fn a_monthly_window_is_the_nth_or_the_last_of_its_days() {
+        let seoul = zone("Asia/Seoul");
+        let (start, end) = (time(22, 0, 0, 0), time(2, 0, 0, 0));
+        for day in DAILY {
+            for weeks in [Weeks::Nth(1), Weeks::Nth(2), Weeks::Nth(3), Weeks::Nth(4), Weeks::Last] {
+                let days = vec![day];
+                let when = WindowTime::Weekly { days, weeks, start, end, zone: seoul.clone() };
+                // Past the end of what begins on the last day of 2023.
+                let mut now = at(date(2024, 1, 1).at(12, 0, 0, 0), &seoul);
+                for month in 0..144_i16 {
+                    let first = date(2024 + month / 12, (month % 12) as i8 + 1, 1);
+                    let such = first.series(1.day()).take_while(|at| at.month() == first.month());
+                    let such: Vec<Date> = such.filter(|date| date.weekday() == day).collect();
+                    let expected = match weeks {
+                        Weeks::Nth(nth) => such[nth as usize - 1],
+                        _ => such[such.len() - 1],
+                    };
+                    let found = occurrence(&when, now).unwrap();
+                    assert_eq!(
+                        found.start,
+                        at(expected.at(22, 0, 0, 0), &seoul),
+                        "{day:?} {weeks:?}"
+                    );
+                    assert_eq!(found.end, at(expected.tomorrow().unwrap().at(2, 0, 0, 0), &seoul));
+                    assert!(found.contains(found.start) && !found.contains(found.end));
+                    now = found.end;
+                }
+            }
+        }
+    }
+
     #[test]
     fn rows_name_every_service_and_site_a_window_covers() {
         let from = at_utc("2026-12-05T11:00:00Z");
@@ -241,6 +286,7 @@ mod tests {
             name: "patch".into(),
             targets: vec![covers("gov24", None), covers("saeol", Some("seocho"))],
             reason: None,
+            kind: WindowKind::Emergency,
             when: WindowTime::Once { from, until: at_utc("2026-12-05T17:00:00Z") },
         };
         let rows = rows(&[window], from);
@@ -248,8 +294,10 @@ mod tests {
             name: "patch".into(),
             service: service.into(),
             site: site.map(Into::into),
+            kind: WindowKind::Emergency,
             active: true,
             start: from,
+            end: at_utc("2026-12-05T17:00:00Z"),
         };
         assert_eq!(rows, [row("gov24", None), row("saeol", Some("seocho"))]);
     }

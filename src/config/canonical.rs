@@ -37,14 +37,14 @@ fn write_all(config: &Config, fnv: &mut Fnv1a64) -> fmt::Result {
 
 /// A time zone prints its whole table, which differs between releases of the time zone database.
 fn write_window(window: &Window, fnv: &mut Fnv1a64) -> fmt::Result {
-    let Window { name, targets, reason, when } = window;
+    let Window { name, targets, reason, kind, when } = window;
     match when {
         WindowTime::Once { from, until } => write!(fnv, "{from} {until}")?,
-        WindowTime::Weekly { days, start, end, zone } => {
-            write!(fnv, "{days:?} {start} {end} {:?}", zone.iana_name())?;
+        WindowTime::Weekly { days, weeks, start, end, zone } => {
+            write!(fnv, "{days:?} {weeks:?} {start} {end} {:?}", zone.iana_name())?;
         }
     }
-    writeln!(fnv, "{name} {targets:?} {reason:?}")
+    writeln!(fnv, "{name} {targets:?} {reason:?} {kind:?}")
 }
 
 fn without_paths(target: &Arc<Target>) -> Target {

@@ -1,4 +1,4 @@
-//! Announced windows: once, or every week.
+//! Windows of maintenance: once, every week, or every month.
 //!
 //! ```yaml
 //! - { name: patch-2026-12, targets: [saeol, saeol/seocho], from: 2026-12-05T20:00, until: 2026-12-06T02:00, timezone: Asia/Seoul }
@@ -6,7 +6,8 @@
 //! ```
 //!
 //! `every` also takes `daily 02:00-02:30`, several days, `saturday sunday 02:00-04:00`, and whole
-//! ones, `sunday 00:00-24:00`.
+//! ones, `sunday 00:00-24:00`; and of a month `first sunday 02:00 for 4h`, to `fourth`, or `last`.
+//! `kind: emergency` is work that was not announced: it is shown, and what is down counts as down.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,10 +18,10 @@ use jiff::{Timestamp, ToSpan};
 
 use super::reading::{At, ConfigValue, Fields};
 use super::service::Estate;
-use super::{Window, WindowTarget, WindowTime, value};
+use super::{Weeks, Window, WindowKind, WindowTarget, WindowTime, value};
 
 pub(super) const KEYS: &[&str] =
-    &["name", "targets", "from", "until", "every", "timezone", "reason"];
+    &["name", "targets", "from", "until", "every", "timezone", "reason", "kind"];
 
 const DAYS: [(&str, Weekday); 7] = [
     ("monday", Weekday::Monday),
@@ -58,8 +59,9 @@ fn window(at: &At<'_>, estate: &Estate, names: &mut HashMap<String, String>) -> 
     }
     let targets = fields.need("targets").map(|at| targets(&at, estate));
     let reason = fields.text("reason");
+    let kind = fields.take("kind").map_or(Some(WindowKind::default()), |at| at.parse(kind));
     let when = when(&fields);
-    Some(Window { name: Arc::from(name?.1), targets: targets?, reason, when: when? })
+    Some(Window { name: Arc::from(name?.1), targets: targets?, reason, kind: kind?, when: when? })
 }
 
 fn targets(at: &At<'_>, estate: &Estate) -> Vec<WindowTarget> {
@@ -105,8 +107,8 @@ fn when(fields: &Fields<'_>) -> Option<WindowTime> {
         return None;
     }
     if let Some(at) = fields.take("every") {
-        let (days, start, end) = at.parse(every)?;
-        return Some(WindowTime::Weekly { days, start, end, zone: zone? });
+        let Recurrence { days, weeks, start, end } = at.parse(every)?;
+        return Some(WindowTime::Weekly { days, weeks, start, end, zone: zone? });
     }
     let from = fields.need("from").and_then(|at| at.parse(local).map(|time| (at, time)));
     let until = fields.need("until").and_then(|at| at.parse(local).map(|time| (at, time)));
@@ -188,18 +190,87 @@ fn instant(zone: &TimeZone, local: DateTime, edge: Edge) -> Result<Timestamp, St
         .map_err(|_| format!("{local} is outside the years that can be reckoned with"))
 }
 
-type Weekly = (Vec<Weekday>, Time, Time);
+fn kind(text: &str) -> Result<WindowKind, String> {
+    let all = [WindowKind::Announced, WindowKind::Emergency];
+    all.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| {
+        let hint = read::hint(text, all.map(WindowKind::as_str));
+        format!("\"{text}\" is neither announced nor emergency{hint}")
+    })
+}
 
-/// `sunday 02:00-04:00`.
-fn every(text: &str) -> Result<Weekly, String> {
+/// When a window comes again.
+struct Recurrence {
+    days: Vec<Weekday>,
+    weeks: Weeks,
+    start: Time,
+    end: Time,
+}
+
+const WEEKS: [(&str, Weeks); 5] = [
+    ("first", Weeks::Nth(1)),
+    ("second", Weeks::Nth(2)),
+    ("third", Weeks::Nth(3)),
+    ("fourth", Weeks::Nth(4)),
+    ("last", Weeks::Last),
+];
+
+/// `sunday 02:00-04:00`, `first sunday 02:00 for 4h`.
+fn every(text: &str) -> Result<Recurrence, String> {
     let wrong = || {
         format!(
-            "\"{text}\" is not a weekly time; write one such as sunday 02:00-04:00 or daily \
-                 02:00-02:30"
+            "\"{text}\" is not a time that comes again; write one such as sunday 02:00-04:00, \
+             daily 02:00-02:30 or first sunday 02:00 for 4h"
         )
     };
-    let (days, hours) = text.trim().rsplit_once(' ').ok_or_else(wrong)?;
-    let (start, end) = hours.split_once('-').ok_or_else(wrong)?;
+    let (when, length) = match text.trim().split_once(" for ") {
+        Some((when, length)) => (when, Some(length)),
+        None => (text.trim(), None),
+    };
+    let (days, hours) = when.rsplit_once(' ').ok_or_else(wrong)?;
+    let (start, end) = match length {
+        Some(length) => {
+            let start = clock(hours).map_err(|_| wrong())?;
+            (start, after(start, length)?)
+        }
+        None => range(hours)?.ok_or_else(wrong)?,
+    };
+    let (weeks, days) = match days.split_once(' ') {
+        Some((first, rest)) => match WEEKS.iter().find(|(name, _)| *name == first) {
+            Some((_, weeks)) => (*weeks, rest),
+            None => (Weeks::Every, days),
+        },
+        None => (Weeks::Every, days),
+    };
+    if weeks != Weeks::Every && days.contains("daily") {
+        return Err("of a month write one day, such as first sunday".into());
+    }
+    let days = weekdays(days)?;
+    if days.is_empty() {
+        return Err(wrong());
+    }
+    if weeks != Weeks::Every && days.len() > 1 {
+        return Err("of a month write one day; give each day a window of its own".into());
+    }
+    Ok(Recurrence { days, weeks, start, end })
+}
+
+/// The end of what starts at a time of day and lasts for `4h`, `90m` or `1h 30m`.
+fn after(start: Time, length: &str) -> Result<Time, String> {
+    let wrong = || {
+        format!("\"{length}\" is no length of a window; write one such as 4h or 90m, at most 24h")
+    };
+    let length = humantime::parse_duration(length.trim()).map_err(|_| wrong())?;
+    let day = std::time::Duration::from_secs(24 * 3600);
+    if length.is_zero() || length > day || length.as_secs() % 60 != 0 {
+        return Err(wrong());
+    }
+    let length = jiff::SignedDuration::try_from(length).map_err(|_| wrong())?;
+    Ok(start.wrapping_add(length))
+}
+
+/// `02:00-04:00`; none where there is no hyphen.
+fn range(hours: &str) -> Result<Option<(Time, Time)>, String> {
+    let Some((start, end)) = hours.split_once('-') else { return Ok(None) };
     if start == "24:00" {
         return Err("24:00 is an end; as a start write 00:00 of the next day".into());
     }
@@ -208,6 +279,11 @@ fn every(text: &str) -> Result<Weekly, String> {
     if start == end && !hours.ends_with("-24:00") {
         return Err(format!("{hours} is no time at all; write when it ends"));
     }
+    Ok(Some((start, end)))
+}
+
+/// `sunday`, `saturday sunday`, `daily`.
+fn weekdays(days: &str) -> Result<Vec<Weekday>, String> {
     let mut found = Vec::new();
     for day in days.split([' ', ',']).filter(|day| !day.is_empty()) {
         let day = day.to_ascii_lowercase();
@@ -226,13 +302,10 @@ fn every(text: &str) -> Result<Weekly, String> {
     let before = found.len();
     found.sort_by_key(|day| day.to_monday_zero_offset());
     found.dedup();
-    if found.is_empty() {
-        return Err(wrong());
-    }
     if found.len() != before {
         return Err("names a day twice".into());
     }
-    Ok((found, start, end))
+    Ok(found)
 }
 
 /// `02:00`; `24:00` is the next midnight.
@@ -254,13 +327,14 @@ mod tests {
 
     #[test]
     fn weekly_times_name_days_and_hours() {
-        let (days, start, end) = every("sunday 02:00-04:00").unwrap();
+        let Recurrence { days, weeks, start, end } = every("sunday 02:00-04:00").unwrap();
         assert_eq!((days, start.hour(), end.hour()), (vec![Weekday::Sunday], 2, 4));
-        assert_eq!(every("daily 23:00-24:00").unwrap().0.len(), 7);
-        let (_, start, end) = every("sunday 00:00-24:00").unwrap();
+        assert_eq!(weeks, Weeks::Every);
+        assert_eq!(every("daily 23:00-24:00").unwrap().days.len(), 7);
+        let Recurrence { start, end, .. } = every("sunday 00:00-24:00").unwrap();
         assert_eq!((start, end), (Time::midnight(), Time::midnight()), "a whole day");
-        assert_eq!(every("sunday, saturday 02:00-04:00").unwrap().0.len(), 2);
-        assert!(every("sundya 02:00-04:00").unwrap_err().contains("\"sunday\""));
+        assert_eq!(every("sunday, saturday 02:00-04:00").unwrap().days.len(), 2);
+        assert!(every("sundya 02:00-04:00").err().unwrap().contains("\"sunday\""));
         for wrong in [
             "",
             "sunday",
@@ -272,9 +346,36 @@ mod tests {
             "sunday 24:00-24:00",
             "sunday sunday 02:00-03:00",
             "sunday 02:60-03:00",
+            "first sunday",
+            "first 02:00-04:00",
+            "fifth sunday 02:00-04:00",
+            "first sunday saturday 02:00-04:00",
+            "last daily 02:00-04:00",
+            "sunday 02:00-04:00 for 2h",
+            "sunday 02:00 for 25h",
+            "sunday 02:00 for 0h",
+            "sunday 02:00 for 90s",
+            "sunday 02:00 for soon",
         ] {
             assert!(every(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn monthly_times_name_the_week_of_the_month() {
+        let read = |text: &str| {
+            let Recurrence { days, weeks, start, end } = every(text).unwrap();
+            (days[0], weeks, start.to_string(), end.to_string())
+        };
+        let (two, six) = ("02:00:00".to_owned(), "06:00:00".to_owned());
+        let first = (Weekday::Sunday, Weeks::Nth(1), two.clone(), six.clone());
+        assert_eq!(read("first sunday 02:00 for 4h"), first);
+        assert_eq!(read("first sunday 02:00-06:00"), first);
+        assert_eq!(read("last friday 02:00 for 4h"), (Weekday::Friday, Weeks::Last, two, six));
+        let (_, weeks, start, end) = read("fourth monday 23:00 for 1h 30m");
+        assert_eq!((weeks, &*start, &*end), (Weeks::Nth(4), "23:00:00", "00:30:00"));
+        let (_, weeks, start, end) = read("sunday 02:00 for 24h");
+        assert_eq!((weeks, &*start, &*end), (Weeks::Every, "02:00:00", "02:00:00"));
     }
 
     #[test]

@@ -310,7 +310,27 @@ pub struct Window {
     /// Service, optionally one site of it (`saeol`, `saeol/seocho`).
     pub targets: Vec<WindowTarget>,
     pub reason: Option<String>,
+    pub kind: WindowKind,
     pub when: WindowTime,
+}
+
+/// Whether what is down in a window counts as a fault.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WindowKind {
+    /// Told to the users beforehand: no fault.
+    #[default]
+    Announced,
+    /// Work that could not wait: known, shown, and a fault all the same.
+    Emergency,
+}
+
+impl WindowKind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            WindowKind::Announced => "announced",
+            WindowKind::Emergency => "emergency",
+        }
+    }
 }
 
 /// What a window covers.
@@ -321,14 +341,27 @@ pub struct WindowTarget {
     pub site: Option<Arc<str>>,
 }
 
+/// Which weeks a window comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weeks {
+    Every,
+    /// The first to fourth such day of a month, 1 to 4.
+    Nth(i8),
+    /// The last such day of a month.
+    Last,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum WindowTime {
     /// `from`, `until` (exclusive), settled to instants at load.
     Once { from: jiff::Timestamp, until: jiff::Timestamp },
-    /// `every: sunday 02:00-04:00`. An end at or before the start is on the next day.
+    /// `every: sunday 02:00-04:00`, `every: first sunday 02:00 for 4h`. An end at or before the
+    /// start is on the next day.
     Weekly {
         /// The days it starts on (`daily` is all seven).
         days: Vec<jiff::civil::Weekday>,
+        /// Which of those days in a month.
+        weeks: Weeks,
         /// Start, local time.
         start: jiff::civil::Time,
         /// End, local time.

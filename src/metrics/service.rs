@@ -24,11 +24,16 @@ static NEEDS: Family = Family::gauge(
 );
 static MAINTENANCE_ACTIVE: Family = Family::gauge(
     "bongsu_maintenance_active",
-    "Whether an announced maintenance window is open now.",
+    "Whether a window of maintenance is open now; kind is announced or emergency.",
 );
 static MAINTENANCE_START: Family = Family::gauge(
     "bongsu_maintenance_start_timestamp_seconds",
     "Start of the open window, else of the next one, else of the last, in unix time.",
+);
+
+static MAINTENANCE_END: Family = Family::gauge(
+    "bongsu_maintenance_end_timestamp_seconds",
+    "First moment after the same window, in unix time.",
 );
 
 /// The services of a configuration, ready to be written.
@@ -140,6 +145,10 @@ pub(super) fn write_maintenance(rows: &[maintenance::WindowRow], text: &mut Text
     for ((_, labels), row) in &rows {
         start.put(labels, &[], row.start.as_second() as f64);
     }
+    let mut end = text.family(&MAINTENANCE_END);
+    for ((_, labels), row) in &rows {
+        end.put(labels, &[], row.end.as_second() as f64);
+    }
 }
 
 fn labels(row: &maintenance::WindowRow) -> String {
@@ -149,6 +158,7 @@ fn labels(row: &maintenance::WindowRow) -> String {
         push(&mut text, "site", site);
     }
     push(&mut text, "name", &row.name);
+    push(&mut text, "kind", row.kind.as_str());
     text
 }
 

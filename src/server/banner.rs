@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::Site;
 use super::display_state::{Running, running};
 use super::html::{English, EscapedText, Language};
-use crate::config::{Config, WindowTarget};
+use crate::config::{Config, WindowKind, WindowTarget};
 use crate::probe::surroundings::SKEW_MAX;
 
 /// Services named in one banner; a window over 226 municipalities must not push the list away.
@@ -120,9 +120,19 @@ fn maintenance(
     }
     let names = names.join(", ");
     let reason = running.window.reason.as_deref().unwrap_or(&running.window.name);
-    match language {
-        Language::Korean => format!("예고된 점검 중: {names} ({until}까지) {reason}"),
-        Language::English => format!("Maintenance: {names} (until {until}) {reason}"),
+    match (running.window.kind, language) {
+        (WindowKind::Announced, Language::Korean) => {
+            format!("예고된 점검 중: {names} ({until}까지) {reason}")
+        }
+        (WindowKind::Announced, Language::English) => {
+            format!("Maintenance: {names} (until {until}) {reason}")
+        }
+        (WindowKind::Emergency, Language::Korean) => {
+            format!("긴급 점검 중 (장애 시간에 포함): {names} ({until}까지) {reason}")
+        }
+        (WindowKind::Emergency, Language::English) => {
+            format!("Emergency work (counts as a fault): {names} (until {until}) {reason}")
+        }
     }
 }
 

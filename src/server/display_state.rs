@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 
-use crate::config::{Config, Target, Window};
+use crate::config::{Config, Target, Window, WindowKind};
 use crate::maintenance::occurrence;
 use crate::outcome::{Failure, Verdict};
 use crate::results::Row;
@@ -84,7 +84,9 @@ pub(super) struct Excused<'r, 'c> {
 /// Of the windows that cover a row, the one that opened first.
 pub(super) fn excused<'r, 'c>(row: &Row, running: &'r [Running<'c>]) -> Option<Excused<'r, 'c>> {
     let covering = running.iter().filter(|window| window.covers(&row.target));
-    let by = covering.min_by_key(|window| window.since)?;
+    // An announced one excuses; where none covers the row, an emergency is what people want to know of.
+    let by = covering
+        .min_by_key(|running| (running.window.kind == WindowKind::Emergency, running.since))?;
     let opened = SystemTime::from(by.since);
     let is_older = row.tally.since().is_some_and(|since| since < opened);
     Some(Excused { by, was_down: Shown::of(row) == Shown::Down && is_older })

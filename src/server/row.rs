@@ -6,7 +6,7 @@ use super::Site;
 use super::display_state::{self, Running, Shown};
 use super::html::{Code, English, EscapedText, Language, ago};
 use super::service_state::ServiceStates;
-use crate::config::Service;
+use crate::config::{Service, WindowKind};
 use crate::outcome::Failure;
 use crate::results::Row;
 
@@ -127,6 +127,9 @@ impl View<'_> {
         };
         let mark =
             |class: &str, text: &str| format!("{before}<span class=\"m {class}\">{text}</span>");
+        if excused.by.window.kind == WindowKind::Emergency {
+            return mark("", self.language.pick("긴급 점검 중", "emergency work"));
+        }
         let mut html = mark("", self.language.pick("점검 중", "maintenance"));
         if excused.was_down {
             let text = self.language.pick("점검 전부터 장애", "down before maintenance");

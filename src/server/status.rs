@@ -5,8 +5,8 @@
 //!   "version": "0.1.0", "vantage": "daejeon", "time": "2026-11-22T02:00:00Z",
 //!   "ready": true, "online": true,
 //!   "config": {"hash": "0123456789abcdef", "refused": {"since": "...", "problem": "..."}},
-//!   "maintenance": [{"name": "patch", "reason": "보안 패치", "from": "...", "until": "...",
-//!     "targets": ["saeol", "saeol/seocho"]}],
+//!   "maintenance": [{"name": "patch", "kind": "announced", "reason": "보안 패치", "from": "...",
+//!     "until": "...", "targets": ["saeol", "saeol/seocho"]}],
 //!   "summary": {"down": 1, "degraded": 0, "unknown": 0, "unobserved": 0, "up": 11},
 //!   "services": [{
 //!     "name": "gpki", "title": "행정전자서명 인증", "grade": 1, "owner": null,
@@ -33,7 +33,8 @@
 //! and `detail` then still say what was last wrong. `tests` is the service that the probe tests;
 //! `component` the one to blame for what is wrong (`bongsu` for what is wrong with our own account),
 //! and while nothing is, the same as `tests`. `maintenance` names the open window that covers the probe; an
-//! outage that is older than it has `down_before_maintenance`, and is not excused by it. Times are
+//! outage that is older than it has `down_before_maintenance`, and is not excused by it; nothing is
+//! excused by a window of the kind `emergency`. Times are
 //! RFC 3339 in UTC or null. `addresses` has those that the last run looked at, where the probe looks
 //! at several. New keys may be added; none is renamed or removed within `v1`.
 
@@ -97,6 +98,7 @@ struct RefusedStatus {
 #[derive(Serialize)]
 struct MaintenanceStatus<'a> {
     name: &'a str,
+    kind: &'static str,
     reason: Option<&'a str>,
     from: String,
     until: String,
@@ -215,6 +217,7 @@ impl<'a> MaintenanceStatus<'a> {
         };
         MaintenanceStatus {
             name: &running.window.name,
+            kind: running.window.kind.as_str(),
             reason: running.window.reason.as_deref(),
             from: running.since.to_string(),
             until: running.until.to_string(),

@@ -87,7 +87,7 @@ fn a_check_counts_one_as_one_and_says_that_a_list_of_probes_is_empty() {
     let output = Setup::new(text).output(&["check"]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     let said = stdout(&output);
-    assert!(said.contains("maintenance  1 window, 1 of them every week\n"), "{said}");
+    assert!(said.contains("maintenance  1 window, 1 of them every week or month\n"), "{said}");
     assert!(said.contains("disabled     1 probe\n"), "{said}");
     let advice = said.split("\nadvice\n").nth(1).unwrap_or_else(|| panic!("no advice in {said}"));
     assert!(advice.contains("services[1].probes is an empty list"), "{said}");

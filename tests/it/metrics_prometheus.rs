@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use bongsu::config::{Config, Service, Window, WindowTarget, WindowTime};
+use bongsu::config::{Config, Service, Window, WindowKind, WindowTarget, WindowTime};
 use bongsu::controls::{Contact, Controls, Reading};
 use bongsu::metrics::{self, Daemon};
 use bongsu::results::LatestResults;
@@ -115,6 +115,7 @@ fn window() -> Window {
         name: "patch".into(),
         targets: vec![seocho.clone(), seocho],
         reason: None,
+        kind: WindowKind::Announced,
         when: WindowTime::Once {
             from: jiff::Timestamp::constant(1_700_000_000, 0),
             until: jiff::Timestamp::MAX,
@@ -161,8 +162,8 @@ async fn promtool_finds_nothing_to_complain_of_in_the_whole_exposition() {
         r#"bongsu_service_needs{service="gov24",needs="dc-daejeon",distance="3"} 1"#,
         r#"bongsu_service_grade{service="gpki"} 1"#,
         r#"bongsu_slo_objective_ratio{service="saeol"} 0.9992"#,
-        r#"bongsu_maintenance_active{service="saeol",site="seocho",name="patch"} 1"#,
-        r#"bongsu_maintenance_start_timestamp_seconds{service="saeol",site="seocho",name="patch"} 1700000000"#,
+        r#"bongsu_maintenance_active{service="saeol",site="seocho",name="patch",kind="announced"} 1"#,
+        r#"bongsu_maintenance_start_timestamp_seconds{service="saeol",site="seocho",name="patch",kind="announced"} 1700000000"#,
         r#"bongsu_run_duration_seconds_bucket{service="gpki",kind="http",le="0.25"} 1"#,
         r#"bongsu_run_duration_seconds_bucket{service="gpki",kind="http",le="1.0"} 1"#,
         r#"bongsu_run_duration_seconds_sum{service="gpki",kind="http"} 0.118"#,

@@ -302,6 +302,39 @@ w.expect(14, "ServiceDown bus", "MaintenanceActive tax", "MaintenanceActive bus"
 w.expect(29, "ServiceDown bus", "PageUnacknowledged bus", "MaintenanceActive tax", "MaintenanceActive bus")
 w.expect(30.5, "ServiceDown bus", "PageUnacknowledged bus", "ServiceDown tax")
 
+w = scenario("emergency work excuses nothing", 20, "ServiceDown", "MaintenanceActive").daemons()
+for kind in ("announced", "emergency"):
+    w.service(kind).probe(kind, "front", (0, "up"), (8, "down"))
+    for vantage in w.vantages:
+        w.plain("bongsu_maintenance_active", {"service": kind, "name": "patch", "kind": kind, "vantage": vantage,
+                                              "prober": "a"}, (0, 0), (5, 1))
+w.expect(7, "MaintenanceActive announced")
+w.expect(12, "MaintenanceActive announced", "ServiceDown emergency")
+
+w = scenario("a window that ends while the service is down", 40, "MaintenanceOverrunning", "ServiceDown").daemons()
+for name, kind, end in (("still", "announced", 30), ("well", "announced", 30), ("longer", "announced", 60),
+                        ("emergency", "emergency", 30)):
+    w.service(name).probe(name, "front", (0, "up"), *([] if name == "well" else [(12, "down")]))
+    for vantage in w.vantages:
+        labels = {"service": name, "name": "patch", "kind": kind, "vantage": vantage, "prober": "a"}
+        w.plain("bongsu_maintenance_active", labels, (0, 0), (10, 1), (end, 0))
+        w.plain("bongsu_maintenance_end_timestamp_seconds", labels, (0, end * 60))
+# One site of forty is not the service.
+for name, down in (("one-site", 1), ("sites", 2)):
+    w.service(name)
+    for i in range(40):
+        w.probe(name, "front", (0, "up"), *([(12, "down")] if i < down else []), site=f"s{i:02}")
+    for vantage in w.vantages:
+        labels = {"service": name, "name": "patch", "kind": "announced", "vantage": vantage, "prober": "a"}
+        w.plain("bongsu_maintenance_active", labels, (0, 0), (10, 1), (30, 0))
+        w.plain("bongsu_maintenance_end_timestamp_seconds", labels, (0, 1800))
+w.firing(19, "MaintenanceOverrunning").firing(20.5, "MaintenanceOverrunning", "still", "sites")
+w.firing(29.5, "MaintenanceOverrunning", "still", "sites").firing(31, "MaintenanceOverrunning")
+w.firing(29, "ServiceDown", "emergency").firing(32, "ServiceDown", "emergency", "sites", "still")
+announced = [f"MaintenanceActive {name}" for name in ("still", "well", "longer", "one-site", "sites")]
+w.expect(19, *announced, "ServiceDown emergency")
+w.expect(21, *announced, "ServiceDown emergency", "MaintenanceOverrunning still", "MaintenanceOverrunning sites")
+
 w = scenario("maintenance of one site excuses that site", 20, "SitesDown").daemons().service("saeol")
 for i in range(40):
     w.probe("saeol", "front", (0, "up"), *([(12, "down")] if i < 2 else []), site=f"s{i:02}")

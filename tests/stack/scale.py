@@ -29,6 +29,7 @@ SCALED = {
     "ErrorBudgetBurnFast": ["> 60"],
     "ErrorBudgetBurnSlow": ["> 60"],
     "service:outage:limit_seconds": ["7200", "10800"],
+    "MaintenanceOverrunning": ["600"],
 }
 # Numbers that stay, and why.
 KEPT = {
@@ -73,6 +74,7 @@ KEPT = {
     "HolidayTableExpiring": {"1861887600": "a date", "60": "days", "86400": "seconds of a day"},
     "AlertmanagerFailedToSendAlerts": {"0.01": "a share"},
     "SmsBridgeCannotSend": {"120": "seconds of a bridge, which keeps its own pace"},
+    "MaintenanceOverrunning": {"2": "sites", "0.05": "a share of the sites"},
     "service:state": dict.fromkeys("2345", "a colour of the boards"),
     "month:kst": {"9": "hours to Korea", "3600": "seconds of an hour"},
     "service:budget:minutes": dict.fromkeys(["30", "24", "60"], "a month, of which samples are minutes"),

@@ -55,7 +55,7 @@ def counters():
         stat(both("예고된 점검", "Maintenance"),
              "지금 열려 있는 점검 시간. 시작할 때 정상이던 것만 장애에서 뺀다.",
              "Windows that are open now. They excuse only what was up when they began.",
-             [now(f"max by (service, name) (bongsu_maintenance_active{{{CHOSEN}}}) == 1",
+             [now(f"max by (service, name) (bongsu_maintenance_active{{{CHOSEN},kind!=\"emergency\"}}) == 1",
                   "{{service}} {{name}}")],
              steps=[(None, GREY), (1, BLUE)], empty="없음 · none", alerts=("MaintenanceActive",),
              defaults={"mappings": [words({1: ("점검 중 · OPEN", BLUE)})]},

@@ -76,8 +76,10 @@ impl Paper<'_> {
             let weekly = plan.maintenance.iter().filter(|window| window.weekly).count();
             let windows = self.counted(plan.maintenance.len(), "", "window");
             let windows = match self.language {
-                Language::Korean => format!("{}개, 그중 매주 {weekly}개", plan.maintenance.len()),
-                Language::English => format!("{windows}, {weekly} of them every week"),
+                Language::Korean => {
+                    format!("{}개, 그중 매주·매월 {weekly}개", plan.maintenance.len())
+                }
+                Language::English => format!("{windows}, {weekly} of them every week or month"),
             };
             self.line(self.pick("예고된 점검", "maintenance"), &windows)?;
         }

@@ -48,7 +48,7 @@ fn the_example_holds_every_option_and_is_valid() {
         ]
     );
     assert_eq!(config.disabled.len(), 4);
-    assert_eq!(config.maintenance.len(), 3);
+    assert_eq!(config.maintenance.len(), 5);
     // Bound by the probes that name it, and by what the file says.
     let bound = |name: &str| -> Vec<String> {
         config.secrets[name].hosts.iter().map(ToString::to_string).collect()
