@@ -6,11 +6,14 @@ use std::collections::BTreeMap;
 use super::ask::AskError;
 use super::course::Course;
 use super::first_run::{first_failing_run, matchers};
-use super::outage::{AnnouncedWork, FirstPage, Outage, SiteCount, SubjectMonth, VantageVotes};
+use super::outage::{
+    AnnouncedWork, FirstPage, Outage, SiteCount, SubjectMonth, VantageVotes, WorkInOutage,
+};
 use super::promql::{Prometheus, TimeSeries, quoted};
 use super::span::{HOUR, MINUTE, Millis, SECOND, Span, Spans};
 use super::survey::Subject;
 use super::timeline::Sampling;
+use crate::config::WindowKind;
 
 /// After an outage began. Whoever was not paged within a shift was not paged for it.
 const PAGE_WITHIN: Millis = 12 * HOUR;
@@ -147,7 +150,7 @@ impl Details<'_> {
             reason: self.reason(subject, within).await?,
             sites: self.sites(subject, within).await?,
             votes: self.votes(subject, within).await?,
-            window: self.window(subject, within.from).await?,
+            work: self.work(subject, within).await?,
         })
     }
 
@@ -275,15 +278,38 @@ impl Details<'_> {
         Ok(VantageVotes { agreed, total: votes.len() })
     }
 
-    /// A window that was open at an instant.
-    async fn window(&self, subject: &Subject, at: Millis) -> Result<Option<String>, AskError> {
+    /// What was worked on during an outage; emergency work is told of rather than announced.
+    async fn work(
+        &self,
+        subject: &Subject,
+        within: Span,
+    ) -> Result<Option<WorkInOutage>, AskError> {
         let expression = format!(
-            "bongsu_maintenance_active{{service={},site=~{}}} == 1",
-            quoted(&subject.service),
-            quoted(&format!("|{}", regex::escape(&subject.site)))
+            "max_over_time({}[{}]) == 1",
+            windows(subject, ""),
+            range(within)
         );
-        let windows = self.prometheus.instant(&expression, at).await?;
-        Ok(windows.iter().map(|window| window.label("name").to_owned()).min())
+        let found = self.prometheus.instant(&expression, within.until).await?;
+        let works = found.iter().map(|window| WorkInOutage {
+            kind: match window.label("kind") == WindowKind::Emergency.as_str() {
+                true => WindowKind::Emergency,
+                false => WindowKind::Announced,
+            },
+            name: window.label("name").to_owned(),
+        });
+        Ok(works.min_by_key(|work| (work.kind == WindowKind::Announced, work.name.clone())))
+    }
+
+    /// An announced window that was open at an instant.
+    async fn announced_window(
+        &self,
+        subject: &Subject,
+        at: Millis,
+    ) -> Result<Option<String>, AskError> {
+        let emergency = quoted(WindowKind::Emergency.as_str());
+        let expression = format!("{} == 1", windows(subject, &format!(",kind!={emergency}")));
+        let found = self.prometheus.instant(&expression, at).await?;
+        Ok(found.iter().map(|window| window.label("name").to_owned()).min())
     }
 
     /// The announced work of a subject.
@@ -291,7 +317,8 @@ impl Details<'_> {
         let mut works = Vec::new();
         for span in course.excused.seen.iter() {
             // In its middle it is open beyond doubt.
-            let name = self.window(&course.subject, span.from + span.length() / 2).await?;
+            let middle = span.from + span.length() / 2;
+            let name = self.announced_window(&course.subject, middle).await?;
             let down = course.excused.down.within(&span.into()).length();
             works.push(AnnouncedWork { subject: course.subject.clone(), span, name, down });
         }
@@ -338,6 +365,13 @@ impl Details<'_> {
         let found = self.prometheus.instant(expression, at).await?;
         Ok(found.first().and_then(TimeSeries::value))
     }
+}
+
+/// Windows over a service or a site of it, by one more matcher or none.
+fn windows(subject: &Subject, matcher: &str) -> String {
+    let (service, site) = (quoted(&subject.service), regex::escape(&subject.site));
+    let site = quoted(&format!("|{site}"));
+    format!("bongsu_maintenance_active{{service={service},site=~{site}{matcher}}}")
 }
 
 fn range(within: Span) -> String {

@@ -69,6 +69,8 @@ struct OutageJson {
     sites: Option<SiteCount>,
     vantages: VantageVotes,
     maintenance: Option<String>,
+    /// `announced` or `emergency`.
+    maintenance_kind: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -189,7 +191,8 @@ fn outage(outage: &Outage, now: Millis) -> OutageJson {
         cause: outage.cause.clone(),
         sites: outage.sites,
         vantages: outage.votes.clone(),
-        maintenance: outage.window.clone(),
+        maintenance: outage.work.as_ref().map(|work| work.name.clone()),
+        maintenance_kind: outage.work.as_ref().map(|work| work.kind.as_str()),
     }
 }
 

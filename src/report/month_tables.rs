@@ -9,6 +9,7 @@ use super::outage::{Outage, SubjectMonth};
 use super::span::Millis;
 use super::survey::Subject;
 use super::table::{Cell, Labelled, ReportDocument, Section, minutes};
+use crate::config::WindowKind;
 use crate::language::Language;
 use crate::outcome::Reason;
 
@@ -274,9 +275,14 @@ impl Words<'_> {
             let by = pick("호출은 원인 서비스로", "paged by its cause");
             notes.push(format!("{by}: {}", page.alert));
         }
-        if let Some(window) = &outage.window {
-            let counts = pick("점검 중이지만 장애로 계산", "counted within work");
-            notes.push(format!("{counts}: {window}"));
+        if let Some(work) = &outage.work {
+            let counts = match work.kind {
+                WindowKind::Emergency => pick("긴급 점검, 장애로 계산", "emergency work, counted"),
+                WindowKind::Announced => {
+                    pick("예고된 점검 전부터의 장애", "from before announced work")
+                }
+            };
+            notes.push(format!("{counts}: {}", work.name));
         }
         match notes.is_empty() {
             true => Cell::None,

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::month::korea;
 use super::span::{Millis, Span, Spans, timestamp};
 use super::survey::Subject;
+use crate::config::WindowKind;
 
 /// One outage: from the first failing run to the last recovery before its incident closed. What came
 /// back in between and did not stay is in it once.
@@ -31,8 +32,16 @@ pub struct Outage {
     pub reason: Option<String>,
     pub sites: Option<SiteCount>,
     pub votes: VantageVotes,
-    /// A window that was open and did not excuse it.
-    pub window: Option<String>,
+    /// Work that was under way in it and did not excuse it.
+    pub work: Option<WorkInOutage>,
+}
+
+/// A window that was open during an outage which counts nevertheless.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkInOutage {
+    /// Announced work does not excuse an outage that was there before it.
+    pub kind: WindowKind,
+    pub name: String,
 }
 
 /// The first message that woke somebody.

@@ -56,6 +56,7 @@ pub(super) struct PlannedProbe {
 pub(super) struct PlannedWindow {
     pub(super) name: String,
     pub(super) weekly: bool,
+    pub(super) kind: &'static str,
     /// Of the open occurrence, else of the next one; none once it is over for good.
     pub(super) next: Option<PlannedOccurrence>,
 }
@@ -157,6 +158,7 @@ fn planned_window(window: &Window, now: Timestamp) -> PlannedWindow {
     PlannedWindow {
         name: window.name.to_string(),
         weekly: matches!(window.when, WindowTime::Weekly { .. }),
+        kind: window.kind.as_str(),
         next: next.map(|next| PlannedOccurrence {
             start: next.start,
             end: next.end,

@@ -118,6 +118,7 @@ fn secret_source() -> Value {
 fn window() -> Value {
     object(maintenance::KEYS, &["name", "targets", "timezone"], |key| match key {
         "targets" => one_or_many(text()),
+        "kind" => word(&["announced", "emergency"]),
         _ => text(),
     })
 }

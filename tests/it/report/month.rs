@@ -169,12 +169,13 @@ fn hometax(history: &mut History) {
             Some(f64::from(u8::from(broken.contains(&at))))
         });
     }
-    for (name, open) in [
-        ("보안 패치", at(7, 2, 0)..at(7, 4, 0)),
-        ("긴급 복구", at(8, 3, 0)..at(8, 4, 0)),
-        ("정기 점검", at(9, 2, 0)..at(9, 4, 0)),
+    // The last was recorded before windows had a kind.
+    for (name, kind, open) in [
+        ("보안 패치", ",kind=\"announced\"", at(7, 2, 0)..at(7, 4, 0)),
+        ("긴급 복구", ",kind=\"emergency\"", at(8, 3, 20)..at(8, 4, 0)),
+        ("정기 점검", "", at(9, 2, 0)..at(9, 4, 0)),
     ] {
-        let labels = format!("service=\"hometax\",name=\"{name}\"");
+        let labels = format!("service=\"hometax\",name=\"{name}\"{kind}");
         history.constant("bongsu_maintenance_active", &labels, open, 1.0);
     }
 }
@@ -309,8 +310,11 @@ fn announced_work_is_no_operating_time_and_emergency_work_counts() {
     assert_eq!(names, ["보안 패치", "정기 점검"]);
     assert_eq!(works[1]["from"], local(9, 2, 30), "it excuses from the recovery on");
     let rows = outages(&report, "hometax", None);
-    assert_eq!(rows[0]["maintenance"], "긴급 복구");
+    assert_eq!(rows[0]["maintenance"], "긴급 복구", "begun while it was down");
+    assert_eq!(rows[0]["maintenance_kind"], "emergency");
     assert_eq!(rows[1]["recovered"], local(9, 2, 30));
+    assert_eq!(rows[1]["maintenance"], "정기 점검");
+    assert_eq!(rows[1]["maintenance_kind"], "announced");
 }
 
 #[test]
@@ -336,7 +340,8 @@ fn people_read_it_in_korean_and_in_english() {
         "99.851 %",
         "2026-02-10 08:46:07",
         "인증 검증 실패",
-        "점검 중이지만 장애로 계산: 긴급 복구",
+        "긴급 점검, 장애로 계산: 긴급 복구",
+        "예고된 점검 전부터의 장애: 정기 점검",
         "예고된 점검 중의 접속 불가 40.0분",
     ] {
         assert!(korean.contains(part), "{part}: {korean}");
