@@ -16,6 +16,7 @@ use url::Url;
 
 use crate::build_info::LONG;
 use crate::language::Language;
+use crate::maintenance_args::MaintenanceCommand;
 use crate::report_args::ReportCommand;
 
 /// Where the daemon listens unless told otherwise.
@@ -97,6 +98,9 @@ pub enum Command {
     /// What a contract wants to know of a month, asked of Prometheus.
     #[command(subcommand)]
     Report(Box<ReportCommand>),
+    /// Windows of maintenance by hand, with who and why.
+    #[command(subcommand)]
+    Maintenance(MaintenanceCommand),
     /// A simulated e-government estate with the daemon probing it: look, break something, rehearse.
     #[cfg(feature = "lab")]
     Lab(LabArgs),
@@ -227,6 +231,11 @@ pub struct Flags {
     /// Keeps held accounts and the evidence of failures over restarts. Optional.
     #[arg(long = "state.dir", env = "BONGSU_STATE_DIR", value_name = "DIR", global = true)]
     pub state_dir: Option<PathBuf>,
+
+    /// Where bongsu maintenance writes windows, which the daemon watches. Optional.
+    #[arg(long = "maintenance.file", env = "BONGSU_MAINTENANCE_FILE", global = true)]
+    #[arg(value_name = "FILE")]
+    pub maintenance_file: Option<PathBuf>,
 
     /// Where to listen; without a host, on every address.
     #[arg(long = "web.listen-address", env = "BONGSU_WEB_LISTEN_ADDRESS", global = true)]

@@ -31,6 +31,7 @@ pub mod vault;
 pub mod controls;
 pub mod limits;
 pub mod maintenance;
+pub mod maintenance_args;
 pub mod scheduler;
 
 pub mod availability;

@@ -5,6 +5,7 @@ mod fanout;
 mod liveness;
 mod reloading;
 mod watchdog;
+mod work_file;
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join;
+use jiff::Timestamp;
 use read::ReadError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -26,6 +28,7 @@ use self::liveness::Pulse;
 pub use self::reloading::read_config;
 use self::reloading::{ReadFiles, Reloading};
 use self::watchdog::Watchdog;
+use self::work_file::{InForce, ReadWork, ToldProblem, WorkFile};
 use crate::blackbox::Blackbox;
 use crate::cli::{Exit, ListenAddress};
 use crate::config::{Config, ExecSteps};
@@ -94,6 +97,8 @@ pub struct Options {
     pub state_dir: Option<PathBuf>,
     /// How long running probes may take to finish.
     pub grace: Duration,
+    /// Where windows of maintenance are written by hand.
+    pub maintenance_file: Option<PathBuf>,
     /// Which services are this process's.
     pub shard: Shard,
     pub limits: Limits,
@@ -180,6 +185,7 @@ struct World {
     config: watch::Sender<Arc<Config>>,
     /// What was refused since.
     refused: watch::Sender<Option<Refused>>,
+    work_problem: ToldProblem,
 }
 
 impl App {
@@ -228,8 +234,17 @@ impl App {
         let config = watch::Sender::new(Arc::new(config));
         let refused = watch::Sender::new(None);
         let (shard, blackbox) = (options.shard, options.blackbox.clone());
-        let world =
-            World { shard, surroundings, controls, daemon, pulse, blackbox, config, refused };
+        let world = World {
+            shard,
+            surroundings,
+            controls,
+            daemon,
+            pulse,
+            blackbox,
+            config,
+            refused,
+            work_problem: ToldProblem::default(),
+        };
         Ok(App { options, listener, web, scheduler, board, evidence, claim, world, contact })
     }
 
@@ -281,6 +296,7 @@ impl App {
         let mut watchdog = Watchdog::new(&systemd, &world.pulse);
         let mut reloading =
             Reloading::new(options.config_file, options.exec_steps, options.blackbox);
+        let mut work_file = WorkFile::new(options.maintenance_file);
         let exit = loop {
             tokio::select! {
                 signal = signals.next() => match signal {
@@ -295,6 +311,7 @@ impl App {
                     }
                     reloading.answer(result);
                 }
+                read = work_file.next() => world.work(read),
                 () = watchdog.feed() => {}
                 failure = scheduler.failed() => {
                     error!(%failure, "a part of the daemon died");
@@ -372,7 +389,8 @@ impl World {
     fn replace(&self, read: ReadFiles, scheduler: &mut Scheduler) -> Result<(), String> {
         let ReadFiles { config, modules } = read;
         let contact = contact(&config, &self.surroundings).map_err(|error| error.to_string())?;
-        let config = Arc::new(config);
+        let recorded = self.config.borrow().recorded.clone();
+        let config = Arc::new(Config { recorded, ..config });
         self.surroundings.reconfigure(&config);
         if let (Some(blackbox), Some(modules)) = (&self.blackbox, modules) {
             blackbox.replace(modules);
@@ -383,6 +401,22 @@ impl World {
         let Changes { started, stopped, kept, replaced } = changes;
         info!(started, stopped, kept, replaced, hash = config.hash, "configuration reloaded");
         Ok(())
+    }
+
+    /// Makes the windows that were opened by hand those that are in force.
+    fn work(&self, read: ReadWork) {
+        let config = Arc::clone(&self.config.borrow());
+        let known = |service: &str| config.services.iter().any(|known| *known.name == *service);
+        let InForce { windows, problem } = read.in_force(known, Timestamp::now());
+        self.daemon.maintenance_file_read(problem.is_none());
+        self.work_problem.tell(problem);
+        if windows == config.recorded {
+            return;
+        }
+        info!(windows = windows.len(), "windows of maintenance were opened or ended by hand");
+        let config = Arc::new(Config { recorded: windows, ..Config::clone(&config) });
+        self.daemon.windows_changed(&config);
+        self.config.send_replace(config);
     }
 
     /// Says so wherever somebody looks. The old configuration stays.

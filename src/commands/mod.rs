@@ -6,6 +6,7 @@ mod healthcheck;
 mod init;
 #[cfg(feature = "lab")]
 mod lab;
+mod maintenance;
 mod probe;
 mod report;
 mod run;
@@ -49,6 +50,7 @@ pub fn execute(cli: Cli) -> Exit {
         Command::Man => shell::man(),
         Command::Healthcheck => healthcheck::healthcheck(&flags),
         Command::Report(what) => report::report(&flags, &what),
+        Command::Maintenance(what) => maintenance::maintenance(&flags, &what),
         #[cfg(feature = "lab")]
         Command::Lab(args) => lab::lab(flags, args),
     }

@@ -68,6 +68,7 @@ fn options(flags: Flags, blackbox: Option<Blackbox>) -> Options {
         },
         vantage: flags.vantage,
         state_dir: flags.state_dir,
+        maintenance_file: flags.maintenance_file,
         grace: flags.shutdown_grace,
         limits: Limits { permits: None, descriptors: raise_descriptors().now },
     }

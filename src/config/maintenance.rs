@@ -34,7 +34,7 @@ const DAYS: [(&str, Weekday); 7] = [
 ];
 
 /// A longer window is a service that was switched off; it hides every outage it covers.
-const DAYS_MAX: i64 = 31;
+pub const DAYS_MAX: i64 = 31;
 
 /// Reads the windows of all files.
 pub(super) fn windows(lists: &[At<'_>], estate: &Estate) -> Vec<Window> {
@@ -59,7 +59,7 @@ fn window(at: &At<'_>, estate: &Estate, names: &mut HashMap<String, String>) -> 
     }
     let targets = fields.need("targets").map(|at| targets(&at, estate));
     let reason = fields.text("reason");
-    let kind = fields.take("kind").map_or(Some(WindowKind::default()), |at| at.parse(kind));
+    let kind = fields.take("kind").map_or(Some(WindowKind::default()), |at| at.parse(WindowKind::named));
     let when = when(&fields);
     Some(Window { name: Arc::from(name?.1), targets: targets?, reason, kind: kind?, when: when? })
 }
@@ -188,14 +188,6 @@ fn instant(zone: &TimeZone, local: DateTime, edge: Edge) -> Result<Timestamp, St
     zoned
         .map(|zoned| zoned.timestamp())
         .map_err(|_| format!("{local} is outside the years that can be reckoned with"))
-}
-
-fn kind(text: &str) -> Result<WindowKind, String> {
-    let all = [WindowKind::Announced, WindowKind::Emergency];
-    all.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| {
-        let hint = read::hint(text, all.map(WindowKind::as_str));
-        format!("\"{text}\" is neither announced nor emergency{hint}")
-    })
 }
 
 /// When a window comes again.

@@ -65,6 +65,8 @@ pub use expectation::{
     CssSelector, Expect, FailIf, JsonPath, Matcher, StatusSet, TimeLimit, UrlPart,
 };
 pub use files::{Disk, FILE_LIMIT as CONFIG_BYTES_MAX, Files, Nothing};
+pub use maintenance::DAYS_MAX as WINDOW_DAYS_MAX;
+pub use value::name as name_of;
 pub use load::{empty, load, load_through, load_with, parse};
 pub use oauth2::OAuth2Options;
 pub use options::{
@@ -95,6 +97,8 @@ pub struct Config {
     pub targets: Vec<Arc<Target>>,
     pub controls: Vec<Control>,
     pub maintenance: Vec<Window>,
+    /// Windows that `bongsu maintenance` opened. They are no part of the file and of its hash.
+    pub recorded: Vec<Window>,
     /// Where the secrets are; their values are read when a request is written.
     pub secrets: BTreeMap<Arc<str>, SecretRef>,
     /// FNV-1a of the validated configuration without secrets and paths, 16 hex digits.
@@ -105,6 +109,13 @@ pub struct Config {
     pub files: Vec<PathBuf>,
     /// Probes that are written down and valid but switched off, `for_each` expanded.
     pub disabled: Vec<TargetId>,
+}
+
+impl Config {
+    /// Those of the file, and those that were opened by hand.
+    pub fn windows(&self) -> impl Iterator<Item = &Window> {
+        self.maintenance.iter().chain(&self.recorded)
+    }
 }
 
 /// A service as people know it.
@@ -330,6 +341,15 @@ impl WindowKind {
             WindowKind::Announced => "announced",
             WindowKind::Emergency => "emergency",
         }
+    }
+
+    /// The kind of this name, or half a sentence about the text.
+    pub fn named(text: &str) -> Result<WindowKind, String> {
+        let all = [WindowKind::Announced, WindowKind::Emergency];
+        all.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| {
+            let hint = read::hint(text, all.map(WindowKind::as_str));
+            format!("\"{text}\" is neither announced nor emergency{hint}")
+        })
     }
 }
 

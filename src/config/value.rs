@@ -10,7 +10,7 @@ use url::{Host, Url};
 const NAME_MAX: usize = 63;
 
 /// `seocho`, `dc-daejeon`, `gov24.login`.
-pub(super) fn name(text: &str) -> Result<String, String> {
+pub fn name(text: &str) -> Result<String, String> {
     let first = text.chars().next().is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     let rest = text
         .chars()

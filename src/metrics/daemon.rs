@@ -65,6 +65,11 @@ static REFUSED: Family = Family::counter(
     "Fetches of what certificates name that were refused, because their target had too many.",
 );
 
+static MAINTENANCE_FILE: Family = Family::gauge(
+    "bongsu_maintenance_file_valid",
+    "Whether the windows that bongsu maintenance wrote are in force as the file has them.",
+);
+
 static HELD: Family = Family::gauge(
     "bongsu_account_held",
     "Whether the guard holds an account that logins use, by the host that receives it.",
@@ -116,6 +121,8 @@ struct State {
     lag: Histogram<9>,
     services: Arc<Services>,
     windows: Arc<[Window]>,
+    /// Whether the last reading of `--maintenance.file` was good; none without one.
+    maintenance_file: Option<bool>,
 }
 
 impl Daemon {
@@ -193,6 +200,7 @@ impl Daemon {
                 lag: Histogram::new(&LAG_BOUNDS),
                 services: Arc::default(),
                 windows: Arc::new([]),
+                maintenance_file: None,
             }),
         })
     }
@@ -247,10 +255,20 @@ impl Daemon {
             modules.reload_success_at.set(since_epoch.as_secs_f64());
         }
         let services = Arc::new(Services::of(config));
-        let windows = config.maintenance.as_slice().into();
+        let windows = config.windows().cloned().collect();
         let mut state = self.state.lock();
         state.services = services;
         state.windows = windows;
+    }
+
+    /// Windows were opened or ended by hand.
+    pub fn windows_changed(&self, config: &Config) {
+        self.state.lock().windows = config.windows().cloned().collect();
+    }
+
+    /// Whether the file of such windows could be read as it is now.
+    pub fn maintenance_file_read(&self, is_valid: bool) {
+        self.state.lock().maintenance_file = Some(is_valid);
     }
 
     /// Says, once, who knows which accounts are held. It is asked at each scrape.
@@ -284,14 +302,18 @@ impl Daemon {
 
     /// Everything but the series of single targets.
     pub(super) fn write(&self, snapshot: &Snapshot, text: &mut Text<'_>) {
-        let (lag, services, windows) = {
+        let (lag, services, windows, maintenance_file) = {
             let state = self.state.lock();
-            (state.lag.clone(), Arc::clone(&state.services), Arc::clone(&state.windows))
+            let (services, windows) = (Arc::clone(&state.services), Arc::clone(&state.windows));
+            (state.lag.clone(), services, windows, state.maintenance_file)
         };
         self.log_dropped.inc_by(log_queue::dropped().saturating_sub(self.log_dropped.get()));
         write_run_durations(snapshot, text);
         services.write(text);
         write_maintenance(&maintenance::rows(&windows, Timestamp::now()), text);
+        if let Some(is_valid) = maintenance_file {
+            text.family(&MAINTENANCE_FILE).put("", &[], flag(is_valid));
+        }
         let reading = self.controls.reading();
         text.family(&ONLINE).put("", &[], flag(reading.online));
         if let Some(skew) = reading.skew {

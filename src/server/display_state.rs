@@ -94,7 +94,7 @@ pub(super) fn excused<'r, 'c>(row: &Row, running: &'r [Running<'c>]) -> Option<E
 
 /// The windows that are open, in the file's order.
 pub(super) fn running(config: &Config, now: Timestamp) -> Vec<Running<'_>> {
-    let open = config.maintenance.iter().filter_map(|window| {
+    let open = config.windows().filter_map(|window| {
         let occurrence = occurrence(&window.when, now).filter(|open| open.contains(now))?;
         Some(Running { window, since: occurrence.start, until: occurrence.end })
     });

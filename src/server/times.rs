@@ -7,7 +7,8 @@
 use std::time::SystemTime;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::civil::DateTime;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 
 /// Where the services and their operators are.
 const AT_HOME: &str = "Asia/Seoul";
@@ -40,6 +41,19 @@ impl LocalTime {
     /// To the minute.
     pub fn minute(&self, time: Timestamp) -> String {
         self.text(time, "%F %H:%M %Z")
+    }
+
+    /// The instant of a local time; of one that comes twice the first.
+    ///
+    /// # Errors
+    ///
+    /// The clocks skip it.
+    pub fn instant(&self, local: DateTime) -> Result<Timestamp, String> {
+        let ambiguous = self.0.to_ambiguous_zoned(local);
+        if matches!(ambiguous.offset(), AmbiguousOffset::Gap { .. }) {
+            return Err(format!("{local} does not exist here: the clocks skip it"));
+        }
+        ambiguous.earlier().map(|zoned| zoned.timestamp()).map_err(|error| error.to_string())
     }
 
     fn text(&self, time: Timestamp, format: &str) -> String {

@@ -19,6 +19,7 @@ const LAYERS: &[&[&str]] = &[
         "http_date",
         "language",
         "report_args",
+        "maintenance_args",
         "offload",
         "own_time",
         "log_queue",

@@ -20,6 +20,7 @@ const OPERATORS: &[&str] = &[
     "src/scheduler/",
     "src/own_time/",
     "src/report/",
+    "src/maintenance/",
     "src/identities.rs",
     "src/vault.rs",
     "crates/base/",

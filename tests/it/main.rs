@@ -30,6 +30,7 @@ mod irregular_files;
 mod lab;
 mod limits;
 mod login;
+mod maintenance;
 mod metrics_golden;
 mod metrics_hostile;
 mod metrics_prometheus;

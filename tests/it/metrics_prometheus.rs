@@ -149,6 +149,7 @@ fn config() -> Config {
         secrets: BTreeMap::new(),
         advice: Vec::new(),
         files: Vec::new(),
+        recorded: Vec::new(),
         disabled: Vec::new(),
     }
 }

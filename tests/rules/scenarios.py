@@ -521,10 +521,12 @@ for vantage in w.vantages:
     # 6 s in 15 minutes there, 3.75 s here
     w.counter("bongsu_prober_stall_seconds_total", at, (0, 0), (5, 0.4 if bad else 0.25))
     w.plain("bongsu_config_last_reload_successful", at, (0, 1), *([(5, 0), (30, 1)] if bad else []))
+    # Of the file of windows, which is mended later.
+    w.plain("bongsu_maintenance_file_valid", {**at, "prober": "b"}, (0, 1), *([] if bad else [(5, 0), (30, 1)]))
     w.plain("bongsu_config_info", {**at, "hash": "old"}, (0, 1), *([] if bad else [(5, None)]))
     w.plain("bongsu_config_info", {**at, "hash": "new"}, *([(0, None)] if bad else [(5, 1)]))
     w.plain("bongsu_clock_skew_seconds", at, (0, 2), *([(5, -20)] if bad else [(5, 10)]))
-w.expect(4).expect(13).firing(20, "ProberConfigReloadFailed", "busan", by="vantage")
+w.expect(4).expect(13).firing(20, "ProberConfigReloadFailed", "busan", "seoul", by="vantage")
 for alert in ("ProberSchedulerLag", "ProberRunsSkipped", "ClockSkewed", "ProberStalled"):
     w.firing(28, alert, "busan", by="vantage")
 w.expect(28, "ProberSchedulerLag", "ProberRunsSkipped", "ProberConfigReloadFailed",

@@ -52,6 +52,7 @@ impl LabDaemon {
             any_target: AnyTarget::Refused,
             blackbox: None,
             state_dir: None,
+            maintenance_file: None,
             local_time: LocalTime::named(None),
             systemd: Said::default(),
             vantage: Some("lab".to_owned()),

@@ -9,6 +9,9 @@
 //! would then lie after its end keeps its length and starts earlier. When clocks are set back, the
 //! first of the two is meant.
 
+pub mod append;
+pub mod record;
+
 use std::sync::Arc;
 
 use jiff::civil::{Date, DateTime};
