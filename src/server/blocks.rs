@@ -73,13 +73,13 @@ pub(super) fn blocks<'r>(config: &'r Config, rows: &'r [Row]) -> Vec<Block<'r>> 
 }
 
 /// Who needs whom, and who is broken.
-struct Dependencies<'r> {
+pub(super) struct Dependencies<'r> {
     needs: HashMap<&'r str, Vec<&'r str>>,
     broken: HashSet<&'r str>,
 }
 
 impl<'r> Dependencies<'r> {
-    fn of(config: &'r Config, rows: &'r [Row]) -> Dependencies<'r> {
+    pub(super) fn of(config: &'r Config, rows: &'r [Row]) -> Dependencies<'r> {
         let needs = config.services.iter().map(|service| {
             (&*service.name, service.needs.iter().map(|need| &**need).collect::<Vec<_>>())
         });
@@ -116,7 +116,7 @@ impl<'r> Dependencies<'r> {
     }
 
     /// Everything that a service needs, directly or not.
-    fn closure(&self, service: &str) -> HashSet<&'r str> {
+    pub(super) fn closure(&self, service: &str) -> HashSet<&'r str> {
         let mut found = HashSet::new();
         let mut open: Vec<&str> = vec![service];
         while let Some(next) = open.pop() {

@@ -8,6 +8,7 @@ pub mod listen;
 pub mod metrics;
 mod origin;
 pub mod ready;
+mod recovery;
 pub mod reload;
 mod resume;
 pub mod times;

@@ -8,6 +8,9 @@
 //!   "maintenance": [{"name": "patch", "kind": "announced", "reason": "보안 패치", "from": "...",
 //!     "until": "...", "targets": ["saeol", "saeol/seocho"]}],
 //!   "summary": {"down": 1, "degraded": 0, "unknown": 0, "unobserved": 0, "up": 11},
+//!   "grades": [{"grade": 1, "services": 4, "up": 3}],
+//!   "recovery": [{"cause": "dc-daejeon", "services": 3, "up": 1,
+//!     "grades": [{"grade": 1, "services": 3, "up": 1}]}],
 //!   "services": [{
 //!     "name": "gpki", "title": "행정전자서명 인증", "grade": 1, "owner": null,
 //!     "alternative": null, "needs": ["dc-daejeon"],
@@ -36,7 +39,8 @@
 //! outage that is older than it has `down_before_maintenance`, and is not excused by it; nothing is
 //! excused by a window of the kind `emergency`. Times are
 //! RFC 3339 in UTC or null. `addresses` has those that the last run looked at, where the probe looks
-//! at several. New keys may be added; none is renamed or removed within `v1`.
+//! at several. `grades` counts the services that are probed, and `recovery` those that need a broken service,
+//! directly or not; `up` are those of which no probe is down, unknown or unobserved. New keys may be added; none is renamed or removed within `v1`.
 
 use std::collections::HashMap;
 use std::io;
@@ -54,6 +58,7 @@ use tokio::time::Instant;
 
 use super::Site;
 use super::display_state::{self, Running, Shown};
+use super::recovery::{CauseRecovery, GradeCount, Recovery};
 use crate::build_info::VERSION;
 use crate::config::{Config, WindowTarget};
 use crate::outcome::AddressFacts;
@@ -80,6 +85,8 @@ struct Status<'a> {
     maintenance: Vec<MaintenanceStatus<'a>>,
     #[serde(serialize_with = "summary")]
     summary: [(Shown, usize); 5],
+    grades: Vec<GradeCount>,
+    recovery: Vec<CauseRecovery<'a>>,
     services: Vec<ServiceStatus<'a>>,
 }
 
@@ -187,6 +194,7 @@ impl<'a> Status<'a> {
             needs: service.needs.iter().map(|need| &**need).collect(),
             probes: by_service.remove(&*service.name).unwrap_or_default(),
         });
+        let Recovery { grades, causes } = Recovery::of(config, rows);
         Status {
             version: VERSION,
             vantage: site.vantage.as_deref(),
@@ -196,6 +204,8 @@ impl<'a> Status<'a> {
             config: ConfigStatus { hash: &config.hash, refused: RefusedStatus::of(site) },
             maintenance: running.iter().map(MaintenanceStatus::of).collect(),
             summary: display_state::counts(rows),
+            grades,
+            recovery: causes,
             services: services.collect(),
         }
     }

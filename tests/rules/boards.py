@@ -44,6 +44,20 @@ for site, changes, only in (("down", FALLS, None), ("planned", [(0, "up"), (9, "
 maintenance(w, "saeol", (0, 0), (8, 1), site="planned")
 shown(w, 10, "site:state", {"down": 5, "unseen": 3, "partly": 2, "degraded": 2, "planned": 1, "up": 0}, by="site")
 
+# --- how much is back -------------------------------------------------------------------------
+w = scenario("boards: how many of how many are back, by grade", 100).daemons().service("centre").service("empty", needs=["centre"])
+for n in range(12):
+    name = f"s{n:02}"
+    # Two of grade 1, four of grade 2 and the rest without; one is never seen again, one never fell.
+    w.service(name, needs=["centre"], grade={0: 1, 1: 1}.get(n, 2 if n < 6 else None))
+    w.probe(name, "front", (0, "up"), *([] if n == 11 else [(5, "down")]),
+            *([(20, "up")] if n in (0, 2, 3, 7) else [(20, "unknown")] if n == 4 else []))
+for minute, up in ((4, None), (12, {"1": 0, "2": 0, "-": 1}), (25, {"1": 1, "2": 2, "-": 2})):
+    for name, counts in (("up", up), ("total", up and {"1": 2, "2": 4, "-": 6})):
+        w.query(minute, f'cause:services:{name}{{cause="centre"}}',
+                [{"labels": f'cause:services:{name}{{cause="centre", grade="{grade}"}}', "value": value}
+                 for grade, value in sorted((counts or {}).items())])
+
 # --- who and why ------------------------------------------------------------------------------
 w = scenario("boards: a service has one card, also while titles differ and when its daemons are dead", 26)
 w.daemons(seoul=[(14, 99)], busan=[(14, 99)])

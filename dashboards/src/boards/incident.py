@@ -158,6 +158,29 @@ def spent():
     )
 
 
+def restored():
+    return table(
+        both("회복 현황", "Restored"),
+        "장애의 원인을 필요로 하는 서비스 가운데 다시 정상인 수와 전체, 등급별.",
+        "Of the services that need a cause whose incident is open, how many stand again, by grade.",
+        [
+            rows("cause:services:up", BROKEN),
+            rows("cause:services:total", BROKEN),
+            rows("cause:services:up / cause:services:total", BROKEN),
+        ],
+        [
+            ("cause", Column(both("원인", "Cause"), width=110)),
+            ("grade", Column(both("등급", "Grade"), width=70)),
+            ("Value #A", Column(both("정상", "Up"), width=70, decimals=0)),
+            ("Value #B", Column(both("전체", "Of"), width=70, decimals=0)),
+            ("Value #C", Column(both("비율", "Share"), unit="percentunit", cell="gauge",
+                                steps=[(None, RED), (0.5, ORANGE), (1, GREEN)], limits=(0, 1), decimals=0)),
+        ],
+        sort=(both("등급", "Grade"), "asc"), cell="sm", empty="장애 없음 · nothing fell",
+        alerts=("CauseDown",),
+    )
+
+
 def pages():
     return timeline(
         both("호출의 기록", "Pages over time"),
@@ -176,5 +199,5 @@ def board():
                  (3, library.freshness()))
     incident.add(8, (12, library.states()), (12, order()))
     incident.add(7, (8, spread()), (8, distance()), (8, sites()))
-    incident.add(8, (8, reasons()), (8, pages()), (8, spent()))
+    incident.add(8, (6, reasons()), (7, restored()), (6, pages()), (5, spent()))
     return incident
