@@ -111,7 +111,8 @@ impl Desk<'_> {
                 ("--for", until.ok_or_else(|| NotDone::usage("--for: is too long"))?)
             }
         };
-        check_length(from, until).map_err(|problem| NotDone::usage(format!("{flag}: {problem}")))?;
+        check_length(from, until)
+            .map_err(|problem| NotDone::usage(format!("{flag}: {problem}")))?;
         if until <= self.now {
             return Err(NotDone::usage(format!("{flag}: the window would be over already")));
         }
@@ -185,10 +186,9 @@ impl Desk<'_> {
         }
         let lines: Vec<String> = shown.map(|window| self.line(window)).collect();
         if lines.is_empty() {
-            let none = self.language.pick(
-                "열려 있거나 예정된 것이 없습니다.\n",
-                "No window is open or to come.\n",
-            );
+            let none = self
+                .language
+                .pick("열려 있거나 예정된 것이 없습니다.\n", "No window is open or to come.\n");
             return Ok(none.to_owned());
         }
         Ok(lines.concat())
@@ -289,10 +289,8 @@ fn known(word: &str, config: &Config) -> Result<WindowTarget, String> {
     }
     let Some(site) = &target.site else { return Ok(target) };
     let all = config.targets.iter().map(|target| &target.id).chain(&config.disabled);
-    let mut sites: Vec<&str> = all
-        .filter(|id| id.service == target.service)
-        .filter_map(|id| id.site.as_deref())
-        .collect();
+    let mut sites: Vec<&str> =
+        all.filter(|id| id.service == target.service).filter_map(|id| id.site.as_deref()).collect();
     sites.sort_unstable();
     sites.dedup();
     if sites.contains(&&**site) {
@@ -316,7 +314,9 @@ fn name_for(
     };
     if let Some(name) = given {
         return match is_taken(&name) {
-            true => Err(format!("--name: a window is called \"{name}\" already; give another name")),
+            true => {
+                Err(format!("--name: a window is called \"{name}\" already; give another name"))
+            }
             false => Ok(name),
         };
     }

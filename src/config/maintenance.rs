@@ -59,7 +59,8 @@ fn window(at: &At<'_>, estate: &Estate, names: &mut HashMap<String, String>) -> 
     }
     let targets = fields.need("targets").map(|at| targets(&at, estate));
     let reason = fields.text("reason");
-    let kind = fields.take("kind").map_or(Some(WindowKind::default()), |at| at.parse(WindowKind::named));
+    let kind =
+        fields.take("kind").map_or(Some(WindowKind::default()), |at| at.parse(WindowKind::named));
     let when = when(&fields);
     Some(Window { name: Arc::from(name?.1), targets: targets?, reason, kind: kind?, when: when? })
 }

@@ -65,9 +65,8 @@ pub use expectation::{
     CssSelector, Expect, FailIf, JsonPath, Matcher, StatusSet, TimeLimit, UrlPart,
 };
 pub use files::{Disk, FILE_LIMIT as CONFIG_BYTES_MAX, Files, Nothing};
-pub use maintenance::DAYS_MAX as WINDOW_DAYS_MAX;
-pub use value::name as name_of;
 pub use load::{empty, load, load_through, load_with, parse};
+pub use maintenance::DAYS_MAX as WINDOW_DAYS_MAX;
 pub use oauth2::OAuth2Options;
 pub use options::{
     Auth, Follow, HttpOptions, HttpVersions, Refresh, RequestBody, SecretRef, SecretSource,
@@ -78,6 +77,7 @@ pub use read::{FileProblems, Problem, ReadError};
 pub use route::{Addresses, MustBeUp, RouteOptions};
 pub use starttls::StartTls;
 pub use tls_expect::{KeyExpect, KeyType, TlsExpect, TlsVersion};
+pub use value::name as name_of;
 
 /// Whether steps of logins may run programs: a word of who starts bongsu, and not of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -22,7 +22,8 @@ const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 const LOCK_RETRY: Duration = Duration::from_millis(20);
 
-const HEADER: &str = "# Written by bongsu maintenance, one line for each change. Nothing in it is ever changed.\n";
+const HEADER: &str =
+    "# Written by bongsu maintenance, one line for each change. Nothing in it is ever changed.\n";
 
 /// Why nothing was written, or nothing read.
 #[derive(Debug, thiserror::Error)]
@@ -197,7 +198,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("work.yml");
         assert_eq!(read(&path).unwrap(), WorkRecords::default(), "no file");
-        for (name, why) in [("a", "디스크 \"교체\": {x}, # y"), ("b", "\\ ' & * ! | > % @ ` ~")] {
+        for (name, why) in [("a", "디스크 \"교체\": {x}, # y"), ("b", "\\ ' & * ! | > % @ ` ~")]
+        {
             let WorkChange::Add(written) = append(&path, |_| Ok(add(name, why))).unwrap() else {
                 panic!()
             };

@@ -226,8 +226,7 @@ mod tests {
     const DISK: &str = "- { add: disk, targets: [tax, saeol/seocho], kind: emergency, from: \
                         \"2026-12-08T14:10:00+09:00\", until: \"2026-12-08T16:10:00+09:00\", by: 홍길동, \
                         why: 디스크 교체, at: \"2026-12-08T14:09:32+09:00\" }\n";
-    const END: &str =
-        "- { end: disk, by: 김철수, why: 끝남, at: \"2026-12-08T15:02:10+09:00\" }\n";
+    const END: &str = "- { end: disk, by: 김철수, why: 끝남, at: \"2026-12-08T15:02:10+09:00\" }\n";
 
     fn read(text: &str) -> Result<WorkRecords, String> {
         WorkRecords::parse(Path::new("work.yml"), text).map_err(|error| error.to_string())
@@ -281,7 +280,10 @@ mod tests {
             (DISK.replace("emergency", "emergancy"), "did you mean \"emergency\"?"),
             (DISK.replace("16:10:00", "13:10:00"), "[0].until: is not after its beginning"),
             (DISK.replace("12-08T16", "12-28T16").replace("12-08T14:10", "11-08T14:10"), "31 days"),
-            (DISK.replace("\"2026-12-08T14:10:00+09:00\"", "soon"), "[0].from: \"soon\" is no instant"),
+            (
+                DISK.replace("\"2026-12-08T14:10:00+09:00\"", "soon"),
+                "[0].from: \"soon\" is no instant",
+            ),
             (DISK.replace("디스크 교체", "\"a\\nb\""), "[0].why: has line breaks"),
             (DISK.replace("디스크 교체", &"가".repeat(201)), "longer than 200 characters"),
             (END.to_owned(), "[0].end: no window above is called \"disk\""),

@@ -134,6 +134,11 @@ pub(super) static FAMILIES: &[ProbeFamily] = &[
         Run(address_up),
     ),
     ProbeFamily::gauge(
+        "bongsu_probe_address_moved_timestamp_seconds",
+        "When the name last led to addresses none of which was seen for a day, in unix time. Absent when it never did.",
+        Target(|row, out| out.optional(row.moved.as_ref().map(|moved| unix(moved.at)))),
+    ),
+    ProbeFamily::gauge(
         "bongsu_cert_not_before_timestamp_seconds",
         "Start of validity of a certificate last presented, in unix time.",
         Target(|row, out| certs(row, out, |cert| cert.not_before)),

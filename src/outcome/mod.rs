@@ -131,6 +131,8 @@ pub struct Facts {
     pub dns_lookup: Option<Duration>,
     /// The address of the first connection attempt that was answered, else of the last one tried.
     pub address: Option<IpAddr>,
+    /// What the first name was resolved to: the target's own, unless its address is written in the file.
+    pub resolved: Vec<IpAddr>,
     pub http: Option<HttpFacts>,
     /// The last handshake.
     pub tls: Option<TlsFacts>,

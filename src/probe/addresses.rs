@@ -75,6 +75,7 @@ pub async fn looks(
         facts.phases.resolve = Some(start.elapsed());
         facts.dns_lookup = facts.phases.resolve;
         let found = found.unwrap_or_else(|Expired| Err(failure::expired(Phase::Resolve)))?;
+        facts.resolved.extend(&found);
         let found = found.into_iter().enumerate();
         looks.extend(found.map(|(at, ip)| (at, Look { dial: dial.clone(), address: Some(ip) })));
     }
@@ -115,11 +116,15 @@ pub fn conclude(rule: Addresses, looked: Vec<Looked>, facts: &mut Facts) -> Resu
         .flat_map(|(_, look)| look.facts.warnings.iter().map(|warning| look.at(warning)))
         .collect();
     let resolve = (facts.phases.resolve, facts.dns_lookup);
+    // Each look by one family has found its own.
+    let by_look = looked.iter().flat_map(|look| look.facts.resolved.iter().copied());
+    let resolved: Vec<IpAddr> = facts.resolved.iter().copied().chain(by_look).collect();
     if let Some(deciding) = looked.into_iter().nth(at) {
         *facts = deciding.facts;
     }
     facts.phases.resolve = resolve.0.or(facts.phases.resolve);
     facts.dns_lookup = resolve.1.or(facts.dns_lookup);
+    facts.resolved = resolved;
     facts.addresses = addresses;
     facts.warnings = warnings;
     result

@@ -284,11 +284,7 @@ impl Details<'_> {
         subject: &Subject,
         within: Span,
     ) -> Result<Option<WorkInOutage>, AskError> {
-        let expression = format!(
-            "max_over_time({}[{}]) == 1",
-            windows(subject, ""),
-            range(within)
-        );
+        let expression = format!("max_over_time({}[{}]) == 1", windows(subject, ""), range(within));
         let found = self.prometheus.instant(&expression, within.until).await?;
         let works = found.iter().map(|window| WorkInOutage {
             kind: match window.label("kind") == WindowKind::Emergency.as_str() {

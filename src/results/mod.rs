@@ -9,19 +9,23 @@
 mod histogram;
 mod history;
 mod labels;
+mod moves;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
+use tracing::info;
 
 pub use self::histogram::{Bounds, Histogram, RUN_BOUNDS};
 pub use self::history::{Episode, FAILURE_EPISODES, History, RECENT_RUNS, RecentRun};
 pub use self::labels::{LABEL_VALUE_MAX_BYTES, Labels, is_padded, is_plain, pieces, push};
+pub use self::moves::AddressMove;
+use self::moves::KnownAddresses;
 use crate::availability::Availability;
 use crate::config::{Target, TargetId};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Verdict};
 use crate::scheduler::{Cadence, Observer, Run};
 
 /// Durations of a service's runs of one kind.
@@ -49,6 +53,7 @@ struct Entry {
     tally: Availability,
     last: Option<Arc<Outcome>>,
     history: History,
+    addresses: KnownAddresses,
 }
 
 /// A service's name and a kind of probe.
@@ -81,6 +86,8 @@ pub struct Row {
     pub last: Option<Arc<Outcome>>,
     /// Whether the last run is recent enough to be believed: stale is never green.
     pub is_fresh: bool,
+    /// When it last led to quite other addresses.
+    pub moved: Option<Arc<AddressMove>>,
 }
 
 impl Row {
@@ -161,6 +168,7 @@ impl Entry {
             tally: self.tally.clone(),
             last: self.last.clone(),
             is_fresh: self.tally.is_fresh(now),
+            moved: self.addresses.last_move(),
         }
     }
 }
@@ -174,6 +182,7 @@ impl Observer for LatestResults {
             tally: Availability::new(target.schedule.freshness(), now),
             last: None,
             history: History::default(),
+            addresses: KnownAddresses::default(),
         };
         let mut state = self.state.lock();
         if let Some(episodes) = state.restored.remove(&target.id) {
@@ -202,12 +211,24 @@ impl Observer for LatestResults {
         entry.tally.observe(run);
         *failures_begun += u64::from(entry.history.push(&run.outcome, entry.last.as_deref()));
         let replaced = entry.last.replace(Arc::clone(&run.outcome));
+        let outcome = &run.outcome;
+        // What an own fault may have resolved says nothing of the service.
+        let moved = (outcome.verdict() != Verdict::Unknown)
+            .then(|| {
+                entry
+                    .addresses
+                    .observe(&outcome.facts.resolved, outcome.started_at + outcome.elapsed)
+            })
+            .flatten();
         if let Some(durations) = durations.get_mut(&group(target)) {
             durations.histogram.observe(run.outcome.elapsed);
         }
         drop(state);
         // Freed outside the lock: an outcome owns a dozen allocations.
         drop(replaced);
+        if let Some(moved) = moved {
+            info!(probe = %target.id, from = ?moved.from, to = ?moved.to, "probe.address_moved");
+        }
     }
 
     fn skipped(&self, _target: &Arc<Target>, _cadence: Cadence, _runs: u64) {}

@@ -3,6 +3,7 @@
 //! same.
 
 use std::fmt::Write;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -152,6 +153,13 @@ impl View<'_> {
         if let Some(last) = row.tally.last_success_at() {
             let text = format!("{} ({})", times.second(last), ago(last, language));
             facts.push((language.pick("마지막 성공", "Last success"), text));
+        }
+        if let Some(moved) = &row.moved {
+            let listed =
+                |ips: &[IpAddr]| ips.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let (from, to) = (listed(&moved.from), listed(&moved.to));
+            let text = format!("{} · {} → {}", times.second(moved.at), Code(&from), Code(&to));
+            facts.push((language.pick("주소 바뀜", "Address moved"), text));
         }
         if let Some(cert) = display_state::first_to_expire(row)
             && let Ok(end) = Timestamp::from_second(cert.not_after)

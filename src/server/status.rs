@@ -24,6 +24,7 @@
 //!       "consecutive_failures": 31, "interval_seconds": 30.0, "duration_seconds": 10.0,
 //!       "http_status": null, "steps": [{"name": "form", "component": "saeol", "success": true,
 //!       "duration_seconds": 0.2}],
+//!       "address_moved": {"at": "...", "from": ["192.0.2.1"], "to": ["198.51.100.1"]},
 //!       "addresses": [{"address": "192.0.2.1", "up": false, "reason": "connect_timeout",
 //!       "detail": "..."}],
 //!       "certificate": {"subject": "CN=www.gpki.go.kr", "serial": "0a", "not_after": "..."}
@@ -39,7 +40,8 @@
 //! outage that is older than it has `down_before_maintenance`, and is not excused by it; nothing is
 //! excused by a window of the kind `emergency`. Times are
 //! RFC 3339 in UTC or null. `addresses` has those that the last run looked at, where the probe looks
-//! at several. `grades` counts the services that are probed, and `recovery` those that need a broken service,
+//! at several; `address_moved` is when the name last led to addresses none of which was seen for a day.
+//! `grades` counts the services that are probed, and `recovery` those that need a broken service,
 //! directly or not; `up` are those of which no probe is down, unknown or unobserved. New keys may be added; none is renamed or removed within `v1`.
 
 use std::collections::HashMap;
@@ -148,6 +150,7 @@ struct ProbeStatus<'a> {
     duration_seconds: Option<f64>,
     http_status: Option<u16>,
     steps: Vec<StepStatus<'a>>,
+    address_moved: Option<MoveStatus<'a>>,
     addresses: Vec<AddressStatus<'a>>,
     certificate: Option<CertificateStatus<'a>>,
 }
@@ -158,6 +161,13 @@ struct StepStatus<'a> {
     component: &'a str,
     success: bool,
     duration_seconds: f64,
+}
+
+#[derive(Serialize)]
+struct MoveStatus<'a> {
+    at: Option<String>,
+    from: &'a [IpAddr],
+    to: &'a [IpAddr],
 }
 
 #[derive(Serialize)]
@@ -278,6 +288,11 @@ impl<'a> ProbeStatus<'a> {
                     duration_seconds: step.elapsed.as_secs_f64(),
                 })
                 .collect(),
+            address_moved: row.moved.as_ref().map(|moved| MoveStatus {
+                at: rfc3339(moved.at),
+                from: &moved.from,
+                to: &moved.to,
+            }),
             addresses: addresses.iter().map(AddressStatus::of).collect(),
             certificate: display_state::first_to_expire(row).map(|cert| CertificateStatus {
                 subject: &cert.subject,

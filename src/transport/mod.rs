@@ -265,7 +265,11 @@ impl Transport<'_> {
         let start = Instant::now();
         let found = deadline.within(self.resolvers.lookup(host, self.dial)).await;
         recorder.facts.dns_lookup.get_or_insert(start.elapsed());
-        found.unwrap_or_else(|Expired| Err(failure::expired(Phase::Resolve)))
+        let found = found.unwrap_or_else(|Expired| Err(failure::expired(Phase::Resolve)))?;
+        if recorder.facts.resolved.is_empty() {
+            recorder.facts.resolved.clone_from(&found);
+        }
+        Ok(found)
     }
 
     /// Gets a way to the server from a proxy.

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod address_moved;
 mod addresses;
 mod alert_rules;
 mod architecture;
@@ -46,6 +47,7 @@ mod real_servers_content;
 mod real_servers_heads;
 mod real_servers_transport;
 mod reasons;
+mod recovery;
 mod reload;
 mod report;
 mod scheduling;

@@ -81,7 +81,8 @@ fn a_window_is_opened_and_ended_on_a_running_daemon() {
 
     assert_eq!(done(maintenance(&daemon.setup, &["list"])), "No window is open or to come.\n");
     let all: serde_json::Value =
-        serde_json::from_str(&done(maintenance(&daemon.setup, &["list", "--all", "--json"]))).unwrap();
+        serde_json::from_str(&done(maintenance(&daemon.setup, &["list", "--all", "--json"])))
+            .unwrap();
     assert_eq!(all[0]["state"], "over");
     assert_eq!([&all[0]["by"], &all[0]["why"]], ["홍길동", "디스크 교체"]);
     assert_eq!([&all[0]["ended"]["by"], &all[0]["ended"]["why"]], ["김철수", "일찍 끝남"]);
@@ -124,15 +125,22 @@ fn nothing_is_written_without_a_name_a_reason_and_a_service_that_exists() {
         (vec!["add", "tx", "--for", "2h", "--by", "x", "--why", "y"], "did you mean \"tax\"?"),
         (vec!["add", "tax/jongno", "--for", "2h", "--by", "x", "--why", "y"], "has no site"),
         (vec!["add", "saeol/secho", "--for", "2h", "--by", "x", "--why", "y"], "\"seocho\"?"),
-        (vec!["add", "tax", "--for", "800h", "--by", "x", "--why", "y"], "--for: makes the window longer than 31 days"),
-        (vec!["add", "tax", "--until", "2020-01-01T00:00", "--by", "x", "--why", "y"], "--until: is not after"),
+        (
+            vec!["add", "tax", "--for", "800h", "--by", "x", "--why", "y"],
+            "--for: makes the window longer than 31 days",
+        ),
+        (
+            vec!["add", "tax", "--until", "2020-01-01T00:00", "--by", "x", "--why", "y"],
+            "--until: is not after",
+        ),
         (vec!["add", "tax", "--for", "2h", "--name", "A b", "--by", "x", "--why", "y"], "--name: "),
     ] {
         let text = refused(maintenance(&setup, &arguments), 2);
         assert!(text.contains(said), "{arguments:?}: {text}");
     }
     assert!(!file.exists());
-    let ended = refused(maintenance(&setup, &[&["end", "disk", "--why", "x"][..], &by].concat()), 1);
+    let ended =
+        refused(maintenance(&setup, &[&["end", "disk", "--why", "x"][..], &by].concat()), 1);
     assert!(ended.contains("no window \"disk\" is open or to come; none is"), "{ended}");
     let add = ["add", "tax", "--for", "2h", "--name", "disk"];
     done(maintenance(&setup, &[&add[..], &SIGNED].concat()));
@@ -149,7 +157,9 @@ fn a_damaged_file_keeps_its_last_good_windows_and_is_told_once() {
     active(&daemon, labels, 1.0);
     let good = fs::read_to_string(&file).unwrap();
     daemon.setup.write("work.yml", format!("{good}- {{ end: disc, by: x, why: y, at: soon }}\n"));
-    eventually("not valid", || (daemon.sample("bongsu_maintenance_file_valid") == 0.0).then_some(()));
+    eventually("not valid", || {
+        (daemon.sample("bongsu_maintenance_file_valid") == 0.0).then_some(())
+    });
     let told = daemon.logged(&["the windows in --maintenance.file are not all in force"]);
     assert!(told.contains("[1].at:") && told.contains("work.yml"), "{told}");
     active(&daemon, labels, 1.0);

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{RData, Record, RecordType};
@@ -14,6 +14,8 @@ use tokio::net::{TcpListener, UdpSocket};
 pub(crate) enum Says {
     /// These addresses, each to questions of its family; to the other family nothing (NODATA).
     Addresses(Vec<IpAddr>),
+    /// What this says at the time of the question.
+    Now(Arc<Mutex<Says>>),
     Code(ResponseCode),
     Silence,
     /// By UDP that the answer is too long for it, and nothing over TCP.
@@ -86,14 +88,20 @@ fn answer(question: &Message, names: &HashMap<String, Says>) -> Option<Message> 
     answer.metadata.recursion_desired = true;
     answer.metadata.recursion_available = true;
     answer.queries.push(query.clone());
-    let mut says = names.get(&name);
-    while let Some(Says::ByFamily { v4, v6 }) = says {
-        says = Some(if query.query_type() == RecordType::AAAA { v6 } else { v4 });
+    let mut says = names.get(&name).cloned();
+    loop {
+        says = match says {
+            Some(Says::ByFamily { v4, v6 }) => {
+                Some(if query.query_type() == RecordType::AAAA { *v6 } else { *v4 })
+            }
+            Some(Says::Now(now)) => Some(now.lock().unwrap().clone()),
+            _ => break,
+        };
     }
-    match says {
+    match &says {
         None => answer.metadata.response_code = ResponseCode::NXDomain,
         Some(Says::Code(code)) => answer.metadata.response_code = *code,
-        Some(Says::Silence | Says::ByFamily { .. }) => return None,
+        Some(Says::Silence | Says::ByFamily { .. } | Says::Now(_)) => return None,
         Some(Says::SilenceOverTcp) => answer.metadata.truncation = true,
         Some(Says::Contradiction(code, ips)) => {
             answer.metadata.response_code = *code;
