@@ -44,6 +44,15 @@ for site, changes, only in (("down", FALLS, None), ("planned", [(0, "up"), (9, "
 maintenance(w, "saeol", (0, 0), (8, 1), site="planned")
 shown(w, 10, "site:state", {"down": 5, "unseen": 3, "partly": 2, "degraded": 2, "planned": 1, "up": 0}, by="site")
 
+w = slow_scenario("boards: a Prometheus that was away for two hours goes on with the same clock", 145).daemons(
+    seoul=[(0, 130)], busan=[(0, 130)])
+for service, state in (("down", "down"), ("well", "up")):
+    w.service(service).probe(service, "front", (0, state))
+    # As it was recorded before.
+    w.plain("service:outage:since_timestamp", {"service": service}, (0, 60), (10, None))
+shown(w, 132, "service:outage:since_timestamp", {"down": 60, "well": 0})
+shown(w, 139, "service:outage:since_timestamp", {"down": 60})
+
 # --- how much is back -------------------------------------------------------------------------
 w = scenario("boards: how many of how many are back, by grade", 100).daemons().service("centre").service("empty", needs=["centre"])
 for n in range(12):

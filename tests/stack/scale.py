@@ -30,6 +30,7 @@ SCALED = {
     "ErrorBudgetBurnSlow": ["> 60"],
     "service:outage:limit_seconds": ["7200", "10800"],
     "MaintenanceOverrunning": ["600"],
+    "OutageLasting": ["3 * 86400"],
 }
 # Numbers that stay, and why.
 KEPT = {
