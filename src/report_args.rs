@@ -28,6 +28,9 @@ pub struct MonthArgs {
     #[command(flatten)]
     pub server: ServerArgs,
 
+    #[command(flatten)]
+    pub alertmanager: AlertmanagerArgs,
+
     /// Corrections with reason and name, in YAML; keep the file in git.
     #[arg(long, value_name = "FILE")]
     pub corrections: Option<PathBuf>,
@@ -54,18 +57,8 @@ pub struct IncidentArgs {
     #[command(flatten)]
     pub server: ServerArgs,
 
-    /// The Alertmanager whose silences tell who acknowledged the page.
-    #[arg(long, value_name = "URL", value_parser = server_url)]
-    pub alertmanager: Option<Url>,
-
-    /// As --basic-file, for Alertmanager.
-    #[arg(long, value_name = "FILE", requires = "alertmanager")]
-    #[arg(conflicts_with = "alertmanager_bearer_file")]
-    pub alertmanager_basic_file: Option<PathBuf>,
-
-    /// As --bearer-file, for Alertmanager.
-    #[arg(long, value_name = "FILE", requires = "alertmanager")]
-    pub alertmanager_bearer_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub alertmanager: AlertmanagerArgs,
 
     /// What is written to standard output.
     #[arg(long, value_name = "FORM", value_enum, default_value_t = IncidentForm::Text)]
@@ -108,6 +101,23 @@ pub struct ServerArgs {
     #[arg(long, value_name = "DURATION", default_value = "2m")]
     #[arg(value_parser = humantime::parse_duration)]
     pub timeout: Duration,
+}
+
+/// Which Alertmanager a report asks, and how.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct AlertmanagerArgs {
+    /// The Alertmanager whose silences tell who acknowledged the page.
+    #[arg(long, value_name = "URL", value_parser = server_url)]
+    pub alertmanager: Option<Url>,
+
+    /// As --basic-file, for Alertmanager.
+    #[arg(long, value_name = "FILE", requires = "alertmanager")]
+    #[arg(conflicts_with = "alertmanager_bearer_file")]
+    pub alertmanager_basic_file: Option<PathBuf>,
+
+    /// As --bearer-file, for Alertmanager.
+    #[arg(long, value_name = "FILE", requires = "alertmanager")]
+    pub alertmanager_bearer_file: Option<PathBuf>,
 }
 
 /// What a report looks like.

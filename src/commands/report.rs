@@ -13,7 +13,8 @@ use crate::report::month::{Month, korea};
 use crate::report::promql::Prometheus;
 use crate::report::{corrections, csv, html, incident, incident_tables, json, month_tables, text};
 use crate::report_args::{
-    IncidentArgs, IncidentForm, MonthArgs, ReportCommand, ReportForm, ReportLanguage, ServerArgs,
+    AlertmanagerArgs, IncidentArgs, IncidentForm, MonthArgs, ReportCommand, ReportForm,
+    ReportLanguage, ServerArgs,
 };
 
 pub(super) fn report(flags: &Flags, what: &ReportCommand) -> Exit {
@@ -58,8 +59,13 @@ fn month(flags: &Flags, args: &MonthArgs) -> Result<String, NoReport> {
         Some(file) => corrections::load(file)
             .map_err(|error| NoReport::usage(error.report("nothing was reported")))?,
     };
-    let request =
-        MonthRequest { month, corrections, incomplete: args.incomplete, now: now.as_millisecond() };
+    let request = MonthRequest {
+        month,
+        corrections,
+        incomplete: args.incomplete,
+        alertmanager: alertmanager(&args.alertmanager, &args.server),
+        now: now.as_millisecond(),
+    };
     let prometheus = Prometheus::new(&access(&args.server)).map_err(NoReport::usage)?;
     let runtime =
         runtime().map_err(|exit| NoReport { text: "the runtime cannot start".into(), exit })?;
@@ -82,12 +88,7 @@ fn incident(flags: &Flags, args: &IncidentArgs) -> Result<String, NoReport> {
     if at >= now {
         return Err(NoReport::usage(format!("--at: {} is not over yet", args.at)));
     }
-    let alertmanager = args.alertmanager.clone().map(|url| Access {
-        url,
-        basic_file: args.alertmanager_basic_file.clone(),
-        bearer_file: args.alertmanager_bearer_file.clone(),
-        ..access(&args.server)
-    });
+    let alertmanager = alertmanager(&args.alertmanager, &args.server);
     let request = IncidentRequest { service: args.service.clone(), at, alertmanager, now };
     let prometheus = Prometheus::new(&access(&args.server)).map_err(NoReport::usage)?;
     let runtime =
@@ -99,6 +100,15 @@ fn incident(flags: &Flags, args: &IncidentArgs) -> Result<String, NoReport> {
     Ok(match args.format {
         IncidentForm::Text => text::text(&document),
         IncidentForm::Html => html::html(&document),
+    })
+}
+
+fn alertmanager(args: &AlertmanagerArgs, server: &ServerArgs) -> Option<Access> {
+    args.alertmanager.clone().map(|url| Access {
+        url,
+        basic_file: args.alertmanager_basic_file.clone(),
+        bearer_file: args.alertmanager_bearer_file.clone(),
+        ..access(server)
     })
 }
 

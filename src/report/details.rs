@@ -141,6 +141,7 @@ impl Details<'_> {
             began,
             recovered: (!lasts).then_some(last.until),
             first_page: self.page(subject, cause.as_deref(), within).await?,
+            acknowledged: None,
             closed: match lasts {
                 true => None,
                 false => self.closed(subject, last.until).await?,

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
-use super::ask::AskError;
+use super::alertmanager::{Acknowledgement, Acknowledgements, acknowledgements};
+use super::ask::{Access, AskError};
 use super::corrections::{AppliedCorrection, Correction, corrected};
 use super::course::{Course, courses};
 use super::details::Details;
@@ -12,7 +13,7 @@ use super::month::Month;
 use super::outage::{AnnouncedWork, Outage, SubjectMonth};
 use super::progress::QueryProgress;
 use super::promql::Prometheus;
-use super::span::{Millis, Spans};
+use super::span::{Millis, Span, Spans};
 
 /// Why there is no report.
 #[derive(Debug, Error)]
@@ -42,6 +43,8 @@ pub struct MonthRequest {
     pub corrections: Vec<Correction>,
     /// Whether what Prometheus no longer has may be missing.
     pub incomplete: bool,
+    /// Who knows when a page was acknowledged.
+    pub alertmanager: Option<Access>,
     pub now: Millis,
 }
 
@@ -60,6 +63,8 @@ pub struct MonthReport {
     pub corrections: Vec<AppliedCorrection>,
     /// Prometheus no longer has the beginning, and that was accepted.
     pub is_incomplete: bool,
+    /// Whether Alertmanager was asked.
+    pub knows_acknowledged: bool,
 }
 
 /// Asks, and counts.
@@ -71,12 +76,16 @@ pub async fn month(
     prometheus: &Prometheus,
     request: MonthRequest,
 ) -> Result<MonthReport, ReportError> {
-    let MonthRequest { month, corrections, incomplete, now } = request;
+    let MonthRequest { month, corrections, incomplete, alertmanager, now } = request;
     let (keeps, ago) = (prometheus.retention().await?, now - month.past.from);
     let is_incomplete = keeps.is_some_and(|keeps| keeps < ago);
     if let (false, true, Some(keeps)) = (incomplete, is_incomplete, keeps) {
         return Err(ReportError::Retention { server: prometheus.name().to_owned(), keeps, ago });
     }
+    let acknowledged = match &alertmanager {
+        None => None,
+        Some(access) => Some(acknowledgements(access).await?),
+    };
     let progress = QueryProgress::new("Prometheus");
     let found = courses(prometheus, &progress, month).await?;
     let details = Details { prometheus, past: month.past, sampling: found.sampling };
@@ -90,6 +99,7 @@ pub async fn month(
         announced: Vec::new(),
         corrections: Vec::new(),
         is_incomplete,
+        knows_acknowledged: acknowledged.is_some(),
     };
     let mut applied: Vec<AppliedCorrection> =
         corrections.iter().cloned().map(AppliedCorrection::new).collect();
@@ -101,6 +111,8 @@ pub async fn month(
         let fault = corrected(&mut applied, &course.subject, &measured, month.past);
         for outage in &mut outages {
             outage.counted = outage.measured.within(&fault);
+            let acknowledged = acknowledged.as_ref();
+            outage.acknowledged = acknowledged.and_then(|known| first_of(known, outage, now));
         }
         let mut subject = count(course, &outages, &fault, &month);
         subject.measured = measured.length();
@@ -118,6 +130,13 @@ pub async fn month(
     report.announced.sort_by(|a, b| (a.span, &a.subject).cmp(&(b.span, &b.subject)));
     report.corrections = applied;
     Ok(report)
+}
+
+/// Who first acknowledged the page of an outage, its own or that of its cause.
+fn first_of(known: &Acknowledgements, outage: &Outage, now: Millis) -> Option<Acknowledgement> {
+    let page = outage.first_page.as_ref()?;
+    let until = outage.closed.or(outage.recovered).unwrap_or(now);
+    known.of(&page.service, Span { from: outage.began, until }).next().cloned()
 }
 
 /// The sums of a subject. What is a fact of its configuration is filled in by `Details::describe`.

@@ -92,10 +92,8 @@ pub async fn incident(
     let acknowledgements = match &alertmanager {
         None => None,
         Some(access) => {
-            let until = outage.closed.unwrap_or(end);
-            let mut found = acknowledgements(access, &service).await?;
-            found.retain(|silence| outage.began <= silence.at && silence.at <= until);
-            Some(found)
+            let within = Span { from: outage.began, until: outage.closed.unwrap_or(end) };
+            Some(acknowledgements(access).await?.of(&service, within).cloned().collect())
         }
     };
     let waiting = waiting(prometheus, &service, Span { from: outage.began, until: end }).await?;

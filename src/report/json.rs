@@ -56,6 +56,7 @@ struct OutageJson {
     site: Option<String>,
     began: Option<String>,
     first_page: Option<PageJson>,
+    acknowledged: Option<AcknowledgedJson>,
     recovered: Option<String>,
     closed: Option<String>,
     fault_seconds: f64,
@@ -71,6 +72,13 @@ struct OutageJson {
     maintenance: Option<String>,
     /// `announced` or `emergency`.
     maintenance_kind: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct AcknowledgedJson {
+    at: Option<String>,
+    by: String,
+    comment: String,
 }
 
 #[derive(Serialize)]
@@ -178,6 +186,11 @@ fn outage(outage: &Outage, now: Millis) -> OutageJson {
             at: rfc3339(page.at),
             alert: page.alert.clone(),
             service: page.service.clone(),
+        }),
+        acknowledged: outage.acknowledged.as_ref().map(|silence| AcknowledgedJson {
+            at: rfc3339(silence.at),
+            by: silence.by.clone(),
+            comment: silence.comment.clone(),
         }),
         recovered: at(outage.recovered),
         closed: at(outage.closed),

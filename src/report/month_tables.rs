@@ -202,14 +202,23 @@ impl Words<'_> {
                 "Fault minutes of all services: {faults}. Not in it: {planned} minutes down within announced work."
             ),
         };
+        let mut notes = vec![note];
+        if !report.knows_acknowledged {
+            let unasked = pick(
+                "확인 시각은 --alertmanager를 지정해야 나옵니다.",
+                "When a page was acknowledged is known with --alertmanager only.",
+            );
+            notes.push(unasked.to_owned());
+        }
         Section {
             heading: pick("2. 장애 내역", "2. Outages").to_owned(),
-            notes: vec![note],
+            notes,
             columns: vec![
                 pick("서비스", "service"),
                 pick("기관", "site"),
                 pick("시작", "began"),
                 pick("첫 호출", "first page"),
+                pick("확인", "acknowledged"),
                 pick("복구", "recovered"),
                 pick("종료", "closed"),
                 pick("장애 시간(분)", "fault min"),
@@ -237,6 +246,7 @@ impl Words<'_> {
             },
             Cell::At(outage.began),
             Cell::maybe(outage.first_page.as_ref(), |page| Cell::At(page.at)),
+            Cell::maybe(outage.acknowledged.as_ref(), |silence| Cell::At(silence.at)),
             Cell::maybe(outage.recovered, Cell::At),
             Cell::maybe(outage.closed, Cell::At),
             Cell::Minutes(outage.counted.length()),

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::alertmanager::Acknowledgement;
 use super::month::korea;
 use super::span::{Millis, Span, Spans, timestamp};
 use super::survey::Subject;
@@ -23,6 +24,8 @@ pub struct Outage {
     /// Within it, minutes that nobody watched.
     pub unwatched: Millis,
     pub first_page: Option<FirstPage>,
+    /// Whoever silenced its page first, or that of its cause; none where nobody was asked.
+    pub acknowledged: Option<Acknowledgement>,
     /// When its incident closed.
     pub closed: Option<Millis>,
     /// The longest repair that its contract allows.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::history::{History, OFFSET, STEP};
 use super::month::remembered;
-use super::{report, stdout, url};
+use super::{json, report, stdout, url};
 use crate::support::daemon::Setup;
 use crate::support::prometheus::Prometheus;
 use crate::support::until_listening;
@@ -113,6 +113,9 @@ fn whoever_silenced_the_page_has_acknowledged_it() {
     let began = (end - 600) / STEP * STEP + OFFSET;
     let mut history = History::new(end - 7200..end, Vec::new());
     history.verdict("service:down", "service=\"gov24\"", std::slice::from_ref(&(began..end)), &[]);
+    let page =
+        "alertname=\"ServiceDown\",alertstate=\"firing\",severity=\"page\",service=\"gov24\"";
+    history.constant("ALERTS", page, began..end, 1.0);
     let prometheus = Prometheus::remembering(&history.open_metrics());
     let at = Timestamp::from_second(began)
         .unwrap()
@@ -123,4 +126,20 @@ fn whoever_silenced_the_page_has_acknowledged_it() {
     let text = stdout(report(&setup, "incident", &url(&prometheus), &arguments));
     assert_eq!(text.matches("호출 확인").count(), 2, "in measures and course: {text}");
     assert!(text.contains("당직 확인했습니다"), "{text}");
+
+    // In the month it began in, which may have ended ten minutes ago.
+    let arguments = ["--month", &at[..7], "--alertmanager", &alertmanager.url(), "--incomplete"];
+    let month = |form: &[&str]| {
+        report(&setup, "month", &url(&prometheus), &[&arguments[..], form].concat())
+    };
+    let told = json(month(&["--format", "json"]));
+    let acknowledged = &told["outages"][0]["acknowledged"];
+    assert_eq!([&acknowledged["by"], &acknowledged["comment"]], ["당직", "확인했습니다"]);
+    let when: Timestamp = acknowledged["at"].as_str().unwrap().parse().unwrap();
+    assert!((end - 60..=end + 60).contains(&when.as_second()), "{when}");
+    let unasked = "확인 시각은 --alertmanager를 지정해야 나옵니다.";
+    assert!(!stdout(month(&["--lang", "ko"])).contains(unasked));
+    let without = ["--month", &at[..7], "--lang", "ko", "--incomplete"];
+    let text = stdout(report(&setup, "month", &url(&prometheus), &without));
+    assert!(text.contains(unasked), "{text}");
 }
