@@ -146,9 +146,12 @@ def compose(body):
     alerts = body["alerts"]
     firing = body["status"] == "firing"
     severity = body.get("commonLabels", {}).get("severity")
-    mark = {"page": "장애", "escalation": "미확인"}.get(severity, "알림") if firing else "복구"
     notes = [alert["annotations"] for alert in alerts]
-    lines = [sendable(note.get("summary_ko") or note.get("summary") or alert["labels"]["alertname"])
+    # What is well again is said by another text than what is broken; other alerts have none.
+    over = None if firing else "복구" if "recovered_ko" in notes[0] else "해제"
+    mark = over or {"page": "장애", "escalation": "미확인"}.get(severity, "알림")
+    lines = [sendable((not firing and note.get("recovered_ko")) or note.get("summary_ko") or note.get("summary")
+                      or alert["labels"]["alertname"])
              for note, alert in zip(notes, alerts)]
     more = f" 외 {len(alerts) - 1}건" if len(alerts) > 1 else ""
     when = clock(min(alert["startsAt"] for alert in alerts))

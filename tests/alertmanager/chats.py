@@ -180,7 +180,8 @@ def drive(tools, folder):
         post(base, now + timedelta(hours=1))
         until("firing", lambda: told("[장애]") and told(DESCRIPTION))
         post(base, datetime.now(timezone.utc))
-        until("resolved", lambda: told("[복구]"))
+        # They have no text of their own for the end.
+        until("resolved", lambda: told("[해제]"))
     finally:
         manager.kill()
         manager.wait()

@@ -205,7 +205,8 @@ def alertmanager_pages_and_resolves(bridge, gateway, folder):
 
     def post(ends):
         alert = [{"labels": {"alertname": "CauseDown", "service": "gpki", "severity": "page"},
-                  "annotations": {"summary_ko": "gpki: 인증 \"검증\" <실패>", "runbook_url": "https://x.example/r"},
+                  "annotations": {"summary_ko": "gpki: 인증 \"검증\" <실패>", "recovered_ko": "gpki: 다시 정상",
+                                  "runbook_url": "https://x.example/r"},
                   "startsAt": begun.isoformat(), "endsAt": ends.isoformat()}]
         request = urllib.request.Request(f"http://127.0.0.1:{port}/api/v2/alerts", json.dumps(alert).encode(),
                                          {"Content-Type": "application/json"})
@@ -227,7 +228,7 @@ def alertmanager_pages_and_resolves(bridge, gateway, folder):
         manager.wait()
     for number in ("01012345678", "01087654321"):
         assert texts(gateway, number) == [f"[장애] gpki: 인증 \"검증\" <실패> ({clock})",
-                                          f"[복구] gpki: 인증 \"검증\" <실패> ({clock})"], gateway.taken
+                                          f"[복구] gpki: 다시 정상 ({clock})"], gateway.taken
 
 
 def the_same_is_sent_once(bridge, gateway, _):

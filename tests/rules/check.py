@@ -143,6 +143,28 @@ def check_templates():
             problems.append(f"template {name}: {run.stdout}{run.stderr}")
 
 
+def check_ends():
+    """The title of an end says what is well again, or what is over, and how long it lasted."""
+    base = ROOT / "config/alertmanager"
+    for language, notes, wanted in (
+            ("ko", {"recovered_ko": "gpki: 다시 정상"}, "[복구] gpki: 다시 정상, 장애 3.5시간"),
+            ("en", {"recovered": "gpki: works again"}, "[RECOVERED] gpki: works again, down for 3.5 h"),
+            ("ko", {"summary_ko": "정족수 33.33%만 남음"}, "[해제] 정족수 33.33%만 남음, 72분"),
+            ("en", {"summary": "33.33% left"}, "[OVER] 33.33% left, lasted 72 min")):
+        data = json.loads((ROOT / "tests/alertmanager/notification.json").read_text())
+        end = "20:12:35" if "3.5" in wanted else "17:54:35"
+        data["status"] = "resolved"
+        data["alerts"][0].update(status="resolved", endsAt=f"2023-11-16T{end}Z")
+        data["alerts"][0]["annotations"] = notes
+        data["commonAnnotations"] = notes
+        run = subprocess.run(
+            ["amtool", "template", "render", f"--template.glob={base}/templates/*.tmpl", "--template.data=/dev/stdin",
+             f'--template.text={{{{ template "bongsu.title.{language}" . }}}}'],
+            input=json.dumps(data), capture_output=True, text=True)
+        if run.stdout.strip() != wanted:
+            problems.append(f"the end of {notes} is told as {run.stdout}{run.stderr}")
+
+
 def main():
     rules = list(alerts())
     for rule in rules:
@@ -156,6 +178,7 @@ def main():
     check_holidays()
     check_test_page()
     check_templates()
+    check_ends()
     if problems:
         sys.exit("\n".join(problems))
 

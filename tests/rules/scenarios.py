@@ -86,6 +86,7 @@ w.expect(6, "CauseDown gpki", "ServiceDown bare", "ServiceHeldBack saeol", "Serv
 w.text(6, "CauseDown", {"service": "gpki", "severity": "page", "hours": "always"}, {
     "summary": "gpki: pki_backend - affected: saeol (4/5), resident, 2 services",
     "summary_ko": "gpki: 인증 검증 실패 - 영향: 새올 (4/5), 주민등록, 총 2개 서비스",
+    "recovered": "gpki: works again", "recovered_ko": "gpki: 다시 정상",
     "description": "gpki is down and others need it; their own pages are held back while it is. Falls within a day, "
                    "this one included: 1. The incident closes after an hour of stability, after five minutes if it "
                    "was short.",
@@ -94,6 +95,7 @@ w.text(6, "CauseDown", {"service": "gpki", "severity": "page", "hours": "always"
 w.text(6, "ServiceDown", {"service": "bare", "severity": "page", "hours": "always"}, {
     "summary": "bare is down: http_status",
     "summary_ko": "bare 접속 불가: http_status",
+    "recovered": "bare works again", "recovered_ko": "bare 다시 정상",
     "description": "The front page of bare fails, and nothing it needs is known to be down. ",
     "runbook_url": "https://ops.example.go.kr/bongsu/runbooks/ServiceDown",
     "dashboard": "/d/bongsu-service?var-service=bare"})
@@ -109,6 +111,7 @@ w.firing(8.5, "ServiceDown").firing(11, "ServiceDown", "tax")
 w.text(11, "ServiceDown", {"service": "tax", "severity": "page", "hours": "always"}, {
     "summary": "tax is down: response_timeout",
     "summary_ko": "홈택스(tax) 접속 불가: response_timeout",
+    "recovered": "tax works again", "recovered_ko": "홈택스(tax) 다시 정상",
     "description": "The front page of tax fails, and nothing it needs is known to be down. ",
     "runbook_url": "https://ops.example.go.kr/bongsu/runbooks/ServiceDown",
     "dashboard": "/d/bongsu-service?var-service=tax"})
@@ -766,6 +769,7 @@ for minute, summary, summary_ko in (
          "gpki: 감시 결과 없음, 직전까지 장애 - 영향: 알 수 없음")):
     w.text(minute, "CauseDown", {"service": "gpki", "severity": "page", "hours": "always"}, {
         "summary": summary, "summary_ko": summary_ko,
+        "recovered": "gpki: works again", "recovered_ko": "gpki: 다시 정상",
         "description": "gpki is down and others need it; their own pages are held back while it is. Falls within a day, "
                        f"this one included: {'1' if minute < 8 else 'not known'}. The incident closes after an hour of stability, after five "
                        "minutes if it was short.",
