@@ -53,7 +53,7 @@ pub enum WorkChange {
 /// Reads the file; one that does not exist has no windows.
 pub fn read(path: &Path) -> Result<WorkRecords, WorkFileError> {
     match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(WorkRecords::default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(WorkRecords::default()),
         Ok(found) if found.is_file() => {
             let file = File::open(path)?;
             lock(&file, Turn::Reader)?;

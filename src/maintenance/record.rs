@@ -276,7 +276,7 @@ mod tests {
     fn what_is_wrong_is_said_with_its_line() {
         let said = |text: &str| read(text).unwrap_err();
         for (wrong, line) in [
-            (DISK.replace("by: 홍길동, ", ""), "1:3    [0]: \"by\" is missing"),
+            (DISK.replace("by: 홍길동, ", ""), "1:3  [0]: \"by\" is missing"),
             (DISK.replace("emergency", "emergancy"), "did you mean \"emergency\"?"),
             (DISK.replace("16:10:00", "13:10:00"), "[0].until: is not after its beginning"),
             (DISK.replace("12-08T16", "12-28T16").replace("12-08T14:10", "11-08T14:10"), "31 days"),

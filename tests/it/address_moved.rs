@@ -43,8 +43,8 @@ async fn a_name_that_leads_elsewhere_is_told_and_one_that_takes_turns_is_not() {
     let daemon = tokio::task::spawn_blocking(move || {
         let service = |name: &str| {
             format!(
-                "  - name: {name}\n    probes: [{{ name: front, interval: 1s, timeout: 900ms, http: {{ url: \
-                 \"http://{name}.test:{port}/\", dns: {{ servers: [\"{}\"] }} }} }}]\n",
+                "  - name: {name}\n    probes: [{{ name: front, interval: 1s, timeout: 900ms, dns: {{ servers: \
+                 [\"{}\"] }}, http: {{ url: \"http://{name}.test:{port}/\" }} }}]\n",
                 names.address
             )
         };

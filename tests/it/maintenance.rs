@@ -122,7 +122,7 @@ fn nothing_is_written_without_a_name_a_reason_and_a_service_that_exists() {
         (vec!["add", "tax", "--by", "홍길동", "--why", "x"], "--until"),
         (vec!["add", "tax", "--for", "2h", "--by", " ", "--why", "x"], "--by: "),
         (vec!["add", "tax", "--for", "2h", "--by", "x", "--why", "a\nb"], "--why: has line breaks"),
-        (vec!["add", "tx", "--for", "2h", "--by", "x", "--why", "y"], "did you mean \"tax\"?"),
+        (vec!["add", "taxx", "--for", "2h", "--by", "x", "--why", "y"], "did you mean \"tax\"?"),
         (vec!["add", "tax/jongno", "--for", "2h", "--by", "x", "--why", "y"], "has no site"),
         (vec!["add", "saeol/secho", "--for", "2h", "--by", "x", "--why", "y"], "\"seocho\"?"),
         (
@@ -164,7 +164,7 @@ fn a_damaged_file_keeps_its_last_good_windows_and_is_told_once() {
     assert!(told.contains("[1].at:") && told.contains("work.yml"), "{told}");
     active(&daemon, labels, 1.0);
     let refused = refused(maintenance(&daemon.setup, &["list"]), 1);
-    assert!(refused.contains("3:36  [1].at: \"soon\" is no instant"), "{refused}");
+    assert!(refused.contains("3:31  [1].at: \"soon\" is no instant"), "{refused}");
 
     // A service that is gone is a mistake while a window over it is open.
     daemon.setup.write("work.yml", good.replace("\"tax\"", "\"bus\""));

@@ -50,8 +50,8 @@ for service, state in (("down", "down"), ("well", "up")):
     w.service(service).probe(service, "front", (0, state))
     # As it was recorded before.
     w.plain("service:outage:since_timestamp", {"service": service}, (0, 60), (10, None))
-shown(w, 132, "service:outage:since_timestamp", {"down": 60, "well": 0})
 shown(w, 139, "service:outage:since_timestamp", {"down": 60})
+w.query(139, 'min_over_time(service:outage:since_timestamp{service="well"}[10m])', [{"labels": '{service="well"}', "value": 0}])
 
 # --- how much is back -------------------------------------------------------------------------
 w = scenario("boards: how many of how many are back, by grade", 100).daemons().service("centre").service("empty", needs=["centre"])

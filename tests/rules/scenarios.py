@@ -305,11 +305,13 @@ w.expect(14, "ServiceDown bus", "MaintenanceActive tax", "MaintenanceActive bus"
 w.expect(29, "ServiceDown bus", "PageUnacknowledged bus", "MaintenanceActive tax", "MaintenanceActive bus")
 w.expect(30.5, "ServiceDown bus", "PageUnacknowledged bus", "ServiceDown tax")
 
-w = slow_scenario("an outage of days rings no more, and the page speaks again when it is back", 4420, "OutageLasting").daemons()
+w = scenario("an outage of days rings no more, and the page speaks again when it is back", 4420, "OutageLasting",
+             step=300).daemons()
 w.service("long").probe("long", "front", (0, "up"), (10, "down"), (4350, "up"))
-w.service("short").probe("short", "front", (0, "up"), (60, "down"))
-w.firing(4300, "ServiceDown", "long", "short").firing(4320, "OutageLasting").firing(4332, "OutageLasting", "long")
-w.firing(4395, "OutageLasting", "long").firing(4403, "OutageLasting", "short").firing(4403, "ServiceDown", "long", "short")
+w.service("short").probe("short", "front", (0, "up"), (90, "down"))
+w.firing(4300, "ServiceDown", "long", "short").firing(4325, "OutageLasting").firing(4340, "OutageLasting", "long")
+w.firing(4395, "OutageLasting", "long").firing(4405, "OutageLasting").firing(4405, "ServiceDown", "long", "short")
+w.firing(4420, "OutageLasting", "short")
 
 w = scenario("emergency work excuses nothing", 20, "ServiceDown", "MaintenanceActive").daemons()
 for kind in ("announced", "emergency"):
