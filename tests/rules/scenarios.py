@@ -309,7 +309,8 @@ w = scenario("an outage of days rings no more, and the page speaks again when it
              step=300).daemons()
 w.service("long").probe("long", "front", (0, "up"), (10, "down"), (4350, "up"))
 w.service("short").probe("short", "front", (0, "up"), (90, "down"))
-w.firing(4300, "ServiceDown", "long", "short").firing(4325, "OutageLasting").firing(4340, "OutageLasting", "long")
+both = [f"{alert} {name}" for alert in ("ServiceDown", "PageUnacknowledged") for name in ("long", "short")]
+w.expect(4325, *both).expect(4340, *both, "OutageLasting long")
 w.firing(4395, "OutageLasting", "long").firing(4405, "OutageLasting").firing(4405, "ServiceDown", "long", "short")
 w.firing(4420, "OutageLasting", "short")
 
