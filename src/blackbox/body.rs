@@ -9,7 +9,7 @@ use super::log::Log;
 use crate::deadline::Expired;
 use crate::offload::Desk;
 use crate::probe::coding::Codings;
-use crate::probe::decode;
+use crate::probe::decode::{self, DecodeError};
 use crate::transport::http::Client;
 
 /// Of a body that is kept, because it is searched or compressed, and of what comes out of it. Others
@@ -56,6 +56,7 @@ pub(super) async fn read(
         }
     };
     let desk = Desk { offload: &run.surroundings.offload, share: &run.share };
+    let is_gzip = module.compression.eq_ignore_ascii_case("gzip");
     let codings = Codings::named(if coded { &module.compression } else { "" });
     let (must_not, must) = (
         module.fail_if_body_matches_regexp.clone(),
@@ -63,7 +64,12 @@ pub(super) async fn read(
     );
     let work = move |_| {
         let body = if coded {
-            decode::whole(&codings, &wire, most).map_err(|error| error.to_string())?
+            decode::whole(&codings, &wire, most).map_err(|error| Undone {
+                // What came out of it before it was too much counts.
+                bytes: if let DecodeError::TooLarge(limit) = error { limit } else { 0 },
+                error: error.to_string(),
+                began: !is_gzip || wire.starts_with(&GZIP_START),
+            })?
         } else {
             wire
         };
@@ -86,16 +92,27 @@ pub(super) async fn read(
             }
             BodyRead { bytes, is_whole: true, regex_failed: failed.is_some() }
         }
-        Ok(Err(error)) => {
-            let error: String = error;
+        Ok(Err(Undone { bytes, error, began })) => {
             log.error("Failed to decompress HTTP response body", &[("err", &error)]);
-            BodyRead { bytes: 0, is_whole: false, regex_failed: searched }
+            BodyRead { bytes, is_whole: false, regex_failed: searched && began }
         }
         Err(failure) => {
             log.error("Error searching HTTP body", &[("err", &failure.detail)]);
             BodyRead { bytes: 0, is_whole: false, regex_failed: searched }
         }
     }
+}
+
+/// Of what is not even the beginning of a gzip stream (RFC 1952 section 2.3.1), blackbox_exporter asks
+/// no rule.
+const GZIP_START: [u8; 2] = [0x1f, 0x8b];
+
+/// Why a coding could not be undone, and how far it was.
+struct Undone {
+    bytes: u64,
+    error: String,
+    /// Something may have come out of it.
+    began: bool,
 }
 
 /// What came before a body could not be read on, and why.

@@ -21,6 +21,7 @@ use super::http_module::HttpModule;
 use super::log::Log;
 use super::query::TcpModule;
 use super::{http, tcp};
+use crate::config::{Disk, Files};
 use crate::foreign_yaml::{self, refused, wrong};
 
 /// A larger file is no module file.
@@ -102,15 +103,15 @@ impl ModuleFile {
         let whole = |message| ReadError::whole(path.to_owned(), message);
         let bytes = read_regular(path, FILE_BYTES_MAX).map_err(|error| whole(error.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|_| whole("is not UTF-8 text".into()))?;
-        ModuleFile::parse(path, &text)
+        ModuleFile::parse(path, &text, &Disk)
     }
 
-    /// As if it stood in the file at `path`.
-    pub fn parse(path: &Path, text: &str) -> Result<ModuleFile, ReadError> {
-        let raw: RawModuleFile = foreign_yaml::read(path, &with_local_tags(text))?;
+    /// As if it stood in the file at `path`. Variables are those of `files`.
+    pub fn parse(path: &Path, text: &str, files: &dyn Files) -> Result<ModuleFile, ReadError> {
+        let mut raw: RawModuleFile = foreign_yaml::read(path, &with_local_tags(text))?;
         let mut problems = Vec::new();
-        for (name, module) in &raw.modules {
-            module.check(&format!("modules.{name}"), &mut problems);
+        for (name, module) in &mut raw.modules {
+            module.settle(&format!("modules.{name}"), files, &mut problems);
         }
         if !problems.is_empty() {
             return Err(refused(path, text, problems));
@@ -168,11 +169,13 @@ impl Module {
         }
     }
 
-    fn check(&self, path: &str, problems: &mut Vec<Problem>) {
+    fn settle(&mut self, path: &str, files: &dyn Files, problems: &mut Vec<Problem>) {
+        let proxies = self.http.find_proxies(files);
         let of = |prober: &str, found: Vec<(&str, String)>| {
             let problem = |(key, message)| wrong(format!("{path}.{prober}.{key}"), message);
             found.into_iter().map(problem).collect::<Vec<_>>()
         };
+        problems.extend(of("http", proxies.err().into_iter().collect()));
         problems.extend(of("http", self.http.problems()));
         problems.extend(of("tcp", self.tcp.problems()));
     }

@@ -26,6 +26,11 @@ impl GoPattern {
         })?;
         Ok(GoPattern { regex, original: original.to_owned() })
     }
+
+    /// Whether nothing was written.
+    pub(super) fn is_empty(&self) -> bool {
+        self.original.is_empty()
+    }
 }
 
 impl fmt::Debug for GoPattern {

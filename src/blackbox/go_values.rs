@@ -237,7 +237,12 @@ mod tests {
     fn a_text_may_have_any_bytes() {
         let read = |text: &str| {
             let module = format!("modules:\n  a: {{ prober: http, http: {{ body: {text} }} }}\n");
-            crate::blackbox::ModuleFile::parse(std::path::Path::new("a.yml"), &module).unwrap()
+            crate::blackbox::ModuleFile::parse(
+                std::path::Path::new("a.yml"),
+                &module,
+                &crate::config::Nothing,
+            )
+            .unwrap()
         };
         // What is sent is not shown, so this is only about what can be read.
         read("plain");

@@ -26,6 +26,14 @@ enum Found {
 }
 
 impl HeaderMatch {
+    /// What is wrong with the rule.
+    pub(super) fn problem(&self) -> Option<String> {
+        if self.header.is_empty() {
+            return Some("has a rule without a header; write its name".to_owned());
+        }
+        self.regexp.is_empty().then(|| format!("has no regexp for {}; write one", self.header))
+    }
+
     fn find(&self, headers: &HeaderMap) -> Found {
         let Ok(name) = HeaderName::try_from(self.header.as_str()) else { return Found::Missing };
         let mut values = headers.get_all(name).iter().peekable();

@@ -44,8 +44,7 @@ pub(super) async fn probe(
         log.error("Could not parse target URL", &[]);
         return false;
     };
-    let proxy = module.proxy().unwrap_or_default();
-    let resolves = proxy.is_none() || !module.skip_resolve_phase_with_proxy;
+    let resolves = module.proxies.of(&url).is_none() || !module.skip_resolve_phase_with_proxy;
     let mut address = None;
     if resolves {
         let host = bare_host(&url);
@@ -57,20 +56,28 @@ pub(super) async fn probe(
             return false;
         }
     }
+    // Files that are not there are told before anybody is connected to.
+    let options = module.tls_config.options();
+    if let Err(failure) = run.surroundings.tls_clients.client(&options, &run.memory) {
+        log.error("Error generating HTTP client", &[("err", &failure.detail)]);
+        return false;
+    }
     let asking = match Asking::new(module, url, address).await {
         Ok(asking) => asking,
         Err(error) => {
             log.error("Error creating request", &[("err", &error)]);
+            http(findings).phases = Some(Facts::default().phases);
             return false;
         }
     };
     let mut facts = Facts::default();
-    let exchange = Exchange { run, module, proxy: proxy.as_ref() };
+    let exchange = Exchange { run, module };
     let success = exchange.follow(asking, &mut facts, findings, log).await;
     let http = http(findings);
-    // That of the first hop is known already; what later ones took comes on top.
-    if let (Some(sum), Some(later)) = (&mut http.resolve, facts.phases.resolve) {
-        *sum += later;
+    // That of the first hop is known already, unless a proxy resolves; what later ones took comes on top.
+    if http.redirects > 0 && module.follows() {
+        let later = facts.phases.resolve.unwrap_or_default();
+        *http.resolve.get_or_insert_default() += later;
     }
     http.phases = Some(facts.phases);
     success
@@ -96,7 +103,6 @@ fn bare_host(url: &Url) -> &str {
 struct Exchange<'a> {
     run: &'a ModuleRun<'a>,
     module: &'a HttpModule,
-    proxy: Option<&'a ProxyOptions>,
 }
 
 /// The end of the way.
@@ -118,7 +124,6 @@ impl Exchange<'_> {
         let tls = self.module.tls_config.options();
         let route = RouteOptions::default();
         let dial = DialOptions::default();
-        let proxy = self.proxy.map(|options| Proxy { options, credentials: userinfo(options) });
         let mut recorder = Recorder::new(facts);
         let mut jar = Jar::default();
         loop {
@@ -131,6 +136,11 @@ impl Exchange<'_> {
                 }
             };
             let wire = asking.on_the_wire();
+            // Exceptions may name the host, although the wire has its address.
+            let proxy = self.module.proxies.of(&asking.url).filter(|proxy| {
+                !proxy.no_proxy.iter().any(|except| except.covers(bare_host(&asking.url)))
+            });
+            let proxy = proxy.map(|options| Proxy { options, credentials: userinfo(options) });
             let transport = Transport {
                 resolvers: &self.run.surroundings.resolvers,
                 dial: &dial,

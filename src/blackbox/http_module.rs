@@ -12,8 +12,9 @@ use super::credentials::{Authorization, BasicAuth, HeaderValues};
 use super::go_regex::GoPattern;
 use super::go_values::{AnyBytes, ByteSize, Hidden, is_default, is_yes, or_default, yes};
 use super::headers::HeaderMatch;
+use super::proxies::Proxies;
 use super::tls::TlsConfig;
-use crate::config::{ProxyException, ProxyOptions};
+use crate::config::Files;
 use crate::probe::request::is_credential;
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -92,6 +93,9 @@ pub(super) struct HttpModule {
     proxy_connect_header: BTreeMap<String, Vec<Hidden>>,
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_empty")]
     pub(super) http_headers: BTreeMap<String, HeaderValues>,
+    /// What the keys above say of proxies, once they were read.
+    #[serde(skip)]
+    pub(super) proxies: Proxies,
 }
 
 impl Default for HttpModule {
@@ -131,6 +135,7 @@ impl Default for HttpModule {
             proxy_from_environment: false,
             proxy_connect_header: BTreeMap::new(),
             http_headers: BTreeMap::new(),
+            proxies: Proxies::default(),
         }
     }
 }
@@ -154,9 +159,6 @@ impl HttpModule {
             })
             .or_else(|| said(self.oauth2.is_some(), "oauth2; a probe of ours would have oauth2"))
             .or_else(|| said(!self.proxy_connect_header.is_empty(), "proxy_connect_header"))
-            .or_else(|| {
-                said(self.proxy_from_environment, "proxy_from_environment; write proxy_url")
-            })
             .or_else(|| self.basic_auth.as_ref()?.beyond_us())
             .or_else(|| self.authorization.as_ref()?.beyond_us())
             .or_else(|| self.tls_config.beyond_us())
@@ -199,14 +201,72 @@ impl HttpModule {
             let message = format!("{:?} is none of gzip, br, deflate, identity", self.compression);
             found.push(("compression", message));
         }
-        if let Err(message) = self.proxy() {
-            found.push(("proxy_url", message));
-        }
-        if !self.enable_http3 && self.valid_http_versions.iter().any(|text| text == "HTTP/3.0") {
-            let message = "has HTTP/3.0, which is spoken only with enable_http3";
-            found.push(("valid_http_versions", message.to_owned()));
+        found.extend(self.codings_at_odds());
+        found.extend(self.proxies_at_odds().map(|(key, message)| (key, message.to_owned())));
+        found.extend(self.versions_at_odds().map(|(key, message)| (key, message.to_owned())));
+        let rules = [
+            ("fail_if_header_matches", &self.fail_if_header_matches),
+            ("fail_if_header_not_matches", &self.fail_if_header_not_matches),
+        ];
+        for (key, rules) in rules {
+            found.extend(rules.iter().filter_map(HeaderMatch::problem).map(|text| (key, text)));
         }
         found
+    }
+
+    /// A coding that is expected and not asked for.
+    fn codings_at_odds(&self) -> Option<(&'static str, String)> {
+        let mut asked = self.headers.iter();
+        let (_, asked) = asked.find(|(name, _)| name.eq_ignore_ascii_case("accept-encoding"))?;
+        let accepts = |entry: &str| {
+            let (coding, quality) = entry.split_once(';').unwrap_or((entry, "q=1"));
+            let quality = quality.trim().trim_start_matches("q=").parse().unwrap_or(0.0);
+            (coding.trim() == self.compression || coding.trim() == "*") && quality > 0.0
+        };
+        let is_odd = !self.compression.is_empty() && !asked.is_empty();
+        (is_odd && !asked.split(',').any(accepts)).then(|| {
+            let message = format!(
+                "{:?} is expected, and the header Accept-Encoding: {asked} does not ask for it",
+                self.compression
+            );
+            ("compression", message)
+        })
+    }
+
+    fn proxies_at_odds(&self) -> Option<(&'static str, &'static str)> {
+        let has_url = !self.proxy_url.is_empty();
+        if self.proxy_from_environment && (has_url || !self.no_proxy.is_empty()) {
+            let message = "takes the proxy from the environment; write neither proxy_url nor \
+                           no_proxy beside it";
+            return Some(("proxy_from_environment", message));
+        }
+        if has_url || self.proxy_from_environment {
+            return None;
+        }
+        if !self.no_proxy.is_empty() {
+            return Some(("no_proxy", "has exceptions to no proxy; write proxy_url, too"));
+        }
+        (!self.proxy_connect_header.is_empty())
+            .then_some(("proxy_connect_header", "is for no proxy; write proxy_url, too"))
+    }
+
+    fn versions_at_odds(&self) -> Option<(&'static str, &'static str)> {
+        let wants = |versions: &[&str]| {
+            self.valid_http_versions.iter().any(|text| versions.contains(&text.as_str()))
+        };
+        if !self.enable_http3 {
+            return wants(&["HTTP/3.0"]).then_some((
+                "valid_http_versions",
+                "has HTTP/3.0, which is spoken only with enable_http3",
+            ));
+        }
+        if self.enable_http2 {
+            return Some(("enable_http3", "goes with enable_http2: false only"));
+        }
+        wants(&["HTTP/1.1", "HTTP/2.0"]).then_some((
+            "valid_http_versions",
+            "has HTTP/1.1 or HTTP/2.0, which are not spoken with enable_http3",
+        ))
     }
 
     /// Whether a rule asks for the body's text.
@@ -223,17 +283,15 @@ impl HttpModule {
         self.no_follow_redirects.map_or(self.follow_redirects, |no| !no)
     }
 
-    pub(super) fn proxy(&self) -> Result<Option<ProxyOptions>, String> {
-        if self.proxy_url.is_empty() {
-            return Ok(None);
+    /// Finds out which proxies the module has; `Err` is the key and what is wrong with it.
+    pub(super) fn find_proxies(&mut self, files: &dyn Files) -> Result<(), (&'static str, String)> {
+        if self.proxy_from_environment {
+            let found = Proxies::of_environment(files);
+            self.proxies = found.map_err(|message| ("proxy_from_environment", message))?;
+        } else if !self.proxy_url.is_empty() {
+            self.proxies = Proxies::at(&self.proxy_url, &self.no_proxy)?;
         }
-        let url = Url::parse(&self.proxy_url).map_err(|_| "is no URL".to_owned())?;
-        if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") {
-            return Err(format!("{}: is none of http, https, socks5, socks5h", url.scheme()));
-        }
-        let no_proxy = self.no_proxy.split(',').filter(|text| !text.trim().is_empty());
-        let no_proxy = no_proxy.map(ProxyException::parse).collect::<Result<_, _>>()?;
-        Ok(Some(ProxyOptions { no_proxy, ..ProxyOptions::at(url) }))
+        Ok(())
     }
 
     /// The header of this name in `headers`.

@@ -21,6 +21,7 @@ mod http;
 mod http_module;
 mod lines;
 mod log;
+mod proxies;
 mod query;
 mod request;
 mod tcp;

@@ -83,6 +83,12 @@ impl TcpModule {
             let message = format!("{:?} is no address", self.source_ip_address);
             found.push(("source_ip_address", message));
         }
+        let is_twofold =
+            |step: &QueryResponse| step.expect.is_some() && !step.expect_bytes.0.is_empty();
+        if self.query_response.iter().any(is_twofold) {
+            let message = "has a step with expect and expect_bytes; write one";
+            found.push(("query_response", message.to_owned()));
+        }
         for label in self.query_response.iter().flat_map(|step| &step.labels) {
             if !is_label_name(&label.name) {
                 let message = format!("{:?} is no name of a label", label.name);

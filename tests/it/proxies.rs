@@ -644,10 +644,10 @@ async fn a_fixed_destination_is_asked_of_the_proxy_too() {
 // A real one.
 
 /// A running squid. Ends when dropped.
-struct Squid {
+pub(crate) struct Squid {
     process: Child,
     directory: TempDir,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 /// What a squid has said.
@@ -658,7 +658,7 @@ fn log(directory: &Path) -> String {
 
 impl Squid {
     /// `rules` decide who may use it.
-    fn with(rules: &str) -> Squid {
+    pub(crate) fn with(rules: &str) -> Squid {
         let directory = tempfile::tempdir().unwrap();
         let dir = directory.path();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -19,9 +19,9 @@ use crate::support::tls::{Look, reason};
 use crate::support::until_listening;
 
 /// A running server and its files. Ends with the test.
-struct MailOrData {
+pub(crate) struct MailOrData {
     process: Child,
-    port: u16,
+    pub(crate) port: u16,
     _home: Home,
 }
 
@@ -37,10 +37,10 @@ impl Drop for MailOrData {
 }
 
 /// A directory that servers of any user can use, with a certificate.
-struct Home(TempDir);
+pub(crate) struct Home(TempDir);
 
 impl Home {
-    fn new(authority: &Authority) -> Home {
+    pub(crate) fn new(authority: &Authority) -> Home {
         let home = Home(tempfile::tempdir().unwrap());
         let leaf = authority.issue(Leaf::named("probe.test"));
         home.write("cert.pem", &leaf.pem, 0o644);
@@ -105,7 +105,7 @@ fn finished(command: &mut Command) -> Output {
     output
 }
 
-fn exim(home: Home, tls: bool) -> MailOrData {
+pub(crate) fn exim(home: Home, tls: bool) -> MailOrData {
     let port = free_port();
     let config = format!(
         "primary_hostname = mail.test\nspool_directory = $DIR/spool\nlog_file_path = syslog\n\
@@ -120,7 +120,7 @@ fn exim(home: Home, tls: bool) -> MailOrData {
     home.serve(command, port)
 }
 
-fn dovecot(home: Home, tls: bool) -> MailOrData {
+pub(crate) fn dovecot(home: Home, tls: bool) -> MailOrData {
     let port = free_port();
     let name = |option| {
         let output = if is_root() {
@@ -142,7 +142,7 @@ fn dovecot(home: Home, tls: bool) -> MailOrData {
     home.serve(command, port)
 }
 
-fn postgres(home: Home, tls: bool) -> MailOrData {
+pub(crate) fn postgres(home: Home, tls: bool) -> MailOrData {
     let port = free_port();
     home.write("key.pem", &fs::read_to_string(home.0.path().join("key.pem")).unwrap(), 0o600);
     home.give_away();

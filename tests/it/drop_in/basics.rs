@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::{daemon, path, series};
 use crate::support::client::Request;
 use crate::support::daemon::{PATIENCE, Setup, eventually};
-use crate::support::http::{Reply, Routes, Site, Target};
+use crate::support::http::{Reply, Routes, Site, Target, page, redirect};
 use crate::support::promtool;
 
 const PLAIN: &str = "modules:\n  http_2xx: { prober: http, timeout: 5s }\n";
@@ -211,6 +211,56 @@ async fn private_targets_are_refused_by_their_address() {
         assert!(answer.contains("is not an address of the internet"), "{target}: {answer}");
     }
     assert!(site.asked().is_empty());
+}
+
+/// Addresses of the internet that nobody has (RFC 5737). What stands for them is a proxy, whose own
+/// address is the operator's choice and not judged.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_into_a_private_network_is_refused_at_its_hop() {
+    const START: &str = "http://203.0.113.7/";
+    let places = [
+        "http://127.0.0.1/",
+        "http://localhost/",
+        "http://2130706433/",
+        "http://0x7f.1/",
+        "http://[::1]/",
+        "http://[::ffff:10.0.0.1]/",
+        "https://169.254.169.254/latest/",
+        "http://198.51.100.9/twice",
+    ];
+    let internet = Site::routed(move |request| {
+        let url = request.split(' ').nth(1).unwrap_or_default();
+        let number = url.strip_prefix(START).and_then(|number| number.parse::<usize>().ok());
+        match (number, url) {
+            (Some(number), _) => redirect(302, places[number]),
+            // The second hop is judged as the first is.
+            (None, "http://198.51.100.9/twice") => redirect(307, "http://10.0.0.1/"),
+            (None, "http://203.0.113.7/away") => redirect(302, "http://198.51.100.9/"),
+            _ => page("200 OK", "", "hello"),
+        }
+    })
+    .await;
+    let modules = format!(
+        "modules:\n  http_2xx: {{ prober: http, timeout: 20s, http: {{ proxy_url: '{}', \
+         preferred_ip_protocol: ip4 }} }}\n",
+        internet.url("")
+    );
+    let daemon = daemon(&modules, &["--blackbox.refuse-private-targets"]);
+    // From one address of the internet to another.
+    let answer = daemon.get(&path(&format!("{START}away"), "http_2xx"));
+    assert_eq!(series(&answer)["probe_success"], 1.0, "{}", answer.text());
+    for (number, place) in places.iter().enumerate() {
+        let target = format!("{START}{number}");
+        let answer = daemon.get(&format!("{}&debug=true", path(&target, "http_2xx"))).text();
+        assert!(answer.contains("\nprobe_success 0\n"), "{place}: {answer}");
+        assert!(answer.contains("is not an address of the internet"), "{place}: {answer}");
+    }
+    let asked: Vec<String> = internet.requests();
+    let asked: Vec<&str> = asked.iter().filter_map(|request| request.split(' ').nth(1)).collect();
+    let is_of_the_internet =
+        |url: &&&str| url.starts_with(START) || url.starts_with("http://198.51.100.9/");
+    assert_eq!(asked.iter().filter(is_of_the_internet).count(), asked.len(), "{asked:?}");
+    assert_eq!(asked.len(), 2 + places.len() + 1, "{asked:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,122 +1,19 @@
-//! The real blackbox_exporter and Bongsu with the same module file, asked for the same targets on the
-//! same real servers. Every series is compared: by value where the value is determined, by presence
-//! where it is a time.
+//! What both find of plain HTTP, redirects, IPv6, certificates, HTTP/2 and conversations over TCP.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::Duration;
 
 use flate2::write::GzEncoder;
+use rcgen::{DnType, KeyPair, SanType};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
-use super::{Exporter, Series, daemon, path, series};
+use super::both::Both;
+use super::{path, series};
 use crate::support::client::Request;
-use crate::support::daemon::Daemon;
 use crate::support::http::{Reply, RoutedSite, Routes, Site};
 use crate::support::nginx::Nginx;
 use crate::support::pki::{Authority, Files, Leaf};
 use crate::support::secure::acceptor;
-
-/// A series that only one of the two has, or that differs in value, and why that is meant.
-const INTENDED: &[(&str, &str)] = &[
-    ("+probe_timeout_seconds", "newer than Debian's version"),
-    ("+probe_failed_due_to_bytes", "newer than Debian's version"),
-    ("+probe_tls_cipher_info", "newer than Debian's version for HTTP, and useful for TCP too"),
-    ("~probe_ssl_last_chain_info", "newer versions have the label serialnumber"),
-    ("+probe_ssl_earliest_cert_expiry", "of a refused chain too: asked for most when it has ended"),
-    ("+probe_ssl_last_chain_info", "of a refused chain too"),
-    ("+probe_tls_version_info", "of a refused chain too"),
-    ("+probe_ssl_last_chain_expiry_timestamp_seconds", "of a path that leads to a trusted root"),
-    (
-        "-probe_ssl_last_chain_expiry_timestamp_seconds",
-        "absent and not the year 1 where there is no verified path",
-    ),
-];
-
-/// Whose value is how long something took.
-const TIMES: [&str; 3] =
-    ["probe_duration_seconds", "probe_dns_lookup_time_seconds", "probe_http_duration_seconds"];
-
-/// Both, with one file.
-struct Both {
-    ours: Daemon,
-    theirs: Exporter,
-}
-
-impl Both {
-    fn with(modules: &str) -> Both {
-        let ours = daemon(modules, &[]);
-        let theirs = Exporter::start(&ours.setup.path().join("blackbox.yml"));
-        Both { ours, theirs }
-    }
-
-    /// What both found of a target, which has to be the same. Ours is given back.
-    fn same(&self, target: &str, module: &str) -> Series {
-        self.same_at(&path(target, module))
-    }
-
-    fn same_at(&self, path: &str) -> Series {
-        let theirs = series(&self.theirs.get(path));
-        let ours = series(&self.ours.get(path));
-        let differences = differences(&ours, &theirs);
-        if !differences.is_empty() {
-            let path = format!("{path}&debug=true");
-            let (ours, theirs) = (self.ours.get(&path).text(), self.theirs.get(&path).text());
-            panic!("{path}\n{differences}\n--- ours\n{ours}\n--- theirs\n{theirs}");
-        }
-        ours
-    }
-
-    /// As [`same`](Self::same), and the verdict is this.
-    fn agree(&self, target: &str, module: &str, success: bool) {
-        let found = self.same(target, module);
-        assert_eq!(found["probe_success"] == 1.0, success, "{module} of {target}: {found:?}");
-    }
-}
-
-fn name(series: &str) -> &str {
-    series.split('{').next().unwrap()
-}
-
-fn is_intended(sign: char, series: &str) -> bool {
-    let wanted = format!("{sign}{}", name(series));
-    let info = format!("~{}", name(series));
-    INTENDED.iter().any(|(known, _)| *known == wanted || *known == info)
-}
-
-/// What differs and is not meant to, a line each.
-fn differences(ours: &Series, theirs: &Series) -> String {
-    let mut text = String::new();
-    for (series, value) in theirs {
-        match ours.get(series) {
-            None if is_intended('-', series)
-                && (name(series).ends_with("_info") || *value < 0.0) => {}
-            None => writeln!(text, "missing: {series} {value}").unwrap(),
-            Some(_) if TIMES.contains(&name(series)) => {}
-            Some(own) if own != value => {
-                let is_year_one =
-                    *value < 0.0 && name(series) == "probe_ssl_last_chain_expiry_timestamp_seconds";
-                if !is_year_one {
-                    writeln!(text, "differs: {series} ours {own}, theirs {value}").unwrap();
-                }
-            }
-            Some(_) => {}
-        }
-    }
-    for (series, value) in ours.iter().filter(|(series, _)| !theirs.contains_key(*series)) {
-        // What is told of a refused chain is told where they say nothing of TLS at all.
-        let is_refused_chain = !theirs.contains_key("probe_ssl_earliest_cert_expiry");
-        let is_newer = ["probe_timeout", "probe_failed_due_to_bytes", "probe_tls_cipher"]
-            .iter()
-            .any(|newer| series.starts_with(newer))
-            || name(series) == "probe_ssl_last_chain_info";
-        let is_meant = is_intended('+', series) && (is_newer || is_refused_chain);
-        if !is_meant {
-            writeln!(text, "too much: {series} {value}").unwrap();
-        }
-    }
-    text
-}
 
 fn gzip(text: &str) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -277,6 +174,8 @@ async fn redirects_are_followed_alike() {
         (site.url("/to-root"), "stay_3xx", true),
         (site.url("/to-root"), "stay_regex", false),
         (site.url("/to-cookie"), "http_2xx", true),
+        // A cookie of one run is not sent in the next one.
+        (site.url("/needs"), "http_2xx", false),
         (site.url("/for-ever"), "http_2xx", false),
         (site.url("/nowhere"), "http_2xx", false),
         (site.url("/to-dead"), "http_2xx", false),
@@ -286,6 +185,101 @@ async fn redirects_are_followed_alike() {
         (other.url("/"), "http_2xx", true),
     ] {
         both.agree(&url, module, success);
+    }
+}
+
+/// What servers say that is unusual and right, and what ends too early.
+#[tokio::test(flavor = "multi_thread")]
+async fn unusual_answers_are_found_alike() {
+    let both = Both::with(HTTP);
+    for (answer, success) in [
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", true),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", false),
+        ("HTTP/1.0 200 OK\r\n\r\nhello", true),
+        ("HTTP/1.1 200 OK\r\n\r\nhello", true),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", false),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nLast-Modified: yesterday\r\n\r\n", true),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nLast-Modified: Sunday, 06-Nov-94 08:49:37 \
+             GMT\r\n\r\n",
+            true,
+        ),
+        ("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n", true),
+        ("HTTP/1.1 299 Strange\r\nContent-Length: 0\r\n\r\n", true),
+        ("HTTP/1.1 304 Not Modified\r\n\r\n", false),
+        ("HTTP/1.1 600 Stranger\r\nContent-Length: 0\r\n\r\n", false),
+        ("HTTP/1.1 300 Choices\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", false),
+        ("SSH-2.0-OpenSSH_9.6\r\n", false),
+        ("", false),
+    ] {
+        let site = Site::answering(answer).await;
+        let url = site.url("/");
+        let found = both.same(&url, "http_2xx");
+        assert_eq!(found["probe_success"] == 1.0, success, "{answer:?}: {found:?}");
+    }
+}
+
+/// A redirect to another host is asked for that host's name, whatever the module names.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_of_the_module_is_for_the_first_host_only() {
+    let (files, authority) = (Files::new(), Authority::root("Test Authority"));
+    let roots = files.write(&authority.cert.pem);
+    let both = Both::with(&format!(
+        "modules:\n  named: {{ prober: http, timeout: 20s, http: {{ tls_config: {{ ca_file: '{0}', \
+         server_name: www.probe.test }} }} }}\n  vhost: {{ prober: http, timeout: 20s, http: {{ headers: {{ \
+         Host: www.probe.test }}, tls_config: {{ ca_file: '{0}' }} }} }}\n",
+        roots.display()
+    ));
+    let [named, plain] =
+        ["www.probe.test", "127.0.0.2"].map(|name| authority.issue(Leaf::named(name)));
+    let second = "127.0.0.2".parse().unwrap();
+    let [good, bad] =
+        [&plain, &named].map(|cert| site().serve_at(second, Some(acceptor(cert, &[]))));
+    for (led_to, success) in [(good.await, true), (bad.await, false)] {
+        let url = led_to.url("/");
+        let first = Routes::new().on("GET", "/", move |_| Reply::redirect(url.clone()));
+        let first = first.serve_at("127.0.0.1".parse().unwrap(), Some(acceptor(&named, &[]))).await;
+        for module in ["named", "vhost"] {
+            both.agree(&first.url("/"), module, success);
+        }
+    }
+}
+
+/// Names of many parts, in Go's order and with its escapes.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_in_certificates_are_written_alike() {
+    let (files, authority) = (
+        Files::new(),
+        Authority::root_with(
+            "Root, \"of\" <all>; + more",
+            KeyPair::generate().unwrap(),
+            |params| {
+                params.distinguished_name.push(DnType::CountryName, "KR");
+                params.distinguished_name.push(DnType::OrganizationName, "Government of Korea");
+            },
+        ),
+    );
+    let both = Both::with(&format!(
+        "modules:\n  own: {{ prober: http, timeout: 20s, http: {{ tls_config: {{ ca_file: '{}' }} }} }}\n",
+        files.write(&authority.cert.pem).display()
+    ));
+    for (kind, value) in [
+        (DnType::OrganizationName, "Acme, Co"),
+        (DnType::OrganizationalUnitName, "#unit"),
+        (DnType::LocalityName, " Seoul "),
+        (DnType::StateOrProvinceName, "a\\b"),
+        (DnType::CommonName, "정부24"),
+        // One for which Go has no short name.
+        (DnType::CustomDnType(vec![2, 5, 4, 12]), "title"),
+    ] {
+        let mut leaf = Leaf::named("127.0.0.1");
+        leaf.params.subject_alt_names.push(SanType::DnsName("www.probe.test".try_into().unwrap()));
+        leaf.params.subject_alt_names.push(SanType::DnsName("*.probe.test".try_into().unwrap()));
+        leaf.params.distinguished_name.push(DnType::CountryName, "KR");
+        leaf.params.distinguished_name.push(kind, value);
+        let tls = acceptor(&authority.issue(leaf), &[]);
+        let site = site().serve_at("127.0.0.1".parse().unwrap(), Some(tls)).await;
+        both.agree(&site.url("/"), "own", true);
     }
 }
 

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use bongsu::blackbox::ModuleFile;
+use bongsu::config::Nothing;
 
 fn read(text: &str) -> Result<ModuleFile, String> {
-    ModuleFile::parse(Path::new("blackbox.yml"), text)
+    ModuleFile::parse(Path::new("blackbox.yml"), text, &Nothing)
         .map_err(|error| error.report("nothing was started"))
 }
 
@@ -86,10 +87,72 @@ fn what_is_wrong_is_said_with_its_place() {
             "is no name of a label",
         ),
         ("module: {}\n", "unknown key"),
+        // Codings that are not asked for.
+        (
+            "modules:\n  a: { prober: http, http: { compression: gzip, headers: { accEpt-enCoding: deflate } \
+             } }\n",
+            "does not ask for it",
+        ),
+        (
+            "modules:\n  a: { prober: http, http: { compression: gzip, headers: { Accept-Encoding: \
+             '*;q=0.0' } } }\n",
+            "does not ask for it",
+        ),
+        // HTTP/3 beside what is not spoken with it.
+        ("modules:\n  a: { prober: http, http: { enable_http3: true } }\n", "enable_http2: false"),
+        (
+            "modules:\n  a: { prober: http, http: { enable_http3: true, enable_http2: false, \
+             valid_http_versions: [HTTP/1.1, HTTP/3.0] } }\n",
+            "not spoken with enable_http3",
+        ),
+        // Rules for headers without their halves.
+        (
+            "modules:\n  a: { prober: http, http: { fail_if_header_not_matches: [{ header: X-A }] } }\n",
+            "regexp",
+        ),
+        (
+            "modules:\n  a: { prober: http, http: { fail_if_header_matches: [{ regexp: x }] } }\n",
+            "header",
+        ),
+        (
+            "modules:\n  a: { prober: http, http: { fail_if_header_matches: [{ header: X-A, regexp: '' }] } }\n",
+            "no regexp for X-A",
+        ),
+        (
+            "modules:\n  a: { prober: http, http: { fail_if_header_matches: [{ header: '', regexp: x }] } }\n",
+            "a rule without a header",
+        ),
+        (
+            "modules:\n  a: { prober: tcp, tcp: { query_response: [{ expect: ':[' }] } }\n",
+            "is no regular expression as Go has them",
+        ),
+        (
+            "modules:\n  a: { prober: tcp, tcp: { query_response: [{ expect: x, expect_bytes: y }] } }\n",
+            "expect and expect_bytes",
+        ),
     ] {
         let error = read(text).expect_err(text);
         assert!(error.contains(said), "{text}: {error}");
         assert!(error.contains("blackbox.yml: 1 problem"), "{error}");
+    }
+}
+
+/// What goes well together and looks as if it did not.
+#[test]
+fn what_is_right_is_taken() {
+    for module in [
+        "prober: http, http: { compression: gzip, headers: { Accept-Encoding: 'br;q=0.5, gzip;q=0.1' } }",
+        "prober: http, http: { compression: gzip, headers: { Accept-Encoding: '*' } }",
+        "prober: http, http: { compression: gzip, headers: { Accept-Encoding: '' } }",
+        "prober: http, http: { headers: { Accept-Encoding: gzip } }",
+        "prober: http, http: { enable_http3: true, enable_http2: false, valid_http_versions: [HTTP/3.0] }",
+        "prober: http, http: { fail_if_header_matches: [{ header: X-A, regexp: x }] }",
+        // A plus behind an anchor repeats the anchor, in Go too.
+        "prober: tcp, tcp: { query_response: [{ expect: '^+OK' }] }",
+        "prober: tcp, tcp: { query_response: [{ expect: 'x' }, { expect_bytes: y }] }",
+    ] {
+        let text = format!("modules:\n  a: {{ {module} }}\n");
+        read(&text).unwrap_or_else(|error| panic!("{module}: {error}"));
     }
 }
 

@@ -1,22 +1,35 @@
 //! The drop-in for blackbox_exporter: `--blackbox.config.file`.
 
 mod basics;
+mod both;
+mod codings;
+mod conversations;
+mod credentials;
 mod dashboards;
 mod differential;
 mod files;
+mod names;
+mod proxied;
 
 use std::collections::BTreeMap;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use crate::support::client::{Answer, Request};
 use crate::support::daemon::{Daemon, Setup, eventually};
 
 /// A daemon that only answers `/probe`, with these modules.
 fn daemon(modules: &str, flags: &[&str]) -> Daemon {
-    let setup = Setup::new("# replaced by a flag\n");
+    daemon_in(Setup::new("# replaced by a flag\n"), modules, flags)
+}
+
+fn daemon_in(setup: Setup, modules: &str, flags: &[&str]) -> Daemon {
+    daemon_beside(NEIGHBOUR, setup, modules, flags)
+}
+
+/// With this configuration of its own.
+fn daemon_beside(own: &str, setup: Setup, modules: &str, flags: &[&str]) -> Daemon {
     let file = setup.write("blackbox.yml", modules);
-    // The configuration that every daemon of the tests names; this one has none of its own.
-    setup.write("bongsu.yml", NEIGHBOUR);
+    setup.write("bongsu.yml", own);
     let setup = setup.flag(format!("--blackbox.config.file={}", file.display()));
     let setup = flags.iter().fold(setup, |setup, flag| setup.flag(*flag));
     let daemon = setup.start();
@@ -67,11 +80,15 @@ struct Exporter {
 }
 
 impl Exporter {
-    fn start(modules: &std::path::Path) -> Exporter {
+    /// In the world of this daemon.
+    fn beside(daemon: &Daemon) -> Exporter {
+        let modules = daemon.setup.path().join("blackbox.yml");
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
-        let child = Command::new("prometheus-blackbox-exporter")
+        let child = daemon
+            .setup
+            .neighbour("prometheus-blackbox-exporter")
             .arg(format!("--config.file={}", modules.display()))
             .arg(format!("--web.listen-address={address}"))
             .stdout(Stdio::null())

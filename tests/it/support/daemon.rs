@@ -33,21 +33,15 @@ pub(crate) struct Setup {
     directory: TempDir,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
-    disk: Disk,
-}
-
-/// Whether files can be written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Disk {
-    Free,
-    Full,
+    /// A command and its arguments that runs the command behind it in a changed world.
+    wrapper: Vec<String>,
 }
 
 impl Setup {
     pub(crate) fn new(config: &str) -> Setup {
         let directory = tempfile::tempdir().unwrap();
         let (arguments, environment) = (Vec::new(), Vec::new());
-        let setup = Setup { directory, arguments, environment, disk: Disk::Free };
+        let setup = Setup { directory, arguments, environment, wrapper: Vec::new() };
         setup.write("bongsu.yml", config);
         setup
     }
@@ -75,23 +69,42 @@ impl Setup {
         self
     }
 
-    /// Files can be opened but take not a single byte, for which no disk has to be filled.
+    /// Files can be opened but take not a single byte, for which no disk has to be filled: the limit of
+    /// a file's size, whose signal is ignored.
     pub(crate) fn on_a_full_disk(mut self) -> Setup {
-        self.disk = Disk::Full;
+        let script = "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"";
+        self.wrapper = ["sh", "-c", script].map(str::to_owned).to_vec();
         self
     }
 
-    /// The binary with only these arguments beside the configuration's place.
-    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let binary = env!("CARGO_BIN_EXE_bongsu");
-        let mut command = Command::new(match self.disk {
-            Disk::Free => binary,
-            Disk::Full => "sh",
-        });
-        if self.disk == Disk::Full {
-            // The limit of a file's size, whose signal is ignored.
-            command.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"", binary]);
+    /// `/etc/hosts` is this. Needs root, or a system that gives everybody namespaces.
+    pub(crate) fn seeing_hosts(mut self, hosts: &str) -> Setup {
+        let file = self.write("hosts", hosts).display().to_string();
+        let is_root =
+            std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").unwrap()) == 0;
+        self.wrapper = vec!["unshare".to_owned(), "--mount".to_owned()];
+        if !is_root {
+            self.wrapper.push("--map-root-user".to_owned());
         }
+        let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+        self.wrapper.extend(["sh", "-c", script, &file].map(str::to_owned));
+        self
+    }
+
+    /// Another program in the same world.
+    pub(crate) fn neighbour(&self, program: &str) -> Command {
+        let mut words = self.wrapper.iter().map(String::as_str).chain([program]);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words);
+        command
+    }
+
+    /// The binary of this build, or the one that `BONGSU_BINARY` names, with only these arguments
+    /// beside the configuration's place.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let built = env!("CARGO_BIN_EXE_bongsu").to_owned();
+        let binary = std::env::var("BONGSU_BINARY").unwrap_or(built);
+        let mut command = self.neighbour(&binary);
         // Neither our own variables nor the language of whoever runs the tests.
         let spoken = ["LC_ALL", "LC_MESSAGES", "LANG", "NO_COLOR"].map(str::to_owned);
         let own = std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("BONGSU_"));

@@ -21,11 +21,7 @@ pub(crate) struct Prometheus {
 impl Prometheus {
     /// Starts one with this configuration and waits until it is ready.
     pub(crate) fn start(config: &str) -> Prometheus {
-        let prometheus = Prometheus::start_in(tempfile::tempdir().unwrap(), config, &[]);
-        eventually("prometheus is ready", || {
-            prometheus.get("/-/ready").filter(|answer| answer.starts_with("HTTP/1.0 200"))
-        });
-        prometheus
+        Prometheus::start_in(tempfile::tempdir().unwrap(), config, &[]).when_ready()
     }
 
     /// One that scrapes nothing and remembers what this OpenMetrics text says, which promtool makes
@@ -42,12 +38,8 @@ impl Prometheus {
             .output()
             .unwrap_or_else(|error| panic!("promtool: {error}; apt-get install prometheus"));
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let prometheus =
-            Prometheus::start_in(dir, "global: {}", &["--storage.tsdb.retention.time=100y"]);
-        eventually("prometheus is ready", || {
-            prometheus.get("/-/ready").filter(|answer| answer.starts_with("HTTP/1.0 200"))
-        });
-        prometheus
+        Prometheus::start_in(dir, "global: {}", &["--storage.tsdb.retention.time=100y"])
+            .when_ready()
     }
 
     /// Starts one with these further flags and waits until it listens.
@@ -65,6 +57,14 @@ impl Prometheus {
         let stderr = process.stderr.take().unwrap();
         let address = listening_address(stderr);
         Prometheus { process, address, _dir: dir }
+    }
+
+    /// Waits until it answers queries.
+    pub(crate) fn when_ready(self) -> Prometheus {
+        eventually("prometheus is ready", || {
+            self.get("/-/ready").filter(|answer| answer.starts_with("HTTP/1.0 200"))
+        });
+        self
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
