@@ -121,9 +121,14 @@ pub(super) trait Nameable: Source + Sized {
 impl Nameable for Infallible {
     fn read(inside: &str, names: KnownNames<'_>) -> Result<Part<Self>, String> {
         if inside.starts_with("secret.") {
-            return Err("a secret cannot stand here; secrets may stand in headers, body, form, \
-                        json, basic_auth and bearer"
-                .into());
+            let places = match names.scope.flow {
+                None => "headers, body, form, json, basic_auth and bearer",
+                Some(_) => {
+                    "headers, query, body, form, json, basic_auth, bearer, set, the fields of \
+                     submit and the stdin of exec"
+                }
+            };
+            return Err(format!("a secret cannot stand here; secrets may stand in {places}"));
         }
         names.scope.value(inside).map(Part::Text)
     }

@@ -80,8 +80,10 @@ pub(super) fn pipe(word: &str, names: KnownNames<'_>) -> Result<Pipe<FlowSource>
                 .into());
         }
         (Function::Rsa(padding), keys.to_vec())
+    } else if ["totp", "uuid"].contains(&name) {
+        return Err(format!("{name} takes nothing behind a colon"));
     } else {
-        return Err(format!("there is no pipe \"{name}\"{}", read::hint_or_list(name, &all())));
+        return Err(format!("there is no pipe \"{name}\"{}", near_or_all(name)));
     };
     let operands = operands.into_iter().map(|word| operand(name, word, names));
     let operands = operands.collect::<Result<Vec<_>, _>>()?;
@@ -106,12 +108,17 @@ fn find<T: Copy>(table: &[(&str, T)], name: &str) -> Option<T> {
     table.iter().find(|(known, _)| *known == name).map(|(_, found)| *found)
 }
 
-fn all() -> Vec<&'static str> {
+/// The pipe that was meant, or all there are.
+fn near_or_all(name: &str) -> String {
     let plain = PLAIN.iter().map(|(name, _)| *name);
     let keyed = HMACS.iter().map(|(name, _)| *name);
     let ciphers = CIPHERS.iter().map(|(name, _)| *name);
-    let others = ["rsa", "date:FORMAT", "uuid"];
-    ["totp"].into_iter().chain(plain).chain(keyed).chain(ciphers).chain(others).collect()
+    let others = ["rsa", "date:FORMAT", "uuid", "totp"];
+    let all: Vec<&str> = plain.chain(keyed).chain(ciphers).chain(others).collect();
+    match read::hint(name, all.iter().copied()) {
+        none if none.is_empty() => format!("; there are {}", all.join(", ")),
+        hint => hint,
+    }
 }
 
 /// The names of keys, and how all of them are written.

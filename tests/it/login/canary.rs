@@ -11,18 +11,18 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use encoding_rs::EUC_KR;
 use sha2::{Digest, Sha256};
 
-use crate::support::daemon::{Setup, eventually};
+use crate::support::daemon::{Daemon, Setup, eventually};
 use crate::support::http::{Asked, Reply, RoutedSite, Routes};
 
 pub(super) const USER: &str = "canary-user-7f3a";
 pub(super) const PASS: &str = "카나리아 p&ss\"/w0rd+9c";
-const KEY: &str = "canary-api-key-51";
+pub(super) const KEY: &str = "canary-api-key-51";
 /// What the site hands out: not ours, but as good as a password while it lasts.
 const SESSION: &str = "canary-session-d2b8";
 const NONCE: &str = "canary-nonce-77e1";
 
 /// Every form in which a value may show.
-fn forms(value: &str) -> Vec<String> {
+pub(super) fn forms(value: &str) -> Vec<String> {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let percent = |bytes: &[u8]| -> String {
         let kept = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
@@ -218,60 +218,106 @@ fn config(site: &RoutedSite) -> String {
     text
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_output_holds_a_secret_in_any_form() {
-    let site = site().await;
+/// All that the program puts out about these probes of `saeol`, each piece of it clean: the commands at a
+/// terminal, then the daemon with a state directory, until each probe has run, and whatever it is asked
+/// beside that.
+pub(super) fn everything(
+    setup: impl Fn() -> Setup,
+    probes: &[&str],
+    also: impl FnOnce(&Daemon),
+) -> PutOut {
     let state = tempfile::tempdir().unwrap();
-    let setup = Setup::new(&config(&site))
+    let terminal = at_a_terminal(&setup(), probes);
+    let setup = setup()
         .flag("--log.level=trace")
         .flag("--web.enable-lifecycle")
-        .flag("--login.allow-exec")
         .flag(format!("--state.dir={}", state.path().display()));
-    for (name, value) in [("user", USER), ("pass", PASS), ("key", KEY)] {
-        setup.write(name, value);
+    let mut daemon = setup.start();
+    let mut pieces = vec![of_the_daemon(&daemon, probes)];
+    also(&daemon);
+    assert!(daemon.stop().success());
+    let log = daemon.log();
+    assert!(log.contains("TRACE") || log.contains("level=trace"), "no trace lines:\n{log}");
+    is_clean("the log", &log);
+    pieces.push(log);
+    let entries = fs::read_dir(state.path()).unwrap();
+    let kept: Vec<String> = entries.map(|entry| clean_file(&entry.unwrap().path())).collect();
+    assert!(!kept.is_empty(), "nothing was kept in the state directory");
+    pieces.extend(kept);
+    PutOut { terminal, daemon: pieces.concat() }
+}
+
+/// What was put out.
+pub(super) struct PutOut {
+    /// By the commands about each probe, in their order.
+    pub(super) terminal: Vec<String>,
+    pub(super) daemon: String,
+}
+
+impl PutOut {
+    pub(super) fn all(&self) -> String {
+        self.terminal.concat() + &self.daemon
     }
-    let names =
-        ["submit", "named", "redirected", "mismatched", "made", "program", "told", "cut-off"];
-    let mut sinks = Vec::new();
-    for arguments in std::iter::once(vec!["check".to_owned()])
-        .chain(names.map(|n| vec!["probe".to_owned(), format!("saeol/{n}")]))
-    {
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let output = setup.output(&arguments);
+}
+
+fn at_a_terminal(setup: &Setup, probes: &[&str]) -> Vec<String> {
+    let said = |arguments: &[&str]| {
+        let output = setup.output(arguments);
         let text =
             String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         assert!(!text.contains("panicked"), "{text}");
         is_clean(&format!("{arguments:?}"), &text);
-        sinks.push(text.to_string());
-    }
-    let mut daemon = tokio::task::block_in_place(|| setup.start());
-    tokio::task::block_in_place(|| {
-        eventually("every probe has run", || {
-            let text = daemon.metrics();
-            names
-                .iter()
-                .all(|name| {
-                    text.lines().any(|line| {
-                        line.starts_with("bongsu_probe_failure_info")
-                            && line.contains(&format!("probe=\"{name}\""))
-                    })
-                })
-                .then_some(())
-        });
+        text.into_owned()
+    };
+    said(&["check"]);
+    said(&["check", "--json"]);
+    let of_one = |probe: &&str| {
+        let id = format!("saeol/{probe}");
+        ["text", "json", "curl"].map(|form| said(&["probe", &id, "--output", form])).concat()
+    };
+    probes.iter().map(of_one).collect()
+}
+
+fn of_the_daemon(daemon: &Daemon, probes: &[&str]) -> String {
+    eventually("every probe has run", || {
+        let text = daemon.metrics();
+        let ran = |probe: &&str| {
+            let of_it = format!("probe=\"{probe}\"");
+            text.lines().any(|line| {
+                line.starts_with("bongsu_probe_runs_total{")
+                    && line.contains(&of_it)
+                    && !line.ends_with(" 0")
+            })
+        };
+        probes.iter().all(ran).then_some(())
+    });
+    let paths = ["/metrics", "/", "/?lang=en", "/services/saeol", "/api/v1/status", "/sd"];
+    let pages = probes.iter().map(|probe| format!("/probes/saeol/{probe}"));
+    let look = |path: String| {
+        let answer = daemon.get(&path);
+        assert_eq!(answer.status, 200, "{path}");
+        is_clean(&path, &answer.text());
+        answer.text()
+    };
+    paths.map(str::to_owned).into_iter().chain(pages).map(look).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_output_holds_a_secret_in_any_form() {
+    let site = site().await;
+    let setup = || {
+        let setup = Setup::new(&config(&site)).flag("--login.allow-exec");
+        for (name, value) in [("user", USER), ("pass", PASS), ("key", KEY)] {
+            setup.write(name, value);
+        }
+        setup
+    };
+    let names =
+        ["submit", "named", "redirected", "mismatched", "made", "program", "told", "cut-off"];
+    let also = |daemon: &Daemon| {
         let metrics = daemon.metrics();
         assert!(metrics.contains("bongsu_account_held"), "{metrics}");
         assert!(metrics.contains("step=\"in\""), "{metrics}");
-        is_clean("/metrics", &metrics);
-        let (list, status) = (daemon.get("/").text(), daemon.get("/api/v1/status").text());
-        is_clean("/", &list);
-        is_clean("/api/v1/status", &status);
-        sinks.extend([metrics, list, status]);
-        for name in names {
-            let page = daemon.get(&format!("/probes/saeol/{name}"));
-            assert_eq!(page.status, 200);
-            is_clean(name, &page.text());
-            sinks.push(page.text());
-        }
         let held = daemon.post("/-/resume?account=named_user");
         assert_eq!((held.status, held.text().as_str()), (200, "resumed 1\n"));
         assert_eq!(daemon.post("/-/resume?account=nobody").status, 404);
@@ -283,38 +329,26 @@ async fn no_output_holds_a_secret_in_any_form() {
         daemon.setup.write("bongsu.yml", config(&site));
         fs::remove_file(daemon.setup.path().join("pass")).unwrap();
         is_clean("a missing secret", &daemon.post("/-/reload").text());
-        assert!(daemon.stop().success());
-    });
-    let log = daemon.log();
-    assert!(log.contains("TRACE") || log.contains("level=trace"), "no trace lines:\n{log}");
-    is_clean("the log", &log);
-    is_clean_below(state.path());
-    sinks.push(log);
-    for entry in fs::read_dir(state.path()).unwrap() {
-        sinks.push(fs::read_to_string(entry.unwrap().path()).unwrap());
-    }
+    };
+    let put_out = tokio::task::block_in_place(|| everything(setup, &names, also)).all();
     let made = site.of("POST", "/made");
     assert!(made.len() >= 2, "only {} requests with made values", made.len());
-    let sinks = sinks.concat();
-    assert!(sinks.contains("stderr in: {") && sinks.contains("probe.program"), "{sinks}");
+    assert!(put_out.contains("stderr in: {") && put_out.contains("probe.program"), "{put_out}");
     // The excerpt was kept, and with it the place where each value stood.
-    assert!(sinks.contains("rejected joined="), "{sinks}");
+    assert!(put_out.contains("rejected joined="), "{put_out}");
     for asked in made {
         for (name, value) in url::form_urlencoded::parse(&asked.body) {
-            let known = sinks.to_lowercase().contains(&value.to_lowercase());
+            let known = put_out.to_lowercase().contains(&value.to_lowercase());
             assert!(!known, "{name} was shown: {value}");
         }
     }
 }
 
-fn is_clean_below(directory: &Path) {
-    let mut files = 0;
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        let mode = fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o077, 0, "{} can be read by others", path.display());
-        is_clean(&path.display().to_string(), &fs::read_to_string(&path).unwrap());
-        files += 1;
-    }
-    assert!(files > 0, "nothing was kept in the state directory");
+/// What a file of the state directory holds, which nobody else may read.
+fn clean_file(path: &Path) -> String {
+    let mode = fs::metadata(path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0, "{} can be read by others", path.display());
+    let text = fs::read_to_string(path).unwrap();
+    is_clean(&path.display().to_string(), &text);
+    text
 }
