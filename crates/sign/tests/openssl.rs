@@ -136,19 +136,44 @@ fn forms(digest: SignatureDigest) -> Vec<MessageForm> {
     forms
 }
 
+/// Each kind of key with the digests that it signs.
+fn signers() -> [(Signer, &'static [SignatureDigest]); 4] {
+    use SignatureDigest::{Sha256, Sha384, Sha512};
+    [
+        (Signer::rsa(), &[Sha256, Sha384, Sha512]),
+        (Signer::ec(&rcgen::PKCS_ECDSA_P256_SHA256), &[Sha256]),
+        (Signer::ec(&rcgen::PKCS_ECDSA_P384_SHA384), &[Sha384]),
+        (Signer::ec(&rcgen::PKCS_ECDSA_P521_SHA512), &[Sha256, Sha384, Sha512]),
+    ]
+}
+
+#[test]
+fn openssl_verifies_every_raw_signature() {
+    for (signer, digests) in signers() {
+        let dir = signer.dir.path();
+        openssl(dir, "x509 -in leaf.pem -pubkey -noout -out public.pem").unwrap();
+        for digest in digests {
+            let mut signature = signer.identity.key().sign(CONTENT, *digest).unwrap();
+            signer.put("content", CONTENT);
+            let name = format!("{digest:?}").to_lowercase();
+            let verify = format!("dgst -{name} -verify public.pem -signature signature content");
+            signer.put("signature", &signature);
+            assert_eq!(
+                openssl(dir, &verify).as_deref().map(str::trim),
+                Ok("Verified OK"),
+                "{name}"
+            );
+            *signature.last_mut().unwrap() ^= 1;
+            signer.put("signature", &signature);
+            assert!(openssl(dir, &verify).is_err(), "{name}");
+        }
+    }
+}
+
 #[test]
 fn openssl_verifies_every_form_of_signed_message() {
-    use SignatureDigest::{Sha256, Sha384, Sha512};
-    let (rsa, p256) = (Signer::rsa(), Signer::ec(&rcgen::PKCS_ECDSA_P256_SHA256));
-    let (p384, p521) =
-        (Signer::ec(&rcgen::PKCS_ECDSA_P384_SHA384), Signer::ec(&rcgen::PKCS_ECDSA_P521_SHA512));
     let mut verified = 0;
-    for (signer, digests) in [
-        (&rsa, &[Sha256, Sha384, Sha512][..]),
-        (&p256, &[Sha256]),
-        (&p384, &[Sha384]),
-        (&p521, &[Sha256, Sha384, Sha512]),
-    ] {
+    for (signer, digests) in signers() {
         for form in digests.iter().flat_map(|digest| forms(*digest)) {
             let message = signed_data(&signer.identity, CONTENT, form).unwrap();
             assert_eq!(signer.verifies(&message, form).as_deref(), Ok(CONTENT), "{form:?}");

@@ -78,7 +78,8 @@ impl Identity {
                 SignError::WrongPassword if password.is_some() => "password",
                 _ => key,
             };
-            IdentityProblem { key, said: format!("{} {error}", path.display()) }
+            let remedy = remedy(key, &error);
+            IdentityProblem { key, said: format!("{} {error}; {remedy}", path.display()) }
         };
         match &self.files {
             IdentityFiles::Pair { cert, key } => {
@@ -93,6 +94,30 @@ impl Identity {
                 SigningIdentity::of_pkcs12(&file("pkcs12", path)?, password)
                     .map_err(|error| wrong("pkcs12", path, error))
             }
+        }
+    }
+}
+
+/// What to do about files that make no identity.
+fn remedy(key: &str, error: &SignError) -> &'static str {
+    match error {
+        SignError::NoCertificate => "name the file of the certificate, such as signCert.der",
+        SignError::NoPrivateKey => "name the file of the private key, such as signPri.key",
+        SignError::NoPkcs12 => "two files are written as cert and key",
+        SignError::PasswordMissing => "write password: { file: /run/secrets/... } beside it",
+        SignError::WrongPassword if key == "password" => {
+            "the secret must hold the password of this file and nothing else"
+        }
+        SignError::WrongPassword => "write password: { file: /run/secrets/... } beside it",
+        SignError::Unsupported(_) => {
+            "another encryption is given to a key by openssl pkcs8 -topk8 -v2 aes-256-cbc; a key \
+             must be RSA or ECDSA"
+        }
+        SignError::KeyMismatch => {
+            "signPri.key belongs to signCert.der of the same folder, kmPri.key to kmCert.der"
+        }
+        SignError::UnusableKey | SignError::DigestOfCurve { .. } | SignError::Failed(_) => {
+            "have it exported or issued again"
         }
     }
 }

@@ -212,7 +212,8 @@ fn envelope(at: &At<'_>) -> Option<EnvelopeOptions> {
 fn recipient(path: &Path, files: &dyn Files) -> Result<Arc<SignerCertificate>, String> {
     let file =
         files.read(path, CERT_LIMIT).map_err(|said| format!("{}: {said}", path.display()))?;
-    let wrong = |error| format!("{} {error}", path.display());
+    let needs = "an envelope needs the service's certificate, with an RSA key";
+    let wrong = |error| format!("{} {error}; {needs}", path.display());
     let mut certificates = SignerCertificate::read_all(&file).map_err(wrong)?;
     let certificate = certificates.swap_remove(0);
     envelope::check(&certificate).map_err(wrong)?;

@@ -274,7 +274,10 @@ fn what_cannot_sign_is_refused_at_load() {
         format!("{{ with: officer, data: x, as: signed, envelope: {{ to: {path}/key.pem }} }}");
     sign(
         &envelope,
-        &format!(".envelope.to: {path}/key.pem holds no certificate in PEM or DER form"),
+        &format!(
+            ".envelope.to: {path}/key.pem holds no certificate in PEM or DER form; an envelope needs the \
+             service's certificate, with an RSA key"
+        ),
     );
 
     let identity = |identity: &str, complaint: &str| {
@@ -295,39 +298,51 @@ fn what_cannot_sign_is_refused_at_load() {
         (
             "cert: DIR/key.pem, key: DIR/key.pem",
             ".cert",
-            "DIR/key.pem holds no certificate in PEM or DER form",
+            "DIR/key.pem holds no certificate in PEM or DER form; name the file of the certificate, such as \
+             signCert.der",
         ),
         (
             "cert: DIR/cert.pem, key: DIR/cert.pem",
             ".key",
-            "DIR/cert.pem holds no private key in PEM or DER form (PKCS#8, PKCS#1 or SEC 1)",
+            "DIR/cert.pem holds no private key in PEM or DER form (PKCS#8, PKCS#1 or SEC 1); name the file \
+             of the private key, such as signPri.key",
         ),
         (
             "cert: DIR/cert.pem, key: DIR/other.pem",
             ".key",
-            "DIR/other.pem is not the key of the certificate",
+            "DIR/other.pem is not the key of the certificate; signPri.key belongs to signCert.der of the \
+             same folder, kmPri.key to kmCert.der",
         ),
         (
             "cert: DIR/cert.pem, key: DIR/seed.key",
             ".key",
-            "DIR/seed.key is encrypted, and no password is given",
+            "DIR/seed.key is encrypted, and no password is given; write password: { file: \
+             /run/secrets/... } beside it",
         ),
         (
             "cert: DIR/cert.pem, key: DIR/seed.key, password: { file: DIR/wrong }",
             ".password",
-            "DIR/seed.key cannot be opened with the password",
+            "DIR/seed.key cannot be opened with the password; the secret must hold the password of this \
+             file and nothing else",
         ),
         (
             "cert: DIR/cert.pem, key: DIR/aria.key, password: { file: DIR/wrong }",
             ".key",
-            "DIR/aria.key uses ARIA-128-CBC (OID 1.2.410.200046.1.1.2), which is not supported",
+            "DIR/aria.key uses ARIA-128-CBC (OID 1.2.410.200046.1.1.2), which is not supported; another \
+             encryption is given to a key by openssl pkcs8 -topk8 -v2 aes-256-cbc; a key must be RSA or \
+             ECDSA",
         ),
         (
             "pkcs12: DIR/both.p12, password: { file: DIR/wrong }",
             ".password",
-            "DIR/both.p12 cannot be opened with the password",
+            "DIR/both.p12 cannot be opened with the password; the secret must hold the password of this \
+             file and nothing else",
         ),
-        ("pkcs12: DIR/cert.pem", ".pkcs12", "DIR/cert.pem is no PKCS#12 file in DER form"),
+        (
+            "pkcs12: DIR/cert.pem",
+            ".pkcs12",
+            "DIR/cert.pem is no PKCS#12 file in DER form; two files are written as cert and key",
+        ),
         (
             "pkcs12: DIR/both.p12, cert: DIR/cert.pem",
             "",
