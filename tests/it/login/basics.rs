@@ -88,8 +88,9 @@ async fn an_outage_of_the_sign_in_is_down_whatever_its_form() {
         (Mood::Silent, Reason::NotLoggedIn),
     ] {
         let (site, state) = saeol::start().await;
-        state.be(mood);
         let flow = Flow::within(Duration::from_secs(4), &saeol::flow(&site));
+        flow.succeed().await;
+        state.be(mood);
         for run in 0..3 {
             let outcome = flow.run().await;
             assert_eq!(outcome.verdict(), Verdict::Down, "{mood:?}, run {run}");

@@ -62,14 +62,15 @@ async fn an_outage_never_holds_and_never_slows() {
 }
 
 /// The outage of 2023: pages came and logins got no answer, for days. Each was a failure of the service,
-/// none was held against the account, and the first that was answered was the recovery: attempts that
-/// had become rarer would have told it late.
+/// none was held against an account that had worked before, and the first that was answered was the
+/// recovery: attempts that had become rarer would have told it late.
 #[tokio::test]
 async fn logins_without_an_answer_never_hold_and_the_recovery_is_seen_at_once() {
     let (site, state) = saeol::start().await;
-    state.be(Mood::Stalled);
     let flow = Flow::within(SHORT, &saeol::flow(&site));
-    for run in 1..=4 {
+    flow.succeed().await;
+    state.be(Mood::Stalled);
+    for run in 2..=7 {
         let outcome = flow.run().await;
         assert_eq!(outcome.verdict(), Verdict::Down, "run {run}");
         let failure = outcome.result.err().unwrap();
@@ -78,6 +79,40 @@ async fn logins_without_an_answer_never_hold_and_the_recovery_is_seen_at_once() 
         assert_eq!(flow.surroundings.accounts.holds(), [("user".into(), site.host(), false)]);
     }
     state.be(Mood::Well);
+    flow.succeed().await;
+}
+
+static SINCE: AtomicU64 = AtomicU64::new(1_700_000_000);
+
+fn since() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(SINCE.load(Ordering::SeqCst))
+}
+
+/// A refusal that is slower than the timeout looks like an outage. Where the password has never worked,
+/// the attempts become rarer after the second and end after the fourth, whatever the interval is.
+#[tokio::test]
+async fn a_refusal_slower_than_the_timeout_does_not_lock_an_account_that_never_worked() {
+    let (site, state) = saeol::start().await;
+    state.be(Mood::Stalled);
+    let accounts = AccountStore::default().with_clock(since);
+    let flow = Flow::with_accounts(SHORT, &saeol::flow(&site), accounts);
+    let mut reasons = Vec::new();
+    for _ in 0..400 {
+        // Each run has a page to look at, and says down only when it has sent something in vain.
+        let before = site.of("POST", "/login.do").len();
+        let outcome = flow.run().await;
+        let sent = site.of("POST", "/login.do").len() - before;
+        let wanted = if sent == 1 { Verdict::Down } else { Verdict::Unknown };
+        assert_eq!(outcome.verdict(), wanted);
+        reasons.push(outcome.result.err().unwrap().reason);
+        SINCE.fetch_add(9, Ordering::SeqCst);
+    }
+    let sent = |reason: &&Reason| **reason == Reason::ResponseTimeout;
+    assert_eq!(reasons.iter().filter(sent).count(), 4);
+    assert!(reasons.iter().filter(|reason| !sent(reason)).all(|r| *r == Reason::AccountHeld));
+    assert_eq!(flow.surroundings.accounts.holds(), [("user".into(), site.host(), true)]);
+    state.be(Mood::Well);
+    assert_eq!(flow.surroundings.accounts.resume(Some("user")), 1);
     flow.succeed().await;
 }
 

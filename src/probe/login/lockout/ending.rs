@@ -11,6 +11,9 @@ pub enum Ending {
     Refused(Reason),
     /// Turned away, and no rule says why.
     Unexplained(Failure),
+    /// Credentials were sent and no answer came in time. An outage does that, and a refusal that is
+    /// slower than the timeout.
+    Unanswered,
     /// Nothing was learned about the account.
     Silence,
 }
@@ -32,6 +35,7 @@ impl Ending {
                 | Reason::FormChanged,
                 _,
             ) => Ending::Silence,
+            (Reason::ResponseTimeout, _) if status == 0 => Ending::Unanswered,
             _ if status >= 500 => Ending::Silence,
             (Reason::HttpStatus, _) => Ending::Unexplained(failure.clone()),
             (reason, _) => match reason.stage() {
@@ -66,7 +70,7 @@ mod tests {
         let refused = Ending::Refused(Reason::BadCredentials);
         assert_eq!(Ending::of(&failure(Reason::BadCredentials), ByRule, 200), refused);
         let silent = [
-            (Reason::ResponseTimeout, 0),
+            (Reason::ResponseTimeout, 200),
             (Reason::BodyTimeout, 200),
             (Reason::ConnectionReset, 0),
             (Reason::ConnectTimeout, 0),
@@ -87,6 +91,8 @@ mod tests {
                 assert_eq!(ending, Ending::Silence, "{reason:?} {named:?}");
             }
         }
+        let unanswered = Ending::of(&failure(Reason::ResponseTimeout), ByUs, 0);
+        assert_eq!(unanswered, Ending::Unanswered);
         for (reason, status) in [
             (Reason::NotLoggedIn, 200),
             (Reason::HttpStatus, 401),

@@ -5,7 +5,9 @@
 //! that a rule of `fail_if` *names* a refusal of it, and no passing of time releases it: only a
 //! changed secret or an operator does. An answer that nobody can explain may be the outage itself,
 //! so it stays a failure of the service, and only the pace of attempts goes down. Silence and
-//! errors of the service say nothing about the account and change nothing.
+//! errors of the service say nothing about an account that has ever signed in, and change nothing: an
+//! outage is no reason to look less often. Where these secrets never have, silence may as well be a
+//! refusal that is slower than the timeout; it slows the attempts down and then holds them.
 //!
 //! The ledger is a state machine with explicit time and no I/O; [`super::store`] gives it a
 //! clock, a lock and a file.
@@ -23,6 +25,11 @@ use crate::outcome::{Failure, Reason, Step};
 ///
 /// No row: accounts and hosts are the configuration's.
 const ENTRIES_MAX: usize = 50_000;
+
+/// Logins without an answer before the pace goes down, of secrets that have never signed in.
+const UNANSWERED_SLOWED: u32 = 2;
+/// Such logins before the account is held: fewer than the five strikes that lock one.
+const UNANSWERED_HELD: u32 = 4;
 
 /// An account at the host that receives it: the same account may be refused by one system of an
 /// agency and welcome at another.
@@ -98,7 +105,7 @@ pub struct Ledger {
     revision: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
     account: String,
@@ -109,6 +116,12 @@ struct Entry {
     held: Option<Hold>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     slowed: Option<Slowdown>,
+    /// Whether the secrets with these prints have ever signed in.
+    #[serde(default)]
+    has_worked: bool,
+    /// Logins without an answer, while they have not.
+    #[serde(default)]
+    unanswered: u32,
     /// Of the secrets that were sent when this was noted.
     #[serde(default)]
     prints: Prints,
@@ -142,7 +155,7 @@ impl Ledger {
             let held = self.unsure.then(|| Hold { reason: "unknown".into(), since_s: now_s });
             let (account, host) = (key.account.to_string(), key.host.to_string());
             let prints = prints.clone();
-            self.insert(Entry { account, host, failures: 0, held, slowed: None, prints });
+            self.insert(Entry { account, host, held, prints, ..Entry::default() });
         }
         let Some(entry) = self.find(key) else { return Admission::Go };
         let is_other =
@@ -150,6 +163,7 @@ impl Ledger {
         let changed = entry.prints.iter().any(is_other);
         if changed {
             entry.release();
+            entry.has_worked = false;
         }
         if prints.iter().any(|(name, print)| entry.prints.get(name) != Some(print)) {
             // Added and not replaced: a flow may send a password in one step and a code in the next.
@@ -172,11 +186,15 @@ impl Ledger {
     /// Notes how an attempt ended.
     pub fn note(&mut self, key: &AccountKey, policy: LockoutPolicy, ending: &Ending, now_s: u64) {
         let Some(entry) = self.find(key) else { return };
-        let before = (entry.failures, entry.held.is_some(), entry.slowed.is_some());
         match ending {
-            Ending::Success if before == (0, false, false) => return,
-            Ending::Success => entry.release(),
+            Ending::Success if entry.has_worked && entry.is_free() => return,
+            Ending::Success => {
+                entry.release();
+                entry.has_worked = true;
+            }
             Ending::Silence => return,
+            Ending::Unanswered if entry.has_worked => return,
+            Ending::Unanswered => entry.unanswered(policy, now_s),
             Ending::Refused(reason) => {
                 entry.failures = entry.failures.saturating_add(1);
                 entry.slowed = None;
@@ -280,6 +298,24 @@ impl Entry {
         self.failures = 0;
         self.held = None;
         self.slowed = None;
+        self.unanswered = 0;
+    }
+
+    fn is_free(&self) -> bool {
+        (self.failures, self.unanswered) == (0, 0) && self.held.is_none() && self.slowed.is_none()
+    }
+
+    /// One more login got no answer, and none ever has.
+    fn unanswered(&mut self, policy: LockoutPolicy, now_s: u64) {
+        let reason = Reason::ResponseTimeout.as_str().to_owned();
+        self.unanswered = self.unanswered.saturating_add(1);
+        if self.unanswered >= UNANSWERED_HELD {
+            self.slowed = None;
+            self.held = Some(Hold { reason, since_s: now_s });
+        } else if self.unanswered >= UNANSWERED_SLOWED {
+            let for_s = policy.slow_to.as_secs();
+            self.slowed = Some(Slowdown { since_s: now_s, for_s, reason, step: None });
+        }
     }
 }
 
@@ -287,6 +323,10 @@ impl Hold {
     fn failure(&self, key: &AccountKey) -> Failure {
         let AccountKey { account, host } = key;
         let why = match Reason::from_label(&self.reason) {
+            Some(Reason::ResponseTimeout) => format!(
+                "because {UNANSWERED_HELD} logins got no answer in time and none has ever worked: its \
+                 password may be wrong and the refusal slow"
+            ),
             Some(reason) => format!("after {}", reason.as_str()),
             None => "because the record of held accounts was lost".into(),
         };
@@ -304,6 +344,13 @@ impl Slowdown {
     fn failure(&self, now_s: u64) -> Failure {
         let left = (self.since_s + self.for_s).saturating_sub(now_s);
         let reason = Reason::from_label(&self.reason).unwrap_or(Reason::NotLoggedIn);
+        if reason == Reason::ResponseTimeout {
+            let detail = format!(
+                "no login has ever worked with these secrets, and the last ones got no answer in time, \
+                 which may be a slow refusal; to spare the account the next one comes in {left} s"
+            );
+            return Failure::new(Reason::AccountHeld, detail);
+        }
         Failure {
             reason,
             step: self.step.as_ref().map(|(name, component)| Step {
@@ -420,6 +467,41 @@ mod tests {
         assert_eq!(ledger.admit(&key(), &prints(1), 10), Admission::Go);
         // A new secret is worth an attempt at once.
         assert_eq!(ledger.admit(&key(), &prints(2), 1200), Admission::Go);
+    }
+
+    /// A wrong password whose refusal comes after the timeout, at a configured pace of 9 s.
+    #[test]
+    fn silence_slows_and_holds_what_has_never_worked() {
+        let mut ledger = Ledger::default();
+        let mut sent = Vec::new();
+        for now in (0..7200).step_by(9) {
+            match ledger.admit(&key(), &prints(1), now) {
+                Admission::Go => {
+                    sent.push(now);
+                    ledger.note(&key(), POLICY, &Ending::Unanswered, now);
+                }
+                Admission::Held(failure) | Admission::Slowed(failure) => {
+                    assert_eq!(failure.reason, Reason::AccountHeld);
+                    assert!(failure.detail.contains("has ever worked"), "{failure}");
+                }
+            }
+            let text = serde_json::to_string(&ledger).unwrap();
+            ledger = serde_json::from_str(&text).unwrap();
+        }
+        assert_eq!(sent, [0, 9, 909, 1809]);
+        assert_eq!(ledger.holds().filter(|(_, _, held)| *held).count(), 1);
+        // A new password is worth an attempt at once, and has to show by itself that it works.
+        assert_eq!(ledger.admit(&key(), &prints(2 << 24), 7200), Admission::Go);
+        ledger.note(&key(), POLICY, &Ending::Success, 7200);
+        for now in 7201..7300 {
+            assert_eq!(ledger.admit(&key(), &prints(2 << 24), now), Admission::Go, "an outage");
+            ledger.note(&key(), POLICY, &Ending::Unanswered, now);
+        }
+        for now in [7301, 7302] {
+            assert_eq!(ledger.admit(&key(), &prints(3 << 24), now), Admission::Go);
+            ledger.note(&key(), POLICY, &Ending::Unanswered, now);
+        }
+        assert!(matches!(ledger.admit(&key(), &prints(3 << 24), 7303), Admission::Slowed(_)));
     }
 
     #[test]
