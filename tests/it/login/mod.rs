@@ -20,6 +20,7 @@ mod lab;
 mod lab_notices;
 mod lab_sessions;
 mod library_logs;
+mod neighbours;
 mod one_off;
 mod panicking;
 mod programs;

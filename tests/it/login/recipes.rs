@@ -1,6 +1,8 @@
 //! Recipes of `config/logins` about pages that a script, a notice or a waiting room stands before:
 //! each signs in as it is written. Those about tokens and ciphers are beside their tests.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -15,6 +17,36 @@ const MAIN: &str = "<a href=/logout.do>로그아웃</a>";
 
 fn is_right(asked: &Asked) -> bool {
     asked.field("id").as_deref() == Some(USER) && asked.field("password").as_deref() == Some(PASS)
+}
+
+/// The cookbook names each recipe, and some test signs in with it.
+#[test]
+fn every_recipe_is_in_the_cookbook_and_is_tried() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let cookbook = fs::read_to_string(root.join("docs/logins.md")).unwrap();
+    let files =
+        fs::read_dir(root.join("tests/it/login")).unwrap().map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    let tests: String = files.map(|path| fs::read_to_string(path).unwrap()).collect();
+    let mut recipes = 0;
+    for entry in fs::read_dir(root.join("config/logins")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let Some(recipe) = name.strip_suffix(".yml") else { continue };
+        assert!(cookbook.contains(&format!("](../config/logins/{name})")), "{name}");
+        assert!(tests.contains(&format!("\"{recipe}\"")), "no test signs in with {name}");
+        recipes += 1;
+    }
+    assert!(recipes > 20, "only {recipes} recipes");
+    // Of the eighteen public examples; what is said above the table is what stands in it.
+    let (_, table) = cookbook.split_once("| | site or framework |").unwrap();
+    let rows: Vec<&str> = table.lines().filter(|line| starts_with_a_number(line)).collect();
+    let works = |row: &&&str| row.split('|').nth(3).unwrap().trim().starts_with("works");
+    assert_eq!((rows.len(), rows.iter().filter(works).count()), (18, 16));
+    assert!(cookbook.contains("Sixteen work; two need the owner"), "the sentence above the table");
+}
+
+fn starts_with_a_number(row: &str) -> bool {
+    row.trim_start_matches(['|', ' ']).starts_with(|c: char| c.is_ascii_digit())
 }
 
 #[tokio::test]

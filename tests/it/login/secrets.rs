@@ -211,3 +211,37 @@ async fn sessions_in_paths_and_tokens_of_the_page_are_shown_nowhere() {
     let hops = outcome.facts.http.unwrap().hops;
     assert_eq!(hops[1].url, site.url("/go/[masked]/in;jsessionid=[masked]"));
 }
+
+/// A short value of a cookie or a header is masked where its name stands before it; an address or a
+/// status that has the same digit is not spoilt.
+#[tokio::test]
+async fn short_values_of_cookies_and_headers_are_masked_only_as_theirs() {
+    let site = Routes::new()
+        .on("GET", "/page", |_| {
+            Reply::html("x")
+                .header("Set-Cookie", "view=2; Path=/")
+                .header("Set-Cookie", "lang=ko; Path=/")
+                .header("X-Count", "0")
+        })
+        .on("GET", "/echo", |_| {
+            Reply::html("view=2; lang=ko and X-Count: 0 at 127.0.0.2, 2 of 20, ko").with_status(403)
+        })
+        .on("GET", "/away", |_| Reply::redirect("http://127.0.0.2:20/"))
+        .serve()
+        .await;
+    let base = site.url("");
+    let page = "  - { name: page, get: /page, capture: { count: { header: X-Count }, view: { cookie: \
+                view } } }\n";
+    let flow =
+        |last: &str| Flow::new(&format!("base: {base}\nexcerpt: true\nsteps:\n{page}{last}"));
+    let outcome = flow("  - { name: echo, get: /echo }\n").run().await;
+    let excerpt = outcome.facts.excerpt.unwrap();
+    assert_eq!(excerpt, "[masked]; [masked] and [masked] at 127.0.0.2, 2 of 20, ko");
+    let failure = outcome.result.unwrap_err();
+    assert_eq!(failure.reason, Reason::HttpStatus);
+    assert!(failure.detail.contains("403"), "{failure}");
+    let away = flow("  - { name: away, get: /away, follow: { redirects: 1 } }\n").run().await;
+    let failure = away.result.unwrap_err();
+    assert_eq!(failure.reason, Reason::RedirectUnexpectedHost);
+    assert!(failure.detail.contains("127.0.0.2"), "{failure}");
+}

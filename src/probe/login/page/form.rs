@@ -2,7 +2,7 @@
 //! carry the CSRF token or the view state, so a login that does not send them back is refused.
 //! What the controls of a form send is in [`entries`](super::entries).
 //!
-//! No script runs. What a script would add is written under `fields`.
+//! No script runs. What a script would add is written under `add`.
 
 use std::borrow::Cow;
 
