@@ -286,11 +286,13 @@ impl<'a> LoginRun<'a> {
         result: Result<(), Failure>,
     ) -> Result<(), Failure> {
         let private = self.values.private();
-        if result.is_ok() && recorder.facts.warnings.is_empty() && private.is_empty() {
+        let Context { options, surroundings, .. } = self.context;
+        // A run that went well shows addresses that it was led to, and what programs have said.
+        let is_silent = result.is_ok() && recorder.facts.warnings.is_empty();
+        if is_silent && private.is_empty() && !options.has_credentials() {
             return result;
         }
         // A host can send back whatever it was ever sent, by other probes too.
-        let Context { options, surroundings, .. } = self.context;
         let mut names = surroundings.vault.bound_to(&options.hosts());
         names.extend(options.secrets().into_iter().chain(options.account.clone()));
         let secrets = surroundings.vault.peek(&names);

@@ -88,6 +88,11 @@ fn repeat(asked: &Asked) -> Reply {
         .with_status(403)
 }
 
+/// A value as a part of a path.
+fn in_path(value: &str) -> String {
+    url::form_urlencoded::byte_serialize(value.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
 async fn site() -> RoutedSite {
     Routes::new()
         .on("GET", "/login", |_| {
@@ -103,6 +108,8 @@ async fn site() -> RoutedSite {
         .on("GET", "/echo", echo)
         .on("GET", "/away", |_| Reply::redirect(format!("/echo?token={NONCE}&pw={KEY}")))
         .on("GET", &format!("/path/{NONCE}"), echo)
+        .on("GET", "/led", |_| Reply::redirect(format!("/seen/{}", in_path(PASS))))
+        .on("GET", &format!("/seen/{}", in_path(PASS)), |_| Reply::html("seen"))
         .on("GET", "/hangs-up", |_| Reply::hang_up())
         .serve()
         .await
@@ -200,6 +207,16 @@ fn config(site: &RoutedSite) -> String {
                  detail: 'seen ${secret.told_user} ${secret.pass} ${session} ${nonce | hex}' }\n",
             ),
         ),
+        // It goes well, and shows what it was told, and where it was led.
+        (
+            "quiet",
+            String::from(
+                "            - name: in\n              exec:\n                command: [/bin/sh, -c, 'read -r \
+                 told; echo \"$told\" >&2; echo \"{\\\"captures\\\": {}}\"']\n                stdin: { u: \
+                 '${secret.quiet_user}', p: '${secret.pass}' }\n            - { name: main, get: /led, \
+                 follow: { redirects: 2 }, expect: { body: { contains: seen } } }\n",
+            ),
+        ),
         (
             "cut-off",
             format!(
@@ -270,7 +287,8 @@ fn at_a_terminal(setup: &Setup, probes: &[&str]) -> Vec<String> {
         text.into_owned()
     };
     said(&["check"]);
-    said(&["check", "--json"]);
+    let plan = said(&["check", "--json"]);
+    assert!(plan.contains("saeol"), "the file was refused: {plan}");
     let of_one = |probe: &&str| {
         let id = format!("saeol/{probe}");
         ["text", "json", "curl"].map(|form| said(&["probe", &id, "--output", form])).concat()
@@ -312,8 +330,17 @@ async fn no_output_holds_a_secret_in_any_form() {
         }
         setup
     };
-    let names =
-        ["submit", "named", "redirected", "mismatched", "made", "program", "told", "cut-off"];
+    let names = [
+        "submit",
+        "named",
+        "redirected",
+        "mismatched",
+        "made",
+        "program",
+        "told",
+        "quiet",
+        "cut-off",
+    ];
     let also = |daemon: &Daemon| {
         let metrics = daemon.metrics();
         assert!(metrics.contains("bongsu_account_held"), "{metrics}");
@@ -334,6 +361,7 @@ async fn no_output_holds_a_secret_in_any_form() {
     let made = site.of("POST", "/made");
     assert!(made.len() >= 2, "only {} requests with made values", made.len());
     assert!(put_out.contains("stderr in: {") && put_out.contains("probe.program"), "{put_out}");
+    assert!(!site.of("GET", &format!("/seen/{}", in_path(PASS))).is_empty(), "nobody was led on");
     // The excerpt was kept, and with it the place where each value stood.
     assert!(put_out.contains("rejected joined="), "{put_out}");
     for asked in made {
