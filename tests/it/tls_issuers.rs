@@ -2,11 +2,17 @@
 //! do, and called an incomplete chain; never at the price of the run's deadline.
 
 use bongsu::outcome::Reason;
+use rcgen::{CertificateParams, DnType, KeyPair};
 
 use crate::support::http::{Reply, Routes};
 use crate::support::openssl::{Server, openssl};
 use crate::support::pki::{Authority, Files, Issued, Leaf, authority_info_access};
 use crate::support::tls::{Look, faults, net, reason};
+
+/// `CN` and organisation of an authority that is somebody's own.
+fn of_own(params: &mut CertificateParams) {
+    params.distinguished_name.push(DnType::OrganizationName, "Own Office");
+}
 
 fn serve(files: &Files, leaf: &Issued) -> Server {
     let (cert, key) = (files.write(&leaf.pem), files.write(&leaf.key_pem));
@@ -122,4 +128,74 @@ async fn an_issuer_that_cannot_be_fetched_leaves_it_unknown_in_time() {
         let outcome = look.within(std::time::Duration::from_secs(2)).run().await;
         assert_eq!(reason(&outcome), Some(Reason::TlsUnknownIssuer), "{:?}", outcome.result);
     }
+}
+
+#[tokio::test]
+async fn an_intermediate_that_another_server_shows_tells_who_forgot_it() {
+    let files = Files::new();
+    let root = Authority::root("Test Root");
+    let inter = root.intermediate("Test CA");
+    let roots = files.write(&root.cert.pem);
+    let forgetful = serve(&files, &inter.issue(Leaf::named("probe.test")));
+    let whole = inter.issue(Leaf::named("probe.test"));
+    let (cert, key) = (files.write(&whole.pem), files.write(&whole.key_pem));
+    let chain = files.write(&inter.cert.pem);
+    let words = [&cert, &key, &chain].map(|path| path.to_str().unwrap());
+    let careful = Server::start(&["-cert", words[0], "-key", words[1], "-cert_chain", words[2]]);
+    let world = net();
+    let look = |server: &Server| Look::at(server.port()).trusting(roots.clone()).in_world(&world);
+
+    let before = look(&forgetful).run().await;
+    let other = look(&careful).run().await;
+    let after = look(&forgetful).run().await;
+
+    assert_eq!(reason(&before), Some(Reason::TlsUnknownIssuer), "{:?}", before.result);
+    assert_eq!(reason(&other), None, "{:?}", other.result);
+    assert_eq!(faults(&after), [Reason::TlsChainIncomplete]);
+    assert_eq!(
+        after.result.unwrap_err().detail,
+        "the server does not send the intermediate certificate of CN=Test CA"
+    );
+}
+
+#[tokio::test]
+async fn a_leaf_alone_below_an_own_root_of_the_same_organisation_lacks_an_intermediate() {
+    let files = Files::new();
+    let root = Authority::root_with("Own Root", KeyPair::generate().unwrap(), of_own);
+    let inter = root.intermediate_with("Own CA", of_own);
+    let roots = files.write(&root.cert.pem);
+    // Nobody is there.
+    let url = "http://127.0.0.1:9/ca";
+    for (leaf, told) in [
+        (Leaf::named("probe.test"), ""),
+        (
+            Leaf::named("probe.test").issuer_at(url),
+            "; the certificate says that it is at http://127.0.0.1:9/ca",
+        ),
+    ] {
+        let server = serve(&files, &inter.issue(leaf));
+        let outcome = Look::at(server.port()).trusting(roots.clone()).run().await;
+        assert_eq!(faults(&outcome), [Reason::TlsChainIncomplete]);
+        let detail = outcome.result.unwrap_err().detail;
+        let wanted = "the server sends its own certificate alone, and not that of its issuer CN=Own \
+                      CA,O=Own Office, which is of the same organisation as the listed root CN=Own \
+                      Root,O=Own Office";
+        assert_eq!(detail, format!("{wanted}{told}"));
+    }
+}
+
+/// A new root of the same organisation: the server sends all that it should.
+#[tokio::test]
+async fn what_sends_its_intermediate_is_not_blamed_for_a_root_that_is_not_listed() {
+    let files = Files::new();
+    let listed = Authority::root_with("Own Root", KeyPair::generate().unwrap(), of_own);
+    let new = Authority::root_with("New Root", KeyPair::generate().unwrap(), of_own);
+    let inter = new.intermediate_with("Own CA", of_own);
+    let leaf = inter.issue(Leaf::named("probe.test"));
+    let (cert, key) = (files.write(&leaf.pem), files.write(&leaf.key_pem));
+    let chain = files.write(&inter.cert.pem);
+    let words = [&cert, &key, &chain].map(|path| path.to_str().unwrap());
+    let server = Server::start(&["-cert", words[0], "-key", words[1], "-cert_chain", words[2]]);
+    let outcome = Look::at(server.port()).trusting(files.write(&listed.cert.pem)).run().await;
+    assert_eq!(faults(&outcome), [Reason::TlsUnknownIssuer]);
 }

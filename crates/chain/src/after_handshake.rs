@@ -139,14 +139,18 @@ impl TlsClients {
         TlsFailure::new(TlsFailureKind::Legacy, detail)
     }
 
-    /// Fetches the issuers that the chain points to, as a browser would, and verifies again.
+    /// Looks for the issuer among those that other servers sent, then fetches what the chain points to,
+    /// as a browser would, and verifies again. Where neither helps, names may tell.
     async fn find_issuer(
         &self,
         verifier: &RecordingVerifier,
         failure: TlsFailure,
         deadline: Instant,
     ) -> TlsFailure {
-        let mut fetched = Vec::new();
+        let mut fetched = verifier.seen_intermediates();
+        if !fetched.is_empty() {
+            verifier.verify_again(&fetched);
+        }
         for _ in 0..MAX_MISSING {
             let Some(report) = verifier.report() else { break };
             let deadline = deadline.min(Instant::now() + ISSUER_TIME);
@@ -156,6 +160,7 @@ impl TlsClients {
             fetched.extend(issuers.iter().cloned());
             verifier.verify_again(&fetched);
         }
+        verifier.suspect_missing_intermediate();
         verifier.first_fault().unwrap_or(failure)
     }
 }

@@ -106,6 +106,23 @@ pub(crate) fn unknown_issuer_detail(end: &PathCertificate<'_>) -> String {
     }
 }
 
+/// Where the issuer of a leaf that came alone is likely an intermediate below a listed root.
+pub(crate) fn likely_missing_detail(
+    leaf: &PathCertificate<'_>,
+    root: &str,
+    urls: &[String],
+) -> String {
+    let place = match urls.first() {
+        Some(url) => format!("; the certificate says that it is at {url}"),
+        None => String::new(),
+    };
+    format!(
+        "the server sends its own certificate alone, and not that of its issuer {}, which is of the \
+         same organisation as the listed root {root}{place}",
+        leaf.issuer_text()
+    )
+}
+
 /// A moment as RFC 3339 writes it.
 pub(crate) fn rfc3339(moment: i64) -> String {
     match jiff::Timestamp::from_second(moment) {

@@ -40,6 +40,7 @@ mod refusal;
 mod report;
 mod revocation;
 mod revocation_list;
+mod seen_intermediates;
 mod signature;
 mod staple;
 mod trust_anchors;

@@ -20,12 +20,15 @@ use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, DigitallySignedStruct, Error, NamedGroup, SignatureScheme};
 
 use crate::alert::{self, ClientCertState};
+use crate::certification_path::PathCertificate;
 use crate::chain_cache::{ChainMemory, DecodedChain};
 use crate::clients::VerifierShared;
 use crate::facts::TlsFacts;
 use crate::failure::TlsFailure;
 use crate::fault::{ChainFault, ChainFaultKind};
+use crate::fault_texts::likely_missing_detail;
 use crate::options::{Judgement, Revocation, TlsClientOptions};
+use crate::pointers::issuer_urls;
 use crate::report::ChainReport;
 use crate::staple::{OcspStaple, OcspStatus};
 use crate::trust_anchors::TrustAnchors;
@@ -211,6 +214,35 @@ impl RecordingVerifier {
             presented.staple = Some(OcspStaple::read(staple, subject, now));
         }
         self.record.lock().presented = Some(presented);
+    }
+
+    /// What other servers sent on paths to the same roots.
+    pub(crate) fn seen_intermediates(&self) -> Vec<CertificateDer<'static>> {
+        self.anchors.seen.all()
+    }
+
+    /// Says of an unknown issuer that it is a missing intermediate, where the names tell it: the
+    /// server sends nothing but its own certificate, and a root of the file is of the same
+    /// organisation as the issuer. Roots sign no servers; who lists one means to trust what is below it.
+    pub(crate) fn suspect_missing_intermediate(&self) {
+        let mut record = self.record.lock();
+        let Some(presented) = &mut record.presented else { return };
+        let Some(RefusedChain { message, .. }) = &presented.refused else { return };
+        let [leaf] = message.as_slice() else { return };
+        let Some(leaf) = PathCertificate::parse(leaf, Some(0)) else { return };
+        let Some(root) = self.anchors.listed_root_of_organisation(leaf.x509.issuer()) else {
+            return;
+        };
+        let urls = issuer_urls(&leaf.x509);
+        let detail = likely_missing_detail(&leaf, root, &urls);
+        let report = Arc::make_mut(&mut presented.report);
+        for fault in &mut report.faults {
+            if fault.kind == ChainFaultKind::UnknownIssuer {
+                *fault =
+                    ChainFault { kind: ChainFaultKind::ChainIncomplete, detail: detail.clone() };
+            }
+        }
+        report.faults.sort_by_key(|fault| fault.kind);
     }
 
     fn verify<'a>(

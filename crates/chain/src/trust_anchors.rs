@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, TrustAnchor};
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
 
 use crate::certificate::Certificate;
 use crate::digest::{Sha256, sha256};
@@ -16,6 +16,7 @@ use crate::fault::ChainFault;
 use crate::fault_texts::root_out_of_date;
 use crate::options::{Roots, TrustOptions};
 use crate::pem_file::certificates;
+use crate::seen_intermediates::SeenIntermediates;
 
 /// A loaded set of anchors. It never changes: when its files change, another set is loaded.
 pub(crate) struct TrustAnchors {
@@ -30,6 +31,10 @@ pub(crate) struct TrustAnchors {
     /// SHA-256 of every certificate in the file of roots.
     listed: HashSet<Sha256>,
     intermediates: Vec<CertificateDer<'static>>,
+    /// Of chains that were accepted with this set.
+    pub(crate) seen: SeenIntermediates,
+    /// Organisation and whole name of each root of the file.
+    organisations: Vec<(String, String)>,
 }
 
 impl TrustAnchors {
@@ -46,6 +51,8 @@ impl TrustAnchors {
             public: public.len(),
             listed_roots: Vec::new(),
             listed: HashSet::new(),
+            seen: SeenIntermediates::default(),
+            organisations: Vec::new(),
             intermediates: match &options.intermediates {
                 Some(path) => certificates(path)?,
                 None => Vec::new(),
@@ -55,6 +62,7 @@ impl TrustAnchors {
         set.listed = listed.iter().map(|der| sha256(der)).collect();
         let mut roots: Vec<_> = listed.iter().filter_map(root).collect();
         roots.sort_by_key(|(_, root)| Reverse(root.not_after));
+        set.organisations = listed.iter().filter_map(organisation_of).collect();
         for (anchor, root) in roots {
             set.anchors.push(anchor);
             set.listed_roots.push(Arc::new(root));
@@ -91,6 +99,13 @@ impl TrustAnchors {
         &self.intermediates
     }
 
+    /// The name of a root of the file that is of the same organisation as whoever has this name.
+    pub(crate) fn listed_root_of_organisation(&self, name: &X509Name<'_>) -> Option<&str> {
+        let organisation = organisation(name)?;
+        let mut roots = self.organisations.iter();
+        roots.find(|(of_root, _)| *of_root == organisation).map(|(_, root)| root.as_str())
+    }
+
     /// Which list an anchor came from: `webpki` or `file`.
     pub(crate) fn source_of(&self, anchor: usize) -> &'static str {
         if anchor < self.public { "webpki" } else { "file" }
@@ -115,6 +130,18 @@ pub fn roots_out_of_date(pem: &[u8], moment: i64) -> Vec<ChainFault> {
         .filter(|(anchor, _)| !valid.iter().any(|(valid, _)| valid == anchor))
         .filter_map(|(_, root)| root_out_of_date(root, moment))
         .collect()
+}
+
+/// Organisation and name of a root.
+fn organisation_of(der: &CertificateDer<'_>) -> Option<(String, String)> {
+    let (_, root) = root(der)?;
+    let (_, x509) = X509Certificate::from_der(der).ok()?;
+    Some((organisation(x509.subject())?, root.subject))
+}
+
+fn organisation(name: &X509Name<'_>) -> Option<String> {
+    let text = name.iter_organization().next()?.as_str().ok()?.trim();
+    (!text.is_empty()).then(|| text.to_lowercase())
 }
 
 /// The anchor that a listed certificate makes. A server's own certificate may be listed to be

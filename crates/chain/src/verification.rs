@@ -141,6 +141,11 @@ impl<'a> Verification<'a> {
     ) -> ChainReport {
         let dates = path.positions.iter().map(|&position| certificates[position].validity());
         let anchor = path.anchor;
+        if faults.is_empty() {
+            let issuers =
+                path.positions.iter().skip(1).map(|&at| &self.message[self.decoded.places[at]]);
+            self.anchors.seen.remember(issuers);
+        }
         let trust_anchor = anchor.map(|anchor| &self.anchors.anchors()[anchor]);
         ChainReport {
             path: path.positions.clone(),
