@@ -15,6 +15,7 @@ use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, 
 use url::Url;
 
 use crate::build_info::LONG;
+use crate::import_args::ImportCommand;
 use crate::language::Language;
 use crate::maintenance_args::MaintenanceCommand;
 use crate::report_args::ReportCommand;
@@ -86,6 +87,9 @@ pub enum Command {
     Probe(ProbeArgs),
     /// Write a first configuration for these addresses, and a Prometheus that scrapes it.
     Init(InitArgs),
+    /// Make a configuration of what there is: modules of blackbox_exporter and their targets, a table.
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Print the completions of a shell.
     Completions {
         /// Which shell.
@@ -380,10 +384,14 @@ impl TerminalVariables {
         Language::of_locale(locales.into_iter().flatten().filter_map(|locale| locale.to_str()))
     }
 
+    /// Whether it only takes lines, one below the other.
+    pub fn is_dumb(&self) -> bool {
+        self.term.as_ref().is_none_or(|term| term == "dumb")
+    }
+
     /// Whether it may show colours, if it is a terminal at all.
     pub fn takes_colours(&self) -> bool {
-        let is_dumb = self.term.as_ref().is_none_or(|term| term == "dumb");
-        !is_dumb && self.no_color.as_ref().is_none_or(|value| value.is_empty())
+        !self.is_dumb() && self.no_color.as_ref().is_none_or(|value| value.is_empty())
     }
 }
 

@@ -35,19 +35,30 @@ pub fn refused(path: &Path, text: &str, mut problems: Vec<Problem>) -> ReadError
     ReadError { files: vec![FileProblems { file: path.to_owned(), problems }] }
 }
 
-/// Of the key at a path, or of the nearest one above it. A key may have dots in it.
+/// Of the key or item at a path such as `a.b[2].c`, or of the nearest one above it. A key may have dots
+/// in it.
 fn place(root: &Node, path: &str) -> Option<Place> {
     let (mut node, mut rest, mut found) = (root, path, None);
-    while let Value::Map(entries) = &node.value {
-        let after = |key: &str| match rest.strip_prefix(key)? {
+    loop {
+        let after = |step: &str| match rest.strip_prefix(step)? {
             "" => Some(""),
+            list if list.starts_with('[') => Some(list),
             deeper => deeper.strip_prefix('.'),
         };
-        let next = entries.iter().find_map(|entry| Some((entry, after(&entry.key)?)));
-        let Some((entry, deeper)) = next else { break };
-        (node, rest, found) = (&entry.node, deeper, Some(entry.place));
+        let next = match &node.value {
+            Value::Map(entries) => entries.iter().find_map(|entry| {
+                let deeper = after(&entry.key)?;
+                Some((&entry.node, entry.place, deeper))
+            }),
+            Value::List(items) => items.iter().enumerate().find_map(|(index, item)| {
+                let deeper = after(&format!("[{index}]"))?;
+                Some((item, item.place, deeper))
+            }),
+            _ => None,
+        };
+        let Some((within, place, deeper)) = next else { return found };
+        (node, rest, found) = (within, deeper, Some(place));
     }
-    found
 }
 
 /// A mistake of form: what serde_yaml says, with its place and path taken out of the sentence. The
@@ -61,7 +72,8 @@ fn form(error: &serde_yaml::Error) -> Problem {
         message.truncate(bare.len());
     }
     let (path, said) = match message.split_once(": ") {
-        Some((path, said)) if !path.contains(' ') => (path, said),
+        // What begins with an item of a list has a dot before it.
+        Some((path, said)) if !path.contains(' ') => (path.trim_start_matches('.'), said),
         _ => ("", &*message),
     };
     let Some(rest) = said.strip_prefix("unknown field `") else {
@@ -72,4 +84,24 @@ fn form(error: &serde_yaml::Error) -> Problem {
     let known: Vec<&str> = quoted.filter(|word| !word.is_empty()).collect();
     let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
     Problem { place, path, message: format!("unknown key{}", read::hint_or_list(key, &known)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_leads_through_mappings_and_lists() {
+        let root = read::parse("a.b:\n  - x\n  - c: [1, 2]\n    d: 3\n").unwrap();
+        for (path, expected) in [
+            ("a.b", Some((1, 1))),
+            ("a.b[1]", Some((3, 5))),
+            ("a.b[1].c[1]", Some((3, 12))),
+            ("a.b[1].d.e", Some((4, 5))),
+            ("a.b[7]", Some((1, 1))),
+            ("z", None),
+        ] {
+            assert_eq!(place(&root, path), expected, "{path}");
+        }
+    }
 }

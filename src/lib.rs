@@ -4,6 +4,7 @@ pub mod build_info;
 pub mod deadline;
 pub mod foreign_yaml;
 pub mod http_date;
+pub mod import_args;
 pub mod language;
 pub mod log_queue;
 pub mod offload;
@@ -13,8 +14,11 @@ pub mod panics;
 pub mod receiver;
 pub mod redact;
 pub mod report_args;
+pub mod run_watch;
 pub mod secret;
 pub mod stop;
+pub mod table;
+pub mod yaml_text;
 
 pub mod template;
 

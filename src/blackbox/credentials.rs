@@ -16,21 +16,21 @@ use crate::secret::Secret;
 /// A secret, or the value of a header.
 ///
 /// No row: the file is the operator's.
-const SECRET_BYTES_MAX: u64 = 64 << 10;
+pub(super) const SECRET_BYTES_MAX: u64 = 64 << 10;
 
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default, expecting = "a mapping")]
 pub(super) struct BasicAuth {
     #[serde(skip_serializing_if = "is_default")]
-    username: String,
+    pub(super) username: String,
     #[serde(skip_serializing_if = "is_default")]
-    username_file: String,
+    pub(super) username_file: String,
     #[serde(skip_serializing_if = "is_default")]
     username_ref: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    password: Option<Hidden>,
+    pub(super) password: Option<Hidden>,
     #[serde(skip_serializing_if = "is_default")]
-    password_file: String,
+    pub(super) password_file: String,
     #[serde(skip_serializing_if = "is_default")]
     password_ref: String,
 }
@@ -39,11 +39,11 @@ pub(super) struct BasicAuth {
 #[serde(deny_unknown_fields, default, expecting = "a mapping")]
 pub(super) struct Authorization {
     #[serde(rename = "type", skip_serializing_if = "is_default")]
-    kind: String,
+    pub(super) kind: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    credentials: Option<Hidden>,
+    pub(super) credentials: Option<Hidden>,
     #[serde(skip_serializing_if = "is_default")]
-    credentials_file: String,
+    pub(super) credentials_file: String,
     #[serde(skip_serializing_if = "is_default")]
     credentials_ref: String,
 }
@@ -58,6 +58,13 @@ pub(super) struct HeaderValues {
     secrets: Vec<Hidden>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     files: Vec<PathBuf>,
+}
+
+impl HeaderValues {
+    /// Values, secrets, and files with one each.
+    pub(super) fn parts(&self) -> (&[String], &[Hidden], &[PathBuf]) {
+        (&self.values, &self.secrets, &self.files)
+    }
 }
 
 impl BasicAuth {

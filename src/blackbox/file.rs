@@ -52,13 +52,13 @@ struct RawModuleFile {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, expecting = "a mapping")]
 pub struct Module {
-    prober: Prober,
+    pub(super) prober: Prober,
     #[serde(default, skip_serializing_if = "is_default")]
     timeout: GoDuration,
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_default")]
-    http: HttpModule,
+    pub(super) http: HttpModule,
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_default")]
-    tcp: TcpModule,
+    pub(super) tcp: TcpModule,
     #[serde(default, rename = "dns", skip_serializing)]
     _dns: Option<IgnoredAny>,
     #[serde(default, rename = "icmp", skip_serializing)]
@@ -73,7 +73,7 @@ pub struct Module {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Prober {
+pub(super) enum Prober {
     Http,
     Tcp,
     Dns,
@@ -125,6 +125,11 @@ impl ModuleFile {
         self.modules.get(name)
     }
 
+    /// Names of all modules.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.modules.keys().map(String::as_str)
+    }
+
     /// Names of the modules that are run here.
     pub fn run_here(&self) -> impl Iterator<Item = &str> {
         let here = self.modules.iter().filter(|(_, module)| module.kept_elsewhere().is_none());
@@ -156,7 +161,8 @@ impl Module {
         self.prober.as_str()
     }
 
-    pub(super) fn timeout(&self) -> Duration {
+    /// None where the module says none.
+    pub fn timeout(&self) -> Duration {
         self.timeout.0
     }
 

@@ -14,22 +14,29 @@ use serde::{Deserialize, Serialize, Serializer};
 
 /// A pattern, and how it was written.
 #[derive(Clone)]
-pub(super) struct GoPattern {
-    pub(super) regex: Regex,
+pub(crate) struct GoPattern {
+    pub(crate) regex: Regex,
     original: String,
 }
 
 impl GoPattern {
-    pub(super) fn new(original: &str) -> Result<GoPattern, String> {
-        let regex = RegexBuilder::new(&translated(original)).build().map_err(|_| {
-            format!("{original:?} is no regular expression as Go has them (RE2 syntax)")
-        })?;
+    pub(crate) fn new(original: &str) -> Result<GoPattern, String> {
+        let regex =
+            RegexBuilder::new(&translated(original, Classes::Ascii)).build().map_err(|_| {
+                format!("{original:?} is no regular expression as Go has them (RE2 syntax)")
+            })?;
         Ok(GoPattern { regex, original: original.to_owned() })
     }
 
     /// Whether nothing was written.
     pub(super) fn is_empty(&self) -> bool {
         self.original.is_empty()
+    }
+
+    /// For our own files, where `\d`, `\s`, `\w` and `\b` know all scripts: as it was written, but for
+    /// what would be read otherwise.
+    pub(super) fn for_texts(&self) -> String {
+        translated(&self.original, Classes::OfAllScripts)
     }
 }
 
@@ -57,7 +64,14 @@ impl Serialize for GoPattern {
     }
 }
 
-fn translated(pattern: &str) -> String {
+/// What `\d` and its kin stand for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Classes {
+    Ascii,
+    OfAllScripts,
+}
+
+fn translated(pattern: &str, classes: Classes) -> String {
     let mut out = String::with_capacity(pattern.len() + 8);
     let mut rest = pattern;
     let mut in_class = false;
@@ -70,7 +84,7 @@ fn translated(pattern: &str) -> String {
         }
         if c == '\\' {
             let escaped = rest[1..].chars().next();
-            push_escape(&mut out, escaped, in_class);
+            push_escape(&mut out, escaped, in_class, classes);
             rest = &rest[1 + escaped.map_or(0, char::len_utf8)..];
             continue;
         }
@@ -108,13 +122,18 @@ fn translated(pattern: &str) -> String {
     out
 }
 
-fn push_escape(out: &mut String, escaped: Option<char>, in_class: bool) {
+fn push_escape(out: &mut String, escaped: Option<char>, in_class: bool, classes: Classes) {
     let ascii = |class: &str, negated: bool| match (in_class, negated) {
         (true, false) => class.to_owned(),
         (_, true) => format!("[^{class}]"),
         (false, false) => format!("[{class}]"),
     };
     match escaped {
+        Some(c @ ('d' | 'D' | 'w' | 'W' | 's' | 'S' | 'b' | 'B'))
+            if classes == Classes::OfAllScripts =>
+        {
+            out.extend(['\\', c]);
+        }
         Some('d') => out.push_str(&ascii("0-9", false)),
         Some('D') => out.push_str(&ascii("0-9", true)),
         Some('w') => out.push_str(&ascii("0-9A-Za-z_", false)),

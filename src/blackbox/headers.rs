@@ -11,10 +11,10 @@ use super::log::Log;
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, expecting = "a mapping")]
 pub(super) struct HeaderMatch {
-    header: String,
-    regexp: GoPattern,
+    pub(super) header: String,
+    pub(super) regexp: GoPattern,
     #[serde(default, skip_serializing_if = "is_default")]
-    allow_missing: bool,
+    pub(super) allow_missing: bool,
 }
 
 /// What a header is to its rule.

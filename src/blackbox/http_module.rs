@@ -84,11 +84,11 @@ pub(super) struct HttpModule {
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub(super) enable_http2: bool,
     #[serde(default, skip_serializing_if = "is_default", serialize_with = "without_password")]
-    proxy_url: String,
+    pub(super) proxy_url: String,
     #[serde(default, skip_serializing_if = "is_default")]
     no_proxy: String,
     #[serde(default, skip_serializing_if = "is_default")]
-    proxy_from_environment: bool,
+    pub(super) proxy_from_environment: bool,
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_empty")]
     proxy_connect_header: BTreeMap<String, Vec<Hidden>>,
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_empty")]
@@ -292,6 +292,11 @@ impl HttpModule {
             self.proxies = Proxies::at(&self.proxy_url, &self.no_proxy)?;
         }
         Ok(())
+    }
+
+    /// The entries of `no_proxy`.
+    pub(super) fn direct_hosts(&self) -> impl Iterator<Item = &str> {
+        self.no_proxy.split(',').map(str::trim).filter(|text| !text.is_empty())
     }
 
     /// The header of this name in `headers`.

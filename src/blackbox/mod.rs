@@ -8,6 +8,8 @@
 //! From a request to its answer: [`Blackbox::prepare`] finds the module and how long it may take
 //! (`timeout.rs`), [`Blackbox::probe`] takes a place and runs it (`http.rs`, `tcp.rs`), what was found
 //! is written by `findings.rs`, and what was done, where somebody asks, by `log.rs`.
+//!
+//! `translation/` says what a module means as a probe of ours, for whoever moves over for good.
 
 mod address;
 mod body;
@@ -27,6 +29,7 @@ mod request;
 mod tcp;
 mod timeout;
 mod tls;
+mod translation;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,7 +46,10 @@ use tokio::time::Instant;
 use self::address::TargetAddresses;
 pub use self::file::{Module, ModuleFile};
 use self::findings::Findings;
+pub(crate) use self::go_regex::GoPattern;
 use self::log::Log;
+pub(crate) use self::request::percent_decoded;
+pub use self::translation::{NewSecret, NewSecretSource, Translation};
 use crate::deadline::Deadline;
 use crate::offload::TargetShare;
 use crate::probe::surroundings::Surroundings;

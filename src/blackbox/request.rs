@@ -155,7 +155,7 @@ async fn authorization(module: &HttpModule, url: &Url) -> Result<Option<HeaderVa
 }
 
 /// Undoes the percent signs of userinfo.
-pub(super) fn percent_decoded(text: &str) -> Option<String> {
+pub(crate) fn percent_decoded(text: &str) -> Option<String> {
     // A plus is a plus in userinfo.
     let text = format!("x={}", text.replace('+', "%2B"));
     let mut pairs = url::form_urlencoded::parse(text.as_bytes());

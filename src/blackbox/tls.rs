@@ -29,11 +29,11 @@ pub(super) struct TlsConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<Hidden>,
     #[serde(skip_serializing_if = "is_default")]
-    ca_file: String,
+    pub(super) ca_file: String,
     #[serde(skip_serializing_if = "is_default")]
-    cert_file: String,
+    pub(super) cert_file: String,
     #[serde(skip_serializing_if = "is_default")]
-    key_file: String,
+    pub(super) key_file: String,
     #[serde(skip_serializing_if = "is_default")]
     ca_ref: String,
     #[serde(skip_serializing_if = "is_default")]
@@ -42,11 +42,11 @@ pub(super) struct TlsConfig {
     key_ref: String,
     #[serde(skip_serializing_if = "is_default")]
     pub(super) server_name: String,
-    insecure_skip_verify: bool,
+    pub(super) insecure_skip_verify: bool,
     #[serde(skip_serializing_if = "is_default")]
-    min_version: String,
+    pub(super) min_version: String,
     #[serde(skip_serializing_if = "is_default")]
-    max_version: String,
+    pub(super) max_version: String,
 }
 
 impl PartialEq for TlsConfig {

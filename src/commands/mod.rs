@@ -2,11 +2,15 @@
 //! goes to standard output, everything else to the log.
 
 pub mod check;
+mod first_files;
 mod healthcheck;
+mod import;
 mod init;
 #[cfg(feature = "lab")]
 mod lab;
 mod maintenance;
+mod names;
+mod new_service;
 mod probe;
 mod report;
 mod run;
@@ -46,6 +50,7 @@ pub fn execute(cli: Cli) -> Exit {
         Command::Check(args) => check::check(&flags, &args),
         Command::Probe(args) => probe::probe(&flags, &args),
         Command::Init(args) => init::init(&flags, &args),
+        Command::Import(what) => import::import(&flags, &what),
         Command::Completions { shell } => shell::completions(shell),
         Command::Man => shell::man(),
         Command::Healthcheck => healthcheck::healthcheck(&flags),

@@ -20,6 +20,11 @@ const OWN_HEADERS: &[(&str, &str)] = &[
     ("x-bongsu-padding", "write pad_request"),
 ];
 
+/// Whether a header is the client's own business, so that no file can set it.
+pub fn is_set_by_client(name: &str) -> bool {
+    OWN_HEADERS.iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
+}
+
 /// A template that holds more than words of the file. What stands there instead is not repeated.
 pub(super) fn credential<S: Nameable>(at: &At<'_>) -> Option<Template<S>> {
     let template: Template<S> = at.template()?;

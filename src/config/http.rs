@@ -55,6 +55,21 @@ pub(super) const BODY_LIMIT_MAX: u64 = 64 << 20;
 /// Servers refuse larger request heads (nginx and Tomcat at 8 KiB unless told otherwise).
 const PAD_REQUEST_MAX: u64 = 32 << 10;
 
+const METHODS: &[(&str, Method)] = &[
+    ("GET", Method::GET),
+    ("HEAD", Method::HEAD),
+    ("POST", Method::POST),
+    ("PUT", Method::PUT),
+    ("PATCH", Method::PATCH),
+    ("DELETE", Method::DELETE),
+    ("OPTIONS", Method::OPTIONS),
+];
+
+/// Whether a probe can send it.
+pub fn is_spoken_method(method: &Method) -> bool {
+    METHODS.iter().any(|(_, known)| known == method)
+}
+
 /// Reads the mapping under `http`.
 pub(super) fn http(at: &At<'_>, shared: &Shared<'_>) -> Option<HttpOptions> {
     let fields = at.fields(KEYS)?;
@@ -107,15 +122,6 @@ impl HttpOptions {
 }
 
 fn method(fields: &Fields<'_>, body: &RequestBody) -> Method {
-    const METHODS: &[(&str, Method)] = &[
-        ("GET", Method::GET),
-        ("HEAD", Method::HEAD),
-        ("POST", Method::POST),
-        ("PUT", Method::PUT),
-        ("PATCH", Method::PATCH),
-        ("DELETE", Method::DELETE),
-        ("OPTIONS", Method::OPTIONS),
-    ];
     let default = if *body == RequestBody::None { Method::GET } else { Method::POST };
     let Some(at) = fields.take("method") else { return default };
     let index: Vec<(&str, usize)> =

@@ -98,6 +98,11 @@ const RESERVED_LABELS: &[&str] = &[
     "version",
 ];
 
+/// Whether a label of this name would hide or double one of the exporter's own.
+pub fn is_reserved_label(name: &str) -> bool {
+    RESERVED_LABELS.contains(&name)
+}
+
 /// A value and where it was said.
 #[derive(Clone)]
 pub(super) struct WrittenValue<'a, T> {
@@ -258,7 +263,7 @@ fn labels(at: &At<'_>, labels: &mut BTreeMap<String, String>) {
     for (name, at) in at.entries().unwrap_or_default() {
         let first = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
         let rest = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if name.starts_with("__") || RESERVED_LABELS.contains(&name) {
+        if name.starts_with("__") || is_reserved_label(name) {
             at.problem(format!("the label name \"{name}\" is reserved; choose another"));
         } else if !first || !rest {
             at.problem(format!("\"{name}\" is not a label name; use a-z A-Z 0-9 and _"));

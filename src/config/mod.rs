@@ -65,6 +65,9 @@ pub use expectation::{
     CssSelector, Expect, FailIf, JsonPath, Matcher, StatusSet, TimeLimit, UrlPart,
 };
 pub use files::{Disk, FILE_LIMIT as CONFIG_BYTES_MAX, Files, Nothing};
+pub use headers::is_set_by_client;
+pub use http::is_spoken_method;
+pub use inherit::is_reserved_label;
 pub use load::{empty, load, load_through, load_with, parse};
 pub use maintenance::DAYS_MAX as WINDOW_DAYS_MAX;
 pub use oauth2::OAuth2Options;

@@ -21,7 +21,7 @@ fn gzip(text: &str) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn site() -> Routes {
+pub(super) fn site() -> Routes {
     let compressed = |text: &str| Reply::bytes(gzip(text)).header("Content-Encoding", "gzip");
     let (packed, broken) = (compressed("정부24 정상"), Reply::bytes(gzip("x")[..12].to_vec()));
     Routes::new()
@@ -65,7 +65,7 @@ fn site() -> Routes {
         })
 }
 
-const HTTP: &str = r#"modules:
+pub(super) const HTTP: &str = r#"modules:
   http_2xx: { prober: http, timeout: 20s }
   ip4: { prober: http, timeout: 20s, http: { preferred_ip_protocol: ip4 } }
   only_ip6: { prober: http, timeout: 20s, http: { preferred_ip_protocol: ip6, ip_protocol_fallback: false } }
@@ -99,53 +99,56 @@ const HTTP: &str = r#"modules:
   short: { prober: http, timeout: 1s }
 "#;
 
+/// A path of [`site`], a module of [`HTTP`], and whether it succeeds there.
+pub(super) const PLAIN_CASES: &[(&str, &str, bool)] = &[
+    ("/", "http_2xx", true),
+    ("/", "ip4", true),
+    ("/", "only_ip6", false),
+    ("/", "post", true),
+    ("/", "head", true),
+    ("/dated", "http_2xx", true),
+    ("/500", "http_2xx", false),
+    ("/500", "only_500", true),
+    ("/204", "http_2xx", true),
+    ("/404", "http_2xx", false),
+    ("/", "http10", false),
+    ("/", "http11", true),
+    ("/", "not_ssl", false),
+    ("/500", "not_ssl", false),
+    ("/", "ssl", true),
+    ("/", "bad_word", false),
+    ("/500", "bad_word", false),
+    ("/", "json_up", true),
+    ("/", "json_down", false),
+    ("/", "no_cookie", true),
+    ("/cookie", "no_cookie", false),
+    ("/", "no_cookie_required", false),
+    ("/cookie", "no_cookie_required", true),
+    ("/", "type", true),
+    ("/", "missing", false),
+    ("/", "may_miss", true),
+    ("/gzip", "gzip", true),
+    ("/gzip", "ungzip", false),
+    ("/gzip", "http_2xx", true),
+    ("/large", "limited", false),
+    ("/large", "limited_regex", false),
+    ("/large", "http_2xx", true),
+    ("/auth", "basic", true),
+    ("/auth", "bearer", true),
+    ("/auth", "old_bearer", true),
+    ("/auth", "http_2xx", false),
+    ("/host", "vhost", true),
+    ("/host", "http_2xx", false),
+    ("/agent", "agent", true),
+    ("/hang-up", "http_2xx", false),
+    ("/silence", "short", false),
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn plain_http_is_found_alike() {
     let site = site().serve().await;
     let both = Both::with(HTTP);
-    for (at, module, success) in [
-        ("/", "http_2xx", true),
-        ("/", "ip4", true),
-        ("/", "only_ip6", false),
-        ("/", "post", true),
-        ("/", "head", true),
-        ("/dated", "http_2xx", true),
-        ("/500", "http_2xx", false),
-        ("/500", "only_500", true),
-        ("/204", "http_2xx", true),
-        ("/404", "http_2xx", false),
-        ("/", "http10", false),
-        ("/", "http11", true),
-        ("/", "not_ssl", false),
-        ("/500", "not_ssl", false),
-        ("/", "ssl", true),
-        ("/", "bad_word", false),
-        ("/500", "bad_word", false),
-        ("/", "json_up", true),
-        ("/", "json_down", false),
-        ("/", "no_cookie", true),
-        ("/cookie", "no_cookie", false),
-        ("/", "no_cookie_required", false),
-        ("/cookie", "no_cookie_required", true),
-        ("/", "type", true),
-        ("/", "missing", false),
-        ("/", "may_miss", true),
-        ("/gzip", "gzip", true),
-        ("/gzip", "ungzip", false),
-        ("/gzip", "http_2xx", true),
-        ("/large", "limited", false),
-        ("/large", "limited_regex", false),
-        ("/large", "http_2xx", true),
-        ("/auth", "basic", true),
-        ("/auth", "bearer", true),
-        ("/auth", "old_bearer", true),
-        ("/auth", "http_2xx", false),
-        ("/host", "vhost", true),
-        ("/host", "http_2xx", false),
-        ("/agent", "agent", true),
-        ("/hang-up", "http_2xx", false),
-        ("/silence", "short", false),
-    ] {
+    for &(at, module, success) in PLAIN_CASES {
         both.agree(&site.url(at), module, success);
     }
     let named = site.url("/").replace("127.0.0.1", "localhost");

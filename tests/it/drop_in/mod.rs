@@ -8,6 +8,7 @@ mod credentials;
 mod dashboards;
 mod differential;
 mod files;
+mod imported;
 mod names;
 mod proxied;
 
@@ -82,12 +83,16 @@ struct Exporter {
 impl Exporter {
     /// In the world of this daemon.
     fn beside(daemon: &Daemon) -> Exporter {
-        let modules = daemon.setup.path().join("blackbox.yml");
+        Exporter::of(&daemon.setup)
+    }
+
+    /// With the module file that is there.
+    fn of(setup: &Setup) -> Exporter {
+        let modules = setup.path().join("blackbox.yml");
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
-        let child = daemon
-            .setup
+        let child = setup
             .neighbour("prometheus-blackbox-exporter")
             .arg(format!("--config.file={}", modules.display()))
             .arg(format!("--web.listen-address={address}"))

@@ -3,6 +3,7 @@
 mod check;
 mod first_file;
 mod first_steps;
+mod import;
 mod probe;
 mod schema;
 
