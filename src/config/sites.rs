@@ -6,6 +6,9 @@
 //! for_each: { site: { seocho: { host: www.seocho.example, title: 서초구 }, gangnam: { ... } } }
 //! ```
 //!
+//! The file may be as a spreadsheet saves it: UTF-8, EUC-KR or UTF-16, with commas, semicolons or tabs,
+//! lines above the headings, and columns for others.
+//!
 //! `${site}` and `${site.name}` are the site's key; the other columns are `${site.host}` and so on.
 
 use std::collections::{BTreeMap, HashSet};
@@ -16,6 +19,7 @@ use read::Value;
 use super::names::Scope;
 use super::reading::At;
 use super::{files, value};
+use crate::table;
 
 /// All municipalities are 226, all villages 3,500; every public system of the country 17,000.
 const SITES_MAX: usize = 50_000;
@@ -36,8 +40,21 @@ pub(super) fn sites(at: &At<'_>) -> Option<Vec<Scope>> {
                 let file = site.fields(&["file"])?.take("file")?;
                 let path = file.reading.document.resolve(&file.parse(read::some_text)?);
                 let bytes = file.reading.load.files.read(&path, files::FILE_LIMIT);
-                let rows = bytes.and_then(|bytes| of_csv(&bytes));
-                file.settle(rows.map_err(|said| format!("{}: {said}", path.display())))?
+                let rows = bytes.map_err(|said| vec![said]).and_then(|bytes| of_csv(&bytes));
+                let (sites, unused) = rows
+                    .map_err(|all| {
+                        all.iter()
+                            .for_each(|said| file.problem(format!("{}: {said}", path.display())));
+                    })
+                    .ok()?;
+                if !unused.is_empty() {
+                    file.reading.load.advise(format!(
+                        "{}: not used, because ${{site.COLUMN}} takes a-z 0-9 and _: column {}",
+                        path.display(),
+                        unused.join(", ")
+                    ));
+                }
+                sites
             }
             _ => of_map(&site)?,
         },
@@ -119,47 +136,54 @@ fn column(text: &str) -> Result<String, String> {
     }
 }
 
-/// A header line with a column `name`, then a line for each site; `#` begins a comment.
-fn of_csv(bytes: &[u8]) -> Result<Vec<Site>, String> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "not UTF-8; save the file as UTF-8 CSV")?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .comment(Some(b'#'))
-        .from_reader(text.as_bytes());
-    let headers = reader.headers().map_err(|error| error.to_string())?.clone();
-    let key = headers.iter().position(|header| header == "name").ok_or_else(|| {
-        "the first line must name the columns, and one of them must be \"name\"".to_string()
+/// A line of headings with a column `name`, then a line for each site; `#` begins a comment. A column
+/// whose heading is no name is of use to nobody here, and is answered with.
+fn of_csv(bytes: &[u8]) -> Result<(Vec<Site>, Vec<String>), Vec<String>> {
+    let read = table::read(bytes, |cells| cells.iter().any(|cell| cell == "name"));
+    let (table, wrong) = read.map_err(|problem| match problem.message.as_str() {
+        table::NO_HEADINGS => vec![
+            "the first line must name the columns, and one of them must be \"name\"".to_string(),
+        ],
+        other => vec![other.to_owned()],
     })?;
-    let mut columns = HashSet::new();
-    for (_, header) in headers.iter().enumerate().filter(|(index, _)| *index != key) {
-        if !columns.insert(column(header)?) {
-            return Err(format!("column \"{header}\" is there twice"));
+    let mut problems: Vec<(usize, String)> =
+        wrong.into_iter().map(|problem| (problem.line, problem.message)).collect();
+    let key = table.headings.iter().position(|heading| heading == "name").unwrap_or_default();
+    let (mut columns, mut unused) = (BTreeMap::new(), Vec::new());
+    for (index, heading) in table.headings.iter().enumerate().filter(|(index, _)| *index != key) {
+        match column(heading) {
+            Ok(name) if columns.values().any(|known| *known == name) => {
+                problems.push((1, format!("column \"{heading}\" is there twice")));
+            }
+            Ok(name) => drop(columns.insert(index, name)),
+            Err(_) if heading == "name" => {
+                problems.push((1, "column \"name\" is there twice".to_owned()));
+            }
+            Err(_) if heading.is_empty() => {}
+            Err(_) => unused.push(heading.clone()),
         }
     }
     let mut seen = HashSet::new();
     let mut sites = Vec::new();
-    for record in reader.records().take(SITES_MAX + 1) {
-        let record = record.map_err(|error| said(&error, headers.len()))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let cells = headers.iter().zip(&record).enumerate().filter(|(index, _)| *index != key);
-        let variables = cells.map(|(_, (name, cell))| (name.to_owned(), cell.to_owned())).collect();
-        let name = value::name(record.get(key).unwrap_or_default())
-            .map_err(|said| format!("line {line}: {said}"))?;
-        if !seen.insert(name.clone()) {
-            return Err(format!("line {line}: site \"{name}\" is here for the second time"));
+    for row in &table.rows {
+        let mut note = |said: String| problems.push((row.line, said));
+        if row.given < table.given {
+            let (has, wants) = (row.given, table.given);
+            note(format!("has {has} cells where the first line has {wants}"));
         }
-        sites.push(Site { name, variables });
-    }
-    Ok(sites)
-}
-
-fn said(error: &csv::Error, columns: usize) -> String {
-    match error.kind() {
-        csv::ErrorKind::UnequalLengths { pos, len, .. } => {
-            let line = pos.as_ref().map_or(0, csv::Position::line);
-            format!("line {line}: has {len} cells where the first line has {columns}")
+        let cell = |index: usize| row.cells.get(index).cloned().unwrap_or_default();
+        match value::name(&cell(key)) {
+            Ok(name) if seen.insert(name.clone()) => {
+                let variables = columns.iter().map(|(index, name)| (name.clone(), cell(*index)));
+                sites.push(Site { name, variables: variables.collect() });
+            }
+            Ok(name) => note(format!("site \"{name}\" is here for the second time")),
+            Err(said) => note(said),
         }
-        _ => error.to_string(),
     }
+    if problems.is_empty() {
+        return Ok((sites, unused));
+    }
+    problems.sort();
+    Err(problems.into_iter().map(|(line, said)| format!("line {line}: {said}")).collect())
 }
