@@ -11,6 +11,8 @@ pub(super) struct Terminal {
     pub(super) language: Language,
     /// Whether what is printed is seen in colour.
     pub(super) colours: Colours,
+    /// Whether it can be written over.
+    pub(super) moves_cursor: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +38,7 @@ impl Terminal {
         Terminal {
             language: variables.language(),
             colours: if shown { Colours::Shown } else { Colours::Plain },
+            moves_cursor: !variables.is_dumb(),
         }
     }
 
@@ -61,6 +64,23 @@ impl Terminal {
 
 /// A text with blanks behind it up to a width in columns, of which Korean letters take two each.
 pub(super) fn padded(text: &str, columns: usize) -> String {
-    let width: usize = text.chars().map(|c| if c >= '\u{1100}' { 2 } else { 1 }).sum();
+    let width: usize = text.chars().map(columns_of).sum();
     format!("{text}{}", " ".repeat(columns.saturating_sub(width)))
+}
+
+/// The beginning of a text that is no wider than this.
+pub(super) fn clipped(text: &str, columns: usize) -> String {
+    let mut left = columns;
+    // What does not fit ends it.
+    let fits = |c: &char| {
+        let taken = columns_of(*c);
+        let fits = taken <= left;
+        left = left.saturating_sub(taken);
+        fits
+    };
+    text.chars().take_while(fits).collect()
+}
+
+fn columns_of(c: char) -> usize {
+    if c >= '\u{1100}' { 2 } else { 1 }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::outcome::Phases;
+use crate::run_watch::{self, RunEvent};
 
 /// One part of a run's time, in the order of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,19 @@ pub enum Phase {
     Transfer,
 }
 
+impl Phase {
+    /// As in [`Phases::named`].
+    fn as_str(self) -> &'static str {
+        match self {
+            Phase::Resolve => "resolve",
+            Phase::Connect => "connect",
+            Phase::Tls => "tls",
+            Phase::Processing => "processing",
+            Phase::Transfer => "transfer",
+        }
+    }
+}
+
 /// Adds up the time of each phase of one run.
 #[derive(Debug, Default)]
 pub struct Stopwatch {
@@ -37,6 +51,7 @@ impl Stopwatch {
         let now = Instant::now();
         self.close(now);
         self.current = Some((phase, now));
+        run_watch::tell(|| RunEvent::PhaseBegan(phase.as_str()));
         // A phase that was begun is no longer absent, even if it takes no time.
         self.sum(phase).get_or_insert(Duration::ZERO);
     }
@@ -54,6 +69,7 @@ impl Stopwatch {
     fn close(&mut self, now: Instant) {
         if let Some((phase, since)) = self.current.take() {
             *self.sum(phase).get_or_insert(Duration::ZERO) += now - since;
+            run_watch::tell(|| RunEvent::PhaseEnded(phase.as_str(), now - since));
         }
     }
 

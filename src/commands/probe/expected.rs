@@ -1,6 +1,6 @@
 //! What a run expects, in words of the file: `status 200-299`, `body contains "로그인"`.
 
-use crate::config::{Expect, Kind, Matcher, Target, TimeLimit, TlsExpect, UrlPart};
+use crate::config::{Expect, Kind, Matcher, Target, TimeLimit, TlsExpect, TlsVersion, UrlPart};
 use crate::outcome::Outcome;
 
 /// What the probe expects; of a login that failed, what the step expects that it failed in.
@@ -49,7 +49,25 @@ fn of(expect: &Expect) -> Vec<String> {
 }
 
 fn of_handshake(expect: &TlsExpect) -> Vec<String> {
-    expect.time.map(limit).into_iter().collect()
+    let mut all = Vec::new();
+    all.extend(expect.min_version.map(|version| match version {
+        TlsVersion::Tls12 => "TLS 1.2 or newer".to_owned(),
+        TlsVersion::Tls13 => "TLS 1.3".to_owned(),
+    }));
+    all.extend(expect.issuer.iter().map(|matcher| format!("issuer {}", matching(matcher))));
+    if let Some(key) = &expect.key {
+        let types: Vec<&str> = key.types.iter().map(|kind| kind.as_str()).collect();
+        let types = if types.is_empty() { "any".to_owned() } else { types.join(" or ") };
+        let bits = key.min_bits.map(|bits| format!(", at least {bits} bits"));
+        all.push(format!("key {types}{}", bits.unwrap_or_default()));
+    }
+    all.extend(expect.min_days_left.map(|days| format!("at least {days} days left")));
+    let digests = [("fingerprint", &expect.fingerprint), ("pin_sha256", &expect.pin_sha256)];
+    for (name, known) in digests.into_iter().filter(|(_, known)| !known.is_empty()) {
+        all.push(format!("{name} {}", known.join(" or ")));
+    }
+    all.extend(expect.time.map(limit));
+    all
 }
 
 fn limit(time: TimeLimit) -> String {

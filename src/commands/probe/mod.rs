@@ -69,7 +69,7 @@ pub(super) fn probe(flags: &Flags, args: &ProbeArgs) -> Exit {
         &surroundings,
         args.repeat,
         &|looked| print(looked),
-        terminal.language,
+        terminal,
     ));
     runtime.shutdown_background();
     match looks {
@@ -125,7 +125,7 @@ async fn look(
     surroundings: &Arc<Surroundings>,
     times: u32,
     print: &dyn Fn(&SingleRun<'_>),
-    language: Language,
+    terminal: Terminal,
 ) -> Result<Vec<Verdict>, WireError> {
     let own_time = &surroundings.own_time;
     if let Err(error) = own_time.watch() {
@@ -150,7 +150,7 @@ async fn look(
         }
         let stop = Stop::default();
         let run = probe::run(&*probe, target.schedule.timeout(), &stop);
-        let mut outcome: Outcome = progress::shown(target, language, run).await;
+        let mut outcome: Outcome = progress::shown(target, terminal, run).await;
         controls.judge(&target.dial, &mut outcome).await;
         print(&SingleRun { target, outcome: &outcome, online: controls.reading().online });
         verdicts.push(outcome.verdict());

@@ -25,6 +25,7 @@ use crate::outcome::{Failure, Hop, Reason};
 use crate::probe::jar::Jar;
 use crate::probe::request::{Outgoing, shown};
 use crate::probe::surroundings::Surroundings;
+use crate::run_watch::{self, RunEvent};
 use crate::transport::Recorder;
 use crate::transport::http::{Client, Message};
 use crate::transport::phase::Phase;
@@ -126,6 +127,7 @@ impl<'a> Session<'a> {
             hop::note(http, &url, &response);
             let status = response.status();
             let elapsed = start.elapsed();
+            run_watch::tell(|| RunEvent::Answered(status.as_u16(), shown(&url), elapsed));
             http.hops.push(Hop { url: shown(&url), status: status.as_u16(), elapsed });
             self.confirm(&url, recorder, deadline).await?;
             let Some(location) = hop::redirect(&response)?.cloned() else {

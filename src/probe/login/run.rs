@@ -17,6 +17,7 @@ use crate::probe::exchange::Session;
 use crate::probe::mask::{EXCERPT_TAKEN, mask};
 use crate::probe::surroundings::Surroundings;
 use crate::redact::Redactor;
+use crate::run_watch::{self, RunEvent};
 use crate::transport::http::{Client, Connections};
 use crate::transport::proxy::Proxy;
 use crate::transport::{ClientTls, ReadCounters, Recorder, Transport};
@@ -210,6 +211,7 @@ impl<'a> LoginRun<'a> {
                 self.page = before;
                 continue;
             }
+            run_watch::tell(|| RunEvent::StepEnded(step.step.name.to_string(), elapsed, success));
             recorder.facts.steps.push(StepFacts { step: step.step.clone(), elapsed, success });
             let reached = self.reached.of(&step.step.name);
             trace!(step = %step.step.name, ?elapsed, success, ?reached, "login step");
@@ -269,6 +271,7 @@ impl<'a> LoginRun<'a> {
             if !success && !is_open {
                 continue;
             }
+            run_watch::tell(|| RunEvent::StepEnded(step.step.name.to_string(), elapsed, success));
             recorder.facts.steps.push(StepFacts { step: step.step.clone(), elapsed, success });
             if let Err(StepFailure { failure, .. }) = result {
                 let detail = format!("{}: {}", failure.reason.as_str(), failure.detail);

@@ -189,3 +189,57 @@ fn who_waits_at_a_terminal_sees_the_time_and_a_pipe_sees_nothing() {
     assert!(!stderr(&output).contains("at most"), "{}", stderr(&output));
     drop(held);
 }
+
+/// While the second request is waited for, the first one is seen already; then the whole takes its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn phases_and_responses_are_seen_as_each_ends() {
+    let site = Routes::new()
+        .on("GET", "/", |_| Reply::redirect("/slow"))
+        .on("GET", "/slow", |_| Reply::silence())
+        .serve()
+        .await;
+    let text = format!(
+        "services:\n  - name: gpki\n    probes:\n      - {{ name: portal, interval: 30s, timeout: 2s, http: {{ \
+         url: \"{}\" }} }}\n",
+        site.url("/")
+    );
+    let setup = Setup::new(&text).env("TERM", "xterm");
+    let (seen, dumb) = tokio::task::spawn_blocking(move || {
+        let arguments = ["probe", "gpki/portal"];
+        let seen = in_a_terminal(&setup.command(&arguments));
+        let setup = setup.env("TERM", "dumb");
+        (seen, in_a_terminal(&setup.command(&arguments)))
+    })
+    .await
+    .unwrap();
+    let (live, whole) = seen.split_once('█').unwrap();
+    let responded = live.lines().find(|line| line.trim_start().starts_with("302"));
+    assert!(responded.is_some_and(|line| line.contains(&site.url("/"))), "{seen:?}");
+    for part in ["  connect ", "  processing ", "...", "s of at most 2s", "\u{1b}[J"] {
+        assert!(live.contains(part), "{part:?} is not in {live:?}");
+    }
+    assert!(whole.contains("response_timeout"), "{whole:?}");
+    assert!(dumb.contains("response_timeout") && !dumb.contains('\u{1b}'), "{dumb:?}");
+}
+
+#[test]
+fn what_is_expected_of_a_handshake_is_said() {
+    let setup = configured(
+        "      - name: cert\n        tls:\n          address: 127.0.0.1:9\n          expect: { min_version: 1.3, \
+         issuer: { contains: Own }, key: { type: [rsa, ecdsa], min_bits: 256 }, min_days_left: 14, time: { lt: 2s \
+         } }\n",
+    );
+    let output = setup.output(&["probe", "gpki/cert"]);
+    let text = stdout(&output);
+    assert_eq!(code(&output), 1, "{text}");
+    for part in [
+        "expected     TLS 1.3\n",
+        "expected     issuer contains \"Own\"\n",
+        "expected     key RSA or ECDSA, at least 256 bits\n",
+        "expected     at least 14 days left\n",
+        "expected     time < 2s\n",
+        "reason       connect_refused: ",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+}
