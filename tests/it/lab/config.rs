@@ -10,11 +10,11 @@ use lab::site::PROBE_PASSWORD;
 use super::browser::estate;
 
 #[tokio::test]
-async fn the_written_configuration_is_valid_and_has_nine_services() {
+async fn the_written_configuration_is_valid_and_has_nine_services_and_their_centre() {
     let (estate, out) = (estate().await, tempfile::tempdir().unwrap());
     let files = config::write(estate.world(), &out.path().join("lab")).unwrap();
     let config = bongsu::config::load(&files.config).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(config.services.len(), 9);
+    assert_eq!(config.services.len(), 10);
     assert!(config.services.iter().all(|service| service.title.is_some()));
     let sites = config.targets.iter().filter(|target| target.id.site.is_some()).count();
     assert_eq!(sites, 9);

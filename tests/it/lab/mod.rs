@@ -6,4 +6,5 @@ mod control;
 mod daemon;
 mod drills;
 mod faults;
+mod fire;
 mod logins;
