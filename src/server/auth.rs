@@ -1,11 +1,13 @@
 //! Basic authentication (RFC 7617) against bcrypt hashes.
 //!
 //! bcrypt is slow on purpose, and Prometheus sends the same password at every scrape: a correct
-//! one is remembered as a digest, one entry a user, so that the memory is bounded by the file.
-//! Wrong ones are never remembered and cost their bcrypt each, a few at a time. An unknown user
-//! costs the same as a known one, so that names cannot be found by the clock.
+//! one is remembered as a digest, one entry a user, so that the memory is bounded by the file, and
+//! so are a few wrong ones, because a script with an old password sends it again and again. The
+//! others cost their bcrypt each, a few at a time, in turns that are fair to the addresses they come
+//! from. A wrong password takes as long for every name, known or not, as for the user whose hash
+//! costs most, so that names cannot be found by the clock.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use base64::Engine;
@@ -14,7 +16,9 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
+
+use super::connections::ClientConnection;
+use super::fair_turns::{FairTurns, TurnLimits};
 
 /// Checks at once: guessing must not take the processor from the probes.
 ///
@@ -23,54 +27,137 @@ use tokio::sync::Semaphore;
 /// Full: the next one waits.
 /// Filled: guesses_are_checked_two_at_a_time
 const CHECKS_MAX: usize = 2;
+/// A few people behind one gateway who sign in at the same moment.
+///
+/// Limit: passwords that wait to be checked.
+/// Share: of each address.
+/// Full: the oldest gets 429.
+/// Filled: of_many_guesses_the_oldest_are_turned_away
+const WAITING_MAX: usize = 16;
+/// Scripts with an old password, each with its own.
+///
+/// Limit: digests of wrong passwords.
+/// Share: of all.
+/// Full: the oldest is forgotten.
+/// Filled: wrong_passwords_that_are_remembered_are_few
+const WRONG_MAX: usize = 64;
 
 /// The users of a web configuration.
 pub struct Users {
-    hashes: BTreeMap<String, String>,
-    remembered: Mutex<HashMap<String, [u8; 32]>>,
-    checks: Semaphore,
+    hashes: BTreeMap<String, UserHash>,
+    /// The highest cost of all hashes.
+    highest_cost: u32,
+    checked: Mutex<CheckedPasswords>,
+    turns: Arc<FairTurns>,
+}
+
+/// A bcrypt hash and the logarithm of its rounds.
+#[derive(Clone)]
+struct UserHash {
+    text: String,
+    cost: u32,
+}
+
+/// Digests of user, hash and password.
+#[derive(Default)]
+struct CheckedPasswords {
+    right: HashMap<String, [u8; 32]>,
+    wrong: VecDeque<[u8; 32]>,
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Admitted {
+    Yes,
+    No,
+    /// Its password was not checked, because too many wait.
+    TooMany,
 }
 
 impl Users {
     /// Users by name, with their bcrypt hashes.
     pub fn new(hashes: BTreeMap<String, String>) -> Arc<Users> {
-        Arc::new(Users {
-            hashes,
-            remembered: Mutex::new(HashMap::new()),
-            checks: Semaphore::new(CHECKS_MAX),
-        })
+        let hashes: BTreeMap<String, UserHash> =
+            hashes.into_iter().map(|(user, text)| (user, UserHash::of(text))).collect();
+        let highest_cost = hashes.values().map(|hash| hash.cost).max().unwrap_or(0);
+        let turns = FairTurns::new(TurnLimits { turns: CHECKS_MAX, waiting: WAITING_MAX });
+        Arc::new(Users { hashes, highest_cost, checked: Mutex::default(), turns })
     }
 
     /// Whether these headers may pass. Everybody may when there are no users.
-    pub async fn admits(&self, headers: &HeaderMap) -> bool {
-        let Some(anybody) = self.hashes.values().next() else {
-            return true;
-        };
+    pub(super) async fn admit(&self, headers: &HeaderMap, client: &ClientConnection) -> Admitted {
+        if self.hashes.is_empty() {
+            return Admitted::Yes;
+        }
         let Some((user, password)) = credentials(headers) else {
-            return false;
+            return Admitted::No;
         };
-        let known = self.hashes.contains_key(&user);
-        let hash = self.hashes.get(&user).unwrap_or(anybody).clone();
-        let digest = digest(&hash, &password);
-        if self.remembered.lock().get(&user) == Some(&digest) {
-            return true;
+        let hash = self.hashes.get(&user).cloned();
+        let digest = digest(&user, hash.as_ref(), &password);
+        if let Some(known) = self.known(&user, &digest) {
+            return known;
         }
-        let Ok(_permit) = self.checks.acquire().await else {
-            return false;
+        let Some(turn) = self.turns.take(client).await else {
+            return Admitted::TooMany;
         };
-        let check = move || bcrypt::verify(&password, &hash).unwrap_or(false);
-        let matches = tokio::task::spawn_blocking(check).await.unwrap_or(false);
-        let admitted = matches && known;
+        // The same one may have been checked meanwhile.
+        if let Some(known) = self.known(&user, &digest) {
+            return known;
+        }
+        let highest_cost = self.highest_cost;
+        let check = move || is_right(&password, hash.as_ref(), highest_cost);
+        let admitted = tokio::task::spawn_blocking(check).await.unwrap_or(false);
+        let mut checked = self.checked.lock();
         if admitted {
-            self.remembered.lock().insert(user, digest);
+            checked.right.insert(user, digest);
+            return Admitted::Yes;
         }
-        admitted
+        if checked.wrong.len() >= WRONG_MAX {
+            checked.wrong.pop_front();
+        }
+        checked.wrong.push_back(digest);
+        turn.ended_badly();
+        Admitted::No
+    }
+
+    fn known(&self, user: &str, digest: &[u8; 32]) -> Option<Admitted> {
+        let checked = self.checked.lock();
+        if checked.right.get(user) == Some(digest) {
+            return Some(Admitted::Yes);
+        }
+        checked.wrong.contains(digest).then_some(Admitted::No)
     }
 }
 
-fn digest(hash: &str, password: &[u8]) -> [u8; 32] {
+impl UserHash {
+    /// `$2b$10$...`, as the web configuration has it.
+    fn of(text: String) -> UserHash {
+        let cost = text.split('$').nth(2).and_then(|cost| cost.parse().ok()).unwrap_or(0);
+        UserHash { text, cost }
+    }
+}
+
+/// A wrong password costs 2^`highest_cost` rounds whatever the hash and whether there is one: after
+/// 2^c rounds, those of c, c + 1 ... are what is missing.
+fn is_right(password: &[u8], hash: Option<&UserHash>, highest_cost: u32) -> bool {
+    let unused = |cost| drop(bcrypt::hash_with_salt(password, cost, [0; 16]));
+    let Some(hash) = hash else {
+        unused(highest_cost);
+        return false;
+    };
+    let is_right = bcrypt::verify(password, &hash.text).unwrap_or(false);
+    if !is_right {
+        (hash.cost..highest_cost).for_each(unused);
+    }
+    is_right
+}
+
+fn digest(user: &str, hash: Option<&UserHash>, password: &[u8]) -> [u8; 32] {
     let mut hasher = Sha256::new();
-    hasher.update(hash);
+    // No name holds a colon (RFC 7617 section 2), and hashes are of one length.
+    hasher.update(user);
+    hasher.update(":");
+    hasher.update(hash.map_or("", |hash| &hash.text));
     hasher.update(password);
     hasher.finalize().into()
 }
@@ -90,6 +177,12 @@ fn credentials(headers: &HeaderMap) -> Option<(String, Vec<u8>)> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    use futures_util::FutureExt;
+
+    use super::super::connections::ClientAddress;
     use super::*;
 
     fn headers(user: &str, password: &str) -> HeaderMap {
@@ -99,34 +192,104 @@ mod tests {
         headers
     }
 
+    fn client(number: u32) -> Arc<ClientConnection> {
+        ClientConnection::alone(ClientAddress::of(Ipv4Addr::from_bits(number).into()))
+    }
+
+    fn users(users: &[(&str, u32)]) -> Arc<Users> {
+        let hash = |cost| bcrypt::hash("correct horse", cost).unwrap();
+        Users::new(users.iter().map(|&(user, cost)| (user.to_owned(), hash(cost))).collect())
+    }
+
+    async fn admitted(users: &Users, user: &str, password: &str) -> Admitted {
+        users.admit(&headers(user, password), &client(1)).await
+    }
+
     #[tokio::test]
-    async fn only_a_correct_password_is_admitted_and_remembered() {
-        let hash = bcrypt::hash("correct horse", 4).unwrap();
-        let users = Users::new(BTreeMap::from([("scraper".to_owned(), hash)]));
-        assert!(!users.admits(&HeaderMap::new()).await);
-        assert!(!users.admits(&headers("scraper", "wrong")).await);
-        assert!(!users.admits(&headers("nobody", "correct horse")).await);
-        assert!(users.remembered.lock().is_empty());
-        assert!(users.admits(&headers("scraper", "correct horse")).await);
-        assert_eq!(users.remembered.lock().len(), 1);
-        assert!(!users.admits(&headers("scraper", "wrong")).await);
-        assert!(!users.admits(&headers("nobody", "correct horse")).await);
-        assert!(users.admits(&headers("scraper", "correct horse")).await);
+    async fn only_a_correct_password_is_admitted() {
+        let users = users(&[("scraper", 4)]);
+        assert_eq!(users.admit(&HeaderMap::new(), &client(1)).await, Admitted::No);
+        assert_eq!(admitted(&users, "scraper", "wrong").await, Admitted::No);
+        assert_eq!(admitted(&users, "nobody", "correct horse").await, Admitted::No);
+        assert!(users.checked.lock().right.is_empty());
+        for _ in 0..2 {
+            assert_eq!(admitted(&users, "scraper", "correct horse").await, Admitted::Yes);
+            assert_eq!(users.checked.lock().right.len(), 1);
+            assert_eq!(admitted(&users, "scraper", "wrong").await, Admitted::No);
+            assert_eq!(admitted(&users, "nobody", "correct horse").await, Admitted::No);
+        }
+        assert_eq!(users.checked.lock().wrong.len(), 2, "the same ones are not checked twice");
     }
 
     #[tokio::test]
     async fn guesses_are_checked_two_at_a_time() {
-        let hash = bcrypt::hash("correct horse", 4).unwrap();
-        let users = Users::new(BTreeMap::from([("scraper".to_owned(), hash)]));
-        assert!(users.admits(&headers("scraper", "correct horse")).await);
-        let guesses = users.checks.acquire_many(CHECKS_MAX as u32).await.unwrap();
-        assert_eq!(users.checks.available_permits(), 0);
-        let guess = headers("scraper", "wrong");
-        let mut waiting = Box::pin(users.admits(&guess));
-        assert_eq!(futures_util::FutureExt::now_or_never(&mut waiting), None);
-        assert!(users.admits(&headers("scraper", "correct horse")).await, "needs no check");
+        let users = users(&[("scraper", 4)]);
+        assert_eq!(admitted(&users, "scraper", "correct horse").await, Admitted::Yes);
+        let mut guesses = Vec::new();
+        for _ in 0..CHECKS_MAX {
+            guesses.push(users.turns.take(&client(1)).await.unwrap());
+        }
+        assert!(!users.turns.are_free());
+        let mut waiting = Box::pin(admitted(&users, "scraper", "wrong"));
+        assert_eq!((&mut waiting).now_or_never(), None);
+        let remembered = admitted(&users, "scraper", "correct horse").await;
+        assert_eq!(remembered, Admitted::Yes, "needs no check");
         drop(guesses);
-        assert!(!waiting.await);
+        assert_eq!(waiting.await, Admitted::No);
+    }
+
+    #[tokio::test]
+    async fn of_many_guesses_the_oldest_are_turned_away() {
+        let users = users(&[("scraper", 4)]);
+        let guesses = [users.turns.take(&client(1)).await, users.turns.take(&client(1)).await];
+        let mut waiting: Vec<_> =
+            (0..WAITING_MAX + 2).map(|_| Box::pin(admitted(&users, "scraper", "wrong"))).collect();
+        for guess in &mut waiting {
+            assert_eq!(guess.now_or_never(), None);
+        }
+        for oldest in waiting.drain(..2) {
+            assert_eq!(oldest.await, Admitted::TooMany);
+        }
+        drop(guesses);
+        assert_eq!(waiting.pop().unwrap().await, Admitted::No);
+    }
+
+    #[tokio::test]
+    async fn wrong_passwords_that_are_remembered_are_few() {
+        let users = users(&[("scraper", 4)]);
+        for number in 0..WRONG_MAX + 5 {
+            // Each from its own address, which has no bad turns behind it.
+            let guess = headers("scraper", &number.to_string());
+            assert_eq!(users.admit(&guess, &client(number as u32)).await, Admitted::No);
+        }
+        assert_eq!(users.checked.lock().wrong.len(), WRONG_MAX);
+    }
+
+    /// The shortest of five, so that a busy machine does not decide.
+    fn shortest(check: impl Fn()) -> Duration {
+        let timed = |_| {
+            let before = std::time::Instant::now();
+            check();
+            before.elapsed()
+        };
+        (0..5).map(timed).min().unwrap()
+    }
+
+    #[test]
+    fn a_wrong_password_takes_as_long_for_every_name() {
+        let users = users(&[("cheap", 4), ("dear", 9)]);
+        let time = |user: &str| {
+            let hash = users.hashes.get(user);
+            shortest(|| assert!(!is_right(b"wrong", hash, users.highest_cost)))
+        };
+        let dear = time("dear");
+        for user in ["cheap", "nobody"] {
+            let other = time(user);
+            assert!(
+                other * 4 > dear * 3 && other * 3 < dear * 4,
+                "{user}: {other:?}, not {dear:?}"
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Accepts connections and serves them, each in a task of its own with limits on everything: how
-//! many there are, how long a handshake or a request head may take and how large the head may be,
-//! and how long a connection may live. A slow or hostile client takes one place, never the loop.
+//! many there are (`connections.rs`), how long a handshake or a request head may take and how large the
+//! head may be, and how long a connection may live. A slow or hostile client takes one place, never
+//! the loop.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -8,30 +9,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::connections::{ClientAddress, ClientConnection, OpenConnections};
 use super::tls;
 use super::web::{Loaded, Web};
 use crate::cli::ListenAddress;
 
-/// Prometheus servers, dashboards and people: dozens. Each costs tens of kilobytes.
-///
-/// Limit: connections.
-/// Share: of all.
-/// Full: the next one waits for a place.
-/// Filled: a_connection_beyond_the_places_waits_for_one
-const CONNECTIONS_MAX: usize = 256;
-/// Waiting for `accept` in the kernel while the places are taken.
+/// Waiting for `accept` in the kernel.
 const BACKLOG: i32 = 128;
 /// A client across the country needs one second.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -84,23 +82,28 @@ fn bind_one(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Serves until `stop`, then lets the requests that are being answered finish.
 pub async fn serve(listener: TcpListener, web: Arc<Web>, router: Router, stop: CancellationToken) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let connections = Arc::new(OpenConnections::default());
     let (draining, drain) = watch::channel(());
     let tasks = TaskTracker::new();
-    while let Some(place) = stop.run_until_cancelled(Arc::clone(&places).acquire_owned()).await {
-        let stream = match stop.run_until_cancelled(listener.accept()).await {
-            None => break,
-            Some(Ok((stream, _))) => stream,
-            Some(Err(error)) => {
+    while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
                 tracing::warn!(%error, "connection not accepted");
                 sleep(ACCEPT_RETRY).await;
                 continue;
             }
         };
+        let Some(place) = connections.enter(ClientAddress::of(peer.ip())) else {
+            tracing::debug!(%peer, "client refused: every place is taken by requests under way");
+            continue;
+        };
         let (web, router, drain) = (web.current(), router.clone(), drain.clone());
         tasks.spawn(async move {
-            connection(stream, &web, router, drain).await;
-            drop(place);
+            tokio::select! {
+                () = connection(stream, &web, router, place.connection(), drain) => {}
+                () = place.lost() => tracing::debug!(%peer, "client gave its place to others"),
+            }
         });
     }
     drop(listener);
@@ -109,18 +112,24 @@ pub async fn serve(listener: TcpListener, web: Arc<Web>, router: Router, stop: C
     tasks.wait().await;
 }
 
-async fn connection(stream: TcpStream, web: &Loaded, router: Router, drain: watch::Receiver<()>) {
+async fn connection(
+    stream: TcpStream,
+    web: &Loaded,
+    router: Router,
+    client: &Arc<ClientConnection>,
+    drain: watch::Receiver<()>,
+) {
     // Answers are written whole; waiting for more only delays them.
     let _ = stream.set_nodelay(true);
     let Some(config) = &web.tls else {
-        return exchange(stream, router, drain).await;
+        return exchange(stream, router, client, drain).await;
     };
     let handshake = TlsAcceptor::from(Arc::clone(config)).accept(stream);
     match timeout(HANDSHAKE_TIMEOUT, handshake).await {
         Ok(Ok(stream)) => {
             let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
             if tls::is_allowed(leaf, &web.allowed_sans) {
-                exchange(stream, router, drain).await;
+                exchange(stream, router, client, drain).await;
             } else {
                 tracing::debug!("client refused: its certificate has no allowed name");
             }
@@ -130,15 +139,30 @@ async fn connection(stream: TcpStream, web: &Loaded, router: Router, drain: watc
     }
 }
 
-async fn exchange<S>(stream: S, router: Router, mut drain: watch::Receiver<()>)
-where
+async fn exchange<S>(
+    stream: S,
+    router: Router,
+    client: &Arc<ClientConnection>,
+    mut drain: watch::Receiver<()>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let router = TowerToHyperService::new(router);
+    let answering = service_fn(move |mut request: Request<Incoming>| {
+        let under_way = client.begin();
+        request.extensions_mut().insert(Arc::clone(client));
+        let answer = router.call(request);
+        async move {
+            let answer = answer.await;
+            drop(under_way);
+            answer
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_MAX_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), answering);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         result = connection.as_mut() => return ended(result),

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
@@ -10,6 +11,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Site;
+use super::connections::ClientConnection;
 use crate::config::Config;
 use crate::metrics::{self, Daemon, Gone};
 use crate::results::LatestResults;
@@ -38,7 +40,12 @@ impl Sources {
     }
 }
 
-pub(super) async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+pub(super) async fn metrics(
+    State(site): State<Arc<Site>>,
+    Extension(client): Extension<Arc<ClientConnection>>,
+    headers: HeaderMap,
+) -> Response {
     let shown = Arc::clone(&site);
-    site.writers.answer(&headers, metrics::CONTENT_TYPE, move |out| shown.sources.write(out))
+    let write = move |out: &mut dyn Write| shown.sources.write(out);
+    site.writers.answer(&client, &headers, metrics::CONTENT_TYPE, write).await
 }

@@ -19,7 +19,9 @@ pub mod any_target;
 mod auth;
 mod banner;
 mod blocks;
+mod connections;
 mod display_state;
+mod fair_turns;
 mod filter;
 mod html;
 mod icon;
@@ -38,19 +40,21 @@ pub(crate) mod tls;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, WWW_AUTHENTICATE,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, RETRY_AFTER, WWW_AUTHENTICATE,
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderValue, StatusCode};
 use tokio::sync::watch;
 
 use self::any_target::Places;
+use self::auth::Admitted;
+use self::connections::ClientConnection;
 use self::external::External;
 use self::metrics::Sources;
 use self::ready::Readiness;
@@ -187,18 +191,28 @@ async fn ready(State(site): State<Arc<Site>>) -> Response {
 /// own headers win.
 async fn guard(
     State((web, external)): State<(Arc<Web>, External)>,
+    Extension(client): Extension<Arc<ClientConnection>>,
     request: Request,
     next: Next,
 ) -> Response {
     let web = web.current();
     let mut response = if origin::is_foreign(request.method(), request.headers(), &external) {
         (StatusCode::FORBIDDEN, origin::REFUSED).into_response()
-    } else if web.users.admits(request.headers()).await {
-        next.run(request).await
     } else {
-        let challenge = HeaderValue::from_static("Basic realm=\"bongsu\", charset=\"UTF-8\"");
-        let challenge = [(WWW_AUTHENTICATE, challenge)];
-        (StatusCode::UNAUTHORIZED, challenge, "unauthorized\n").into_response()
+        match web.users.admit(request.headers(), &client).await {
+            Admitted::Yes => next.run(request).await,
+            Admitted::No => {
+                let challenge =
+                    HeaderValue::from_static("Basic realm=\"bongsu\", charset=\"UTF-8\"");
+                let challenge = [(WWW_AUTHENTICATE, challenge)];
+                (StatusCode::UNAUTHORIZED, challenge, "unauthorized\n").into_response()
+            }
+            Admitted::TooMany => {
+                let later = [(RETRY_AFTER, HeaderValue::from_static("1"))];
+                let text = "too many passwords of your address wait to be checked\n";
+                (StatusCode::TOO_MANY_REQUESTS, later, text).into_response()
+            }
+        }
     };
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -11,8 +11,10 @@
 //! The parameters of `/probe` come along as labels, so that this is all.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
@@ -20,6 +22,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::Site;
+use super::connections::ClientConnection;
 use crate::config::Target;
 
 /// A target group: one target, so that each has labels of its own.
@@ -29,13 +32,18 @@ struct Group<'a> {
     labels: BTreeMap<&'static str, String>,
 }
 
-pub(super) async fn sd(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+pub(super) async fn sd(
+    State(site): State<Arc<Site>>,
+    Extension(client): Extension<Arc<ClientConnection>>,
+    headers: HeaderMap,
+) -> Response {
     let shown = Arc::clone(&site);
-    site.writers.answer(&headers, "application/json", move |out| {
+    let write = move |out: &mut dyn io::Write| {
         let rows = shown.sources.board.snapshot(Instant::now()).rows;
         let groups: Vec<Group<'_>> = rows.iter().map(|row| Group::of(&row.target)).collect();
-        serde_json::to_writer(out, &groups).map_err(std::io::Error::from)
-    })
+        serde_json::to_writer(out, &groups).map_err(io::Error::from)
+    };
+    site.writers.answer(&client, &headers, "application/json", write).await
 }
 
 impl Group<'_> {

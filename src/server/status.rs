@@ -50,6 +50,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
@@ -59,6 +60,7 @@ use serde::ser::{SerializeMap, Serializer};
 use tokio::time::Instant;
 
 use super::Site;
+use super::connections::ClientConnection;
 use super::display_state::{self, Running, Shown};
 use super::recovery::{CauseRecovery, GradeCount, Recovery};
 use crate::build_info::VERSION;
@@ -66,14 +68,19 @@ use crate::config::{Config, WindowTarget};
 use crate::outcome::AddressFacts;
 use crate::results::Row;
 
-pub(super) async fn status(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+pub(super) async fn status(
+    State(site): State<Arc<Site>>,
+    Extension(client): Extension<Arc<ClientConnection>>,
+    headers: HeaderMap,
+) -> Response {
     let shown = Arc::clone(&site);
-    site.writers.answer(&headers, "application/json", move |out| {
+    let write = move |out: &mut dyn io::Write| {
         let rows = shown.sources.board.snapshot(Instant::now()).rows;
         let config = Arc::clone(&shown.sources.config.borrow());
         let status = Status::of(&shown, &config, &rows);
         serde_json::to_writer(out, &status).map_err(io::Error::from)
-    })
+    };
+    site.writers.answer(&client, &headers, "application/json", write).await
 }
 
 #[derive(Serialize)]

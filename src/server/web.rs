@@ -39,6 +39,8 @@ pub struct Web {
 struct State {
     loaded: Arc<Loaded>,
     looked: Instant,
+    /// A thread looks now. For good, where the disk waits: then what is loaded stays in force.
+    is_looking: bool,
     stamps: Vec<WatchedFile>,
 }
 
@@ -56,36 +58,39 @@ impl Web {
             Some(path) => read(path)?,
             None => (Arc::new(settle(&PathBuf::new(), WebConfig::default())?), Vec::new()),
         };
-        Ok(Web { file, state: Mutex::new(State { loaded, looked: Instant::now(), stamps }) })
+        let state = State { loaded, looked: Instant::now(), is_looking: false, stamps };
+        Ok(Web { file, state: Mutex::new(state) })
     }
 
-    /// What is in force now.
-    pub fn current(&self) -> Arc<Loaded> {
+    /// What is in force now. What changed in the files is read beside the runtime, for those who come
+    /// later.
+    pub fn current(self: &Arc<Self>) -> Arc<Loaded> {
         let mut state = self.state.lock();
         if let Some(file) = &self.file
+            && !state.is_looking
             && state.looked.elapsed() >= LOOK_AGAIN
         {
-            state.looked = Instant::now();
-            state.follow(file);
+            state.is_looking = true;
+            let (web, file, stamps) = (Arc::clone(self), file.clone(), state.stamps.clone());
+            tokio::task::spawn_blocking(move || web.follow(&file, &stamps));
         }
         Arc::clone(&state.loaded)
     }
-}
 
-impl State {
-    fn follow(&mut self, file: &Path) {
-        let now: Vec<WatchedFile> = self.stamps.iter().map(|old| stamp(&old.path)).collect();
-        if now == self.stamps {
-            return;
-        }
-        match read(file) {
-            Ok((loaded, stamps)) => {
-                (self.loaded, self.stamps) = (loaded, stamps);
+    fn follow(&self, file: &Path, stamps: &[WatchedFile]) {
+        let now: Vec<WatchedFile> = stamps.iter().map(|old| stamp(&old.path)).collect();
+        let changed = (now != stamps).then(|| read(file));
+        let mut state = self.state.lock();
+        (state.looked, state.is_looking) = (Instant::now(), false);
+        match changed {
+            None => {}
+            Some(Ok((loaded, stamps))) => {
+                (state.loaded, state.stamps) = (loaded, stamps);
                 tracing::info!(file = %file.display(), "web configuration reloaded");
             }
-            Err(error) => {
+            Some(Err(error)) => {
                 // Told once a change: the next look compares with what was refused.
-                self.stamps = now;
+                state.stamps = now;
                 let error = error.report("the old one stays in force");
                 tracing::error!(%error, "web configuration refused");
             }

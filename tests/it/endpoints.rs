@@ -216,23 +216,6 @@ fn slow_clients_do_not_keep_others_from_being_answered() {
 }
 
 #[test]
-fn a_connection_beyond_the_places_waits_for_one() {
-    let (daemon, _target) = running();
-    let mut idle: Vec<TcpStream> =
-        (0..256).map(|_| TcpStream::connect(daemon.address).unwrap()).collect();
-    let mut waiting = TcpStream::connect(daemon.address).unwrap();
-    waiting.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").unwrap();
-    waiting.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
-    let mut answer = [0; 12];
-    let error = waiting.read_exact(&mut answer).unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock, "{error}");
-    idle.clear();
-    waiting.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    waiting.read_exact(&mut answer).unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 200");
-}
-
-#[test]
 fn a_head_of_ten_megabytes_is_refused() {
     let (daemon, _target) = running();
     let mut stream = TcpStream::connect(daemon.address).unwrap();

@@ -37,6 +37,7 @@ mod metrics_hostile;
 mod metrics_prometheus;
 mod metrics_semantics;
 mod own_clock;
+mod own_endpoints;
 mod own_resolver;
 mod own_stall;
 mod page;
