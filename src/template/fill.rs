@@ -86,6 +86,9 @@ impl<S: Source> Template<S> {
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
             return Err(wrong("the captured values do not make an http or https URL"));
         }
+        if url.port() == Some(0) {
+            return Err(wrong("the captured values make a URL of port 0, which nobody listens at"));
+        }
         url.set_fragment(None);
         Ok(url)
     }

@@ -26,6 +26,7 @@ use tokio::time::timeout;
 
 use super::hosts::{HOSTS_FILE, Hosts};
 use super::name_servers::{NameServers, ServersState, name_server};
+use super::own_address;
 use crate::config::{DialOptions, IpChoice};
 use crate::outcome::{Failure, Reason};
 
@@ -262,15 +263,13 @@ impl Sources {
             return Err(Failure::new(Reason::DnsNxdomain, detail));
         }
         let found = found.answers().iter().filter_map(|record| record.data.ip_addr());
-        let (nowhere, found): (Vec<_>, Vec<_>) = found.partition(IpAddr::is_unspecified);
+        let (here, found): (Vec<_>, Vec<_>) =
+            found.partition(|&address| own_address::is_refused(host, address));
         let addresses = usable(found.into_iter(), family);
-        match nowhere.first() {
+        match here.first() {
             _ if !addresses.is_empty() => Ok(addresses),
-            // To connect there is to connect to this machine.
-            Some(nowhere) => Err(Failure::new(
-                Reason::DnsNoAddress,
-                format!("the name server says that {host} is at {nowhere}, which is no address"),
-            )),
+            // To connect there is to probe this machine.
+            Some(&address) => Err(own_address::refused(host, address)),
             None => Err(no_address(host)),
         }
     }

@@ -11,7 +11,7 @@ use crate::support::dns::{NameServer, Says};
 use crate::support::estate::date_server;
 use crate::support::http::Target;
 
-/// Probes of these names by this name server, which is named in `defaults` or in the service.
+/// Probes of these names below `test` (`www-gov-kr` is `www.gov.kr`) by this name server, which is named in `defaults` or in the service.
 fn watching(
     names: &[&str],
     server: SocketAddr,
@@ -27,7 +27,9 @@ fn watching(
     let probes: String = names
         .iter()
         .map(|name| {
-            format!("      - {{ name: {name}, http: {{ url: 'http://{name}.test:{port}/' }} }}\n")
+            let host =
+                if name.contains('-') { name.replace('-', ".") } else { format!("{name}.test") };
+            format!("      - {{ name: {name}, http: {{ url: 'http://{host}:{port}/' }} }}\n")
         })
         .collect();
     let text = format!(
@@ -153,11 +155,20 @@ async fn answers_that_contradict_themselves_are_down() {
     let names = [
         ("none.test", Says::Contradiction(ResponseCode::NXDomain, ips("127.0.0.1"))),
         ("nowhere.test", Says::Addresses(ips("0.0.0.0"))),
+        ("nowhere6.test", Says::Addresses(ips("::"))),
+        ("www.gov.kr", Says::Addresses(ips("127.0.0.1"))),
+        ("www6.gov.kr", Says::Addresses(ips("::1"))),
+        ("mapped.gov.kr", Says::Addresses(ips("::ffff:127.0.0.1"))),
     ];
     let server = NameServer::with(&names).await;
-    let probes = ["none", "nowhere"];
+    let here = ["nowhere", "nowhere6", "www-gov-kr", "www6-gov-kr", "mapped-gov-kr"];
+    let probes: Vec<&str> = here.into_iter().chain(["none"]).collect();
     let daemon = watching(&probes, server.address, port(&site), "defaults", "");
     failed(&daemon, "none", "dns_nxdomain", 1.0);
-    failed(&daemon, "nowhere", "dns_no_address", 1.0);
-    assert_eq!(runs(&daemon, "none", "success") + runs(&daemon, "nowhere", "success"), 0.0);
+    for probe in here {
+        failed(&daemon, probe, "dns_no_address", 1.0);
+    }
+    for probe in probes {
+        assert_eq!(runs(&daemon, probe, "success"), 0.0, "{probe}");
+    }
 }

@@ -223,13 +223,9 @@ fn url(at: &At<'_>, base: Option<&Url>) -> Option<Template<FlowSource>> {
         // A captured URL is known when it is there.
         _ => return Some(template),
     };
-    if template.parts.len() == 1 && base.is_none_or(|_| begins.contains("://")) {
-        if begins.starts_with('/') || !begins.contains("://") {
-            at.problem("a relative URL needs base; write base beside steps, or the whole URL");
-            return None;
-        }
-        at.settle(value::url(begins, &["http", "https"]))?;
-    } else if base.is_none() && !begins.contains("://") {
+    if begins.contains("://") {
+        at.settle(value::url(&sample(&template), &["http", "https"]))?;
+    } else if base.is_none() {
         at.problem("a relative URL needs base; write base beside steps, or the whole URL");
         return None;
     } else if let Some(whole) = base.and_then(|base| base.join(begins).ok()) {
@@ -237,6 +233,20 @@ fn url(at: &At<'_>, base: Option<&Url>) -> Option<Template<FlowSource>> {
         at.settle(value::url(whole.as_str(), &["http", "https"]))?;
     }
     Some(template)
+}
+
+/// The URL with something in place of each value that only a run knows, so that what the file says of
+/// it can be checked: `https://${host}:0/` connects nowhere whatever the host.
+fn sample(template: &Template<FlowSource>) -> String {
+    template.parts.iter().fold(String::new(), |text, part| {
+        let piece = match part {
+            Part::Text(text) => text,
+            Part::Value { .. } if text.ends_with('[') => "::1",
+            Part::Value { .. } if text.ends_with(':') => "1",
+            Part::Value { .. } => "a",
+        };
+        text + piece
+    })
 }
 
 fn submit(at: &At<'_>) -> Option<Submit> {
