@@ -193,7 +193,8 @@ impl Ledger {
                 entry.has_worked = true;
             }
             Ending::Silence => return,
-            Ending::Unanswered if entry.has_worked => return,
+            // A certificate has no password that could be wrong.
+            Ending::Unanswered if entry.has_worked || entry.prints.is_empty() => return,
             Ending::Unanswered => entry.unanswered(policy, now_s),
             Ending::Refused(reason) => {
                 entry.failures = entry.failures.saturating_add(1);
@@ -502,6 +503,12 @@ mod tests {
             ledger.note(&key(), POLICY, &Ending::Unanswered, now);
         }
         assert!(matches!(ledger.admit(&key(), &prints(3 << 24), 7303), Admission::Slowed(_)));
+        // A certificate signs in without a secret that is sent.
+        let officer = AccountKey { account: "officer".into(), ..key() };
+        for now in 0..100 {
+            assert_eq!(ledger.admit(&officer, &Prints::new(), now), Admission::Go);
+            ledger.note(&officer, POLICY, &Ending::Unanswered, now);
+        }
     }
 
     #[test]
