@@ -1,5 +1,5 @@
 # The recipes are the steps of CI: .ci/run calls nothing but these.
-.PHONY: fmt fmt-check lint doc install-test-tools test quick build build-tests unit integration alert-rules integration-rest integration-quick stall doc-tests ci mutants mutants-code timelines release \
+.PHONY: fmt fmt-check lint doc install-test-tools test quick build build-tests unit integration alert-rules integration-rest integration-quick stall soak doc-tests ci mutants mutants-code timelines release \
         kubernetes lint-kubernetes lint-deploy dashboards pictures e2e e2e-together test-newer image-test \
         bench-load bench-exposition bench-https bench-compare bench-floor bench-nation bench-start \
         bench-login bench-blackhole install-bench-tools
@@ -64,11 +64,18 @@ integration-rest: install-test-tools
 integration-quick: install-test-tools
 	cargo test --locked --test it -- $(threads) --skip alert_rules:: --skip third_party:: \
 	    --skip a_thousand_runs --skip lab_sessions:: --skip lab::daemon:: --skip nation:: \
-	    --skip metrics_prometheus:: --skip blackbox::
+	    --skip metrics_prometheus:: --skip blackbox:: --skip soak::
 
 # The long form of what `integration` does in short: the prober stopped, throttled and crowded out.
 stall: install-test-tools
 	STALL=long cargo test --locked --test it -- own_stall:: --nocapture --test-threads=1
+
+# 2,000 probes, a tenth of them hostile, for an hour or SOAK_MINUTES: the program that is shipped keeps its
+# memory and descriptors. `integration` does a small one for a minute.
+SOAK_MINUTES ?= 60
+soak: release install-test-tools
+	SOAK_MINUTES=$(SOAK_MINUTES) BONGSU_BINARY=$(CURDIR)/target/release/bongsu \
+	    cargo test --locked --test it -- soak:: --nocapture --test-threads=1
 
 doc-tests:
 	cargo test --locked --doc

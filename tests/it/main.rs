@@ -53,6 +53,7 @@ mod reload;
 mod report;
 mod scheduling;
 mod shutdown;
+mod soak;
 mod state_directory;
 mod strangers;
 mod systemd;
