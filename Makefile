@@ -148,6 +148,7 @@ mutants-code:
 timelines:
 	python3 tests/rules/timelines.py 1000
 	python3 tests/rules/wave_timelines.py 1000
+	python3 tests/rules/days.py
 
 release:
 	cargo build --release --locked
