@@ -7,6 +7,7 @@
 //! [`Controls`] remembers and judges; the network is behind [`Contact`] ([`wire`]), so that the
 //! judgement can be tested on a paused clock.
 
+mod dated_chains;
 mod own_clock;
 mod own_resolver;
 pub mod wire;
@@ -20,7 +21,8 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
-use crate::config::DialOptions;
+use self::dated_chains::DatedChains;
+use crate::config::{DialOptions, Target};
 use crate::outcome::{Failure, Outcome, Reason, Stage};
 use crate::own_time::OwnTime;
 use crate::transport::name_servers::ServersState;
@@ -72,6 +74,7 @@ pub struct Controls {
     replaced: Notify,
     own_time: Arc<OwnTime>,
     resolvers: Option<Arc<Resolvers>>,
+    dated_chains: DatedChains,
 }
 
 struct State {
@@ -98,6 +101,7 @@ impl Controls {
             replaced: Notify::new(),
             own_time,
             resolvers: None,
+            dated_chains: DatedChains::new(),
         }
     }
 
@@ -211,6 +215,15 @@ impl Controls {
             step: failure.step.clone(),
             detail: format!("no control answers, so this vantage is offline; the run had {found}"),
         });
+    }
+
+    /// [`judge`](Self::judge) for a run of the schedule: where no control tells the time, the
+    /// certificates that all targets showed tell of our clock.
+    pub async fn judge_scheduled(&self, target: &Target, outcome: &mut Outcome) {
+        self.judge(&target.dial, outcome).await;
+        if self.reading().skew.is_none() {
+            self.dated_chains.judge(&target.id, outcome).await;
+        }
     }
 
     /// How far our clock is ahead of the controls'. A clock may have been set a moment ago, so they are

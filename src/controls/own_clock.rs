@@ -3,7 +3,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use chain::TlsFacts;
+use chain::{Certificate, TlsFacts};
 
 use crate::outcome::{Failure, Outcome, Reason};
 use crate::probe::surroundings::SKEW_MAX;
@@ -50,17 +50,21 @@ pub(super) fn judge(outcome: &mut Outcome, skew: f64) {
     }
 }
 
-/// Whether a certificate of the path, or of the whole chain where there is no path, is not valid then.
+/// Whether a certificate is not valid then.
 fn is_invalid_at(tls: &TlsFacts, time: i64) -> bool {
+    on_path(tls)
+        .any(|certificate| !(certificate.not_before..=certificate.not_after).contains(&time))
+}
+
+/// The certificates of the path, or of the whole chain where there is no path.
+pub(super) fn on_path(tls: &TlsFacts) -> impl Iterator<Item = &Certificate> {
     let presented = tls.chain.as_ref().map_or(&[][..], |chain| &chain.certs);
-    let on_path = presented
+    presented
         .iter()
         .enumerate()
         .filter(|(position, _)| tls.path.is_empty() || tls.path.contains(position))
-        .map(|(_, certificate)| certificate);
-    on_path
+        .map(|(_, certificate)| certificate)
         .chain(tls.root.as_deref())
-        .any(|certificate| !(certificate.not_before..=certificate.not_after).contains(&time))
 }
 
 fn wrong(found: &Failure, skew: f64) -> Failure {

@@ -150,7 +150,7 @@ impl Task {
         let mut outcome = probe::run(&*probe, timeout, self.leash.stop()).await;
         let finished = Instant::now();
         drop(start.permit);
-        controls.judge(&self.target.dial, &mut outcome).await;
+        controls.judge_scheduled(&self.target, &mut outcome).await;
         let verdict = outcome.verdict();
         if outcome.is_skipped() {
             self.skipped(start.cadence, 1);

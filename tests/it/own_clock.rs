@@ -24,7 +24,7 @@ fn faketime() -> PathBuf {
 /// A daemon that watches a certificate of these days and one that expired yesterday.
 struct Watched {
     daemon: Daemon,
-    _servers: [Server; 2],
+    _servers: Vec<Server>,
     _files: Files,
 }
 
@@ -56,7 +56,7 @@ impl Watched {
             .env("FAKETIME", offset)
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
             .start();
-        Watched { daemon, _servers: servers, _files: files }
+        Watched { daemon, _servers: servers.into(), _files: files }
     }
 
     /// Waits until a service's runs failed twice for this reason.
@@ -119,4 +119,64 @@ fn by_a_clock_that_is_right_an_expired_certificate_is_down() {
             .then_some(())
     });
     watched.never_down("healthy");
+}
+
+/// Three services whose certificates are of three issuers, and one whose certificate expired long ago. No
+/// control tells the time; the clock is what the file `clock` says.
+fn without_controls(clock: &str) -> (Daemon, [Server; 4], Files) {
+    let files = Files::new();
+    let days =
+        |from, until| Leaf::named("probe.test").valid(Duration::days(from), Duration::days(until));
+    let watched = [
+        ("one", days(-9, 9)),
+        ("two", days(-40, 20)),
+        ("three", days(-2, 80)),
+        ("expired", days(-400, -100)),
+    ];
+    let mut services = String::new();
+    let servers = watched.map(|(name, leaf)| {
+        let root = Authority::root(&format!("Root {name}"));
+        let server = serve(&files, &root.issue(leaf), &[]);
+        services += &format!(
+            "  - name: {name}\n    probes:\n      - name: cert\n        tls: {{ address: '127.0.0.1:{}', server_name: \
+             probe.test, trust: {{ roots: '{}' }} }}\n",
+            server.port(),
+            files.write(&root.cert.pem).display()
+        );
+        server
+    });
+    let text =
+        format!("defaults: {{ interval: 3s, timeout: 2s, recheck: 1s }}\nservices:\n{services}");
+    let setup = Setup::new(&text);
+    let file = setup.write("clock", clock);
+    let daemon = setup
+        .env("LD_PRELOAD", faketime().to_str().unwrap())
+        .env("FAKETIME_TIMESTAMP_FILE", file.to_str().unwrap())
+        .env("FAKETIME_NO_CACHE", "1")
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .start();
+    (daemon, servers, files)
+}
+
+#[test]
+fn without_controls_chains_of_unrelated_issuers_show_that_our_clock_is_off() {
+    for (at_start, later) in [("+0", "+365d"), ("+0", "-365d"), ("+365d", "+365d")] {
+        let (daemon, servers, files) = without_controls(at_start);
+        if later != at_start {
+            for service in ["one", "two", "three"] {
+                let start = format!("probe_success{{service=\"{service}\"");
+                eventually(service, || (daemon.sample(&start) == 1.0).then_some(()));
+            }
+            daemon.sample("bongsu_probe_failures_total{service=\"expired\"");
+            daemon.setup.write("clock", later);
+        }
+        let watched = Watched { daemon, _servers: servers.into(), _files: files };
+        for service in ["one", "two", "three"] {
+            watched.failed(service, Reason::ClockWrong.as_str());
+            watched.never_down(service);
+        }
+        if later.starts_with('+') {
+            watched.failed("expired", "tls_expired");
+        }
+    }
 }

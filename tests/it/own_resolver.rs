@@ -133,19 +133,22 @@ async fn a_name_that_is_silent_over_tcp_disturbs_no_other() {
     let here = Says::Addresses(vec!["127.0.0.1".parse().unwrap()]);
     let names = [
         ("healthy.test", here),
+        ("large.test", Says::OverTcp(vec!["127.0.0.1".parse().unwrap()])),
         ("long.test", Says::SilenceOverTcp),
         ("longer.test", Says::SilenceOverTcp),
         ("silent.test", Says::Silence),
     ];
     let server = NameServer::with(&names).await;
-    let probes = ["healthy", "long", "longer", "silent"];
+    let probes = ["healthy", "large", "long", "longer", "silent"];
     let daemon = watching(&probes, server.address, port(&site), "defaults", "");
     failed(&daemon, "long", "dns_timeout", 8.0);
     failed(&daemon, "silent", "dns_timeout", 8.0);
-    let healthy = |result| runs(&daemon, "healthy", result);
-    assert!(healthy("success") >= 6.0, "{}", daemon.log());
-    assert_eq!(healthy("failure"), 0.0, "{}", daemon.log());
-    known(&daemon, "healthy");
+    // One by UDP, and one whose answers come over TCP as those of the silent ones would.
+    for probe in ["healthy", "large"] {
+        assert!(runs(&daemon, probe, "success") >= 6.0, "{probe}\n{}", daemon.log());
+        assert_eq!(runs(&daemon, probe, "failure"), 0.0, "{probe}\n{}", daemon.log());
+        known(&daemon, probe);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

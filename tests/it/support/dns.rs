@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{RData, Record, RecordType};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 /// What a name server says about a name.
 #[derive(Clone)]
@@ -20,6 +21,8 @@ pub(crate) enum Says {
     Silence,
     /// By UDP that the answer is too long for it, and nothing over TCP.
     SilenceOverTcp,
+    /// By UDP that the answer is too long for it, and these addresses over TCP.
+    OverTcp(Vec<IpAddr>),
     /// A code with these addresses all the same.
     Contradiction(ResponseCode, Vec<IpAddr>),
     /// Something else to questions for IPv6 addresses than to others.
@@ -46,10 +49,11 @@ impl NameServer {
         let names: HashMap<String, Says> =
             names.iter().map(|(name, says)| ((*name).to_owned(), says.clone())).collect();
         let (socket, listener) = bind().await;
+        let names = Arc::new(names);
+        let told = Arc::clone(&names);
         tokio::spawn(async move {
-            let mut silent = Vec::new();
             while let Ok((stream, _)) = listener.accept().await {
-                silent.push(stream);
+                tokio::spawn(serve(stream, Arc::clone(&told)));
             }
         });
         let address = socket.local_addr().unwrap();
@@ -60,7 +64,7 @@ impl NameServer {
             while let Ok((length, client)) = socket.recv_from(&mut buffer).await {
                 counted.fetch_add(1, Ordering::SeqCst);
                 let question = Message::from_vec(&buffer[..length]).unwrap();
-                if let Some(answer) = answer(&question, &names) {
+                if let Some(answer) = answer(&question, &names, Way::Udp) {
                     let _ = socket.send_to(&answer.to_vec().unwrap(), client).await;
                 }
             }
@@ -79,7 +83,34 @@ impl NameServer {
     }
 }
 
-fn answer(question: &Message, names: &HashMap<String, Says>) -> Option<Message> {
+/// How a question came.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    Udp,
+    Tcp,
+}
+
+/// Questions of one connection, one after the other: one that is not answered holds up those behind it.
+async fn serve(mut stream: TcpStream, names: Arc<HashMap<String, Says>>) {
+    while let Ok(length) = stream.read_u16().await {
+        let mut question = vec![0; length.into()];
+        if stream.read_exact(&mut question).await.is_err() {
+            return;
+        }
+        let question = Message::from_vec(&question).unwrap();
+        let Some(answer) = answer(&question, &names, Way::Tcp) else {
+            return std::future::pending().await;
+        };
+        let answer = answer.to_vec().unwrap();
+        if stream.write_u16(answer.len() as u16).await.is_err()
+            || stream.write_all(&answer).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+fn answer(question: &Message, names: &HashMap<String, Says>, way: Way) -> Option<Message> {
     let query = question.queries.first().unwrap();
     // By its labels, because the text of a name has escapes.
     let labels = query.name().iter().map(|label| String::from_utf8_lossy(label).into_owned());
@@ -102,7 +133,9 @@ fn answer(question: &Message, names: &HashMap<String, Says>) -> Option<Message> 
         None => answer.metadata.response_code = ResponseCode::NXDomain,
         Some(Says::Code(code)) => answer.metadata.response_code = *code,
         Some(Says::Silence | Says::ByFamily { .. } | Says::Now(_)) => return None,
-        Some(Says::SilenceOverTcp) => answer.metadata.truncation = true,
+        Some(Says::SilenceOverTcp) if way == Way::Tcp => return None,
+        Some(Says::OverTcp(ips)) if way == Way::Tcp => add(&mut answer, query, ips),
+        Some(Says::SilenceOverTcp | Says::OverTcp(_)) => answer.metadata.truncation = true,
         Some(Says::Contradiction(code, ips)) => {
             answer.metadata.response_code = *code;
             add(&mut answer, query, ips);
