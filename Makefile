@@ -124,8 +124,10 @@ image-test: install-test-tools
 dashboards:
 	python3 dashboards/src/build.py
 
-# Draws docs/img/*.png: ten minutes of a small outage. Needs chromium, npm and fonts-noto-cjk.
+# Draws docs/img/*.png: ten minutes of a small outage, and the daemon's own page.
 pictures:
+	tests/install.sh npm:npm pngquant:pngquant fc-list:fontconfig \
+		/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc:fonts-noto-cjk
 	cargo build --locked
 	mkdir -p target/tmp/preview
 	cp docs/preview/package.json target/tmp/preview/

@@ -18,7 +18,7 @@ use crate::build_info::LONG;
 use crate::import_args::ImportCommand;
 use crate::language::Language;
 use crate::maintenance_args::MaintenanceCommand;
-use crate::report_args::ReportCommand;
+use crate::report_args::{ReportCommand, server_url};
 
 /// Where the daemon listens unless told otherwise.
 pub const DEFAULT_PORT: u16 = 10915;
@@ -257,6 +257,17 @@ pub struct Flags {
     #[arg(value_name = "URL", value_parser = external_url)]
     #[arg(default_value = "", hide_default_value = true)]
     pub external_url: ExternalUrl,
+
+    /// The Prometheus that scrapes this daemon and has its rules: pages then show how available services
+    /// were in the last 24 hours, 7 and 30 days. It is asked in the background.
+    #[arg(
+        long = "prometheus.url",
+        env = "BONGSU_PROMETHEUS_URL",
+        value_name = "URL",
+        global = true
+    )]
+    #[arg(value_parser = server_url)]
+    pub prometheus_url: Option<Url>,
 
     /// Allow POST /-/reload.
     #[arg(long = "web.enable-lifecycle", env = "BONGSU_WEB_ENABLE_LIFECYCLE", global = true)]

@@ -18,7 +18,9 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::TargetId;
-use crate::outcome::{AddressFacts, Facts, Failure, Hop, HttpFacts, Outcome, Reason, Step};
+use crate::outcome::{
+    AddressFacts, Evidence, Facts, Failure, Hop, HttpFacts, Outcome, Phases, Reason, Step, TraceId,
+};
 use crate::results::{Episode, LatestResults};
 use crate::state_dir;
 
@@ -34,12 +36,19 @@ const VERSION: u32 = 1;
 /// Full: the oldest are left out.
 /// Filled: a_nation_that_fails_fits_newest_first_and_a_giant_is_left_out
 const FILE_BYTES_MAX: usize = 8 << 20;
-/// Of one episode: a page's excerpt and a few redirects are some kilobytes. A larger one is left
-/// out, so that it does not take the place of a hundred others.
+/// What came in a failure is kept of the newest ones, so that there is room for the others' reasons.
+///
+/// Limit: bytes of the stored failures, from which on they are stored without what came.
+/// Share: of all.
+/// Full: the responses of older failures are left out.
+/// Filled: a_nation_that_fails_fits_newest_first_and_a_giant_is_left_out
+const EVIDENCE_BYTES_MAX: usize = 4 << 20;
+/// Of one episode: its pages and a few redirects are some kilobytes. A larger one does not take the
+/// place of a hundred others.
 ///
 /// Limit: bytes of one stored failure.
 /// Share: of each failure.
-/// Full: it is left out.
+/// Full: it is stored without what came, and left out if it is still too large.
 /// Filled: a_nation_that_fails_fits_newest_first_and_a_giant_is_left_out
 const EPISODE_BYTES_MAX: usize = 64 << 10;
 /// After a failure, its evidence is written this soon. The disk sees at most this much work.
@@ -78,7 +87,38 @@ struct StoredEpisode {
     /// Not in files of older versions.
     #[serde(default)]
     addresses: Vec<StoredAddress>,
-    excerpt: Option<String>,
+    /// Whom the run asked first.
+    #[serde(default)]
+    address: Option<IpAddr>,
+    #[serde(default)]
+    trace_id: Option<String>,
+    #[serde(default)]
+    phases: StoredPhases,
+    #[serde(default)]
+    evidence: Vec<StoredEvidence>,
+}
+
+/// Milliseconds.
+#[derive(Serialize, Deserialize, Default)]
+struct StoredPhases {
+    resolve: Option<u64>,
+    connect: Option<u64>,
+    tls: Option<u64>,
+    processing: Option<u64>,
+    transfer: Option<u64>,
+    wait: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredEvidence {
+    step: Option<String>,
+    method: String,
+    url: String,
+    address: Option<IpAddr>,
+    phases: StoredPhases,
+    status_line: Option<String>,
+    headers: Vec<String>,
+    body: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -108,6 +148,59 @@ impl StoredAddress {
             None => None,
         };
         Some(AddressFacts { address: self.address, failure })
+    }
+}
+
+impl StoredPhases {
+    fn of(of: &Phases) -> StoredPhases {
+        StoredPhases {
+            resolve: of.resolve.map(millis),
+            connect: of.connect.map(millis),
+            tls: of.tls.map(millis),
+            processing: of.processing.map(millis),
+            transfer: of.transfer.map(millis),
+            wait: of.wait.map(millis),
+        }
+    }
+
+    fn restore(self) -> Phases {
+        let time = Duration::from_millis;
+        Phases {
+            resolve: self.resolve.map(time),
+            connect: self.connect.map(time),
+            tls: self.tls.map(time),
+            processing: self.processing.map(time),
+            transfer: self.transfer.map(time),
+            wait: self.wait.map(time),
+        }
+    }
+}
+
+impl StoredEvidence {
+    fn of(of: &Evidence) -> StoredEvidence {
+        StoredEvidence {
+            step: of.step.as_deref().map(str::to_owned),
+            method: of.method.clone(),
+            url: of.url.clone(),
+            address: of.address,
+            phases: StoredPhases::of(&of.phases),
+            status_line: of.status_line.clone(),
+            headers: of.headers.clone(),
+            body: of.body.clone(),
+        }
+    }
+
+    fn restore(self) -> Evidence {
+        Evidence {
+            step: self.step.map(Arc::from),
+            method: self.method,
+            url: self.url,
+            address: self.address,
+            phases: self.phases.restore(),
+            status_line: self.status_line,
+            headers: self.headers,
+            body: self.body,
+        }
     }
 }
 
@@ -193,9 +286,16 @@ fn render(episodes: &[(TargetId, Episode)]) -> Vec<u8> {
     let end = b"]}\n";
     let mut first = true;
     for (id, episode) in newest {
-        let Some(stored) = StoredEpisode::of(id, episode) else { continue };
-        let Ok(one) = serde_json::to_vec(&stored) else { continue };
+        let Some(mut stored) = StoredEpisode::of(id, episode) else { continue };
+        if text.len() > EVIDENCE_BYTES_MAX {
+            stored.evidence.clear();
+        }
+        let Ok(mut one) = serde_json::to_vec(&stored) else { continue };
         if one.len() > EPISODE_BYTES_MAX {
+            stored.evidence.clear();
+            one = serde_json::to_vec(&stored).unwrap_or_default();
+        }
+        if one.len() > EPISODE_BYTES_MAX || one.is_empty() {
             continue;
         }
         if text.len() + 1 + one.len() + end.len() > FILE_BYTES_MAX {
@@ -245,7 +345,10 @@ impl StoredEpisode {
                 })
                 .collect(),
             addresses: facts.addresses.iter().map(StoredAddress::of).collect(),
-            excerpt: facts.excerpt.clone(),
+            address: facts.address,
+            trace_id: facts.trace_id.map(|id| id.to_string()),
+            phases: StoredPhases::of(&facts.phases),
+            evidence: facts.evidence.iter().map(StoredEvidence::of).collect(),
         })
     }
 
@@ -278,7 +381,15 @@ impl StoredEpisode {
             started_at: time(self.first_ms)?,
             elapsed: Duration::from_millis(self.elapsed_ms),
             result: Err(failure),
-            facts: Facts { http, addresses, excerpt: self.excerpt, ..Facts::default() },
+            facts: Facts {
+                http,
+                addresses,
+                address: self.address,
+                trace_id: self.trace_id.as_deref().and_then(TraceId::parse),
+                phases: self.phases.restore(),
+                evidence: self.evidence.into_iter().map(StoredEvidence::restore).collect(),
+                ..Facts::default()
+            },
         };
         let last_started_at = time(self.last_ms)?;
         Some((id, Episode { first: Arc::new(first), last_started_at, runs: self.runs }))
@@ -326,7 +437,16 @@ mod tests {
                         failure: Some(Failure::new(Reason::ConnectRefused, "no <b>")),
                     },
                 ],
-                excerpt: Some("오류 <b>".into()),
+                address: Some(IpAddr::from([192, 0, 2, 1])),
+                trace_id: Some(TraceId::of([7; 16])),
+                phases: Phases { connect: Some(Duration::from_millis(3)), ..Phases::default() },
+                evidence: vec![Evidence {
+                    step: Some("submit".into()),
+                    status_line: Some("HTTP/1.1 503".into()),
+                    headers: vec!["server: x".into()],
+                    body: Some("오류 <b>".into()),
+                    ..Evidence::default()
+                }],
                 ..Facts::default()
             },
         };
@@ -343,7 +463,10 @@ mod tests {
         assert_eq!(kept.first.result, restored.first.result);
         assert_eq!(kept.first.started_at, restored.first.started_at);
         assert_eq!(kept.first.elapsed, restored.first.elapsed);
-        assert_eq!(kept.first.facts.excerpt, restored.first.facts.excerpt);
+        assert_eq!(kept.first.facts.evidence, restored.first.facts.evidence);
+        assert_eq!(kept.first.facts.trace_id, restored.first.facts.trace_id);
+        assert_eq!(kept.first.facts.address, restored.first.facts.address);
+        assert_eq!(kept.first.facts.phases, restored.first.facts.phases);
         assert_eq!(kept.first.facts.addresses, restored.first.facts.addresses);
         let hops = |episode: &Episode| episode.first.facts.http.clone().unwrap().hops;
         assert_eq!(hops(&kept), hops(&restored));
@@ -354,13 +477,22 @@ mod tests {
     fn a_nation_that_fails_fits_newest_first_and_a_giant_is_left_out() {
         let mut episodes: Vec<_> = (0..20_000).map(|n| episode(n, &"x".repeat(600))).collect();
         let (id, mut giant) = episode(30_000, "");
-        Arc::get_mut(&mut giant.first).unwrap().facts.excerpt = Some("y".repeat(EPISODE_BYTES_MAX));
+        let of_giant = Arc::get_mut(&mut giant.first).unwrap();
+        of_giant.facts.evidence[0].body = Some("y".repeat(EPISODE_BYTES_MAX));
+        episodes.push((id, giant));
+        let (id, mut giant) = episode(30_001, "");
+        let failure = Failure::new(Reason::HttpStatus, "");
+        let detail = "y".repeat(EPISODE_BYTES_MAX);
+        Arc::get_mut(&mut giant.first).unwrap().result = Err(Failure { detail, ..failure });
         episodes.push((id, giant));
         let text = render(&episodes);
         assert!(text.len() <= FILE_BYTES_MAX, "{}", text.len());
         let kept = understand(&text).unwrap();
         assert!(kept.len() > 5_000, "{}", kept.len());
-        assert_eq!(&*kept[0].0.probe, "p19999");
+        assert_eq!((&*kept[0].0.probe, &*kept[1].0.probe), ("p30000", "p19999"));
+        let has_evidence = |at: usize| !kept[at].1.first.facts.evidence.is_empty();
+        assert!(!has_evidence(0) && has_evidence(1), "what came is too much");
+        assert!(!has_evidence(kept.len() - 1), "there is no room for what came in old ones");
         assert!(kept.windows(2).all(|two| two[0].1.last_started_at > two[1].1.last_started_at));
     }
 

@@ -24,6 +24,7 @@ pub mod template;
 
 pub mod config;
 
+pub mod curl;
 pub mod identities;
 pub mod probe;
 pub mod state_dir;

@@ -4,7 +4,7 @@
 //!
 //! A value is known in the forms in which web applications echo it: raw, percent-encoded in UTF-8
 //! and EUC-KR, form-encoded, base64 and base64url (also inside a longer encoded text, as in Basic
-//! authorization), hex, escaped for JSON and HTML, and as SHA-256. Of two forms that start at the
+//! authorization), hex, escaped for JSON and HTML, with what is not ASCII dropped, and as SHA-256. Of two forms that start at the
 //! same place the longer one is masked.
 
 use std::collections::BTreeSet;
@@ -32,6 +32,14 @@ pub fn named(before: &str, value: &str) -> Secret {
     } else {
         Secret::new(value)
     }
+}
+
+/// Whether a header by its name, in lower case, says who is asking: no other host may see its value,
+/// whatever that is.
+pub fn is_credential(name: &str) -> bool {
+    const WORDS: [&str; 8] =
+        ["auth", "cookie", "token", "api-key", "apikey", "secret", "session", "password"];
+    WORDS.iter().any(|word| name.contains(word))
 }
 
 /// A part of an encoded value that is shorter than this is not looked for by itself.
@@ -143,14 +151,27 @@ fn forms_of(value: &str) -> Vec<Vec<u8>> {
             }
         }
     }
+    forms.extend(ascii_rests(value).map(String::into_bytes));
     forms.push(json_inner(value).into_bytes());
     forms.push(json_ascii(value).into_bytes());
     forms.push(json_inner(value).replace('/', "\\/").into_bytes());
     let html = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     forms.push(html.replace('"', "&quot;").replace('\'', "&#39;").into_bytes());
     forms.push(html.replace('"', "&#34;").replace('\'', "&#x27;").into_bytes());
+    // What was captured and decoded twice stood in the page escaped twice.
+    forms.push(html.replace('&', "&amp;").into_bytes());
     forms.push(html.into_bytes());
     forms
+}
+
+/// What is left where something that only knows ASCII has dropped the other characters, or has put a
+/// question mark in the place of each. A short rest could be any word.
+fn ascii_rests(value: &str) -> impl Iterator<Item = String> {
+    let dropped: String = value.chars().filter(char::is_ascii).collect();
+    let replaced: String = value.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect();
+    let is_told = !value.is_ascii() && dropped.len() >= SHORT_CHARS;
+    let rests = [json_inner(&dropped), json_inner(&replaced), dropped, replaced];
+    rests.into_iter().filter(move |_| is_told)
 }
 
 /// The middle of the base64 of a longer text that holds the value, at each of the three
@@ -235,6 +256,8 @@ mod tests {
             hex::encode(&Sha256::digest(VALUE)),
             STANDARD.encode(Sha256::digest(VALUE)),
             "비밀 p&amp;ss/&quot;w0rd+".to_owned(),
+            " p&ss/\"w0rd+".to_owned(),
+            "?? p&ss/\"w0rd+".to_owned(),
         ];
         for form in forms {
             let masked = redactor.mask(&format!("<b>{form}</b>"));

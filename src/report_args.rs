@@ -173,7 +173,7 @@ fn month(text: &str) -> Result<Date, String> {
 }
 
 /// Where a server is. Everybody on this host sees what is on a command line.
-fn server_url(text: &str) -> Result<Url, String> {
+pub(crate) fn server_url(text: &str) -> Result<Url, String> {
     let example = "http://prometheus.example.go.kr:9090";
     let url = Url::parse(text).map_err(|_| format!("it is no URL; write {example}"))?;
     if !matches!(url.scheme(), "http" | "https") {

@@ -4,7 +4,9 @@
     page.py BONGSU AXE    BONGSU is the program, AXE is axe.min.js of the package axe-core
 
 The program probes a small estate: a portal that 226 municipalities need, a sign-in, a service of its own. It is
-photographed well, and once the portal is gone. Exits 1 when axe finds anything serious or critical.
+photographed well, and once the portal is gone. Then every field that a stranger or the configuration fills holds
+markup. Exits 1 when axe finds anything serious or critical, when it finds nothing in a page that was made worse on
+purpose, and when anything of the markup runs.
 """
 
 import http.server
@@ -33,20 +35,36 @@ PICTURES = {
     "ko": ("/?lang=ko", DESK),
     "en": ("/?lang=en", DESK),
     "phone-ko": ("/?lang=ko", PHONE),
+    "phone-en": ("/?lang=en", PHONE),
     "wall-ko": ("/?lang=ko&wall=1", WALL),
+    "wall-en": ("/?lang=en&wall=1", WALL),
+    "probe-ko": ("/probes/portal/front?lang=ko", DESK),
+    "probe-en": ("/probes/portal/front?lang=en", DESK),
 }
 JUDGED = ["/?lang=ko", "/?lang=en", "/?lang=ko&wall=1", "/services/muni?lang=ko", "/probes/portal/front?lang=en",
-          "/probes/none/none?lang=ko"]
+          "/probes/portal/front?lang=ko", "/probes/muni/front@m001?lang=ko", "/probes/none/none?lang=ko"]
+# In a page that axe must refuse: text that hardly differs from its ground, a picture and a field without a word.
+WORSE = '<p style="color:#999;background:#aaa">faint</p><img src="data:,"><input>'
+# What must stay text, whoever says it; and the sign that turns a line round.
+MARKUP = '"><script>window.obeyed=1</script><img src=x onerror="window.obeyed=1">\u202e'
 
 
 class Site(http.server.BaseHTTPRequestHandler):
     broken = set()
+    page = "<!doctype html><title>503</title><h1>서비스 점검 중입니다</h1><p>잠시 후 다시 이용하여 주십시오.</p>\n"
+    phrase = "Service Unavailable"
 
     def do_GET(self):
-        name = self.path.split("/")[1]
-        self.send_response(503 if name in self.broken else 200)
-        self.send_header("Content-Length", "0")
+        is_broken = self.path.split("/")[1] in self.broken
+        body = self.page.encode() if is_broken else b""
+        self.send_response(503 if is_broken else 200, self.phrase if is_broken else "OK")
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Set-Cookie", "JSESSIONID=0A1B2C3D4E5F; Path=/; HttpOnly")
+        if is_broken:
+            self.send_header("X-Message", self.phrase)
         self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *_):
         pass
@@ -58,20 +76,38 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 def configuration(url):
-    sites = ", ".join(f"m{number:03}" for number in range(1, MUNICIPALITIES + 1))
+    sites = ", ".join(
+        f"m{number:03}: {{ title: 제{number}구, owner: 정보통신과, telephone: 02-0000-{number:04} }}"
+        for number in range(1, MUNICIPALITIES + 1))
     return f"""
 defaults: {{ interval: 5s, timeout: 4s }}
 services:
   - {{ name: portal, title: 대국민 포털, owner: 국가정보자원관리원 042-000-0000, grade: 1,
       probes: [ {{ name: front, http: {{ url: "{url}/portal" }} }} ] }}
   - {{ name: muni, title: 지방자치단체 민원, owner: 각 지방자치단체, grade: 2, needs: [portal], alternative: 주민센터 방문,
-      for_each: {{ site: [{sites}] }}, probes: [ {{ name: front, http: {{ url: "{url}/muni/${{site}}" }} }} ] }}
+      for_each: {{ site: {{ {sites} }} }}, probes: [ {{ name: front, http: {{ url: "{url}/muni/${{site}}" }} }} ] }}
   - {{ name: gov24, title: 정부24, owner: 행정안전부, grade: 1, needs: [portal],
       probes: [ {{ name: front, http: {{ url: "{url}/gov24" }} }} ] }}
   - {{ name: welfare, title: 복지로, owner: 한국사회보장정보원, grade: 2,
       probes: [ {{ name: front, http: {{ url: "{url}/welfare" }} }} ] }}
   - {{ name: archive, title: 기록관리, owner: 국가기록원, grade: 3,
       probes: [ {{ name: front, http: {{ url: "{url}/archive" }} }} ] }}
+"""
+
+
+def hostile(url):
+    """An estate whose every text is markup."""
+    text = json.dumps(MARKUP)
+    return f"""
+defaults: {{ interval: 5s, timeout: 4s }}
+maintenance:
+  - {{ name: window, reason: {text}, targets: [welfare], from: 2020-01-01T00:00:00, until: 2099-01-01T00:00:00,
+      timezone: Asia/Seoul }}
+services:
+  - {{ name: portal, title: {text}, owner: {text}, alternative: {text},
+      for_each: {{ site: {{ m001: {{ title: {text}, owner: {text}, telephone: {text} }} }} }},
+      probes: [ {{ name: front, http: {{ url: "{url}/portal", expect: {{ body: {{ contains: {text} }} }} }} }} ] }}
+  - {{ name: welfare, title: {text}, needs: [portal], probes: [ {{ name: front, http: {{ url: "{url}/portal" }} }} ] }}
 """
 
 
@@ -104,12 +140,13 @@ def photograph(folder, url, name, path, size):
     print(image)
 
 
-def judge(folder, axe, url, path):
+def judge(folder, axe, url, path, worse=""):
     """What axe finds on a copy of the page: the page itself forbids scripts."""
     html = get(url + path, Accept="text/html")
-    html = re.sub("</body>", lambda _: f"""<script>{axe}</script><script>axe.run().then(found => {{
+    html = re.sub("</body>", lambda _: f"""{worse}<script>{axe}</script><script>axe.run().then(found => {{
         const pre = document.createElement("pre"); pre.id = "found";
         pre.textContent = JSON.stringify(found.violations.map(v => [v.impact, v.id, v.nodes.map(n => n.html)]));
+        if (window.obeyed) document.body.append("markup was obeyed");
         document.body.append(pre); }});</script></body>""", html)
     copy = folder / "copy.html"
     copy.write_text(html)
@@ -118,6 +155,10 @@ def judge(folder, axe, url, path):
     found = re.search('<pre id="found">(.*?)</pre>', dom, re.S)
     if not found:
         sys.exit(f"axe said nothing of {path}")
+    if "markup was obeyed" in dom.replace('"markup was obeyed"', ""):
+        sys.exit(f"{path} obeys markup")
+    if "\u202e" in html:
+        sys.exit(f"{path} lets a line be turned round")
     grave = 0
     for impact, rule, nodes in json.loads(found[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")):
         grave += impact in ("serious", "critical")
@@ -125,34 +166,69 @@ def judge(folder, axe, url, path):
     return grave
 
 
-def main():
-    bongsu, axe = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).read_text()
-    server = Server(("127.0.0.1", 0), Site)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+def running(bongsu, folder, text, port):
+    """The program with this configuration; whoever gets it ends it."""
+    file = folder / "bongsu.yml"
+    file.write_text(text)
+    return subprocess.Popen([bongsu, "--config.file", file, "--web.listen-address", f"127.0.0.1:{port}"],
+                            stderr=subprocess.DEVNULL)
+
+
+def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return free.getsockname()[1]
+
+
+def photographs(bongsu, axe, folder, site):
+    """Pictures of both states. Answers with the number of grave findings."""
+    port, grave = free_port(), 0
     url = f"http://127.0.0.1:{port}"
-    grave = 0
+    daemon = running(bongsu, folder, configuration(site), port)
+    try:
+        total = MUNICIPALITIES + 4
+        wait_for(url, "up", total)
+        for state in "healthy", "outage":
+            if state == "outage":
+                Site.broken = {"portal", "muni", "gov24", "archive"}
+                wait_for(url, "down", total - 1)
+            for name, (path, size) in PICTURES.items():
+                photograph(folder, url, f"{state}-{name}", path, size)
+            grave += sum(judge(folder, axe, url, path) for path in JUDGED)
+        if judge(folder, axe, url, JUDGED[0], WORSE) < 3:
+            sys.exit("axe does not see what was made worse on purpose")
+    finally:
+        daemon.terminate()
+        daemon.wait()
+    return grave
+
+
+def texts_of_strangers(bongsu, axe, folder, site):
+    """Nothing of what they say is obeyed. Answers with the number of grave findings."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    Site.page, Site.phrase = MARKUP, MARKUP.replace("\u202e", "")
+    daemon = running(bongsu, folder, hostile(site), port)
+    try:
+        wait_for(url, "down", 2)
+        paths = ["/?lang=ko", "/services/portal?lang=en", "/probes/portal/front@m001?lang=ko",
+                 "/probes/welfare/front?lang=en", "/?lang=ko&q=%22%3E%3Cscript%3Ewindow.obeyed%3D1%3C/script%3E"]
+        return sum(judge(folder, axe, url, path) for path in paths)
+    finally:
+        daemon.terminate()
+        daemon.wait()
+
+
+def main():
+    bongsu, axe = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).read_text()
+    if not subprocess.run(["fc-list", ":lang=ko"], capture_output=True, check=True).stdout:
+        sys.exit("no font has Korean letters: apt-get install fonts-noto-cjk")
+    server = Server(("127.0.0.1", 0), Site)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    site = f"http://127.0.0.1:{server.server_address[1]}"
     with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(folder)
-        file = folder / "bongsu.yml"
-        file.write_text(configuration(f"http://127.0.0.1:{server.server_address[1]}"))
-        daemon = subprocess.Popen([bongsu, "--config.file", file, "--web.listen-address", f"127.0.0.1:{port}"],
-                                  stderr=subprocess.DEVNULL)
-        try:
-            total = MUNICIPALITIES + 4
-            wait_for(url, "up", total)
-            for state in "healthy", "outage":
-                if state == "outage":
-                    Site.broken = {"portal", "muni", "gov24", "archive"}
-                    wait_for(url, "down", total - 1)
-                for name, (path, size) in PICTURES.items():
-                    photograph(folder, url, f"{state}-{name}", path, size)
-                grave += sum(judge(folder, axe, url, path) for path in JUDGED)
-        finally:
-            daemon.terminate()
-            daemon.wait()
+        grave = photographs(bongsu, axe, pathlib.Path(folder), site)
+        grave += texts_of_strangers(bongsu, axe, pathlib.Path(folder), site)
     print(f"{grave} serious or critical findings")
     sys.exit(1 if grave else 0)
 

@@ -3,6 +3,7 @@
 
 mod fanout;
 mod liveness;
+mod past;
 mod reloading;
 mod watchdog;
 mod work_file;
@@ -18,13 +19,15 @@ use jiff::Timestamp;
 use read::ReadError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
+use url::Url;
 
 use self::fanout::Fanout;
 use self::liveness::Pulse;
+use self::past::PastAsker;
 pub use self::reloading::read_config;
 use self::reloading::{ReadFiles, Reloading};
 use self::watchdog::Watchdog;
@@ -42,6 +45,7 @@ use crate::own_time::OwnTime;
 use crate::probe;
 use crate::probe::login::lockout::store::AccountStore;
 use crate::probe::surroundings::Surroundings;
+use crate::report::ask::AskError;
 use crate::results::LatestResults;
 use crate::scheduler::permits::Limits;
 use crate::scheduler::phase::WallClock;
@@ -93,6 +97,8 @@ pub struct Options {
     pub systemd: Said,
     /// The place's name, for pages and logs.
     pub vantage: Option<String>,
+    /// Who knows how available services were.
+    pub prometheus: Option<Url>,
     /// Where held accounts, used one-time codes and the last failures are kept.
     pub state_dir: Option<PathBuf>,
     /// How long running probes may take to finish.
@@ -140,6 +146,9 @@ pub enum BuildError {
         directory.display()
     )]
     State { directory: PathBuf, source: io::Error },
+    /// The Prometheus cannot be asked.
+    #[error("--prometheus.url: {0}")]
+    Prometheus(#[from] AskError),
     /// Two metrics have one name: a bug of this program.
     #[error("metrics cannot be registered: {0}")]
     Metrics(String),
@@ -169,6 +178,8 @@ pub struct App {
     claim: Option<Claim>,
     world: World,
     contact: Asking,
+    /// Who asks how available services were.
+    past: Option<PastAsker>,
 }
 
 /// How the controls are asked; none when there are none.
@@ -231,6 +242,7 @@ impl App {
         });
         let evidence = evidence(&options, &board)?;
         let contact = contact(&config, &surroundings)?;
+        let past = options.prometheus.as_ref().map(PastAsker::new).transpose()?;
         let config = watch::Sender::new(Arc::new(config));
         let refused = watch::Sender::new(None);
         let (shard, blackbox) = (options.shard, options.blackbox.clone());
@@ -245,7 +257,7 @@ impl App {
             refused,
             work_problem: ToldProblem::default(),
         };
-        Ok(App { options, listener, web, scheduler, board, evidence, claim, world, contact })
+        Ok(App { options, listener, web, scheduler, board, evidence, claim, world, contact, past })
     }
 
     /// Where it listens; the port is the real one.
@@ -261,7 +273,7 @@ impl App {
         let (readiness, latch) = Readiness::new();
         let (asks, mut asked) = reload::queue();
         let parts = self.parts(readiness.clone(), asks);
-        let App { options, listener, web, mut scheduler, board, .. } = self;
+        let App { options, listener, web, mut scheduler, board, past, .. } = self;
         let (evidence, claim, world, contact) =
             (self.evidence, self.claim, self.world, self.contact);
         if let Err(error) = world.surroundings.own_time.watch() {
@@ -274,6 +286,11 @@ impl App {
             let controls = Arc::clone(&world.controls);
             async move { controls.watch().await }
         });
+        // Ends with this function.
+        let mut asking = JoinSet::new();
+        if let Some(past) = past {
+            asking.spawn(past.keep());
+        }
         let first = Arc::clone(&world.config.borrow());
         let changes = world.take_effect(&first, contact, &mut scheduler);
         board.settle();
@@ -378,6 +395,7 @@ impl App {
             external: self.options.external.clone(),
             controls: Arc::clone(&self.world.controls),
             refused: self.world.refused.subscribe(),
+            past: self.past.as_ref().map(PastAsker::answers),
             any_target: self.options.any_target,
             blackbox: self.world.blackbox.clone(),
         }

@@ -15,7 +15,7 @@ use super::headers::HeaderMatch;
 use super::proxies::Proxies;
 use super::tls::TlsConfig;
 use crate::config::Files;
-use crate::probe::request::is_credential;
+use crate::redact::is_credential;
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, expecting = "a mapping")]
@@ -335,7 +335,8 @@ fn without_credentials<S: Serializer>(
     headers: &BTreeMap<String, String>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    let is_secret = |name: &str| HeaderName::try_from(name).is_ok_and(|name| is_credential(&name));
+    let is_secret =
+        |name: &str| HeaderName::try_from(name).is_ok_and(|name| is_credential(name.as_str()));
     let shown = |(name, value): (&String, &String)| {
         let value = if is_secret(name) { "<secret>" } else { value };
         (name.clone(), value.to_owned())

@@ -14,7 +14,7 @@ use super::credentials;
 use super::http_module::HttpModule;
 use crate::build_info::USER_AGENT as OWN_USER_AGENT;
 use crate::probe::jar::Jar;
-use crate::probe::request::is_credential;
+use crate::redact::is_credential;
 
 /// Of `body_file`.
 ///
@@ -99,7 +99,7 @@ impl Asking {
         headers.extend(host.map(|host| (HOST, host)));
         if !self.is_to_its_host() {
             let secret: Vec<HeaderName> =
-                headers.keys().filter(|name| is_credential(name)).cloned().collect();
+                headers.keys().filter(|name| is_credential(name.as_str())).cloned().collect();
             for name in secret {
                 headers.remove(name);
             }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{runtime, tell};
 use crate::cli::{Exit, Flags};
-use crate::report::ask::Access;
+use crate::report::ask::{ANSWER_MAX_BYTES, Access};
 use crate::report::gather::{self, MonthRequest};
 use crate::report::incident::IncidentRequest;
 use crate::report::month::{Month, korea};
@@ -119,5 +119,6 @@ fn access(server: &ServerArgs) -> Access {
         bearer_file: server.bearer_file.clone(),
         ca_file: server.ca_file.clone(),
         timeout: server.timeout,
+        answer_bytes_max: ANSWER_MAX_BYTES,
     }
 }

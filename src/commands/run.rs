@@ -39,6 +39,7 @@ pub(super) fn run(flags: Flags) -> Exit {
                 BuildError::Web(_) => Exit::Usage,
                 BuildError::Listen { .. }
                 | BuildError::Controls(_)
+                | BuildError::Prometheus(_)
                 | BuildError::Claimed { .. }
                 | BuildError::State { .. }
                 | BuildError::Metrics(_) => Exit::Failed,
@@ -67,6 +68,7 @@ fn options(flags: Flags, blackbox: Option<Blackbox>) -> Options {
             watchdog_pid: flags.systemd.watchdog_pid,
         },
         vantage: flags.vantage,
+        prometheus: flags.prometheus_url,
         state_dir: flags.state_dir,
         maintenance_file: flags.maintenance_file,
         grace: flags.shutdown_grace,

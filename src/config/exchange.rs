@@ -5,7 +5,7 @@ use url::Url;
 use super::inherit::Shared;
 use super::reading::{At, Fields};
 use super::{
-    Expect, FailIf, Follow, HttpVersions, Refresh, Revocation, RouteOptions, StatusSet,
+    Excerpt, Expect, FailIf, Follow, HttpVersions, Refresh, Revocation, RouteOptions, StatusSet,
     TlsClientOptions, client, expect, route, value,
 };
 
@@ -44,6 +44,15 @@ impl Rules {
     /// The expectations that can fail a run.
     pub fn decisive(&self) -> impl Iterator<Item = &Expect> {
         self.fail_if.iter().map(|rule| &rule.when).chain([&self.expect])
+    }
+}
+
+/// Reads whether a failure keeps the beginning of the page.
+pub(super) fn excerpt(fields: &Fields<'_>, usual: Excerpt) -> Excerpt {
+    match fields.take("excerpt").and_then(|at| at.flag()) {
+        Some(true) => Excerpt::OnFailure,
+        Some(false) => Excerpt::Never,
+        None => usual,
     }
 }
 

@@ -9,8 +9,11 @@ use super::headers::{self, credential};
 use super::inherit::Shared;
 use super::names::Nameable;
 use super::reading::{At, ConfigValue, Fields};
-use super::{Auth, Expect, HttpOptions, OAuth2Options, RequestBody, exchange, oauth2, value};
+use super::{
+    Auth, Excerpt, Expect, HttpOptions, OAuth2Options, RequestBody, exchange, oauth2, value,
+};
 use crate::build_info;
+use crate::redact::is_credential;
 use crate::template::{Part, SecretOnly, Template};
 use ::http::{HeaderName, Method, header};
 
@@ -37,6 +40,7 @@ pub(super) const KEYS: &[&str] = &[
     "compression",
     "body_limit",
     "charset",
+    "excerpt",
     "pad_request",
     "expect",
     "fail_if",
@@ -85,7 +89,8 @@ pub(super) fn http(at: &At<'_>, shared: &Shared<'_>) -> Option<HttpOptions> {
     if method == Method::HEAD {
         no_body_to_look_at(&fields, &rules.expect);
     }
-    let options = HttpOptions {
+    let mut options = HttpOptions {
+        excerpt: Excerpt::Never,
         method,
         headers: request_headers(&fields, shared),
         body,
@@ -104,10 +109,23 @@ pub(super) fn http(at: &At<'_>, shared: &Shared<'_>) -> Option<HttpOptions> {
             url
         },
     };
+    // A page that is shown to anybody may be shown here.
+    let usual = if options.is_anonymous() { Excerpt::OnFailure } else { Excerpt::Never };
+    options.excerpt = exchange::excerpt(&fields, usual);
     Some(options)
 }
 
 impl HttpOptions {
+    /// Whether nothing in its request says who asks.
+    fn is_anonymous(&self) -> bool {
+        let by_name = |(name, _): &(HeaderName, Template)| is_credential(name.as_str());
+        self.secrets().is_empty()
+            && self.auth.is_none()
+            && self.oauth2.is_none()
+            && self.client.tls.client_cert.is_none()
+            && !self.headers.iter().any(by_name)
+    }
+
     /// The names of the secrets that its request to the target holds.
     pub fn secrets(&self) -> Vec<Arc<str>> {
         let mut found: Vec<&Template> = self.headers.iter().map(|(_, value)| value).collect();

@@ -72,8 +72,8 @@ pub use load::{empty, load, load_through, load_with, parse};
 pub use maintenance::DAYS_MAX as WINDOW_DAYS_MAX;
 pub use oauth2::OAuth2Options;
 pub use options::{
-    Auth, Follow, HttpOptions, HttpVersions, Refresh, RequestBody, SecretRef, SecretSource,
-    TlsOptions,
+    Auth, Excerpt, Follow, HttpOptions, HttpVersions, Refresh, RequestBody, SecretRef,
+    SecretSource, TlsOptions,
 };
 pub use proxy::{ProxyException, ProxyOptions};
 pub use read::{FileProblems, Problem, ReadError};
@@ -137,6 +137,23 @@ pub struct Service {
     pub needs: Vec<Arc<str>>,
     /// Objective as a ratio: 0.9992 for grade 1, 0.9990 for the others unless `slo` says so.
     pub slo: f64,
+    /// What people know of its sites, of those of which anything is known.
+    pub sites: BTreeMap<Arc<str>, SiteInfo>,
+}
+
+/// A site of a service as people know it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SiteInfo {
+    pub title: Option<String>,
+    pub owner: Option<String>,
+    pub telephone: Option<String>,
+}
+
+impl Service {
+    /// What people know of a site.
+    pub fn site(&self, name: Option<&str>) -> Option<&SiteInfo> {
+        self.sites.get(name?)
+    }
 }
 
 /// `service/probe`, with a site `service/probe@site`.

@@ -33,11 +33,22 @@ pub struct HttpOptions {
     pub body_limit: u64,
     /// Used when neither header nor page names one.
     pub charset: Option<&'static encoding_rs::Encoding>,
+    /// Whether the beginning of the page is kept when it fails.
+    pub excerpt: Excerpt,
     pub follow: Follow,
     /// How it connects and speaks.
     pub client: ClientOptions,
     /// How the answer is judged.
     pub rules: Rules,
+}
+
+/// Whether a failure keeps a piece of the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Excerpt {
+    #[default]
+    Never,
+    /// Yes, masked.
+    OnFailure,
 }
 
 /// Which versions may be spoken.

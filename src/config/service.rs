@@ -7,7 +7,7 @@ use super::inherit::{self, Shared};
 use super::names::Scope;
 use super::probe::{self, Parent};
 use super::reading::{At, Fields};
-use super::{DnsOwner, Service, Target, TargetId, needs, secrets, sites, value};
+use super::{DnsOwner, Service, SiteInfo, Target, TargetId, needs, secrets, sites, value};
 
 /// A service's own keys, beside the shared ones.
 pub(super) const KEYS: [&str; 12] = [
@@ -104,7 +104,8 @@ fn service<'a>(
     // A service whose name cannot be read is still looked through for other problems.
     let key: Arc<str> = name.clone().unwrap_or_else(|| Arc::from("?"));
     let needs = needs::read(&fields, &key);
-    let service = Service {
+    let mut service = Service {
+        sites: BTreeMap::new(),
         name: key.clone(),
         title: fields.text("title"),
         grade,
@@ -122,7 +123,9 @@ fn service<'a>(
     });
     if fields.has("for_each") {
         // An entry without sites: they could not be read.
-        estate.sites.entry(key.clone()).or_default().extend(sites);
+        let names = sites.iter().map(|(name, _)| name.clone());
+        estate.sites.entry(key.clone()).or_default().extend(names);
+        service.sites = sites.into_iter().filter_map(|(name, info)| Some((name, info?))).collect();
     }
     estate.services.push(Arc::new(service));
     name.map(|_| needs)
@@ -162,13 +165,13 @@ fn slo(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Reads the probes once for each site, or once. Answers with the names of the sites.
+/// Reads the probes once for each site, or once. Answers with the sites.
 fn probes(
     fields: &Fields<'_>,
     service: &Arc<str>,
     defaults: &Defaults<'_>,
     found: &mut dyn FnMut(probe::ReadProbe),
-) -> Vec<Arc<str>> {
+) -> Vec<(Arc<str>, Option<SiteInfo>)> {
     let list = fields.take("probes");
     let items = list.as_ref().and_then(|at| at.items());
     if let (Some(at), Some([])) = (&list, items.as_deref()) {
@@ -215,7 +218,8 @@ fn probes(
             }
         }
     }
-    scopes.into_iter().filter_map(|scope| scope.site).collect()
+    let site = |scope: &Scope| Some((scope.site.clone()?, sites::info(scope)));
+    scopes.iter().filter_map(site).collect()
 }
 
 /// Adds `vars`; later ones may name earlier ones.

@@ -10,6 +10,7 @@
 //! lines above the headings, and columns for others.
 //!
 //! `${site}` and `${site.name}` are the site's key; the other columns are `${site.host}` and so on.
+//! `title`, `owner` and `telephone` are shown to people.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use read::Value;
 
 use super::names::Scope;
 use super::reading::At;
-use super::{files, value};
+use super::{SiteInfo, files, value};
 use crate::table;
 
 /// All municipalities are 226, all villages 3,500; every public system of the country 17,000.
@@ -77,6 +78,17 @@ fn scope(site: Site, sites: usize) -> Scope {
     values.insert("site".into(), site.name.clone());
     values.insert("site.name".into(), site.name.clone());
     Scope { values, site: Some(Arc::from(site.name)), sites, ..Scope::default() }
+}
+
+/// What people know of a site, where the file says any of it.
+pub(super) fn info(of: &Scope) -> Option<SiteInfo> {
+    let said = |name: &str| of.values.get(name).filter(|text| !text.is_empty()).cloned();
+    let info = SiteInfo {
+        title: said("site.title"),
+        owner: said("site.owner"),
+        telephone: said("site.telephone"),
+    };
+    (info != SiteInfo::default()).then_some(info)
 }
 
 fn of_list(at: &At<'_>) -> Option<Vec<Site>> {

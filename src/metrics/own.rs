@@ -68,6 +68,11 @@ pub(super) static FAMILIES: &[ProbeFamily] = &[
         Run(failure_info),
     ),
     ProbeFamily::gauge(
+        "bongsu_probe_degraded_info",
+        "Why the last run was degraded; the first reason of several. Absent when it was not.",
+        Run(degraded_info),
+    ),
+    ProbeFamily::gauge(
         "bongsu_probe_consecutive_failures",
         "Failures in a row, rechecks included. Unknown runs leave it as it was.",
         Target(|row, out| {
@@ -246,6 +251,16 @@ fn failure_info(target: &config::Target, outcome: &Outcome, out: &mut Series<'_,
     match &failure.step {
         None => out.with(&[stage, reason, component], 1.0),
         Some(step) => out.with(&[stage, reason, ("step", &step.name), component], 1.0),
+    }
+}
+
+fn degraded_info(_: &config::Target, outcome: &Outcome, out: &mut Series<'_, '_, '_>) {
+    let (Ok(()), Some(warning)) = (&outcome.result, outcome.cause()) else { return };
+    let stage = ("stage", warning.reason.stage().as_str());
+    let reason = ("reason", warning.reason.as_str());
+    match &warning.step {
+        None => out.with(&[stage, reason], 1.0),
+        Some(step) => out.with(&[stage, reason, ("step", &step.name)], 1.0),
     }
 }
 

@@ -12,6 +12,8 @@ use crate::results::push;
 
 static INFO: Family =
     Family::gauge("bongsu_service_info", "A service as people know it, as labels.");
+static SITE_INFO: Family =
+    Family::gauge("bongsu_site_info", "A site of a service as people know it, as labels.");
 static GRADE: Family =
     Family::gauge("bongsu_service_grade", "Grade of the service, 1 to 4. Absent when it has none.");
 static SLO: Family = Family::gauge(
@@ -49,6 +51,8 @@ struct ServiceRow {
     label: String,
     /// All labels of the info series.
     info: String,
+    /// The same of its sites.
+    sites: Vec<String>,
     grade: Option<u8>,
     slo: f64,
 }
@@ -70,6 +74,10 @@ impl Services {
         let mut info = text.family(&INFO);
         for row in &self.rows {
             info.put(&row.info, &[], 1.0);
+        }
+        let mut sites = text.family(&SITE_INFO);
+        for site in self.rows.iter().flat_map(|row| &row.sites) {
+            sites.put(site, &[], 1.0);
         }
         let mut grade = text.family(&GRADE);
         for row in &self.rows {
@@ -106,7 +114,20 @@ impl ServiceRow {
                 push(&mut info, name, value);
             }
         }
-        ServiceRow { label, info, grade: service.grade, slo: service.slo }
+        let sites = service.sites.iter().map(|(name, site)| {
+            let mut info = label.clone();
+            push(&mut info, "site", name);
+            let texts =
+                [("title", &site.title), ("owner", &site.owner), ("telephone", &site.telephone)];
+            for (name, value) in texts {
+                if let Some(value) = value {
+                    push(&mut info, name, value);
+                }
+            }
+            info
+        });
+        let sites = sites.collect();
+        ServiceRow { label, info, sites, grade: service.grade, slo: service.slo }
     }
 }
 
@@ -175,6 +196,7 @@ mod tests {
             alternative: None,
             needs: needs.iter().map(|&name| name.into()).collect(),
             slo: 0.999,
+            sites: BTreeMap::new(),
         })
     }
 

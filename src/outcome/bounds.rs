@@ -5,9 +5,9 @@
 //! that a secret across its end is seen whole by those who mask it. The second ends a run, and writes
 //! out what nobody would see: behind the mask, which looks for secrets as they are.
 
-use base::{cut, visible};
+use base::{boundary, cut, visible};
 
-use super::{Facts, Failure, Hop, Outcome};
+use super::{Evidence, Facts, Failure, Hop, Outcome};
 
 /// What is taken of a detail before it is masked.
 ///
@@ -73,6 +73,46 @@ const WARNINGS_MAX: usize = 32;
 /// Filled: texts_of_a_run_are_cut_when_it_ends
 const WARNINGS_BYTES_MAX: usize = 16 << 10;
 
+/// Of a page that failed, and of what a program wrote: enough for a message of a server.
+///
+/// Limit: bytes of the beginning of a page, or of what a program writes to standard error.
+/// Share: of each response that is kept, and of each program.
+/// Full: it is cut.
+/// Filled: an_excerpt_is_cut_behind_the_mask
+const EXCERPT_BYTES_MAX: usize = 4 << 10;
+
+/// More than is kept, so that a secret across the end is seen whole.
+///
+/// Limit: bytes of the beginning of a page, until it is masked.
+/// Share: of each response that is kept.
+/// Full: it is cut.
+/// Filled: an_excerpt_is_cut_behind_the_mask
+pub const EXCERPT_TAKEN_BYTES_MAX: usize = 4 * EXCERPT_BYTES_MAX;
+
+/// Bytes of one line of a response's head.
+///
+/// Limit: bytes of one header line of a response.
+/// Share: of each line.
+/// Full: it is cut.
+/// Filled: evidence_of_a_long_login_is_cut_when_the_run_ends
+const HEADER_BYTES_MAX: usize = 1 << 10;
+
+/// The head of a usual response has half of it.
+///
+/// Limit: bytes of the header lines of one response.
+/// Share: of each response that is kept.
+/// Full: further lines are left out.
+/// Filled: evidence_of_a_long_login_is_cut_when_the_run_ends
+const HEADERS_BYTES_MAX: usize = 4 << 10;
+
+/// Some steps of a login in full.
+///
+/// Limit: bytes of what is kept of one run's responses.
+/// Share: of each run.
+/// Full: those of the first steps are left out.
+/// Filled: evidence_of_a_long_login_is_cut_when_the_run_ends
+const EVIDENCE_BYTES_MAX: usize = 32 << 10;
+
 impl Outcome {
     /// Cuts what servers wrote to what is kept. To be called when everything is masked.
     #[must_use]
@@ -93,6 +133,13 @@ impl Facts {
         });
         self.warnings.truncate(kept);
         self.addresses.iter_mut().filter_map(|at| at.failure.as_mut()).for_each(settle);
+        self.evidence.iter_mut().for_each(Evidence::settle);
+        self.evidence.reverse();
+        let kept = fitting(&self.evidence, usize::MAX, EVIDENCE_BYTES_MAX, Evidence::bytes);
+        self.evidence.truncate(kept);
+        self.evidence.reverse();
+        self.evidence.shrink_to_fit();
+        self.stderr.iter_mut().for_each(|said| excerpt(&mut said.text));
         let Some(http) = &mut self.http else { return };
         for hop in &mut http.hops {
             hop.url = cut(visible(std::mem::take(&mut hop.url)), URL_BYTES_MAX);
@@ -102,6 +149,26 @@ impl Facts {
         http.hops.truncate(kept);
         http.hops.reverse();
     }
+}
+
+impl Evidence {
+    fn settle(&mut self) {
+        let settled = |text: &mut String, max| *text = cut(visible(std::mem::take(text)), max);
+        settled(&mut self.method, HEADER_BYTES_MAX);
+        settled(&mut self.url, URL_BYTES_MAX);
+        self.status_line.iter_mut().for_each(|line| settled(line, HEADER_BYTES_MAX));
+        self.headers.iter_mut().for_each(|line| settled(line, HEADER_BYTES_MAX));
+        let kept = fitting(&self.headers, usize::MAX, HEADERS_BYTES_MAX, String::len);
+        self.headers.truncate(kept);
+        self.headers.shrink_to_fit();
+        self.body.iter_mut().for_each(excerpt);
+    }
+}
+
+fn excerpt(text: &mut String) {
+    let shown = visible(std::mem::take(text));
+    // What was taken for the rest is given back.
+    *text = shown[..boundary(&shown, EXCERPT_BYTES_MAX)].to_owned();
 }
 
 fn settle(failure: &mut Failure) {
@@ -172,5 +239,29 @@ mod tests {
         let bytes: usize = kept.iter().map(|hop| hop.url.len()).sum();
         assert!((HOPS_BYTES_MAX / 2..=HOPS_BYTES_MAX).contains(&bytes), "{bytes}");
         assert_eq!(kept.last().unwrap().status, 39);
+    }
+
+    #[test]
+    fn evidence_of_a_long_login_is_cut_when_the_run_ends() {
+        let step = |number: usize| Evidence {
+            step: Some(format!("step {number}").into()),
+            url: "x".repeat(10_000),
+            headers: vec!["y".repeat(10_000); 1_000],
+            body: Some("봉\u{202e}".repeat(10_000)),
+            ..Evidence::default()
+        };
+        let mut run = outcome(Vec::new());
+        run.facts.evidence = (0..100).map(step).collect();
+        let kept = run.settled().facts.evidence;
+        let bytes: usize = kept.iter().map(Evidence::bytes).sum();
+        assert!(bytes <= EVIDENCE_BYTES_MAX && bytes > EVIDENCE_BYTES_MAX / 2, "{bytes}");
+        assert_eq!(kept.last().unwrap().step.as_deref(), Some("step 99"), "the last ones stay");
+        let ellipsis = '…'.len_utf8();
+        for Evidence { headers, body, .. } in kept {
+            assert!(headers.iter().all(|line| line.len() <= HEADER_BYTES_MAX + ellipsis));
+            assert!(headers.iter().map(String::len).sum::<usize>() <= HEADERS_BYTES_MAX);
+            let body = body.unwrap();
+            assert!(body.len() <= EXCERPT_BYTES_MAX && !body.contains('\u{202e}'));
+        }
     }
 }

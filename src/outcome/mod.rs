@@ -6,6 +6,7 @@
 //! pages only.
 
 mod bounds;
+mod evidence;
 mod failed_socket;
 mod failed_tls;
 mod reason;
@@ -18,7 +19,8 @@ use std::time::{Duration, SystemTime};
 use base::cut;
 use chain::TlsFacts;
 
-pub use bounds::{DETAIL_BYTES_MAX, HOPS_BYTES_MAX, URL_TAKEN_BYTES_MAX};
+pub use bounds::{DETAIL_BYTES_MAX, EXCERPT_TAKEN_BYTES_MAX, HOPS_BYTES_MAX, URL_TAKEN_BYTES_MAX};
+pub use evidence::{Evidence, TraceId};
 pub use reason::{Bilingual, Reason, Stage};
 
 /// The result of one run.
@@ -146,10 +148,19 @@ pub struct Facts {
     pub warnings: Vec<Failure>,
     /// The file wants the failure to be the service's, whatever its reason says by itself.
     pub counts_as_down: bool,
-    /// What a person wants to see of a failed run: an excerpt of the body, masked.
-    pub excerpt: Option<String>,
+    /// Of every request of the run.
+    pub trace_id: Option<TraceId>,
+    /// What came, masked; of a failed run only. Of a login in the order of its steps.
+    pub evidence: Vec<Evidence>,
     /// What the programs of a login wrote to standard error, masked.
     pub stderr: Vec<StepStderr>,
+}
+
+impl Facts {
+    /// The beginning of the last page that was kept.
+    pub fn excerpt(&self) -> Option<&str> {
+        self.evidence.iter().rev().find_map(|evidence| evidence.body.as_deref())
+    }
 }
 
 /// Where the time of a run went, summed over redirects. A phase that never began is `None`; one
@@ -169,6 +180,22 @@ pub struct Phases {
 }
 
 impl Phases {
+    /// What was added to each phase since then.
+    pub fn since(&self, before: &Phases) -> Phases {
+        let added = |now: Option<Duration>, before: Option<Duration>| {
+            let added = now?.saturating_sub(before.unwrap_or_default());
+            (before.is_none() || !added.is_zero()).then_some(added)
+        };
+        Phases {
+            resolve: added(self.resolve, before.resolve),
+            connect: added(self.connect, before.connect),
+            tls: added(self.tls, before.tls),
+            processing: added(self.processing, before.processing),
+            transfer: added(self.transfer, before.transfer),
+            wait: added(self.wait, before.wait),
+        }
+    }
+
     /// The phases of the service with their label values, in the order of a run.
     pub fn named(&self) -> [(&'static str, Option<Duration>); 5] {
         [

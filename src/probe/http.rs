@@ -17,26 +17,27 @@ use http::header::{
 };
 use tokio::time::Instant;
 
-use crate::config::{DialOptions, HttpOptions, OAuth2Options, Rules};
+use crate::config::{DialOptions, Excerpt, HttpOptions, OAuth2Options, Rules};
 use crate::deadline::Deadline;
 use crate::offload::{Budget, TargetShare};
-use crate::outcome::{Facts, Failure, HttpFacts};
+use crate::outcome::{Evidence, Facts, Failure, HttpFacts, Phases};
 use crate::probe::addresses::{self, Look, Looked};
 use crate::probe::exchange::{
-    Answer, BodyRules, ContentCoding, ExchangeRules, Session, Unfollowed,
+    Answer, BodyRules, ContentCoding, ExchangeRules, LastExchange, Session, Unfollowed,
 };
 use crate::probe::expect::{self, Miss};
 use crate::probe::jar::Jar;
 use crate::probe::judge;
-use crate::probe::mask::mask;
+use crate::probe::mask::{mask, mask_evidence};
 use crate::probe::oauth2::{Token, TokenClient};
 use crate::probe::page::{Head, Page};
-use crate::probe::request::{self, Outgoing};
+use crate::probe::request::Outgoing;
 use crate::probe::surroundings::Surroundings;
 use crate::probe::unread::Body;
-use crate::probe::{Probe, decode, render};
+use crate::probe::{Probe, decode, excerpt, media, render};
 use crate::receiver::Receiver;
-use crate::redact::Redactor;
+use crate::redact::{Redactor, is_credential};
+use crate::secret::Secret;
 use crate::transport::http::{Client, Connections};
 use crate::transport::{ClientTls, Pinned, ReadCounters, Recorder, Transport};
 
@@ -94,7 +95,7 @@ impl HttpProbe {
                 .or_insert(HeaderValue::from_static(decode::ACCEPT_ENCODING));
         }
         let names: Vec<HeaderName> =
-            headers.keys().filter(|name| request::is_credential(name)).cloned().collect();
+            headers.keys().filter(|name| is_credential(name.as_str())).cloned().collect();
         let taken = |name| headers.remove(&name).map(|value| (name, value));
         let bare = names.into_iter().filter_map(taken).collect();
         let Rules { warn, .. } = &options.rules;
@@ -188,7 +189,10 @@ impl HttpProbe {
         let mut session =
             Session::new(&self.surroundings, &options.client.tls, client, &self.share);
         let mut recorder = Recorder::new(facts);
-        let mut answer = session.send(request, rules, &mut recorder, deadline).await?;
+        let mut answer = match session.send(request, rules, &mut recorder, deadline).await {
+            Ok(answer) => answer,
+            Err(failure) => return Err(without_answer(failure, &session, &mut recorder)),
+        };
         if answer.status == StatusCode::UNAUTHORIZED
             && let (Some(tokens), Some(refused)) =
                 (&self.tokens, token.filter(|token| token.is_old))
@@ -197,12 +201,18 @@ impl HttpProbe {
             let token = token.boxed().await?;
             start = Instant::now();
             let request = self.request(options, Some(&token))?;
-            answer = session.send(request, rules, &mut recorder, deadline).await?;
+            answer = match session.send(request, rules, &mut recorder, deadline).await {
+                Ok(answer) => answer,
+                Err(failure) => return Err(without_answer(failure, &session, &mut recorder)),
+            };
         }
         let desk = session.desk();
+        let (peer, phases) = (recorder.peer, recorder.facts.phases);
+        let evidence = session.take_last().map(|last| Unwritten { last, peer, phases });
         let bytes = answer.body.as_ref().map_or(0, Vec::len);
         let came = Came {
             answer,
+            evidence,
             jar: session.into_jar(),
             elapsed: start.elapsed(),
             coding: rules.body.coding,
@@ -212,6 +222,7 @@ impl HttpProbe {
             true => came.judge(Budget::default()),
             false => desk.run(bytes, deadline.at(), |budget| came.judge(budget)).await?,
         };
+        facts.evidence.extend(judged.evidence);
         facts.http.get_or_insert_default().regex_failed = judged.regex_failed;
         facts.warnings.extend(judged.warnings);
         judged.result
@@ -228,11 +239,24 @@ impl HttpProbe {
         let mut names = vault.bound_to(&BTreeSet::from([host.to_owned()]));
         names.extend(self.options.secrets());
         names.extend(self.options.oauth2.iter().flat_map(OAuth2Options::secrets).cloned());
-        let tokens = self.tokens.as_ref().map(TokenClient::known).unwrap_or_default();
-        if names.is_empty() && tokens.is_empty() {
+        let mut known = self.tokens.as_ref().map(TokenClient::known).unwrap_or_default();
+        known.extend(self.sent());
+        if names.is_empty() && known.is_empty() {
             return result;
         }
-        mask(facts, result, &Redactor::new(vault.peek(&names).values().chain(&tokens)))
+        mask(facts, result, &Redactor::new(vault.peek(&names).values().chain(&known)))
+    }
+
+    /// What stands in the request and is nobody's business, although no secret of the file: its query,
+    /// and its authorization as a whole.
+    fn sent(&self) -> Vec<Secret> {
+        let HttpOptions { url, auth, .. } = &*self.options;
+        let pairs = url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+        let mut sent: Vec<Secret> = pairs.map(Secret::new).collect();
+        let (vault, to) = (&self.surroundings.vault, &Receiver::of(url));
+        let whole = auth.as_ref().and_then(|auth| render::authorization(vault, auth, to).ok());
+        sent.extend(whole.as_ref().and_then(|value| value.to_str().ok()).map(Secret::new));
+        sent
     }
 
     fn request(&self, options: &HttpOptions, token: Option<&Token>) -> Result<Outgoing, Failure> {
@@ -287,9 +311,22 @@ impl Probe for HttpProbe {
     }
 }
 
+/// What is known of a request that no answer could be judged of.
+fn without_answer(failure: Failure, session: &Session<'_>, recorder: &mut Recorder<'_>) -> Failure {
+    let phases = recorder.facts.phases;
+    let evidence = session.last().map(|last| last.evidence(recorder.peer, phases));
+    recorder.facts.evidence.extend(evidence.map(|mut evidence| {
+        let cookies: Vec<Secret> = session.jar().secrets().collect();
+        mask_evidence(&mut evidence, &Redactor::new(&cookies));
+        evidence
+    }));
+    failure
+}
+
 /// What came, to be judged wherever there is time.
 struct Came {
     answer: Answer,
+    evidence: Option<Unwritten>,
     jar: Jar,
     elapsed: Duration,
     coding: ContentCoding,
@@ -300,6 +337,15 @@ struct Judged {
     result: Result<(), Failure>,
     regex_failed: bool,
     warnings: Vec<Failure>,
+    /// What came, where it failed.
+    evidence: Option<Evidence>,
+}
+
+/// What is told of an exchange if its answer fails.
+struct Unwritten {
+    last: LastExchange,
+    peer: Option<IpAddr>,
+    phases: Phases,
 }
 
 impl Came {
@@ -314,15 +360,30 @@ impl Came {
         let rules = &self.options.rules;
         if let Err(missed) = judge::judge(rules, &page, body.as_ref().err(), Body::NotNeeded) {
             let Miss { failure, pattern } = missed.into_miss();
-            return Judged { result: Err(failure), regex_failed: pattern, warnings: Vec::new() };
+            return self.failed(failure, pattern);
         }
         let warnings = expect::warnings(&rules.warn, &page);
         match page.unjudged() {
-            Some(failure) => {
-                Judged { result: Err(failure), regex_failed: false, warnings: Vec::new() }
-            }
-            None => Judged { result: Ok(()), regex_failed: false, warnings },
+            Some(failure) => self.failed(failure, false),
+            None => Judged { result: Ok(()), regex_failed: false, warnings, evidence: None },
         }
+    }
+
+    fn failed(&self, failure: Failure, regex_failed: bool) -> Judged {
+        let bytes = self.answer.body.as_deref().unwrap_or_default();
+        let content_type = media::content_type(&self.answer.headers);
+        let excerpt = match self.options.excerpt {
+            Excerpt::Never => None,
+            Excerpt::OnFailure => excerpt::beginning(bytes, content_type, self.options.charset),
+        };
+        let cookies: Vec<Secret> = self.jar.secrets().collect();
+        let evidence = self.evidence.as_ref().map(|Unwritten { last, peer, phases }| {
+            let mut evidence = last.evidence(*peer, *phases);
+            evidence.body = excerpt;
+            mask_evidence(&mut evidence, &Redactor::new(&cookies));
+            evidence
+        });
+        Judged { result: Err(failure), regex_failed, warnings: Vec::new(), evidence }
     }
 }
 
@@ -345,6 +406,7 @@ mod tests {
             compression: false,
             body_limit: 1,
             charset: None,
+            excerpt: Excerpt::Never,
             follow: Follow { redirects: 0, allow_hosts: Vec::new(), refresh: Refresh::Ignored },
             client: ClientOptions::default(),
             rules: Rules::default(),

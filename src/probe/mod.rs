@@ -9,6 +9,7 @@ pub mod charset;
 pub mod coding;
 mod cookie_date;
 pub mod decode;
+mod excerpt;
 pub mod exchange;
 pub mod expect;
 mod hits;

@@ -254,14 +254,6 @@ impl Outgoing {
     }
 }
 
-/// Whether a header by its name says who is asking, so that no other host may see it, whatever its
-/// value is.
-pub fn is_credential(name: &HeaderName) -> bool {
-    const WORDS: [&str; 8] =
-        ["auth", "cookie", "token", "api-key", "apikey", "secret", "session", "password"];
-    WORDS.iter().any(|word| name.as_str().contains(word))
-}
-
 fn authority(url: &Url) -> (Option<&str>, Option<u16>) {
     (url.host_str(), url.port_or_known_default())
 }

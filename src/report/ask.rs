@@ -23,9 +23,9 @@ use crate::secret::Secret;
 /// For a connection and its handshake; what answers does so at once.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// An answer may be longer than anybody's memory is large: a piece of a month of 17,000 services takes
-/// 30 MB.
-const ANSWER_MAX_BYTES: usize = 256 << 20;
+/// An answer to a report may be longer than anybody's memory is large: a piece of a month of 17,000
+/// services takes 30 MB.
+pub const ANSWER_MAX_BYTES: usize = 256 << 20;
 
 /// A password or a token; a file given by mistake ends here.
 const SECRET_MAX_BYTES: u64 = 64 << 10;
@@ -61,8 +61,8 @@ pub enum AskError {
     Unexpected { url: String, status: StatusCode, excerpt: String },
     #[error("{url}: the answer broke off: {problem}")]
     BrokenOff { url: String, problem: String },
-    #[error("{url}: the answer is longer than {} MiB", ANSWER_MAX_BYTES >> 20)]
-    TooLong { url: String },
+    #[error("{url}: the answer is longer than {} MiB", max >> 20)]
+    TooLong { url: String, max: usize },
     #[error("{url}: the answer is only a part: {warning}; a report of a part would be wrong")]
     Partial { url: String, warning: String },
 }
@@ -80,6 +80,8 @@ pub struct Access {
     pub ca_file: Option<PathBuf>,
     /// For one answer.
     pub timeout: Duration,
+    /// Of one answer.
+    pub answer_bytes_max: usize,
 }
 
 enum Credentials {
@@ -94,6 +96,7 @@ pub struct Asker {
     base: String,
     credentials: Credentials,
     timeout: Duration,
+    answer_bytes_max: usize,
 }
 
 impl Asker {
@@ -125,7 +128,8 @@ impl Asker {
             .map_err(|error| settings(deepest(&error)))?;
         let credentials = credentials(access).map_err(settings)?;
         let base = access.url.as_str().trim_end_matches('/').to_owned();
-        Ok(Asker { client, base, credentials, timeout: access.timeout })
+        let Access { timeout, answer_bytes_max, .. } = *access;
+        Ok(Asker { client, base, credentials, timeout, answer_bytes_max })
     }
 
     /// The body of the answer to a GET.
@@ -197,8 +201,9 @@ impl Asker {
         loop {
             match answer.chunk().await {
                 Ok(None) => return Ok(body),
-                Ok(Some(chunk)) if body.len() + chunk.len() > ANSWER_MAX_BYTES => {
-                    return Err(AskError::TooLong { url: url.to_owned() });
+                Ok(Some(chunk)) if body.len() + chunk.len() > self.answer_bytes_max => {
+                    let max = self.answer_bytes_max;
+                    return Err(AskError::TooLong { url: url.to_owned(), max });
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 Err(error) if error.is_timeout() => {

@@ -123,6 +123,14 @@ impl History {
         }
     }
 
+    /// Forgets what came in an episode that began at this moment.
+    pub(super) fn forget_evidence(&mut self, of: SystemTime) {
+        let all = self.episodes.iter_mut();
+        for episode in all.filter(|episode| episode.first.started_at == of) {
+            episode.first = Arc::new(without_evidence(&episode.first));
+        }
+    }
+
     /// Oldest first, at most [`RECENT_RUNS`].
     pub fn recent(&self) -> impl DoubleEndedIterator<Item = &RecentRun> {
         self.recent.iter()
@@ -132,6 +140,13 @@ impl History {
     pub fn episodes(&self) -> impl DoubleEndedIterator<Item = &Episode> {
         self.episodes.iter()
     }
+}
+
+/// The run without what came over the wire.
+pub(super) fn without_evidence(outcome: &Outcome) -> Outcome {
+    let mut bare = outcome.clone();
+    bare.facts.evidence = Vec::new();
+    bare
 }
 
 /// What makes two failures one episode.

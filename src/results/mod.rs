@@ -6,6 +6,7 @@
 //! show two moments at once. A snapshot holds the lock while it clones some `Arc`s per target; text
 //! is written after it is released.
 
+mod evidence;
 mod histogram;
 mod history;
 mod labels;
@@ -18,6 +19,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use tracing::info;
 
+use self::evidence::EvidenceRoom;
 pub use self::histogram::{Bounds, Histogram, RUN_BOUNDS};
 pub use self::history::{Episode, FAILURE_EPISODES, History, RECENT_RUNS, RecentRun};
 pub use self::labels::{LABEL_VALUE_MAX_BYTES, Labels, is_padded, is_plain, pieces, push};
@@ -45,6 +47,8 @@ struct State {
     /// Failures from before the start, until their targets are adopted.
     restored: HashMap<TargetId, Vec<Episode>>,
     failures_begun: u64,
+    /// What came in failures that are remembered.
+    evidence: EvidenceRoom,
 }
 
 struct Entry {
@@ -135,6 +139,7 @@ impl LatestResults {
     pub fn restore(&self, episodes: Vec<(TargetId, Episode)>) {
         let mut state = self.state.lock();
         for (id, episode) in episodes {
+            state.evidence.add(&episode.first);
             state.restored.entry(id).or_default().push(episode);
         }
     }
@@ -201,16 +206,22 @@ impl Observer for LatestResults {
     fn started(&self, _target: &Arc<Target>) {}
 
     fn observe(&self, target: &Arc<Target>, run: &Run) {
+        // What came is kept once: with the first run of its failure.
+        let last = match run.outcome.facts.evidence.is_empty() {
+            true => Arc::clone(&run.outcome),
+            false => Arc::new(history::without_evidence(&run.outcome)),
+        };
         let mut state = self.state.lock();
-        let State { entries, durations, failures_begun, .. } = &mut *state;
+        let State { entries, durations, failures_begun, evidence, .. } = &mut *state;
         // A run that ends after its target was removed or replaced says nothing of what is there
         // now.
         let Some(entry) = entries.get_mut(&target.id).filter(|entry| entry.is_for(target)) else {
             return;
         };
         entry.tally.observe(run);
-        *failures_begun += u64::from(entry.history.push(&run.outcome, entry.last.as_deref()));
-        let replaced = entry.last.replace(Arc::clone(&run.outcome));
+        let is_new = entry.history.push(&run.outcome, entry.last.as_deref());
+        let replaced = entry.last.replace(last);
+        *failures_begun += u64::from(is_new);
         let outcome = &run.outcome;
         // What an own fault may have resolved says nothing of the service.
         let moved = (outcome.verdict() != Verdict::Unknown)
@@ -220,6 +231,9 @@ impl Observer for LatestResults {
                     .observe(&outcome.facts.resolved, outcome.started_at + outcome.elapsed)
             })
             .flatten();
+        if is_new && evidence.add(&run.outcome) {
+            evidence.make_room(entries.values_mut().map(|entry| &mut entry.history));
+        }
         if let Some(durations) = durations.get_mut(&group(target)) {
             durations.histogram.observe(run.outcome.elapsed);
         }

@@ -11,7 +11,7 @@ use super::display_state::Shown;
 use super::html::{EscapedText, Language};
 use super::row::{grade_in, word};
 use super::service_state::ServiceStates;
-use crate::config::Config;
+use crate::config::{Config, Service};
 use crate::results::Row;
 
 /// Owners offered to choose from. The text finds the others.
@@ -55,15 +55,18 @@ impl ListQuery {
         let title = service.and_then(|service| service.title.as_deref()).unwrap_or_default();
         let owner = service.and_then(|service| service.owner.as_deref()).unwrap_or_default();
         let grade = service.and_then(|service| service.grade);
+        let site = services.site(id).cloned().unwrap_or_default();
+        let of_site = [site.title, site.owner, site.telephone].map(Option::unwrap_or_default);
         let has = |text: &str| text.to_lowercase().contains(&self.q.to_lowercase());
         let reason = row.last.as_deref().and_then(|last| last.cause());
-        (self.owner.is_empty() || self.owner == owner)
+        (self.owner.is_empty() || self.owner == owner || self.owner == of_site[1])
             && (self.grade.is_empty() || grade.is_some_and(|grade| self.grade == grade.to_string()))
             && (self.state.is_empty() || self.state == Shown::of(row).as_str())
             && (self.q.is_empty()
                 || has(&id.to_string())
                 || has(title)
                 || has(owner)
+                || of_site.iter().any(|text| has(text))
                 || has(&row.target.instance)
                 || reason.is_some_and(|failure| has(failure.reason.as_str())))
     }
@@ -91,7 +94,13 @@ impl ListQuery {
     }
 
     /// The form; its answer comes from `path`.
-    pub(super) fn form(&self, html: &mut String, config: &Config, path: &str, language: Language) {
+    pub(super) fn form<'c>(
+        &self,
+        html: &mut String,
+        config: &'c Config,
+        path: &str,
+        language: Language,
+    ) {
         let _ = write!(
             html,
             "<form class=\"w\" role=\"search\" action=\"{}\"><input type=\"hidden\" name=\"lang\" value=\"{}\">\
@@ -101,8 +110,12 @@ impl ListQuery {
             language.pick("찾기", "Find"),
             EscapedText(&self.q),
         );
+        let of_service = |service: &'c Service| {
+            let sites = service.sites.values().filter_map(|site| site.owner.as_deref());
+            service.owner.as_deref().into_iter().chain(sites)
+        };
         let owners: BTreeSet<&str> =
-            config.services.iter().filter_map(|service| service.owner.as_deref()).collect();
+            config.services.iter().flat_map(|service| of_service(service)).collect();
         let owners = owners.into_iter().take(OWNERS_MAX).map(|owner| (owner, owner.to_owned()));
         self.choice(html, "owner", &self.owner, language.pick("담당", "Owner"), language, owners);
         let grades = ["1", "2", "3", "4"].into_iter().zip(1..);

@@ -21,6 +21,7 @@ mod banner;
 mod blocks;
 mod connections;
 mod display_state;
+mod evidence;
 mod fair_turns;
 mod filter;
 mod html;
@@ -29,8 +30,11 @@ mod missing;
 mod modules;
 mod outages;
 mod page;
+pub mod past;
+pub(crate) mod printed;
 mod probe;
 mod probe_page;
+mod probe_status;
 mod row;
 mod sd;
 mod service_state;
@@ -57,6 +61,7 @@ use self::auth::Admitted;
 use self::connections::ClientConnection;
 use self::external::External;
 use self::metrics::Sources;
+use self::past::PastAvailability;
 use self::ready::Readiness;
 use self::reload::Refused;
 use self::stream::Writers;
@@ -78,6 +83,7 @@ const PATHS: &str = "not found; there are:
 /probes/{service}/{probe}  the last runs of one; {probe}@{site} where there are sites
 /metrics                   for Prometheus
 /api/v1/status             as JSON
+/api/v1/probes/{service}/{probe}  what came in the last failures of one, as JSON
 /sd                        every probe, as targets for Prometheus (HTTP SD)
 /probe?target=&module=     the last result of one, as blackbox_exporter has it
 /config                    modules of blackbox_exporter, where they are run
@@ -97,6 +103,8 @@ struct Site {
     external: External,
     controls: Arc<Controls>,
     refused: watch::Receiver<Option<Refused>>,
+    /// None: no Prometheus was named.
+    past: Option<Arc<PastAvailability>>,
     /// None: only configured targets are answered.
     any_target: Option<Places>,
     /// What `/probe` answers with instead of results of ours.
@@ -123,6 +131,8 @@ pub struct Parts {
     pub controls: Arc<Controls>,
     /// A configuration that is not in force.
     pub refused: watch::Receiver<Option<Refused>>,
+    /// How available services were, where a Prometheus says so.
+    pub past: Option<Arc<PastAvailability>>,
     /// What `/probe` does with targets that are not configured.
     pub any_target: AnyTarget,
     /// What `/probe` answers with instead of results of ours.
@@ -150,6 +160,7 @@ pub fn router(parts: Parts, web: Arc<Web>) -> Router {
         external: parts.external,
         controls: parts.controls,
         refused: parts.refused,
+        past: parts.past,
         any_target: (parts.any_target == AnyTarget::Probed).then(Places::new),
         blackbox: parts.blackbox,
         writers: Writers::new(),
@@ -161,6 +172,7 @@ pub fn router(parts: Parts, web: Arc<Web>) -> Router {
         .route("/icon/{state}", get(icon::icon))
         .route("/metrics", get(metrics::metrics))
         .route("/api/v1/status", get(status::status))
+        .route("/api/v1/probes/{service}/{probe}", get(probe_status::status_of_one))
         .route("/probe", get(probe::probe))
         .route("/config", get(modules::config))
         .route("/sd", get(sd::sd))

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 
 use super::blocks::{Block, blocks};
-use super::display_state::Shown;
+use super::display_state::{Shown, cause};
 use super::html::{Code, EscapedText, Language, ago};
 use super::row::{View, chip, grade_in, probe_path, service_path, word};
 use crate::config::{Config, OURSELVES};
@@ -143,6 +143,7 @@ impl<'a> Outages<'a> {
             }
             facts.extend(self.view.about(standing.service));
         }
+        facts.extend(self.view.past(block.cause));
         let worst = || block.rows().filter(|row| Shown::of(row) == block.worst);
         if let Some(since) = worst().filter_map(|row| row.tally.since()).min() {
             let text = format!("{} ({})", times.second(since), ago(since, language));
@@ -151,6 +152,16 @@ impl<'a> Outages<'a> {
         if let Some(good) = worst().filter_map(|row| row.tally.last_success_at()).max() {
             let text = format!("{} ({})", times.second(good), ago(good, language));
             facts.push((language.pick("마지막 정상", "Last good run"), text));
+        }
+        let cause = worst().find_map(cause);
+        if let Some(cause) = cause {
+            let mut text = language.of_both(cause.reason.meaning()).to_owned();
+            if let Some(step) = &cause.step {
+                let _ = write!(text, " {} {}", language.pick("단계", "Step"), Code(&step.name));
+            }
+            facts.push((language.pick("원인", "Reason"), text));
+            let look = EscapedText(language.of_both(cause.reason.first_look())).to_string();
+            facts.push((language.pick("우선 확인 사항", "Check first"), look));
         }
         if block.own.is_empty() && block.cause != OURSELVES {
             let text = language.pick(
@@ -194,7 +205,7 @@ impl<'a> Outages<'a> {
             Language::English if all > 1 => write!(line, "{sites} of {all} sites, {probes} probes"),
             Language::English => write!(line, "{probes} probes"),
         };
-        if let Some(cause) = super::display_state::cause(worst) {
+        if let Some(cause) = cause(worst) {
             let _ = write!(line, " · {}", language.of_both(cause.reason.short()));
         }
         self.folded_rows(html, rows, &line, hidden, folded_max);
@@ -292,9 +303,12 @@ impl<'a> Outages<'a> {
             for row in rows.iter().take(OPEN_ROWS_MAX) {
                 let link = external.link(&probe_path(row, language));
                 let id = &row.target.id;
-                let site = id.site.as_ref().map(|site| format!("@{site}")).unwrap_or_default();
-                let text = format!("{}{site}", id.probe);
-                let _ = write!(html, " · <a href=\"{}\">{}</a>", EscapedText(&link), Code(&text));
+                let site = self.view.services.called_site(id);
+                let _ = write!(html, " · <a href=\"{}\">{}", EscapedText(&link), Code(&id.probe));
+                let _ = match site.is_empty() {
+                    true => write!(html, "</a>"),
+                    false => write!(html, " {site}</a>"),
+                };
             }
             html.push_str("</li>");
         }

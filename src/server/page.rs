@@ -201,6 +201,7 @@ impl List<'_> {
             facts.push((language.pick("등급", "Grade"), grade_in(grade, language)));
         }
         facts.extend(self.view.about(service));
+        facts.extend(self.view.past(&service.name));
         for (label, text) in facts {
             let _ = write!(html, "<div><dt>{label}</dt><dd>{text}</dd></div>");
         }

@@ -22,14 +22,15 @@ use super::missing::no_such_probe;
 use super::row::{View, chip, grade_in, probe_path, service_path, word};
 use super::service_state::ServiceStates;
 use crate::config::TargetId;
+use crate::curl;
 use crate::outcome::AddressFacts;
 use crate::results::{Episode, History, Row};
 
 /// What the address may say.
 #[derive(Deserialize)]
 pub(super) struct ProbeQuery {
-    lang: Option<String>,
-    site: Option<String>,
+    pub(super) lang: Option<String>,
+    pub(super) site: Option<String>,
     /// `off`: the page stays as it is.
     refresh: Option<String>,
 }
@@ -41,16 +42,21 @@ pub(super) async fn page_of_one(
     headers: HeaderMap,
 ) -> Response {
     let language = Language::of(wishes.lang.as_deref(), &headers);
-    let id = match probe.split_once('@') {
-        Some((probe, of)) => (probe.into(), Some(of.into())),
-        None => (probe.as_str().into(), wishes.site.as_deref().map(Arc::from)),
-    };
-    let id = TargetId { service: service.into(), probe: id.0, site: id.1 };
+    let id = probe_id(&service, &probe, wishes.site.as_deref());
     // What is needed is looked up among all rows: not on a thread of the probes.
     let answer = tokio::task::spawn_blocking(move || {
         answer(&site, &id, language, wishes.refresh.as_deref() != Some("off"), &headers)
     });
     answer.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+/// The probe that an address names.
+pub(super) fn probe_id(service: &str, probe: &str, site: Option<&str>) -> TargetId {
+    let (probe, site) = match probe.split_once('@') {
+        Some((probe, of)) => (probe, Some(of)),
+        None => (probe, site),
+    };
+    TargetId { service: service.into(), probe: probe.into(), site: site.map(Arc::from) }
 }
 
 fn answer(
@@ -73,6 +79,7 @@ fn answer(
     view.head(&mut body, row);
     view.facts(&mut body, row);
     view.failures(&mut body, row, &history);
+    view.by_hand(&mut body, row);
     view.runs(&mut body, &history);
     let state = Shown::of(row);
     let title = format!("{} · {id} — {}", word(state, language), language.pick("봉수", "Bongsu"));
@@ -142,6 +149,12 @@ impl View<'_> {
             }
             facts.extend(self.about(standing.service));
         }
+        facts.extend(self.past(name));
+        if row.target.id.site.is_some() {
+            let site = self.services.called_site(&row.target.id);
+            facts.push((language.pick("기관", "Site"), site));
+            facts.extend(self.about_site(&row.target.id));
+        }
         if let Some(since) = row.tally.since() {
             let text = format!("{} ({})", times.second(since), ago(since, language));
             facts.push((language.pick("시작", "Since"), text));
@@ -181,9 +194,21 @@ impl View<'_> {
             let none = language.pick("기록된 실패가 없습니다.", "No failures recorded.");
             let _ = write!(html, "<p class=\"q\">{none}</p>");
         }
-        for episode in history.episodes().rev() {
+        for (at, episode) in history.episodes().rev().enumerate() {
             self.failure(html, row, episode);
+            self.evidence(html, &episode.first.facts.evidence, at == 0);
         }
+    }
+
+    /// The same by hand.
+    fn by_hand(&self, html: &mut String, row: &Row) {
+        let label = self.language.pick("같은 요청을 직접 보내기", "The same with curl");
+        let lines = curl::curl(&row.target);
+        let lines = EscapedText(&lines);
+        let _ = write!(
+            html,
+            "<details><summary>{label}</summary><pre tabindex=\"0\">{lines}</pre></details>"
+        );
     }
 
     fn failure(&self, html: &mut String, row: &Row, episode: &Episode) {
@@ -218,9 +243,7 @@ impl View<'_> {
             }
             html.push_str("</ul>");
         }
-        if let Some(excerpt) = &episode.first.facts.excerpt {
-            let _ = write!(html, "<pre tabindex=\"0\">{}</pre>", EscapedText(excerpt));
-        }
+        self.course(html, &episode.first.facts);
     }
 
     /// Each address that was looked at, where there were several.

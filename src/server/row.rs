@@ -5,8 +5,9 @@ use std::fmt::Write;
 use super::Site;
 use super::display_state::{self, Running, Shown};
 use super::html::{Code, English, EscapedText, Language, ago};
+use super::past;
 use super::service_state::ServiceStates;
-use crate::config::{Service, WindowKind};
+use crate::config::{Service, TargetId, WindowKind};
 use crate::outcome::Failure;
 use crate::results::Row;
 
@@ -29,8 +30,8 @@ impl View<'_> {
         self.service(html, row, state);
         let link = self.site.external.link(&probe_path(row, language));
         let _ = write!(html, "</td><td><a href=\"{}\">{}</a>", EscapedText(&link), Code(&id.probe));
-        if let Some(site) = &id.site {
-            let _ = write!(html, " {}", Code(&format!("@{site}")));
+        if id.site.is_some() {
+            let _ = write!(html, " {}", self.services.called_site(id));
         }
         let _ =
             write!(html, "<br><span class=\"q\">{}</span></td><td>", Code(&row.target.instance));
@@ -62,7 +63,8 @@ impl View<'_> {
         if state == Shown::Up {
             return;
         }
-        for (label, text) in self.about(service) {
+        let site = self.about_site(&row.target.id);
+        for (label, text) in self.about(service).into_iter().chain(site) {
             let _ = write!(html, "<br>{label}: {text}");
         }
     }
@@ -77,6 +79,34 @@ impl View<'_> {
             (language.pick("담당", "Owner"), escaped(&service.owner)),
             (language.pick("필요", "Needs"), needs),
             (language.pick("대체 창구", "Alternative"), escaped(&service.alternative)),
+        ];
+        about.into_iter().filter_map(|(label, text)| Some((label, text?))).collect()
+    }
+
+    /// How available a service was, where a Prometheus is named and says so.
+    pub(super) fn past(&self, service: &str) -> Option<(&'static str, String)> {
+        let language = self.language;
+        let shares = self.site.past.as_ref()?.of(service)?;
+        let windows = [
+            language.pick("24시간", "24 h"),
+            language.pick("7일", "7 d"),
+            language.pick("30일", "30 d"),
+        ];
+        let told = windows.iter().zip(shares).filter_map(|(window, share)| {
+            Some(format!("{window} <b>{}</b>", past::percent(share?)))
+        });
+        let told = told.collect::<Vec<_>>().join(" · ");
+        Some((language.pick("가용률", "Availability"), told))
+    }
+
+    /// Who looks after the site, as far as that is known.
+    pub(super) fn about_site(&self, of: &TargetId) -> Vec<(&'static str, String)> {
+        let language = self.language;
+        let Some(site) = self.services.site(of) else { return Vec::new() };
+        let owner = site.owner.as_ref().map(|owner| EscapedText(owner).to_string());
+        let about = [
+            (language.pick("기관 담당", "Site's owner"), owner),
+            (language.pick("전화", "Telephone"), site.telephone.as_deref().map(telephone)),
         ];
         about.into_iter().filter_map(|(label, text)| Some((label, text?))).collect()
     }
@@ -136,6 +166,16 @@ impl View<'_> {
             html.push_str(&mark("before", text));
         }
         html
+    }
+}
+
+/// A number as a link that dials it, where it is one.
+fn telephone(text: &str) -> String {
+    let number: String = text.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
+    let is_number = text.chars().all(|c| c.is_ascii_digit() || "+-.() ".contains(c));
+    match is_number && !number.is_empty() {
+        true => format!("<a href=\"tel:{number}\">{}</a>", EscapedText(text)),
+        false => EscapedText(text).to_string(),
     }
 }
 

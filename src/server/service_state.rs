@@ -7,7 +7,7 @@ use std::fmt::Write;
 use super::display_state::{Shown, cause};
 use super::html::{Code, EscapedText, Language};
 use super::row::chip;
-use crate::config::{Config, OURSELVES, Service};
+use crate::config::{Config, OURSELVES, Service, SiteInfo, TargetId};
 use crate::results::Row;
 
 /// Services by name, with what the board says of each.
@@ -47,6 +47,21 @@ impl<'c> ServiceStates<'c> {
 
     pub(super) fn get(&self, name: &str) -> Option<&Standing<'c>> {
         self.known.get(name)
+    }
+
+    /// What people know of a probe's site.
+    pub(super) fn site(&self, of: &TargetId) -> Option<&'c SiteInfo> {
+        self.get(&of.service)?.service.site(of.site.as_deref())
+    }
+
+    /// The site as people call it, with its name; nothing for a probe without one.
+    pub(super) fn called_site(&self, of: &TargetId) -> String {
+        let Some(name) = &of.site else { return String::new() };
+        let name = format!("@{name}");
+        match self.site(of).and_then(|site| site.title.as_deref()) {
+            Some(title) => format!("{} {}", EscapedText(title), Code(&name)),
+            None => Code(&name).to_string(),
+        }
     }
 
     /// The service as people call it, with its name.

@@ -14,12 +14,15 @@
 //!   "services": [{
 //!     "name": "gpki", "title": "행정전자서명 인증", "grade": 1, "owner": null,
 //!     "alternative": null, "needs": ["dc-daejeon"],
+//!     "availability": {"24h": 0.9995, "7d": 0.9999, "30d": null},
 //!     "probes": [{
-//!       "id": "gpki/portal", "probe": "portal", "site": null, "kind": "http",
+//!       "id": "gpki/portal", "probe": "portal", "site": null, "site_title": null,
+//!       "site_owner": null, "site_telephone": null, "kind": "http",
 //!       "instance": "https://www.gpki.go.kr/", "tests": "gpki", "component": "gpki",
 //!       "state": "down", "stale": false,
 //!       "maintenance": null, "down_before_maintenance": false,
 //!       "stage": "tcp", "reason": "connect_timeout", "step": null, "detail": "...",
+//!       "meaning": "...", "first_look": "...",
 //!       "since": "2026-11-22T01:46:00Z", "last_run": "...", "last_success": "...",
 //!       "consecutive_failures": 31, "interval_seconds": 30.0, "duration_seconds": 10.0,
 //!       "http_status": null, "steps": [{"name": "form", "component": "saeol", "success": true,
@@ -42,9 +45,11 @@
 //! RFC 3339 in UTC or null. `addresses` has those that the last run looked at, where the probe looks
 //! at several; `address_moved` is when the name last led to addresses none of which was seen for a day.
 //! `grades` counts the services that are probed, and `recovery` those that need a broken service,
-//! directly or not; `up` are those of which no probe is down, unknown or unobserved. New keys may be added; none is renamed or removed within `v1`.
+//! directly or not; `up` are those of which no probe is down, unknown or unobserved.
+//! `meaning` and `first_look` say of the reason what it means and what to check first, in the language of
+//! `Accept-Language`. `availability` is null without `--prometheus.url`. New keys may be added; none is renamed or removed within `v1`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -62,9 +67,11 @@ use tokio::time::Instant;
 use super::Site;
 use super::connections::ClientConnection;
 use super::display_state::{self, Running, Shown};
+use super::html::Language;
+use super::past::WINDOWS;
 use super::recovery::{CauseRecovery, GradeCount, Recovery};
 use crate::build_info::VERSION;
-use crate::config::{Config, WindowTarget};
+use crate::config::{Config, Service, WindowTarget};
 use crate::outcome::AddressFacts;
 use crate::results::Row;
 
@@ -74,10 +81,11 @@ pub(super) async fn status(
     headers: HeaderMap,
 ) -> Response {
     let shown = Arc::clone(&site);
+    let language = Language::of(None, &headers);
     let write = move |out: &mut dyn io::Write| {
         let rows = shown.sources.board.snapshot(Instant::now()).rows;
         let config = Arc::clone(&shown.sources.config.borrow());
-        let status = Status::of(&shown, &config, &rows);
+        let status = Status::of(&shown, &config, &rows, language);
         serde_json::to_writer(out, &status).map_err(io::Error::from)
     };
     site.writers.answer(&client, &headers, "application/json", write).await
@@ -129,14 +137,18 @@ struct ServiceStatus<'a> {
     owner: Option<&'a str>,
     alternative: Option<&'a str>,
     needs: Vec<&'a str>,
+    availability: Option<BTreeMap<&'static str, Option<f64>>>,
     probes: Vec<ProbeStatus<'a>>,
 }
 
 #[derive(Serialize)]
-struct ProbeStatus<'a> {
+pub(super) struct ProbeStatus<'a> {
     id: String,
     probe: &'a str,
     site: Option<&'a str>,
+    site_title: Option<&'a str>,
+    site_owner: Option<&'a str>,
+    site_telephone: Option<&'a str>,
     kind: &'static str,
     instance: &'a str,
     tests: &'a str,
@@ -149,6 +161,8 @@ struct ProbeStatus<'a> {
     reason: Option<&'static str>,
     step: Option<&'a str>,
     detail: Option<&'a str>,
+    meaning: Option<&'static str>,
+    first_look: Option<&'static str>,
     since: Option<String>,
     last_run: Option<String>,
     last_success: Option<String>,
@@ -193,14 +207,11 @@ struct CertificateStatus<'a> {
 }
 
 impl<'a> Status<'a> {
-    fn of(site: &'a Site, config: &'a Config, rows: &'a [Row]) -> Status<'a> {
-        let running = display_state::running(config, Timestamp::now());
+    fn of(site: &'a Site, config: &'a Config, rows: &'a [Row], language: Language) -> Status<'a> {
+        let telling = Telling::of(config, language);
         let mut by_service: HashMap<&str, Vec<ProbeStatus<'a>>> = HashMap::new();
         for row in rows {
-            by_service
-                .entry(&row.target.id.service)
-                .or_default()
-                .push(ProbeStatus::of(row, &running));
+            by_service.entry(&row.target.id.service).or_default().push(telling.probe(row));
         }
         let services = config.services.iter().map(|service| ServiceStatus {
             name: &service.name,
@@ -209,6 +220,11 @@ impl<'a> Status<'a> {
             owner: service.owner.as_deref(),
             alternative: service.alternative.as_deref(),
             needs: service.needs.iter().map(|need| &**need).collect(),
+            availability: site
+                .past
+                .as_ref()
+                .and_then(|past| past.of(&service.name))
+                .map(|shares| WINDOWS.iter().map(|(_, key)| *key).zip(shares).collect()),
             probes: by_service.remove(&*service.name).unwrap_or_default(),
         });
         let Recovery { grades, causes } = Recovery::of(config, rows);
@@ -219,7 +235,7 @@ impl<'a> Status<'a> {
             ready: site.readiness.is_ready(),
             online: site.controls.reading().online,
             config: ConfigStatus { hash: &config.hash, refused: RefusedStatus::of(site) },
-            maintenance: running.iter().map(MaintenanceStatus::of).collect(),
+            maintenance: telling.running.iter().map(MaintenanceStatus::of).collect(),
             summary: display_state::counts(rows),
             grades,
             recovery: causes,
@@ -253,9 +269,24 @@ impl<'a> MaintenanceStatus<'a> {
     }
 }
 
-impl<'a> ProbeStatus<'a> {
-    fn of(row: &'a Row, running: &[Running<'a>]) -> ProbeStatus<'a> {
-        let excused = display_state::excused(row, running);
+/// What the states of probes are told with.
+pub(super) struct Telling<'a> {
+    services: HashMap<&'a str, &'a Service>,
+    running: Vec<Running<'a>>,
+    language: Language,
+}
+
+impl<'a> Telling<'a> {
+    pub(super) fn of(config: &'a Config, language: Language) -> Telling<'a> {
+        let services = config.services.iter().map(|service| (&*service.name, &**service));
+        let running = display_state::running(config, Timestamp::now());
+        Telling { services: services.collect(), running, language }
+    }
+
+    pub(super) fn probe(&self, row: &'a Row) -> ProbeStatus<'a> {
+        let service = self.services.get(&*row.target.id.service);
+        let site = service.and_then(|service| service.site(row.target.id.site.as_deref()));
+        let excused = display_state::excused(row, &self.running);
         let cause = display_state::cause(row);
         let last = row.last.as_deref();
         let steps = last.map(|outcome| outcome.facts.steps.as_slice()).unwrap_or_default();
@@ -264,6 +295,9 @@ impl<'a> ProbeStatus<'a> {
             id: row.target.id.to_string(),
             probe: &row.target.id.probe,
             site: row.target.id.site.as_deref(),
+            site_title: site.and_then(|site| site.title.as_deref()),
+            site_owner: site.and_then(|site| site.owner.as_deref()),
+            site_telephone: site.and_then(|site| site.telephone.as_deref()),
             kind: row.target.kind.as_str(),
             instance: &row.target.instance,
             tests: &row.target.component,
@@ -276,6 +310,8 @@ impl<'a> ProbeStatus<'a> {
             reason: cause.map(|cause| cause.reason.as_str()),
             step: cause.and_then(|cause| cause.step.as_ref()).map(|step| &*step.name),
             detail: cause.map(|cause| cause.detail.as_str()),
+            meaning: cause.map(|cause| self.language.of_both(cause.reason.meaning())),
+            first_look: cause.map(|cause| self.language.of_both(cause.reason.first_look())),
             since: row.tally.since().and_then(rfc3339),
             last_run: row.tally.last_run_at().and_then(rfc3339),
             last_success: row.tally.last_success_at().and_then(rfc3339),
@@ -333,7 +369,7 @@ fn summary<S: Serializer>(counts: &[(Shown, usize); 5], to: S) -> Result<S::Ok, 
 }
 
 /// To the millisecond; none for a clock outside years -9999 to 9999.
-fn rfc3339(time: SystemTime) -> Option<String> {
+pub(super) fn rfc3339(time: SystemTime) -> Option<String> {
     let time = jiff::Timestamp::try_from(time).ok()?;
     let time = time.round(jiff::Unit::Millisecond).ok()?;
     Some(time.to_string())

@@ -298,6 +298,7 @@ impl<'a> Client<'a> {
             self.open.remove(at).close();
         }
         let was_used = link.is_used;
+        recorder.peer = link.peer;
         self.open.push(link);
         let Some(link) = self.open.last_mut() else {
             return Err(Failure::new(Reason::Internal, "there is no connection").into());

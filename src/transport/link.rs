@@ -4,6 +4,7 @@
 //! run is over.
 
 use std::error::Error;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -77,6 +78,8 @@ pub(super) struct Key {
 /// A connection that speaks HTTP.
 pub(super) struct Link {
     pub(super) key: Key,
+    /// Whom it goes to, where that is not up to a proxy.
+    pub(super) peer: Option<IpAddr>,
     sender: Sender,
     driver: Driver,
     pub(super) meter: Arc<Meter>,
@@ -102,7 +105,7 @@ impl Link {
         key: Key,
         speaks_http2: bool,
     ) -> Result<Box<Link>, hyper::Error> {
-        let Connection { stream, counters, verifier, forwarded_by } = connection;
+        let Connection { stream, peer, counters, verifier, forwarded_by } = connection;
         let says_goodbye = speaks_http2 || matches!(stream, Stream::Tls(_));
         let cipher = match &stream {
             Stream::Tls(tls) => {
@@ -132,6 +135,7 @@ impl Link {
         };
         Ok(Box::new(Link {
             key,
+            peer,
             sender,
             driver,
             meter,

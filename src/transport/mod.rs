@@ -129,6 +129,8 @@ pub struct Recorder<'r> {
     /// Facts learned before a failure survive it.
     pub facts: &'r mut Facts,
     pub watch: Stopwatch,
+    /// Whom the last request went to, or was to go to. `None` where only a proxy knows.
+    pub peer: Option<IpAddr>,
     /// A server has been connected to, so that `facts.address` is settled.
     answered: bool,
 }
@@ -136,7 +138,7 @@ pub struct Recorder<'r> {
 impl<'r> Recorder<'r> {
     /// Nothing was learned yet.
     pub fn new(facts: &'r mut Facts) -> Recorder<'r> {
-        Recorder { facts, watch: Stopwatch::default(), answered: false }
+        Recorder { facts, watch: Stopwatch::default(), peer: None, answered: false }
     }
 
     /// Ends the last phase and writes down the sums.
@@ -149,6 +151,8 @@ impl<'r> Recorder<'r> {
 pub struct Connection {
     /// With TLS and through the proxy, as the case may be.
     pub stream: Stream,
+    /// Whom it goes to, where that is not up to a proxy.
+    pub peer: Option<IpAddr>,
     /// A second look at the socket, where counters are wanted.
     pub counters: Option<Counters>,
     /// What the server's handshake showed; present where there is TLS.
@@ -168,6 +172,7 @@ impl Transport<'_> {
     ) -> Result<Connection, Failure> {
         recorder.facts.tls = None;
         recorder.facts.tcp = None;
+        recorder.peer = None;
         let proxy = self.proxy.filter(|proxy| proxy.is_for(to.host));
         let (stream, peer, forwarded_by) = match proxy {
             None => {
@@ -185,7 +190,9 @@ impl Transport<'_> {
             ReadCounters::Yes => Counters::of(stream.socket()),
             ReadCounters::No => None,
         };
-        let mut connection = Connection { stream, counters, verifier: None, forwarded_by };
+        let ip = peer.map(|peer| peer.ip());
+        let mut connection =
+            Connection { stream, peer: ip, counters, verifier: None, forwarded_by };
         if let Some(handshake) = &to.tls {
             connection = self.secure(connection, handshake, peer, recorder, deadline).await?;
         }
@@ -235,12 +242,14 @@ impl Transport<'_> {
         let literal = pinned.map(|ip| ip.to_string());
         let host = literal.as_deref().unwrap_or(host);
         recorder.watch.enter(Phase::Connect);
+        recorder.peer = addresses.first().copied();
         if !recorder.answered {
-            recorder.facts.address = addresses.first().copied();
+            recorder.facts.address = recorder.peer;
         }
         let dialer = Dialer { resolvers: self.resolvers, options: self.dial };
         match dialer.connect(host, addresses, port, deadline).await {
             Ok((stream, peer)) => {
+                recorder.peer = Some(peer.ip());
                 if !recorder.answered {
                     recorder.facts.address = Some(peer.ip());
                     recorder.answered = true;
@@ -248,6 +257,7 @@ impl Transport<'_> {
                 Ok((stream, peer))
             }
             Err(Unconnected { failure, address }) => {
+                recorder.peer = address;
                 if !recorder.answered {
                     recorder.facts.address = address;
                 }
@@ -378,7 +388,7 @@ impl Transport<'_> {
         recorder: &mut Recorder<'_>,
         deadline: &Deadline,
     ) -> Result<Connection, Failure> {
-        let Connection { mut stream, counters, forwarded_by, .. } = connection;
+        let Connection { mut stream, peer: ip, counters, forwarded_by, .. } = connection;
         recorder.watch.enter(Phase::Tls);
         if let Some(protocol) = handshake.starttls {
             let local = stream.socket().local_addr().ok().map(|address| address.ip());
@@ -406,7 +416,13 @@ impl Transport<'_> {
             Ok(Ok(tls)) => {
                 recorder.facts.tls = verifier.facts();
                 let stream = Stream::Tls(Box::new(tls));
-                return Ok(Connection { stream, counters, verifier: Some(verifier), forwarded_by });
+                return Ok(Connection {
+                    stream,
+                    peer: ip,
+                    counters,
+                    verifier: Some(verifier),
+                    forwarded_by,
+                });
             }
             Ok(Err(error)) => match failure::refused_version(&error) {
                 Some(failure) => failure,

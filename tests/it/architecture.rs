@@ -31,7 +31,16 @@ const LAYERS: &[&[&str]] = &[
     ],
     &["template"],
     &["config"],
-    &["vault", "identities", "state_dir", "state_writer", "transport", "trusted_client", "probe"],
+    &[
+        "curl",
+        "vault",
+        "identities",
+        "state_dir",
+        "state_writer",
+        "transport",
+        "trusted_client",
+        "probe",
+    ],
     &[
         "limits",
         "scheduler",

@@ -133,6 +133,7 @@ fn config() -> Config {
             alternative: Some("관할 주민센터 수기 접수".into()),
             needs: needs.iter().map(|&name| name.into()).collect(),
             slo: 0.9992,
+            sites: Default::default(),
         })
     };
     Config {

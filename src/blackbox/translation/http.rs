@@ -11,7 +11,7 @@ use super::super::go_regex::GoPattern;
 use super::super::http_module::HttpModule;
 use super::{NewSecretSource, Translation, tls};
 use crate::config::{is_set_by_client, is_spoken_method};
-use crate::probe::request::is_credential;
+use crate::redact::is_credential;
 use crate::secret::Secret;
 use crate::yaml_text::Yaml;
 
@@ -105,7 +105,7 @@ fn headers(made: &mut Translation, module: &HttpModule) -> Result<(), String> {
 
 /// Plain, or a secret where the name says that it is one.
 fn value_of(made: &mut Translation, name: &str, value: &str) -> Yaml {
-    let is_secret = HeaderName::try_from(name).is_ok_and(|name| is_credential(&name));
+    let is_secret = HeaderName::try_from(name).is_ok_and(|name| is_credential(name.as_str()));
     if !is_secret || value.is_empty() {
         return Yaml::text(value);
     }

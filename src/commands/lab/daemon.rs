@@ -56,6 +56,7 @@ impl LabDaemon {
             local_time: LocalTime::named(None),
             systemd: Said::default(),
             vantage: Some("lab".to_owned()),
+            prometheus: None,
             grace: PROBE_GRACE,
             shard: Shard::WHOLE,
             limits: Limits { permits: None, descriptors: raise_descriptors().now },

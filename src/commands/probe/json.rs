@@ -1,6 +1,5 @@
 //! One run as one line of JSON, for scripts. Times are RFC 3339 in UTC, durations are seconds.
 
-use std::net::IpAddr;
 use std::time::SystemTime;
 
 use chain::{Certificate, TlsFacts};
@@ -12,6 +11,7 @@ use super::single_run::SingleRun;
 use crate::commands::days_until;
 use crate::language::Language;
 use crate::outcome::{Failure, Reason};
+use crate::server::printed::{self, PrintedFacts, PrintedHop};
 
 #[derive(Serialize)]
 struct Printed<'a> {
@@ -26,9 +26,8 @@ struct Printed<'a> {
     warnings: Vec<PrintedFailure<'a>>,
     expected: Vec<String>,
     vantage_online: bool,
-    address: Option<IpAddr>,
-    phases: Vec<PrintedPhase>,
-    wait_seconds: Option<f64>,
+    #[serde(flatten)]
+    facts: PrintedFacts<'a>,
     http: Option<PrintedHttp<'a>>,
     tls: Option<PrintedTls<'a>>,
     steps: Vec<PrintedStep<'a>>,
@@ -46,24 +45,11 @@ struct PrintedFailure<'a> {
 }
 
 #[derive(Serialize)]
-struct PrintedPhase {
-    phase: &'static str,
-    seconds: f64,
-}
-
-#[derive(Serialize)]
 struct PrintedHttp<'a> {
     status: u16,
     version: f64,
     body_bytes: u64,
     hops: Vec<PrintedHop<'a>>,
-}
-
-#[derive(Serialize)]
-struct PrintedHop<'a> {
-    url: &'a str,
-    status: u16,
-    seconds: f64,
 }
 
 #[derive(Serialize)]
@@ -106,7 +92,6 @@ struct PrintedStep<'a> {
 pub(super) fn json(run: &SingleRun<'_>, language: Language) -> String {
     let SingleRun { target, outcome, online } = run;
     let facts = &outcome.facts;
-    let phases = facts.phases.named();
     let told = |failure| told(failure, language);
     let printed = Printed {
         probe: target.id.to_string(),
@@ -119,25 +104,12 @@ pub(super) fn json(run: &SingleRun<'_>, language: Language) -> String {
         warnings: facts.warnings.iter().map(told).collect(),
         expected: expected::of_run(target, outcome),
         vantage_online: *online,
-        address: facts.address,
-        phases: phases
-            .into_iter()
-            .filter_map(|(phase, took)| Some(PrintedPhase { phase, seconds: took?.as_secs_f64() }))
-            .collect(),
-        wait_seconds: facts.phases.wait.map(|wait| wait.as_secs_f64()),
+        facts: PrintedFacts::of(facts),
         http: facts.http.as_ref().map(|http| PrintedHttp {
             status: http.status,
             version: http.version,
             body_bytes: http.body_bytes,
-            hops: http
-                .hops
-                .iter()
-                .map(|hop| PrintedHop {
-                    url: &hop.url,
-                    status: hop.status,
-                    seconds: hop.elapsed.as_secs_f64(),
-                })
-                .collect(),
+            hops: printed::hops(facts),
         }),
         tls: facts.tls.as_ref().map(tls),
         steps: facts
@@ -150,7 +122,7 @@ pub(super) fn json(run: &SingleRun<'_>, language: Language) -> String {
                 seconds: step.elapsed.as_secs_f64(),
             })
             .collect(),
-        excerpt: facts.excerpt.as_deref(),
+        excerpt: facts.excerpt(),
     };
     // Nothing in it can fail to be written: no map has keys that are no texts.
     serde_json::to_string(&printed).unwrap_or_default()

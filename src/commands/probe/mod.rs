@@ -2,7 +2,6 @@
 //! is offline has no vote, and an account that the daemon holds is left alone.
 
 mod choice;
-mod curl;
 mod expected;
 mod json;
 mod progress;
@@ -22,6 +21,7 @@ use crate::cli::{Exit, Flags, ProbeArgs, ProbeOutput};
 use crate::config::{Config, Target};
 use crate::controls::Controls;
 use crate::controls::wire::{self, Names, WireError};
+use crate::curl;
 use crate::language::Language;
 use crate::limits::raise_descriptors;
 use crate::outcome::{Outcome, Verdict};

@@ -21,7 +21,9 @@ use ::http::{HeaderName, Method};
 use regex::Regex;
 use url::Url;
 
-use super::{Auth, ClientOptions, CssSelector, Expect, Follow, JsonPath, RequestBody, Rules};
+use super::{
+    Auth, ClientOptions, CssSelector, Excerpt, Expect, Follow, JsonPath, RequestBody, Rules,
+};
 use crate::outcome::{Reason, Step};
 use crate::template::{FlowSource, Template};
 use exec::ExecAction;
@@ -81,15 +83,6 @@ pub enum FormChanged {
     Unknown,
     /// Nobody changes this page without a word.
     Down,
-}
-
-/// Whether a failure keeps a piece of the page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Excerpt {
-    #[default]
-    Never,
-    /// Yes, masked.
-    OnFailure,
 }
 
 /// The account guard's patience.

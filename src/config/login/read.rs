@@ -8,11 +8,11 @@ use super::exec;
 use super::rules;
 use super::set::{self, Set};
 use super::step::{self, Frame, Place};
-use super::{Action, Excerpt, FormChanged, LockoutPolicy, LoginOptions, WaitingRoom, identity};
+use super::{Action, FormChanged, LockoutPolicy, LoginOptions, WaitingRoom, identity};
 use crate::config::inherit::Shared;
 use crate::config::names::{self, FlowNames, Scope};
 use crate::config::reading::{At, Fields};
-use crate::config::{exchange, expect, http, value};
+use crate::config::{Excerpt, exchange, expect, http, value};
 
 pub(in crate::config) const KEYS: &[&str] = &[
     "base",
@@ -104,10 +104,7 @@ pub(in crate::config) fn login(
         body_limit: fields
             .parse("body_limit", value::size_up_to(http::BODY_LIMIT_MAX))
             .unwrap_or(http::BODY_LIMIT),
-        excerpt: match fields.take("excerpt").and_then(|at| at.flag()) {
-            Some(true) => Excerpt::OnFailure,
-            _ => Excerpt::Never,
-        },
+        excerpt: exchange::excerpt(&fields, Excerpt::Never),
         set,
         steps,
         finally,

@@ -25,7 +25,7 @@ pub(super) fn http() -> Value {
             &["token_url", "client_id", "client_secret"],
             |key| if key == "token_url" { url() } else { text() },
         ),
-        "compression" => flag(),
+        "compression" | "excerpt" => flag(),
         "body_limit" | "pad_request" => size(),
         "charset" => text(),
         "follow" => follow(&["redirects", "allow_hosts", "refresh"]),

@@ -6,22 +6,24 @@
 
 mod body;
 pub(crate) mod hop;
+mod last;
 mod refresh;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use http::header::{COOKIE, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
+use http::header::{COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{Response, StatusCode, Version};
 use hyper::body::{Body, Incoming};
 use tokio::time::Instant;
 use url::{Host, Url};
 
 pub use self::body::{BodyRules, ContentCoding, Unfollowed};
+pub use self::last::LastExchange;
 use crate::config::{Follow, TlsClientOptions};
 use crate::deadline::Deadline;
 use crate::offload::{Desk, TargetShare};
-use crate::outcome::{Failure, Hop, Reason};
+use crate::outcome::{Failure, Hop, Reason, TraceId};
 use crate::probe::jar::Jar;
 use crate::probe::request::{Outgoing, shown};
 use crate::probe::surroundings::Surroundings;
@@ -29,6 +31,9 @@ use crate::run_watch::{self, RunEvent};
 use crate::transport::Recorder;
 use crate::transport::http::{Client, Message};
 use crate::transport::phase::Phase;
+
+/// W3C Trace Context.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The final response of a chain.
 pub struct Answer {
@@ -56,8 +61,10 @@ pub struct Session<'a> {
     client: Client<'a>,
     desk: Desk<'a>,
     jar: Jar,
-    /// Whom the last request went to.
-    asked: Option<Url>,
+    /// The last request, and the head of its answer.
+    last: Option<LastExchange>,
+    /// Names the session to whoever is asked.
+    trace_id: TraceId,
 }
 
 impl<'a> Session<'a> {
@@ -69,12 +76,23 @@ impl<'a> Session<'a> {
         share: &'a Arc<TargetShare>,
     ) -> Session<'a> {
         let desk = Desk { offload: &surroundings.offload, share };
-        Session { surroundings, tls, client, desk, jar: Jar::default(), asked: None }
+        let trace_id = TraceId::of(random());
+        Session { surroundings, tls, client, desk, jar: Jar::default(), last: None, trace_id }
     }
 
     /// Where the last request went, whether or not it was answered; forgotten when it is taken.
     pub fn take_asked(&mut self) -> Option<Url> {
-        self.asked.take()
+        self.last.take().map(|last| last.url)
+    }
+
+    /// As above, with the head of its answer.
+    pub fn take_last(&mut self) -> Option<LastExchange> {
+        self.last.take()
+    }
+
+    /// The last request with the head of its answer, until it is taken.
+    pub fn last(&self) -> Option<&LastExchange> {
+        self.last.as_ref()
     }
 
     /// The cookies, when nothing more is sent.
@@ -101,6 +119,7 @@ impl<'a> Session<'a> {
         recorder: &mut Recorder<'_>,
         deadline: &Deadline,
     ) -> Result<Answer, Failure> {
+        recorder.facts.trace_id = Some(self.trace_id);
         let result = self.follow(request, rules, recorder, deadline).await;
         recorder.finish();
         result
@@ -118,8 +137,11 @@ impl<'a> Session<'a> {
         recorder.facts.http.get_or_insert_default().redirects = 0;
         loop {
             let start = Instant::now();
-            self.asked = Some(request.url().clone());
+            self.last = Some(LastExchange::of(&request));
             let response = self.ask(&request, recorder, deadline).await?;
+            if let Some(last) = &mut self.last {
+                last.answered(&response);
+            }
             recorder.facts.warnings.extend(self.client.flaws(false));
             let url = request.url().clone();
             self.jar.store(&url, response.headers());
@@ -173,6 +195,9 @@ impl<'a> Session<'a> {
             headers.insert(COOKIE, cookies);
         }
         headers.extend(request.host().map(|value| (HOST, value.clone())));
+        if !headers.contains_key(TRACEPARENT) {
+            headers.extend(self.traceparent().map(|value| (TRACEPARENT, value)));
+        }
         let server_name = self.server_name(request);
         let mut bare = Cow::Borrowed(url);
         if url.has_authority() && !(url.username().is_empty() && url.password().is_none()) {
@@ -189,6 +214,13 @@ impl<'a> Session<'a> {
             repeat: request.repeat(),
         };
         self.client.send(&message, recorder, deadline).await
+    }
+
+    /// Says of a request to which run it belongs. Each request is a span of its own, and it is to be
+    /// recorded, because somebody may have to look for it.
+    fn traceparent(&self) -> Option<HeaderValue> {
+        let span = u64::from_be_bytes(random()).max(1);
+        HeaderValue::try_from(format!("00-{}-{span:016x}-01", self.trace_id)).ok()
     }
 
     /// The name for SNI when it is not the URL's host: the options' `server_name`, else a custom
@@ -256,6 +288,13 @@ impl<'a> Session<'a> {
         };
         answer_of(url, response, body)
     }
+}
+
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    // Without randomness no TLS works; the identifier is then merely not unique.
+    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    bytes
 }
 
 /// Whether the end of the connection is the end of the body (RFC 9112 section 6.3, rule 8).

@@ -21,6 +21,7 @@ mod run;
 mod sign;
 mod step;
 pub mod totp;
+mod trail;
 mod values;
 
 use std::sync::Arc;

@@ -13,8 +13,9 @@ use crate::deadline::Deadline;
 use crate::outcome::{Failure, Reason};
 use crate::probe::decode;
 use crate::probe::render;
-use crate::probe::request::{self, Outgoing, Payload, Secrecy};
+use crate::probe::request::{Outgoing, Payload, Secrecy};
 use crate::receiver::Receiver;
+use crate::redact::is_credential;
 use crate::template::FlowSource;
 
 use super::lockout::admission::Codes;
@@ -157,7 +158,7 @@ impl LoginRun<'_> {
         let mut credentials = HeaderMap::new();
         open.insert(ACCEPT_ENCODING, HeaderValue::from_static(decode::ACCEPT_ENCODING));
         for (name, template) in self.context.options.headers.iter().chain(&step.headers) {
-            let by_name = request::is_credential(name);
+            let by_name = is_credential(name.as_str());
             if by_name {
                 self.values.hide_captures_of(template);
             }

@@ -8,13 +8,13 @@ use tokio::time::{Instant, sleep_until};
 use tracing::trace;
 use url::Url;
 
-use crate::config::login::{Excerpt, LoginOptions, LoginStep, Presence};
+use crate::config::login::{LoginOptions, LoginStep, Presence};
 use crate::config::{DialOptions, Schedule};
 use crate::deadline::Deadline;
 use crate::offload::TargetShare;
 use crate::outcome::{Failure, Reason, Stage, Step, StepFacts, TcpFacts};
 use crate::probe::exchange::Session;
-use crate::probe::mask::{EXCERPT_TAKEN, mask};
+use crate::probe::mask::mask;
 use crate::probe::surroundings::Surroundings;
 use crate::redact::Redactor;
 use crate::run_watch::{self, RunEvent};
@@ -26,6 +26,7 @@ use super::lockout::admission::Attempt;
 use super::lockout::ending::{Ending, Named};
 use super::page::LastPage;
 use super::progress::Reached;
+use super::trail::Trail;
 use super::values::FlowValues;
 
 /// What a run is about; nothing of it changes.
@@ -78,6 +79,8 @@ pub(super) struct LoginRun<'a> {
     /// The counters of the connection that sent most segments again: a logout after a failed step
     /// goes over another one.
     pub(super) tcp: Option<TcpFacts>,
+    /// What each step sent last, and what came.
+    pub(super) trail: Trail,
     /// How far each step got.
     pub(super) reached: Reached,
     /// What was done with credentials.
@@ -150,6 +153,7 @@ impl<'a> LoginRun<'a> {
             values,
             signers: Vec::new(),
             tcp: None,
+            trail: Trail::default(),
             reached: Reached::default(),
             login: Attempt::new(surroundings, options.guard, schedule),
         }
@@ -169,8 +173,9 @@ impl<'a> LoginRun<'a> {
         };
         self.login.conclude(&steps);
         let result = steps.map_err(|failed| failed.failure);
-        if result.is_err() && options.excerpt == Excerpt::OnFailure {
-            recorder.facts.excerpt = self.page.as_ref().map(|page| page.beginning(EXCERPT_TAKEN));
+        let trail = std::mem::take(&mut self.trail);
+        if result.is_err() {
+            recorder.facts.evidence = trail.into_evidence(options.charset);
         }
         self.finally(recorder, &deadline.last()).await;
         recorder.facts.tcp = self.tcp.or(recorder.facts.tcp);

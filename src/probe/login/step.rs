@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use url::Url;
 
 use crate::config::login::{Action, Button, Capture, CaptureFrom, LoginStep, SelfSubmit};
-use crate::config::{Expect, Rules};
+use crate::config::{Excerpt, Expect, Rules};
 use crate::deadline::Deadline;
 use crate::offload::Budget;
 use crate::outcome::{Failure, Reason, Stage};
@@ -219,7 +219,14 @@ impl LoginRun<'_> {
         let progress = self.reached.of(&step.step.name);
         self.reached.set(step, Progress::Sent);
         let told = recorder.facts.warnings.len();
+        let spent = recorder.watch.phases();
         let result = self.session.send(request, rules, recorder, deadline).await;
+        if let Some(last) = self.session.last() {
+            let evidence = last.evidence(recorder.peer, recorder.watch.phases().since(&spent));
+            let page =
+                result.as_ref().ok().filter(|_| self.context.options.excerpt == Excerpt::OnFailure);
+            self.trail.add(&step.step.name, evidence, page);
+        }
         let worst = self.tcp.into_iter().chain(recorder.facts.tcp);
         self.tcp = worst.max_by_key(|tcp| tcp.retransmits);
         for warning in recorder.facts.warnings.iter_mut().skip(told) {

@@ -242,7 +242,7 @@ steps:
         site.url("")
     ));
     let outcome = flow.run().await;
-    let shown = format!("{outcome:?} {}", outcome.facts.excerpt.clone().unwrap());
+    let shown = format!("{outcome:?} {}", outcome.facts.excerpt().unwrap());
     assert_eq!(outcome.result.unwrap_err().reason, Reason::HttpStatus);
     for private in ["canary", "Y2Fu", "63616e"] {
         assert!(!shown.to_lowercase().contains(&private.to_lowercase()), "{private} in {shown}");

@@ -36,4 +36,5 @@ mod signing;
 mod third_party;
 mod tokens;
 mod turns;
+mod what_came;
 mod wrong_values;

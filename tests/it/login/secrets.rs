@@ -101,7 +101,7 @@ async fn an_excerpt_and_the_details_hold_no_secret_in_any_form() {
         site.url("")
     ));
     let outcome = flow.run().await;
-    let excerpt = outcome.facts.excerpt.clone().unwrap();
+    let excerpt = outcome.facts.excerpt().unwrap().to_owned();
     assert!(excerpt.contains(bongsu::redact::MASK), "{excerpt}");
     let shown = format!("{outcome:?} {excerpt}");
     for form in ["w0rd", "w0RD", "77307264", "dzByZ"] {
@@ -112,7 +112,7 @@ async fn an_excerpt_and_the_details_hold_no_secret_in_any_form() {
          {{ body: {{ contains: ok }} }} }}\n",
         site.url("")
     ));
-    assert_eq!(quiet.run().await.facts.excerpt, None);
+    assert_eq!(quiet.run().await.facts.excerpt(), None);
 }
 
 /// Rule 6: a header or a cookie is a secret unless the flow says that it is not; what else is
@@ -141,7 +141,7 @@ async fn what_a_flow_captured_is_masked_when_it_is_a_secret() {
          /echo }}\n",
         site.url("")
     ));
-    let excerpt = flow.run().await.facts.excerpt.unwrap();
+    let excerpt = flow.run().await.facts.excerpt().unwrap().to_owned();
     assert_eq!(excerpt, "css-value-1 [masked] [masked] header-value-2 [masked]");
 }
 
@@ -204,7 +204,7 @@ async fn sessions_in_paths_and_tokens_of_the_page_are_shown_nowhere() {
         site.url("")
     );
     let outcome = Flow::new(&flow).run().await;
-    let shown = format!("{outcome:?} {}", outcome.facts.excerpt.clone().unwrap());
+    let shown = format!("{outcome:?} {}", outcome.facts.excerpt().unwrap().to_owned());
     for private in [nonce, "0A1B2C3D4E", "canary-meta", "canary-hidden"] {
         assert!(!shown.contains(private), "{private} in {shown}");
     }
@@ -235,7 +235,7 @@ async fn short_values_of_cookies_and_headers_are_masked_only_as_theirs() {
     let flow =
         |last: &str| Flow::new(&format!("base: {base}\nexcerpt: true\nsteps:\n{page}{last}"));
     let outcome = flow("  - { name: echo, get: /echo }\n").run().await;
-    let excerpt = outcome.facts.excerpt.unwrap();
+    let excerpt = outcome.facts.excerpt().unwrap();
     assert_eq!(excerpt, "[masked]; [masked] and [masked] at 127.0.0.2, 2 of 20, ko");
     let failure = outcome.result.unwrap_err();
     assert_eq!(failure.reason, Reason::HttpStatus);

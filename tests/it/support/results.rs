@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bongsu::config::{
-    ClientOptions, DialOptions, Follow, HttpOptions, Kind, Refresh, RequestBody, RouteOptions,
-    Rules, Schedule, Target, TargetId, TlsClientOptions, TlsOptions,
+    ClientOptions, DialOptions, Excerpt, Follow, HttpOptions, Kind, Refresh, RequestBody,
+    RouteOptions, Rules, Schedule, Target, TargetId, TlsClientOptions, TlsOptions,
 };
 use bongsu::outcome::{Facts, Failure, HttpFacts, Outcome, Phases, Reason, TcpFacts};
 use bongsu::results::LatestResults;
@@ -67,6 +67,7 @@ pub(crate) fn http_target(service: &str, probe: &str, url: &str) -> Target {
         compression: true,
         body_limit: 1 << 20,
         charset: None,
+        excerpt: Excerpt::Never,
         follow: Follow { redirects: 10, allow_hosts: Vec::new(), refresh: Refresh::Ignored },
         client: ClientOptions::default(),
         rules: Rules::default(),

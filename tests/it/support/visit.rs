@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu::config::{
-    Auth, ClientCert, ClientOptions, DialOptions, Expect, FailIf, Follow, HttpOptions, IpChoice,
-    Kind, Matcher, ProxyOptions, Refresh, RequestBody, Roots, Rules, Schedule, SecretRef,
+    Auth, ClientCert, ClientOptions, DialOptions, Excerpt, Expect, FailIf, Follow, HttpOptions,
+    IpChoice, Kind, Matcher, ProxyOptions, Refresh, RequestBody, Roots, Rules, Schedule, SecretRef,
     SecretSource, StatusSet, Target, TargetId, TimeLimit, TrustOptions,
 };
 use bongsu::outcome::{HttpFacts, Outcome, Reason};
@@ -46,6 +46,7 @@ impl Visit {
             compression: true,
             body_limit: 1 << 20,
             charset: None,
+            excerpt: Excerpt::OnFailure,
             follow: Follow { redirects: 10, allow_hosts: Vec::new(), refresh: Refresh::Ignored },
             client: ClientOptions::default(),
             rules: Rules {

@@ -3,7 +3,6 @@
 pub(super) mod capture;
 mod document;
 pub(super) mod entries;
-mod excerpt;
 pub(super) mod form;
 
 use std::sync::Arc;
@@ -38,12 +37,6 @@ impl LastPage {
             content_type: media::content_type(&answer.headers).map(str::to_owned),
             policy: ReferrerPolicy::of(&answer.headers).unwrap_or_default(),
         }
-    }
-
-    /// The text of the first bytes.
-    pub(super) fn beginning(&self, bytes: usize) -> String {
-        let bytes = &self.body[..self.body.len().min(bytes)];
-        excerpt::without_tokens(&charset::text(bytes, self.content_type.as_deref(), None))
     }
 
     pub(super) fn charset(&self, fallback: Option<&'static Encoding>) -> &'static Encoding {

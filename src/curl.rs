@@ -1,8 +1,10 @@
-//! `--output curl`: what a probe sends, as lines for a shell. Secrets and what a login finds out on
+//! What a probe sends, as lines for a shell: on its page and for `bongsu probe --output curl`. Secrets and what a login finds out on
 //! its way stand there as variables of the shell, to be set by whoever tries it.
 
 use std::fmt::Write;
 
+use base::visible;
+use http::HeaderName;
 use url::form_urlencoded::byte_serialize;
 
 use crate::config::login::{Action, LoginOptions, LoginStep};
@@ -10,12 +12,14 @@ use crate::config::{
     Auth, Follow, HttpOptions, HttpVersions, IpChoice, Kind, RequestBody, Roots, RouteOptions,
     Target, TlsOptions,
 };
-use crate::template::{FlowSource, Part, SecretOnly, Template};
+use crate::redact::is_credential;
+use crate::template::{FlowSource, Part, SecretOnly, Source, Template};
 
 /// Where the cookies of a login are between its lines.
 const COOKIES: &str = "bongsu-cookies.txt";
 
-pub(super) fn curl(target: &Target) -> String {
+/// One line for each request that can be made by hand, each with its end.
+pub fn curl(target: &Target) -> String {
     match &target.kind {
         Kind::Http(http) => of_http(target, http),
         Kind::Tls(tls) => of_tls(target, tls),
@@ -31,9 +35,7 @@ fn of_http(target: &Target, http: &HttpOptions) -> String {
     if http.compression {
         line.arg("--compressed");
     }
-    for (name, value) in &http.headers {
-        line.with("--header", &format!("{name}: {}", in_shell(value)));
-    }
+    line.headers(&http.headers);
     line.auth(http.auth.as_ref());
     if let Some(oauth2) = &http.oauth2 {
         let note = format!("# the token is one of {}", quoted(oauth2.token_url.as_str()));
@@ -90,9 +92,7 @@ fn of_step(target: &Target, login: &LoginOptions, step: &LoginStep) -> String {
     line.client(&login.client.tls.trust.roots, login.client.versions);
     line.arg(&format!("--compressed --cookie {COOKIES} --cookie-jar {COOKIES}"));
     line.follow(&step.follow);
-    for (name, value) in login.headers.iter().chain(&step.headers) {
-        line.with("--header", &format!("{name}: {}", in_shell(value)));
-    }
+    line.headers(login.headers.iter().chain(&step.headers));
     line.auth(step.auth.as_ref());
     line.body(body);
     let mut address = in_shell(url);
@@ -170,6 +170,20 @@ impl Line {
         }
     }
 
+    fn headers<'h, S: InShell + Source + 'h>(
+        &mut self,
+        headers: impl IntoIterator<Item = &'h (HeaderName, Template<S>)>,
+    ) {
+        for (name, value) in headers {
+            // Written out in the file it is a secret all the same.
+            let value = match value.is_literal() && is_credential(name.as_str()) {
+                true => variable("HEADER", name.as_str()),
+                false => in_shell(value),
+            };
+            self.with("--header", &format!("{name}: {value}"));
+        }
+    }
+
     fn auth<S: InShell>(&mut self, auth: Option<&Auth<S>>) {
         match auth {
             None => {}
@@ -203,7 +217,7 @@ impl Line {
             http::Method::HEAD => self.arg("--head"),
             ref method => self.arg(&format!("--request {method}")),
         }
-        self.with("", url);
+        self.with("", &without_keys(url));
     }
 
     fn without(mut self, what: &str) -> String {
@@ -280,8 +294,24 @@ fn quoted(text: &str) -> String {
     if word.is_empty() { "''".to_owned() } else { word }
 }
 
+/// An address whose query gives away neither tokens nor keys that are written out in the file.
+fn without_keys(url: &str) -> String {
+    let Some((address, query)) = url.split_once('?') else { return url.to_owned() };
+    let pairs = query.split('&').map(|pair| {
+        let Some((name, value)) = pair.split_once('=') else { return pair.to_owned() };
+        let lower = name.to_ascii_lowercase();
+        let is_key = is_credential(&lower) || lower.contains("key");
+        match is_key && !value.contains('\0') {
+            true => format!("{name}={}", variable("QUERY", name)),
+            false => pair.to_owned(),
+        }
+    });
+    format!("{address}?{}", pairs.collect::<Vec<_>>().join("&"))
+}
+
+/// On one line, and without what moves the cursor.
 fn in_comment(text: &str) -> String {
-    super::printable(text)
+    visible(text.replace(['\n', '\t', '\r'], " "))
 }
 
 #[cfg(test)]
@@ -295,6 +325,16 @@ mod tests {
         assert_eq!(quoted("user:\0SECRET_PW\0"), "'user:'\"$SECRET_PW\"");
         assert_eq!(quoted(""), "''");
         assert_eq!(quoted("$(reboot)`id`"), "'$(reboot)`id`'");
+    }
+
+    #[test]
+    fn keys_that_are_written_out_in_an_address_are_not_told() {
+        let told = |url: &str| quoted(&without_keys(url));
+        assert_eq!(told("https://a.kr/?page=2"), "'https://a.kr/?page=2'");
+        assert_eq!(
+            told("https://a.kr/?serviceKey=0A1B&page=2"),
+            "'https://a.kr/?serviceKey='\"$QUERY_SERVICEKEY\"'&page=2'"
+        );
     }
 
     #[test]

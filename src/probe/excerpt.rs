@@ -2,8 +2,12 @@
 
 use std::sync::LazyLock;
 
+use encoding_rs::Encoding;
 use regex::{Captures, Regex};
 
+use crate::outcome::EXCERPT_TAKEN_BYTES_MAX;
+use crate::probe::charset;
+use crate::probe::media::{self, MediaKind};
 use crate::redact::MASK;
 
 /// A hidden field or a `meta` element, up to its end or that of the text.
@@ -26,6 +30,24 @@ static ASSIGNED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     )
     .ok()
 });
+
+/// The beginning of a body as text, where it is text.
+pub(super) fn beginning(
+    body: &[u8],
+    content_type: Option<&str>,
+    fallback: Option<&'static Encoding>,
+) -> Option<String> {
+    let is_text = match media::kind(content_type) {
+        MediaKind::Other => content_type.is_some_and(|kind| {
+            let kind = kind.trim_start().to_ascii_lowercase();
+            kind.starts_with("text/") || kind.contains("javascript") || kind.contains("urlencoded")
+        }),
+        MediaKind::Html | MediaKind::Xml | MediaKind::Json | MediaKind::Unknown => true,
+    };
+    let taken = body.get(..EXCERPT_TAKEN_BYTES_MAX).unwrap_or(body);
+    let is_kept = is_text && !taken.is_empty();
+    is_kept.then(|| without_tokens(&charset::text(taken, content_type, fallback)))
+}
 
 /// Masks values of hidden fields, of `meta` elements that are named for a token, tokens in scripts and
 /// in JSON, and sessions in addresses.
@@ -53,6 +75,21 @@ pub(super) fn without_tokens(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pictures_and_archives_are_no_text() {
+        let told = |kind| beginning(b"abc", Some(kind), None).is_some();
+        for kind in ["text/html; charset=euc-kr", "Text/Plain", "application/problem+json", "", "x"]
+        {
+            assert!(told(kind), "{kind}");
+        }
+        for kind in ["image/png", "application/zip", "application/octet-stream", "font/woff2"] {
+            assert!(!told(kind), "{kind}");
+        }
+        assert_eq!(beginning(b"", None, None), None);
+        let (euc_kr, _, _) = encoding_rs::EUC_KR.encode("오류");
+        assert_eq!(beginning(&euc_kr, None, Some(encoding_rs::EUC_KR)).as_deref(), Some("오류"));
+    }
 
     #[test]
     fn tokens_of_the_page_are_masked_and_its_words_are_not() {
