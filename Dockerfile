@@ -19,6 +19,7 @@ ENV RUSTFLAGS="-C target-feature=+crt-static"
 # The dependencies by themselves, with an empty program around them: as long as they are the same,
 # this layer comes from the cache. The manifest names benches and tests, so there must be some.
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo/config.toml .cargo/
 COPY crates/chain/Cargo.toml crates/chain/
 COPY crates/lab/Cargo.toml crates/lab/
 COPY crates/base/Cargo.toml crates/base/
