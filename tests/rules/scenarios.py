@@ -788,6 +788,39 @@ w.text(20, "ProbeUnknown", {"service": "tax", "severity": "ticket"}, {
     "runbook_url": "https://ops.example.go.kr/bongsu/runbooks/ProbeUnknown",
     "dashboard": "/d/bongsu-service?var-service=tax"})
 
+# --- identities -------------------------------------------------------------------------------
+def identity(world, name, lifetime, remaining):
+    """What logins sign with: its lifetime, and what is left of it at the end, in days."""
+    end = round(world.minutes * 60 + remaining * 86400)
+    for vantage in world.vantages:
+        at = {"identity": name, "vantage": vantage, "prober": "a"}
+        world.plain("bongsu_identity_not_after_timestamp_seconds", at, (0, end))
+        world.plain("bongsu_identity_not_before_timestamp_seconds", at, (0, end - round(lifetime * 86400)))
+
+
+w = scenario("what logins sign with is renewed a month ahead", 600, "IdentityRenewalOverdue", "IdentityExpiringSoon",
+             step=3600)
+w.daemons()
+for name, lifetime, remaining in (("well", 820, 31), ("month", 820, 29), ("week", 820, 6), ("short", 10, 3),
+                                  ("shorter", 10, 2), ("shortest", 10, 0.9), ("ended", 820, -1)):
+    identity(w, name, lifetime, remaining)
+w.firing(600, "IdentityRenewalOverdue", "month", "week", "shorter", "shortest", "ended", by="identity")
+w.firing(600, "IdentityExpiringSoon", "week", "shortest", "ended", by="identity")
+
+w = scenario("the end of an identity is no matter of minutes", 75, "IdentityRenewalOverdue", "IdentityExpiringSoon",
+             step=120)
+w.daemons().service("tax").probe("tax", "front")
+identity(w, "officer", 820, 6)
+w.expect(10).expect(20, "IdentityExpiringSoon").expect(55, "IdentityExpiringSoon", "PageUnacknowledged")
+w.expect(70, "IdentityExpiringSoon", "PageUnacknowledged", "IdentityRenewalOverdue")
+w.text(20, "IdentityExpiringSoon", {"severity": "page", "hours": "office", "identity": "officer"}, {
+    "summary": "Identity officer expires; 6d 0h 55m 0s left, then logins with it see nothing",
+    "summary_ko": "감시용 인증서 officer 만료 임박: 6d 0h 55m 0s 남음, 만료되면 로그인 감시 불가",
+    "description": "Less than a tenth of its lifetime (at most 7 days) is left. An expired one is no outage of the "
+                   "service: its logins are unknown.",
+    "runbook_url": "https://ops.example.go.kr/bongsu/runbooks/IdentityExpiringSoon",
+    "dashboard": "/d/bongsu-login"})
+
 # --- certificates -----------------------------------------------------------------------------
 # Lifetimes and what is left of them after ten hours, in days.
 CERTIFICATES = {
