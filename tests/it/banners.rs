@@ -100,8 +100,9 @@ fn the_language_survives_every_link_and_a_reason_is_explained_in_it() {
     ] {
         let page = daemon.get(&format!("/?lang={lang}")).text();
         assert!(page.contains(words), "{words} is not in {page}");
-        let at = |word: &str| page.find(word).unwrap();
-        assert!(at("connect_refused") < at(words), "{page}");
+        // The head of an outage says it in words, its row the reason first.
+        let (reason, meaning) = (page.find("connect_refused"), page.rfind(words));
+        assert!(reason.unwrap() < meaning.unwrap(), "{page}");
         assert!(page.contains(&format!("/probes/gov24/front?lang={lang}\"")), "{page}");
         let page = daemon.get(&format!("/probes/gov24/front?lang={lang}")).text();
         assert!(
