@@ -306,7 +306,7 @@ w.expect(29, "ServiceDown bus", "PageUnacknowledged bus", "MaintenanceActive tax
 w.expect(30.5, "ServiceDown bus", "PageUnacknowledged bus", "ServiceDown tax")
 
 w = scenario("an outage of days rings no more, and the page speaks again when it is back", 4420, "OutageLasting",
-             step=300).daemons()
+             step=240).daemons()
 w.service("long").probe("long", "front", (0, "up"), (10, "down"), (4350, "up"))
 w.service("short").probe("short", "front", (0, "up"), (90, "down"))
 both = [f"{alert} {name}" for alert in ("ServiceDown", "PageUnacknowledged") for name in ("long", "short")]
