@@ -77,7 +77,7 @@ def collected(prometheus, board, span):
 def patient(config):
     """A debug build beside other work is slow: what is watched here are the boards, not the speed."""
     for service in config["services"]:
-        for probe in service["probes"]:
+        for probe in service.get("probes", []):
             probe.update(interval="20s", timeout="6s")
             for rules in [probe.get("http", {}), *probe.get("login", {}).get("steps", [])]:
                 rules.pop("warn", None)

@@ -98,7 +98,7 @@ def states(url):
     """Probes by what was found of them."""
     found = {}
     for service in json.loads(request(f"{url}/api/v1/status")[1])["services"]:
-        for probe in service["probes"]:
+        for probe in service.get("probes", []):
             found.setdefault(probe["state"], []).append(probe["id"])
     return found
 

@@ -139,7 +139,7 @@ def schedule(config, given):
     document = yaml.safe_load(config.read_text())
     document["defaults"].update(interval=given["interval"], recheck=given["recheck"], timeout=TIMEOUT)
     for service in document["services"]:
-        for probe in service["probes"]:
+        for probe in service.get("probes", []):
             if "login" in probe:
                 probe.update(interval=LOGIN_INTERVAL, timeout=LOGIN_TIMEOUT)
                 for step in probe["login"]["steps"]:
