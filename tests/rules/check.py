@@ -25,12 +25,35 @@ FIRST_LOOKS = 3
 problems = []
 
 
-def alerts():
+def all_alerts():
     for path in sorted(RULES.glob("*.yml")):
         for group in yaml.safe_load(path.read_text())["groups"]:
             for rule in group["rules"]:
                 if "alert" in rule:
                     yield rule
+
+
+def alerts():
+    return [rule for rule in all_alerts() if "kept" not in rule["labels"]]
+
+
+def check_kept():
+    """What keeps an alert in Alertmanager is the same alert there, word for word."""
+    kept = {rule["alert"].removesuffix("Kept"): rule for rule in all_alerts() if "kept" in rule["labels"]}
+    own = {rule["alert"]: rule for rule in alerts()}
+    for name, rule in kept.items():
+        if rule["alert"] != f"{name}Kept" or name not in own:
+            problems.append(f"{rule['alert']} keeps no alert")
+            continue
+        if rule["annotations"] != own[name]["annotations"]:
+            problems.append(f"{rule['alert']}: other texts than {name}")
+        if rule["labels"] != {"severity": "none", "kept": own[name]["labels"]["severity"]}:
+            problems.append(f"{rule['alert']}: labels {rule['labels']}")
+    # Whatever the latch keeps open over an absence is kept in Alertmanager, too.
+    latched = {name for name, rule in own.items()
+               if rule["labels"]["severity"] == "page" and "(service:incident:open{how=" in rule["expr"]}
+    if missing := (latched | {"PageUnacknowledged", "OutageLasting"}) - kept.keys():
+        problems.append(f"nothing keeps {', '.join(sorted(missing))}")
 
 
 def check_alert(rule):
@@ -173,6 +196,7 @@ def main():
     for path in (ROOT / "docs/runbooks").glob("*.md"):
         if path.stem not in names and path.stem != "README":
             problems.append(f"docs/runbooks/{path.name}: no such alert")
+    check_kept()
     check_tests(names)
     check_reasons()
     check_holidays()

@@ -22,6 +22,16 @@ w.probe("tax", "front", (0, "up"), (5, "down"), (20, "up"), (115, "down"), (118,
 w.firing(75, "ServiceDown", "tax").firing(85, "ServiceDown")
 w.firing(117, "ServiceDown", "tax").firing(122, "ServiceDown", "tax").firing(127, "ServiceDown")
 
+# Alertmanager is to believe a page for longer than nobody repeats it, and no longer than it lasts.
+w = scenario("what keeps a page begins within five minutes and ends with it", 30, "ServiceDown", "PageUnacknowledged")
+w.daemons().service("tax").probe("tax", "front", (0, "up"), (4, "down"), (17, "up"))
+kept = 'group by (alertname, service, kept, page) (ALERTS{alertstate="firing",kept!=""})'
+page = {"labels": '{alertname="ServiceDownKept", service="tax", kept="page"}', "value": 1}
+deputy = {"labels": '{alertname="PageUnacknowledgedKept", service="tax", kept="escalation", page="ServiceDown"}', "value": 1}
+w.query(3, kept, []).query(9, kept, [page]).query(19, kept, [page, deputy])
+w.query(9, 'group by (hours) (ALERTS{alertname="ServiceDownKept"})', [{"labels": '{hours="always"}', "value": 1}])
+w.expect(9, "ServiceDown tax")
+
 w = scenario("a single failure is not confirmed", 20, "ServiceDown").daemons().service("tax")
 w.probe("tax", "front", (0, "up"), (5, "down"), failures=1).expect(15)
 
@@ -444,6 +454,34 @@ w = scenario("a vantage without a network has no vote", 20, "VantageOffline", "A
 w.offline = {"busan": [(0, 1), (5, 0)]}
 w.daemons().service("tax").probe("tax", "front", (0, "up"), (5, "down"), only=("busan",))
 w.expect(9.5).expect(10.5, "VantageOffline").expect(20, "VantageOffline")
+
+# Whoever stood still says so of its runs, which is no vote, and the other one has none.
+w = scenario("a machine that stood still beside a vantage that is cut off pages nothing", 20, "ServiceDown",
+             "CauseDown", "VantageOffline", "ServiceUnwatched")
+w.offline = {"busan": [(0, 1), (5, 0)]}
+w.daemons()
+for name in ("gpki", "tax", "bus", "mail"):
+    w.service(name, needs=[] if name == "gpki" else ["gpki"])
+    w.probe(name, "front", (0, "up"), (11, "unknown"), (12, "up"), only=("seoul",), reason="response_timeout")
+    w.probe(name, "deep", (0, "up"), (5, "unknown"), only=("busan",), reason="vantage_offline")
+w.expect(10.5, "VantageOffline").expect(11.5, "VantageOffline").expect(12.5, "VantageOffline")
+w.expect(20, "VantageOffline")
+
+# The clues of a standstill may be too small to be told, and the next run is confirmed only when it fails, too.
+w = scenario("a failure of seconds beside a vantage that is cut off pages nothing", 20, "ServiceDown", "CauseDown",
+             "VantageOffline")
+w.offline = {"busan": [(0, 1), (5, 0)]}
+w.daemons()
+for name in ("gpki", "tax", "bus", "mail"):
+    w.service(name, needs=[] if name == "gpki" else ["gpki"])
+    w.probe(name, "front", (0, "up"), (11, "down"), (11.5, "up"), only=("seoul",))
+w.expect(11.25, "VantageOffline").expect(13, "VantageOffline").expect(20, "VantageOffline")
+
+w = scenario("an outage beside a vantage that is cut off pages by the word of the one that is left", 20, "ServiceDown",
+             "VantageOffline")
+w.offline = {"busan": [(0, 1), (5, 0)]}
+w.daemons().service("tax").probe("tax", "front", (0, "up"), (11, "down"), only=("seoul",))
+w.expect(15.5, "VantageOffline").expect(16.5, "VantageOffline", "ServiceDown tax")
 
 w = scenario("no vantage has a network", 20, "AllVantagesOffline", "VantageOffline", "ProberQuorumLost")
 w.offline = {v: [(0, 1), (5, 0)] for v in w.vantages}

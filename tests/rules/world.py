@@ -156,7 +156,8 @@ class World:
             name, _, service = entry.partition(" ")
             labels = f'alertname="{name}"' + (f', service="{service}"' if service else "")
             rows.append({"labels": "{" + labels + "}", "value": 1})
-        self.query(minute, 'group by (alertname, service) (ALERTS{alertstate="firing"})', rows)
+        # What keeps a page alive fires with it, sooner or later.
+        self.query(minute, 'group by (alertname, service) (ALERTS{alertstate="firing",kept=""})', rows)
         return self
 
     def query(self, minute, expression, rows):

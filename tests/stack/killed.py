@@ -7,8 +7,9 @@ divided by one factor (scale.py).
 1. gpki breaks: one page.
 2. Both daemons are killed (SIGKILL). The Watchdog stops and its heartbeats end, ServiceUnwatched is
    raised for every service that has probes, nothing is resolved, and no service is shown as well.
-3. They come back while gpki is still broken; it answers again, and Prometheus is killed and started
-   a minute later. Nothing but the latch says now that there is an incident: it stays open, there is no
+3. They come back while gpki is still broken, and Prometheus is killed and away for five and a half
+   minutes, longer than Alertmanager believes what nobody repeats: no "resolved", no second page.
+4. gpki answers again, and Prometheus is killed and started a minute later. Nothing but the latch says now that there is an incident: it stays open, there is no
    second page, and the one "resolved" comes when gpki was stable for five minutes, not before.
 """
 
@@ -23,6 +24,8 @@ FACTOR = 10
 CAUSE = "gpki"
 # Heartbeats come every minute; three that stay away are a dead man.
 SILENCE_SECONDS = 3 * 60 / FACTOR
+# Alertmanager takes for over what nobody has repeated for four minutes.
+LONG_AWAY_SECONDS = 5.5 * 60 / FACTOR
 # Prometheus is gone for a minute; a restart of nearly no time would prove nothing.
 AWAY_SECONDS = 60 / FACTOR
 # A short incident closes after five minutes of stability, which are counted by evaluations.
@@ -110,6 +113,22 @@ def scenario():
         for daemon in daemons:
             daemon.wait()
         until(lambda: prometheus.query(f'service:down{{service="{CAUSE}"}} == 1'), PATIENCE, f"{CAUSE} is seen down again")
+        until(lambda: CAUSE in firing(prometheus, "CauseDownKept"), PATIENCE, "the page is kept")
+        prometheus.kill()
+        gone = time.time()
+        while time.time() < gone + LONG_AWAY_SECONDS:
+            check(not pages(webhook, "resolved"), f"resolved {time.time() - gone:.0f} s after Prometheus was killed")
+            time.sleep(0.2)
+        prometheus.start()
+        prometheus.wait()
+        back = time.time()
+        until(lambda: len([one for one in webhook.all("deadman") if one["time"] > back]) > 1, PATIENCE,
+              "heartbeats after the long absence")
+        check(CAUSE in firing(prometheus, "CauseDown"), "the incident was forgotten")
+        check(len(pages(webhook, "firing")) == 1 and not pages(webhook, "resolved"),
+              f"{len(pages(webhook, 'firing'))} pages and {len(pages(webhook, 'resolved'))} resolved")
+        print(f"Prometheus killed, gone for {back - gone:.1f} s in the outage: nothing resolved, no second page")
+
         lab.clear(CAUSE)
         until(lambda: prometheus.query(f'service:down{{service="{CAUSE}"}} == 0'), PATIENCE, f"{CAUSE} answers again")
         well = became(prometheus, f'service:down{{service="{CAUSE}"}}', 0)
