@@ -66,7 +66,7 @@ def freshness():
 
 def minutes_left():
     return bars(
-        both("이번 달 남은 시간(분)", "Minutes left this month"),
+        both("이번 달 남은 분(평균)", "Minutes left this month, mean"),
         "SLA 목표(30일 기준 1등급 34.6분, 나머지 43.2분)에서 이번 달(한국 시각)에 쓴 시간을 뺀 값(감시 항목의 평균으로 센 값이며, 계약의 장애 시간 보고서와 다를 수 있다). "
         "실패한 횟수가 아니라 실제 장애 시간으로 센다. 예고된 점검은 빼고 센다.",
         "What is left of 34.6 minutes (grade 1) or 43.2 minutes (others) in this month of Korea. "

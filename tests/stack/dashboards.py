@@ -227,7 +227,7 @@ def healthy(moment, sheet):
     sheet.equal("in maintenance", [name for name, state in tiles.items() if state == 1], ["정보공개포털"])
     sheet.equal("the others are up", set(tiles.values()), {0, 1})
     sheet.equal("nothing is wrong", moment.value(overview, "What is wrong now"), [])
-    left = moment.by("service", overview, "Minutes left this month")
+    left = moment.by("service", overview, "Minutes left this month, mean")
     sheet.near("minutes left, grade 1", left["gpki"], 34.56, 0.001)
     sheet.near("minutes left, grade 2", left["welfare"], 43.2, 0.001)
     logins = moment.by("service", "bongsu-login", "Logins")
@@ -270,11 +270,15 @@ def broken(moment, sheet, since):
     sheet.equal("sites down", moment.alone(overview, "Sites down"), 3)
     sheet.equal("site tiles", moment.by("site", "bongsu-service", "Every site, worst first",
                                         service="saeol"), {"jongno": 5, "haeundae": 5, "yuseong": 5})
-    left = moment.by("service", overview, "Minutes left this month")
+    left = moment.by("service", overview, "Minutes left this month, mean")
     sheet.says("minutes left, gpki", left["gpki"] < 34.56, round(left["gpki"], 2))
     sheet.near("minutes left, anyid", left["anyid"], 34.56, 0.001)
     spent = moment.by("service", incident, "Minutes spent in this range")
     sheet.near("spent and left are the month", spent["gpki"] + left["gpki"], 34.56, 1.1)
+    # Of those that need gpki, directly or not; Government24 needs it for a login that no probe makes by it.
+    total = moment.by("grade", incident, "Restored", query=1)
+    sheet.equal("who needs gpki, by grade", total, {"1": 3, "2": 1, "3": 1})
+    sheet.equal("and is up", moment.by("grade", incident, "Restored"), {"1": 1, "2": 0, "3": 0})
     fell = moment.by("service", incident, "What fell first")
     # All of them fell by one blow; which probe came first is chance, and rules look every 15 s.
     sheet.says("fell first", len(fell) == 1 and fell.keys() <= {*SIGN_BY_GPKI, "document-exchange"},

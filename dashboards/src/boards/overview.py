@@ -111,7 +111,7 @@ def outages():
             ("Value #F", Column(both("처리 시한", "Limit used"), unit="percentunit", width=180,
                                 cell="gauge", steps=used, limits=(0, 1), decimals=0)),
             ("Value #G", Column(both("기관", "Sites"), width=90, decimals=0)),
-            ("Value #H", Column(both("이번 달 남은 분", "Min left"), width=170, decimals=1,
+            ("Value #H", Column(both("이번 달 남은 분(평균)", "Min left, mean"), width=170, decimals=1,
                                 cell="color-text", steps=library.MINUTES_LEFT)),
             ("alternative", Column(both("대체 창구", "Alternative"))),
         ],

@@ -58,7 +58,7 @@ def availability():
 
 def budget():
     return stat(
-        both("이번 달 남은 시간", "Minutes left this month"),
+        both("이번 달 남은 분(평균)", "Minutes left this month, mean"),
         "이번 달(한국 시각)에 남은 장애 허용 시간. 감시 항목의 평균으로 센 값이며, 계약의 장애 시간 보고서와 다를 수 있다.",
         "How many minutes it may still be down in this month of Korea: of the mean over probes, not of"
         " the contract's report of fault minutes.",
