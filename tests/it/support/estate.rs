@@ -3,8 +3,8 @@
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -12,6 +12,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 
 const FORM: &str = "<form method=post action=/in><input name=user><input name=pass></form>";
+
+/// A megabyte.
+static LARGE: LazyLock<String> =
+    LazyLock::new(|| "<div class=row><a href=x>1</a><b>2</b></div>".repeat(24_000));
+
+/// Whose answer comes from a verification server behind the site.
+const SIGNED_FORM: &str =
+    "<form method=post action=/verify><input name=user><input name=pass></form>";
+
+const SILENT_FORM: &str =
+    "<form method=post action=/silent><input name=user><input name=pass></form>";
 
 pub(crate) struct Estate {
     pub(crate) address: SocketAddr,
@@ -40,7 +51,7 @@ impl Estate {
         Estate { address, outage, _runtime: runtime }
     }
 
-    /// From now on `/hang` is silent and `/error` answers 500.
+    /// From now on `/hang` and `/silent` are silent, and `/error` and `/verify` answer 500.
     pub(crate) fn break_down(&self) {
         self.outage.store(true, Ordering::SeqCst);
     }
@@ -74,7 +85,12 @@ async fn serve(stream: TcpStream, thinks: Duration, outage: Arc<AtomicBool>) {
         Some("/hang") if broken => std::future::pending().await,
         Some("/error") if broken => (500, "broken"),
         Some("/form") => (200, FORM),
-        Some("/in") => (200, "<p id=welcome>welcome</p>"),
+        Some("/large") => (200, &**LARGE),
+        Some("/silent-form") => (200, SILENT_FORM),
+        Some("/silent") if broken => std::future::pending().await,
+        Some("/signed-form") => (200, SIGNED_FORM),
+        Some("/verify") if broken => (500, "<p>인증서 검증서버가 응답하지 않습니다</p>"),
+        Some("/in" | "/verify" | "/silent") => (200, "<p id=welcome>welcome</p>"),
         // Whoever was stopped has to ask again.
         Some(path) if path.starts_with("/s") => (302, ""),
         _ => (200, "fine"),
