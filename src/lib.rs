@@ -1,6 +1,7 @@
 #![doc = include_str!("../ARCHITECTURE.md")]
 
 pub mod build_info;
+pub mod calendar;
 pub mod deadline;
 pub mod foreign_yaml;
 pub mod http_date;

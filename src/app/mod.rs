@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join;
-use jiff::Timestamp;
 use read::ReadError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -33,6 +32,7 @@ use self::reloading::{ReadFiles, Reloading};
 use self::watchdog::Watchdog;
 use self::work_file::{InForce, ReadWork, ToldProblem, WorkFile};
 use crate::blackbox::Blackbox;
+use crate::calendar;
 use crate::cli::{Exit, ListenAddress};
 use crate::config::{Config, ExecSteps};
 use crate::controls::wire::{self, WireError};
@@ -425,7 +425,7 @@ impl World {
     fn work(&self, read: ReadWork) {
         let config = Arc::clone(&self.config.borrow());
         let known = |service: &str| config.services.iter().any(|known| *known.name == *service);
-        let InForce { windows, problem } = read.in_force(known, Timestamp::now());
+        let InForce { windows, problem } = read.in_force(known, calendar::now());
         self.daemon.maintenance_file_read(problem.is_none());
         self.work_problem.tell(problem);
         if windows == config.recorded {

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 use url::Url;
 
+use crate::calendar;
 use crate::report::ask::{Access, AskError};
 use crate::report::promql::Prometheus;
 use crate::server::past::{PastAvailability, Shares, WINDOWS};
@@ -84,7 +84,7 @@ async fn ask(prometheus: &Prometheus) -> Result<HashMap<String, Shares>, AskErro
     let mut services: HashMap<String, Shares> = HashMap::new();
     for (place, (window, _)) in WINDOWS.iter().enumerate() {
         let expression = format!("1 - avg_over_time(service:unavailability:ratio_5m[{window}])");
-        let now = Timestamp::now().as_millisecond();
+        let now = calendar::now().as_millisecond();
         for series in prometheus.instant(&expression, now).await? {
             let shares = services.entry(series.label("service").to_owned()).or_default();
             if let Some(share) = shares.get_mut(place) {

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{load, tell};
+use crate::calendar;
 use crate::cli::{Exit, Flags};
 use crate::config::{Config, WindowKind, WindowTarget, name_of};
 use crate::language::Language;
@@ -31,7 +32,7 @@ pub(super) fn maintenance(flags: &Flags, what: &MaintenanceCommand) -> Exit {
         path,
         times: LocalTime::named(flags.time_zone.as_deref()),
         language: flags.terminal.language(),
-        now: Timestamp::now(),
+        now: calendar::now(),
     };
     let done = match what {
         MaintenanceCommand::Add(args) => desk.add(args),

@@ -2,9 +2,8 @@
 
 use std::io;
 
-use jiff::Timestamp;
-
 use super::{runtime, tell};
+use crate::calendar;
 use crate::cli::{Exit, Flags};
 use crate::report::ask::{ANSWER_MAX_BYTES, Access};
 use crate::report::gather::{self, MonthRequest};
@@ -51,7 +50,7 @@ impl NoReport {
 }
 
 fn month(flags: &Flags, args: &MonthArgs) -> Result<String, NoReport> {
-    let now = Timestamp::now();
+    let now = calendar::now();
     let month =
         Month::new(args.month, now).map_err(|text| NoReport::usage(format!("--month: {text}")))?;
     let corrections = match &args.corrections {
@@ -81,7 +80,7 @@ fn month(flags: &Flags, args: &MonthArgs) -> Result<String, NoReport> {
 }
 
 fn incident(flags: &Flags, args: &IncidentArgs) -> Result<String, NoReport> {
-    let now = Timestamp::now().as_millisecond();
+    let now = calendar::now().as_millisecond();
     let zoned =
         args.at.to_zoned(korea()).map_err(|error| NoReport::usage(format!("--at: {error}")))?;
     let at = zoned.timestamp().as_millisecond();

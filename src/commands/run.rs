@@ -8,6 +8,7 @@ use super::{exec_steps, load, shard, until_signalled};
 use crate::app::{App, BuildError, Lifecycle, Options};
 use crate::blackbox::Blackbox;
 use crate::build_info::{REVISION, VERSION};
+use crate::calendar;
 use crate::cli::{Exit, Flags};
 use crate::limits::raise_descriptors;
 use crate::scheduler::permits::Limits;
@@ -22,6 +23,13 @@ pub(super) fn run(flags: Flags) -> Exit {
         Err(exit) => return exit,
     };
     info!(version = VERSION, revision = REVISION, vantage = flags.vantage, "starting");
+    if !calendar::has_now() {
+        error!(
+            "the clock of this machine is before 1970 or beyond 9999, and nothing that has a date can be judged or \
+             answered; set it (timedatectl set-ntp true, chronyc makestep) and start again"
+        );
+        return Exit::Failed;
+    }
     for advice in &config.advice {
         warn!(advice, "configuration");
     }

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chain::{ChainFault, roots_out_of_date};
-use jiff::Timestamp;
 use regex::{Regex, RegexBuilder};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -16,6 +15,7 @@ use sign::signing_identity::SigningIdentity;
 use super::files::Files;
 use super::login::{Identity, IdentityProblem};
 use super::{CssSelector, JsonPath, TrustOptions};
+use crate::calendar;
 
 /// Bytes of a selector or a JSONPath. Longer ones are made by machines, and each is read at every
 /// load.
@@ -112,7 +112,7 @@ impl Cache {
         }
         // A file that cannot be read is a problem already.
         let pem = files.read(path, PEM_LIMIT).unwrap_or_default();
-        roots_out_of_date(&pem, Timestamp::now().as_second())
+        roots_out_of_date(&pem, calendar::now().as_second())
     }
 
     /// An identity that all sites of a service share is opened once.

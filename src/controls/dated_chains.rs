@@ -93,7 +93,7 @@ impl DatedChains {
         let chain = self.note(target, chain);
         self.added.notify_waiters();
         let Err(failure) = &outcome.result else { return };
-        if !own_clock::is_about_dates(failure.reason) || chain.has_ended(clock) || chain.is_theirs {
+        if !own_clock::is_about_dates(failure) || chain.has_ended(clock) || chain.is_theirs {
             return;
         }
         match self.fault_in_time(clock).await {

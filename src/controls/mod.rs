@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
 use self::dated_chains::DatedChains;
+use crate::calendar;
 use crate::config::{DialOptions, Target};
 use crate::outcome::{Failure, Outcome, Reason, Stage};
 use crate::own_time::OwnTime;
@@ -185,10 +186,12 @@ impl Controls {
         let ended = Instant::now();
         let began = ended.checked_sub(outcome.elapsed).unwrap_or(ended);
         self.own_time.judge(outcome, began, ended).await;
-        if own_clock::concerns(outcome)
-            && let Some(skew) = self.skew().await
-        {
-            own_clock::judge(outcome, skew);
+        if own_clock::concerns(outcome) {
+            match self.skew().await {
+                Some(skew) => own_clock::judge(outcome, skew),
+                None if !calendar::has_now() => own_clock::judge_undated(outcome),
+                None => {}
+            }
         }
         let Err(failure) = &outcome.result else { return };
         let servers = match &self.resolvers {

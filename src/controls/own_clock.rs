@@ -7,18 +7,24 @@ use chain::{Certificate, TlsFacts};
 
 use crate::outcome::{Failure, Outcome, Reason};
 use crate::probe::surroundings::SKEW_MAX;
+use crate::probe::tls_expect::MIN_DAYS_LEFT;
 
 /// Whether dates decided it, so that a wrong clock could have caused it: of certificates (RFC 5280
-/// section 4.1.2.5) and of revocation lists (section 5.1.2.5).
-pub(super) fn is_about_dates(reason: Reason) -> bool {
-    matches!(reason, Reason::TlsExpired | Reason::TlsNotYetValid | Reason::TlsRevocationUnavailable)
+/// section 4.1.2.5), of which some days are to be left, and of revocation lists (section 5.1.2.5).
+pub(super) fn is_about_dates(failure: &Failure) -> bool {
+    match failure.reason {
+        Reason::TlsExpired | Reason::TlsNotYetValid | Reason::TlsRevocationUnavailable => true,
+        // The only miss, because it comes last. Nobody knew of the clock when the days were counted.
+        Reason::TlsMismatch => failure.detail.starts_with(MIN_DAYS_LEFT),
+        _ => false,
+    }
 }
 
 /// Whether anything that was found depends on the clock.
 pub(super) fn concerns(outcome: &Outcome) -> bool {
     match &outcome.result {
-        Err(failure) => is_about_dates(failure.reason),
-        Ok(()) => outcome.facts.warnings.iter().any(|warning| is_about_dates(warning.reason)),
+        Err(failure) => is_about_dates(failure),
+        Ok(()) => outcome.facts.warnings.iter().any(is_about_dates),
     }
 }
 
@@ -34,18 +40,34 @@ pub(super) fn judge(outcome: &mut Outcome, skew: f64) {
         Reason::TlsExpired | Reason::TlsNotYetValid => {
             !tls.is_some_and(|tls| is_invalid_at(tls, theirs))
         }
-        reason => is_about_dates(reason),
+        _ => is_about_dates(failure),
     };
-    match &outcome.result {
-        Err(failure) if is_ours(failure) => outcome.result = Err(wrong(failure, skew)),
+    replace(&mut outcome.result, &mut outcome.facts.warnings, is_ours, |found| wrong(found, skew));
+}
+
+/// As [`judge`], where no control tells the time and our clock has no date: whatever dates decided is ours.
+pub(super) fn judge_undated(outcome: &mut Outcome) {
+    let is_ours = |failure: &Failure| is_about_dates(failure);
+    replace(&mut outcome.result, &mut outcome.facts.warnings, is_ours, |found| {
+        explained(found, "our clock is before 1970 or beyond 9999")
+    });
+}
+
+fn replace(
+    result: &mut Result<(), Failure>,
+    warnings: &mut Vec<Failure>,
+    is_ours: impl Fn(&Failure) -> bool,
+    ours: impl Fn(&Failure) -> Failure,
+) {
+    match result {
+        Err(failure) if is_ours(failure) => *result = Err(ours(failure)),
         Err(_) => {}
         Ok(()) => {
-            let (ours, others): (Vec<_>, Vec<_>) =
-                outcome.facts.warnings.iter().cloned().partition(is_ours);
-            if let (Some(first), true) = (ours.first(), others.is_empty()) {
-                outcome.result = Err(wrong(first, skew));
+            let (excused, others): (Vec<_>, Vec<_>) = warnings.drain(..).partition(is_ours);
+            if let (Some(first), true) = (excused.first(), others.is_empty()) {
+                *result = Err(ours(first));
             }
-            outcome.facts.warnings = others;
+            *warnings = others;
         }
     }
 }
@@ -68,18 +90,14 @@ pub(super) fn on_path(tls: &TlsFacts) -> impl Iterator<Item = &Certificate> {
 }
 
 fn wrong(found: &Failure, skew: f64) -> Failure {
-    let without_step = Failure { step: None, ..found.clone() };
     let direction = if skew > 0.0 { "ahead of" } else { "behind" };
-    Failure {
-        step: found.step.clone(),
-        ..Failure::new(
-            Reason::ClockWrong,
-            format!(
-                "our clock is {:.0} s {direction} that of the controls; the run had {without_step}",
-                skew.abs()
-            ),
-        )
-    }
+    explained(found, &format!("our clock is {:.0} s {direction} that of the controls", skew.abs()))
+}
+
+fn explained(found: &Failure, clock: &str) -> Failure {
+    let without_step = Failure { step: None, ..found.clone() };
+    let detail = format!("{clock}; the run had {without_step}");
+    Failure { step: found.step.clone(), ..Failure::new(Reason::ClockWrong, detail) }
 }
 
 /// Since 1970, negative before it.

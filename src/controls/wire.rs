@@ -13,7 +13,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures_util::future::{BoxFuture, join_all};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use jiff::Timestamp;
 use reqwest::dns::{Name, Resolve, Resolving};
 use reqwest::header::{AGE, CACHE_CONTROL, DATE, HeaderMap};
 use reqwest::{Method, Url};
@@ -22,6 +21,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{Contact, Reading};
+use crate::calendar;
 use crate::config::{Control, DialOptions};
 use crate::http_date;
 use crate::outcome::Failure;
@@ -162,7 +162,7 @@ fn date(headers: &HeaderMap) -> Option<SystemTime> {
         return None;
     }
     let text = headers.get(DATE)?.to_str().ok()?;
-    http_date::parse(text, Timestamp::now()).map(SystemTime::from)
+    http_date::parse(text, calendar::now()).map(SystemTime::from)
 }
 
 /// Seconds by which `ours` is ahead of `theirs`.

@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use chain::RefusedFetches;
-use jiff::Timestamp;
 use parking_lot::Mutex;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Gauge, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
@@ -17,6 +16,7 @@ use super::probe::flag;
 use super::service::{Services, write_maintenance};
 use super::text::{Family, Samples, Text};
 use crate::build_info;
+use crate::calendar;
 use crate::config::{Config, Target, TargetId, Window};
 use crate::controls::Controls;
 use crate::identities::IdentityValidity;
@@ -310,7 +310,7 @@ impl Daemon {
         self.log_dropped.inc_by(log_queue::dropped().saturating_sub(self.log_dropped.get()));
         write_run_durations(snapshot, text);
         services.write(text);
-        write_maintenance(&maintenance::rows(&windows, Timestamp::now()), text);
+        write_maintenance(&maintenance::rows(&windows, calendar::now()), text);
         if let Some(is_valid) = maintenance_file {
             text.family(&MAINTENANCE_FILE).put("", &[], flag(is_valid));
         }

@@ -5,10 +5,10 @@
 //! front pages set a cookie and redirect to see whether it comes back.
 
 use http::header::{HeaderMap, SET_COOKIE};
-use jiff::Timestamp;
 use url::{Host, Url};
 
 use super::set_cookie::{Life, SetCookie};
+use crate::calendar;
 use crate::redact;
 use crate::secret::Secret;
 
@@ -69,7 +69,7 @@ impl Jar {
             if cookie.is_shadow(url, &self.cookies) {
                 continue;
             }
-            self.replace(cookie, set.life(Timestamp::now()));
+            self.replace(cookie, set.life(calendar::now()));
         }
     }
 

@@ -30,7 +30,7 @@ pub mod request;
 mod set_cookie;
 pub mod surroundings;
 pub mod tls;
-mod tls_expect;
+pub mod tls_expect;
 mod unread;
 mod xml;
 

@@ -147,7 +147,7 @@ mod tests {
 
     fn life(attributes: &str) -> Life {
         let line = format!("a=1; {attributes}");
-        SetCookie::parse(line.as_bytes()).unwrap().life(Timestamp::now())
+        SetCookie::parse(line.as_bytes()).unwrap().life(crate::calendar::now())
     }
 
     #[test]
@@ -239,7 +239,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(256))]
         #[test]
         fn any_line_is_a_cookie_or_none(line in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = SetCookie::parse(&line).map(|set| set.life(Timestamp::now()));
+            let _ = SetCookie::parse(&line).map(|set| set.life(crate::calendar::now()));
         }
     }
 }

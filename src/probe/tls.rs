@@ -100,8 +100,9 @@ impl TlsProbe {
         // Fetching a revocation list is our own business and not the server's slowness.
         let elapsed = facts.phases.named().iter().filter_map(|(_, phase)| *phase).sum();
         let TlsOptions { expect, warn, .. } = &*self.options;
+        let skew = self.surroundings.clock_skew();
         let mismatch =
-            |expect| facts.tls.as_ref().and_then(|tls| tls_expect::mismatch(expect, tls));
+            |expect| facts.tls.as_ref().and_then(|tls| tls_expect::mismatch(expect, tls, skew));
         if let Some(failure) = mismatch(expect) {
             return Err(failure);
         }

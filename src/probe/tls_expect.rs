@@ -8,12 +8,17 @@ use super::matcher;
 use crate::config::{KeyExpect, TlsExpect, TlsVersion};
 use crate::outcome::{Failure, Reason};
 
+/// What a miss of days begins with.
+pub const MIN_DAYS_LEFT: &str = "min_days_left: ";
+
 const SECONDS_OF_A_DAY: i64 = 24 * 3600;
 
-/// Everything that is not as expected, in one failure; the time aside.
-pub(super) fn mismatch(expect: &TlsExpect, tls: &TlsFacts) -> Option<Failure> {
+/// Everything that is not as expected, in one failure; the time aside. `skew` is by how many seconds our
+/// clock is ahead, where somebody knows: what is left of a certificate is counted by the right one.
+pub(super) fn mismatch(expect: &TlsExpect, tls: &TlsFacts, skew: Option<f64>) -> Option<Failure> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let misses = misses(expect, tls, i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+    let ours = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    let misses = misses(expect, tls, ours.saturating_sub(skew.unwrap_or_default() as i64));
     (!misses.is_empty()).then(|| Failure::new(Reason::TlsMismatch, misses.join("; ")))
 }
 
@@ -81,7 +86,7 @@ fn days_left(least: u32, tls: &TlsFacts, leaf: Option<&Certificate>, now: i64) -
     let certs = tls.chain.as_ref().map(|chain| &*chain.certs).unwrap_or_default();
     let who = certs.iter().find(|cert| cert.not_after == end).map(|cert| &*cert.subject);
     Some(format!(
-        "min_days_left: the certificate of {} has {days} days left, expected {least}",
+        "{MIN_DAYS_LEFT}the certificate of {} has {days} days left, expected {least}",
         who.unwrap_or("an issuer")
     ))
 }

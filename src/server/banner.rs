@@ -4,11 +4,10 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use jiff::Timestamp;
-
 use super::Site;
 use super::display_state::{Running, running};
 use super::html::{English, EscapedText, Language};
+use crate::calendar;
 use crate::config::{Config, WindowKind, WindowTarget};
 use crate::probe::surroundings::SKEW_MAX;
 
@@ -93,7 +92,7 @@ pub(super) fn banners(site: &Site, config: &Config, language: Language) -> Strin
     }
     let titles: HashMap<&str, Option<&str>> =
         config.services.iter().map(|service| (&*service.name, service.title.as_deref())).collect();
-    for window in running(config, Timestamp::now()) {
+    for window in running(config, calendar::now()) {
         let until = site.local_time.minute(window.until);
         push(&mut html, "maintenance", &maintenance(&window, &titles, &until, language));
     }

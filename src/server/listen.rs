@@ -3,9 +3,12 @@
 //! head may be, and how long a connection may live. A slow or hostile client takes one place, never
 //! the loop.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
@@ -27,6 +30,7 @@ use tokio_util::task::TaskTracker;
 use super::connections::{ClientAddress, ClientConnection, OpenConnections};
 use super::tls;
 use super::web::{Loaded, Web};
+use crate::calendar;
 use crate::cli::ListenAddress;
 
 /// Waiting for `accept` in the kernel.
@@ -85,6 +89,7 @@ pub async fn serve(listener: TcpListener, web: Arc<Web>, router: Router, stop: C
     let connections = Arc::new(OpenConnections::default());
     let (draining, drain) = watch::channel(());
     let tasks = TaskTracker::new();
+    let mut is_dated = true;
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -94,6 +99,15 @@ pub async fn serve(listener: TcpListener, web: Arc<Web>, router: Router, stop: C
                 continue;
             }
         };
+        let was_dated = std::mem::replace(&mut is_dated, calendar::has_now());
+        if !is_dated {
+            if was_dated {
+                tracing::error!(
+                    "the clock of this machine is before 1970 or beyond 9999: nobody is answered until it is set"
+                );
+            }
+            continue;
+        }
         let Some(place) = connections.enter(ClientAddress::of(peer.ip())) else {
             tracing::debug!(%peer, "client refused: every place is taken by requests under way");
             continue;
@@ -165,15 +179,27 @@ async fn exchange<S>(
         .serve_connection(TokioIo::new(stream), answering);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
-        result = connection.as_mut() => return ended(result),
+        result = while_dated(connection.as_mut()) => return ended(result),
         _ = drain.changed() => {}
         () = sleep(CONNECTION_MAX) => {}
     }
     connection.as_mut().graceful_shutdown();
-    match timeout(LAST_ANSWER, connection).await {
+    match timeout(LAST_ANSWER, while_dated(connection)).await {
         Ok(result) => ended(result),
         Err(_) => tracing::debug!("connection of a client cut off"),
     }
+}
+
+/// Serves a connection, and ends it when our clock has no date: hyper writes the date down before it looks at a
+/// connection, and panics where there is none.
+async fn while_dated(
+    mut connection: Pin<&mut impl Future<Output = hyper::Result<()>>>,
+) -> hyper::Result<()> {
+    poll_fn(|context| match calendar::has_now() {
+        true => connection.as_mut().poll(context),
+        false => Poll::Ready(Ok(())),
+    })
+    .await
 }
 
 fn ended(result: hyper::Result<()>) {

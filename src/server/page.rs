@@ -8,7 +8,6 @@ use std::time::SystemTime;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::Site;
@@ -20,6 +19,7 @@ use super::missing::no_such_service;
 use super::outages::Outages;
 use super::row::{View, chip, grade_in, word};
 use super::service_state::ServiceStates;
+use crate::calendar;
 use crate::config::Config;
 use crate::results::Row;
 
@@ -56,7 +56,7 @@ async fn list(
             view: View {
                 site: &site,
                 services: ServiceStates::of(&config, &rows),
-                running: display_state::running(&config, Timestamp::now()),
+                running: display_state::running(&config, calendar::now()),
                 language,
             },
             config: &config,

@@ -21,6 +21,7 @@ use super::html::{Code, English, EscapedText, Language, WebPage, ago, took};
 use super::missing::no_such_probe;
 use super::row::{View, chip, grade_in, probe_path, service_path, word};
 use super::service_state::ServiceStates;
+use crate::calendar;
 use crate::config::TargetId;
 use crate::curl;
 use crate::outcome::AddressFacts;
@@ -73,7 +74,7 @@ fn answer(
     };
     let config = Arc::clone(&site.sources.config.borrow());
     let services = ServiceStates::of(&config, &rows);
-    let running = display_state::running(&config, Timestamp::now());
+    let running = display_state::running(&config, calendar::now());
     let view = View { site, services, running, language };
     let mut body = banners(site, &config, language);
     view.head(&mut body, row);

@@ -59,7 +59,6 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
-use jiff::Timestamp;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use tokio::time::Instant;
@@ -71,6 +70,7 @@ use super::html::Language;
 use super::past::WINDOWS;
 use super::recovery::{CauseRecovery, GradeCount, Recovery};
 use crate::build_info::VERSION;
+use crate::calendar;
 use crate::config::{Config, Service, WindowTarget};
 use crate::outcome::AddressFacts;
 use crate::results::Row;
@@ -279,7 +279,7 @@ pub(super) struct Telling<'a> {
 impl<'a> Telling<'a> {
     pub(super) fn of(config: &'a Config, language: Language) -> Telling<'a> {
         let services = config.services.iter().map(|service| (&*service.name, &**service));
-        let running = display_state::running(config, Timestamp::now());
+        let running = display_state::running(config, calendar::now());
         Telling { services: services.collect(), running, language }
     }
 

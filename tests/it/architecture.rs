@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &[
         "build_info",
+        "calendar",
         "secret",
         "receiver",
         "redact",
@@ -168,6 +169,14 @@ fn the_environment_is_read_by_the_command_line_and_for_secrets() {
             ["config/files.rs", "vault.rs"].contains(&file.as_str()),
             "{file} reads the environment"
         );
+    }
+}
+
+/// Both panic when the clock is beyond calendars; `calendar::now` does not.
+#[test]
+fn the_time_of_day_is_asked_of_the_calendar() {
+    for word in ["Timestamp::now", "Zoned::now"] {
+        assert_eq!(naming(word), [""; 0], "{word}");
     }
 }
 

@@ -1,6 +1,8 @@
 //! The real daemon under a clock that is wrong (libfaketime of Debian), while its controls tell the time. What
 //! is invalid by our clock alone is held against nobody; what is invalid by theirs, too, is.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 
 use bongsu::outcome::Reason;
@@ -21,7 +23,8 @@ fn faketime() -> PathBuf {
     found.expect("libfaketime is missing: run tests/install.sh")
 }
 
-/// A daemon that watches a certificate of these days and one that expired yesterday.
+/// A daemon that watches a certificate of these days, one that expired yesterday, and one that has to have
+/// eighty days left and has ninety.
 struct Watched {
     daemon: Daemon,
     _servers: Vec<Server>,
@@ -33,24 +36,26 @@ impl Watched {
     fn with_clock(offset: &str) -> Watched {
         let files = Files::new();
         let root = Authority::root("Test Root");
-        let valid = Leaf::named("probe.test").valid(Duration::days(-9), Duration::days(9));
-        let servers = [valid, Leaf::named("probe.test").expired()]
+        let valid =
+            |until| Leaf::named("probe.test").valid(Duration::days(-9), Duration::days(until));
+        let servers = [valid(9), Leaf::named("probe.test").expired(), valid(90)]
             .map(|leaf| serve(&files, &root.issue(leaf), &[]));
         let roots = files.write(&root.cert.pem);
-        let probe = |name: &str, server: &Server| {
+        let probe = |name: &str, server: &Server, expect: &str| {
             format!(
                 "  - name: {name}\n    probes:\n      - name: cert\n        tls: {{ address: '127.0.0.1:{}', server_name: \
-                 probe.test, trust: {{ roots: '{}' }} }}\n",
+                 probe.test, trust: {{ roots: '{}' }}{expect} }}\n",
                 server.port(),
                 roots.display()
             )
         };
         let text = format!(
-            "controls: ['http://{}/']\ndefaults: {{ interval: 3s, timeout: 2s, recheck: 1s }}\nservices:\n{}{}",
+            "controls: ['http://{}/']\ndefaults: {{ interval: 3s, timeout: 2s, recheck: 1s }}\nservices:\n{}{}{}",
             date_server(),
-            probe("healthy", &servers[0]),
-            probe("expired", &servers[1]),
-        );
+            probe("healthy", &servers[0], ""),
+            probe("expired", &servers[1], ""),
+            probe("lasting", &servers[2], ", expect: { min_days_left: 80 }"),
+        ) + "  - name: gone\n    probes:\n      - { name: refuse, tls: { address: '127.0.0.1:9' } }\n";
         let daemon = Setup::new(&text)
             .env("LD_PRELOAD", faketime().to_str().unwrap())
             .env("FAKETIME", offset)
@@ -68,6 +73,18 @@ impl Watched {
             let line =
                 metrics.lines().find(|line| line.starts_with(&start) && line.contains(&label));
             let count: f64 = line?.rsplit(' ').next().unwrap().parse().unwrap();
+            (count >= 2.0).then_some(())
+        });
+    }
+
+    /// Waits until a service's runs succeeded twice.
+    fn succeeded(&self, service: &str) {
+        let start = format!("bongsu_probe_runs_total{{service=\"{service}\"");
+        eventually(&format!("{service} is up"), || {
+            let metrics = self.daemon.metrics();
+            let mut lines = metrics.lines().filter(|line| line.starts_with(&start));
+            let line = lines.find(|line| line.contains("result=\"success\""))?;
+            let count: f64 = line.rsplit(' ').next().unwrap().parse().unwrap();
             (count >= 2.0).then_some(())
         });
     }
@@ -96,6 +113,8 @@ fn a_clock_that_is_off_by_a_year_blames_nobody() {
             let page = watched.daemon.get(&format!("/?lang={language}")).text();
             assert!(page.contains(words), "{offset}: no banner in {page}");
         }
+        // What is not a matter of dates is found all the same.
+        watched.failed("gone", "connect_refused");
         if offset.starts_with('+') {
             watched.failed("expired", "tls_expired");
         }
@@ -106,19 +125,73 @@ fn a_clock_that_is_off_by_a_year_blames_nobody() {
 fn by_a_clock_that_is_right_an_expired_certificate_is_down() {
     let watched = Watched::with_clock("+0");
     watched.failed("expired", "tls_expired");
-    let success = "bongsu_probe_runs_total{service=\"healthy\"";
-    eventually("the healthy certificate is up", || {
-        let metrics = watched.daemon.metrics();
-        metrics
-            .lines()
-            .any(|line| {
-                line.starts_with(success)
-                    && line.contains("result=\"success\"")
-                    && !line.ends_with(" 0")
-            })
-            .then_some(())
-    });
+    watched.succeeded("healthy");
     watched.never_down("healthy");
+}
+
+#[test]
+fn days_that_a_certificate_has_left_are_counted_by_the_clock_of_the_controls() {
+    let watched = Watched::with_clock("+20d");
+    watched.succeeded("lasting");
+    watched.never_down("lasting");
+}
+
+/// Eight thousand years from now, in the words of faketime(1): beyond calendars.
+const BEYOND: &str = "+252460800000";
+
+/// The head of an answer; empty when the connection ends without one.
+fn head(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    let mut byte = [0];
+    // Closed, or reset where the request came too late.
+    let _ = stream.write_all(b"HEAD /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    while !answer.ends_with(b"\r\n\r\n") && matches!(stream.read(&mut byte), Ok(1)) {
+        answer.push(byte[0]);
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+#[test]
+fn a_clock_beyond_calendars_is_refused_at_start() {
+    let setup = Setup::new("services: [{ name: dc-daejeon }]\n")
+        .env("LD_PRELOAD", faketime().to_str().unwrap())
+        .env("FAKETIME", BEYOND)
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    let (code, said) = setup.ended(&["--web.listen-address=127.0.0.1:0"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("the clock of this machine") && said.contains("set it"), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+/// Nobody can be told a date then, so connections end; targets are judged, and nobody is blamed.
+#[test]
+fn a_clock_that_leaves_calendars_stops_nothing_for_good() {
+    let (daemon, servers, files) = without_controls("+0");
+    let start = "probe_success{service=\"one\"";
+    eventually("up", || (daemon.sample(start) == 1.0).then_some(()));
+    // One connection that is open already, and new ones.
+    let mut kept = TcpStream::connect(daemon.address).unwrap();
+    assert!(head(&mut kept).starts_with("HTTP/1.1 200"));
+    daemon.setup.write("clock", BEYOND);
+    eventually("a word about it", || {
+        assert_eq!(head(&mut TcpStream::connect(daemon.address).unwrap()), "");
+        daemon.log().contains("the clock of this machine").then_some(())
+    });
+    assert_eq!(head(&mut kept), "");
+    for service in ["one", "two", "three"] {
+        daemon.logged(&[&format!("probe={service}/cert"), Reason::ClockWrong.as_str()]);
+    }
+    daemon.setup.write("clock", "+0");
+    eventually("answers again", || {
+        let answer = head(&mut TcpStream::connect(daemon.address).unwrap());
+        answer.starts_with("HTTP/1.1 200").then_some(())
+    });
+    eventually("up again", || (daemon.sample(start) == 1.0).then_some(()));
+    assert!(!daemon.log().contains("panicked"), "{}", daemon.log());
+    let watched = Watched { daemon, _servers: servers.into(), _files: files };
+    for service in ["one", "two", "three"] {
+        watched.never_down(service);
+    }
 }
 
 /// Three services whose certificates are of three issuers, and one whose certificate expired long ago. No

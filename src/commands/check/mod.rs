@@ -18,6 +18,7 @@ use super::terminal::Terminal;
 use super::{blackbox, exec_steps, first_steps, shard, tell};
 use crate::app;
 use crate::blackbox::{Blackbox, ModuleFile};
+use crate::calendar;
 use crate::cli::{CheckArgs, Exit, Flags};
 use crate::config::{self, Config, ReadError};
 use crate::language::Language;
@@ -48,7 +49,7 @@ pub(super) fn check(flags: &Flags, args: &CheckArgs) -> Exit {
         }
         return Exit::Usage;
     }
-    let plan = CheckedPlan::of(&config, &shard(flags), Timestamp::now());
+    let plan = CheckedPlan::of(&config, &shard(flags), calendar::now());
     let times = LocalTime::named(flags.time_zone.as_deref());
     let text = if args.json { plan.json() } else { text::text(&plan, &times, terminal.language) };
     tell(&mut io::stdout(), &text);

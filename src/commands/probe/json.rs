@@ -3,11 +3,11 @@
 use std::time::SystemTime;
 
 use chain::{Certificate, TlsFacts};
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::expected;
 use super::single_run::SingleRun;
+use crate::calendar;
 use crate::commands::days_until;
 use crate::language::Language;
 use crate::outcome::{Failure, Reason};
@@ -166,7 +166,7 @@ fn certificate(cert: &Certificate, in_path: bool) -> PrintedCertificate<'_> {
         key: &cert.key,
         not_before: second(cert.not_before),
         not_after: second(cert.not_after),
-        days_left: days_until(cert.not_after, Timestamp::now()),
+        days_left: days_until(cert.not_after, calendar::now()),
         in_path,
     }
 }

@@ -8,6 +8,7 @@ use chain::{Certificate, OcspStaple, TlsFacts};
 
 use super::single_run::SingleRun;
 use super::{expected, printable};
+use crate::calendar;
 use crate::commands::days_until;
 use crate::commands::terminal::{Colour, Terminal, padded};
 use crate::language::Language;
@@ -187,7 +188,7 @@ impl Paper {
     }
 
     fn certificate(&mut self, position: usize, cert: &Certificate, in_path: bool) {
-        let days = days_until(cert.not_after, jiff::Timestamp::now());
+        let days = days_until(cert.not_after, calendar::now());
         let said = match (days < 0, self.terminal.language) {
             (false, Language::Korean) => format!("{days}일 남음"),
             (false, Language::English) => format!("{days} days left"),

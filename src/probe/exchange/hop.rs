@@ -6,6 +6,7 @@ use hyper::body::{Body, Incoming};
 use jiff::Timestamp;
 use url::Url;
 
+use crate::calendar;
 use crate::http_date;
 use crate::outcome::{Failure, HttpFacts, Reason};
 use crate::probe::request::shown;
@@ -46,7 +47,7 @@ pub(crate) fn announced_length(response: &Response<Incoming>) -> i64 {
 /// Unix seconds.
 pub(crate) fn last_modified(response: &Response<Incoming>) -> Option<i64> {
     let date = header(response, &LAST_MODIFIED)?;
-    http_date::parse(date, Timestamp::now()).map(Timestamp::as_second)
+    http_date::parse(date, calendar::now()).map(Timestamp::as_second)
 }
 
 /// The `Location` of a response that asks to be followed. Without one, or with an empty one, it is
