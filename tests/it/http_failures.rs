@@ -223,14 +223,23 @@ async fn a_redirect_to_a_host_that_is_not_allowed_is_not_followed() {
 
 #[tokio::test]
 async fn a_redirect_to_nowhere_breaks_the_protocol() {
-    let site = Site::answering(redirect(302, "http://")).await;
-    let outcome = Visit::to(site.url("/")).run().await;
-    assert_eq!(reason(&outcome), Reason::ProtocolError);
+    for (location, said) in [
+        ("http://", "does not lead to a URL"),
+        ("http://127.0.0.1:0/", "leads to port 0, which nobody listens at"),
+        ("//[::1]:0/x", "leads to port 0, which nobody listens at"),
+    ] {
+        let site = Site::answering(redirect(302, location)).await;
+        let outcome = Visit::to(site.url("/")).run().await;
+        assert_eq!(reason(&outcome), Reason::ProtocolError, "{location}");
+        assert_eq!(detail(&outcome), format!("the redirect from {} {said}", site.url("/")));
+    }
 }
 
 #[tokio::test]
 async fn a_redirect_to_something_else_than_the_web_is_unexpected() {
-    for (location, scheme) in [("javascript:alert(1)", "javascript"), ("ftp://a/", "ftp")] {
+    for (location, scheme) in
+        [("javascript:alert(1)", "javascript"), ("ftp://a/", "ftp"), ("unix:/x", "unix")]
+    {
         let site = Site::answering(redirect(302, location)).await;
         let outcome = Visit::to(site.url("/")).run().await;
         assert_eq!(reason(&outcome), Reason::RedirectUnexpectedHost, "{location}");

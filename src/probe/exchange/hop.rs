@@ -90,6 +90,9 @@ pub(super) fn joined(from: &Url, address: &[u8]) -> Result<Url, Failure> {
         );
         return Err(Failure::new(Reason::RedirectUnexpectedHost, detail));
     }
+    if next.port() == Some(0) {
+        return Err(broken("leads to port 0, which nobody listens at"));
+    }
     if next.fragment().is_none() {
         next.set_fragment(from.fragment());
     }

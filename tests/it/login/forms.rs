@@ -67,6 +67,24 @@ async fn controls_between_the_tags_belong_to_the_form_also_in_tables_and_crossed
 }
 
 #[tokio::test]
+async fn an_action_that_is_no_web_address_is_told_as_such() {
+    for (action, said) in [
+        ("unix:/x", "the form's action is a unix: address"),
+        ("http://127.0.0.1:0/in", "the form's action has port 0, which nobody listens at"),
+        ("//127.0.0.1:0", "the form's action has port 0, which nobody listens at"),
+    ] {
+        let page = Reply::html(format!("<form id=f method=post action='{action}'></form>"));
+        let site = serving(page).await;
+        let flow = format!(
+            "base: {}\nsteps:\n  - {{ name: page, get: /page }}\n  - {{ name: in, submit: {{ form: form }} }}\n",
+            site.url("")
+        );
+        let failure = Flow::new(&flow).run().await.result.expect_err("it fails");
+        assert_eq!((failure.reason, &*failure.detail), (Reason::FormMissing, said), "{action}");
+    }
+}
+
+#[tokio::test]
 async fn controls_of_others_are_not_sent() {
     let open = "<form id=f method=post action=/go><input name=a value=1>";
     for page in [

@@ -230,6 +230,10 @@ pub(in crate::probe::login) fn sendable(mut url: Url, page: &Url) -> Result<Url,
         let said = format!("the form's action is a {}: address", url.scheme());
         return Err(Failure::new(Reason::FormMissing, said));
     }
+    if url.port() == Some(0) {
+        let said = "the form's action has port 0, which nobody listens at";
+        return Err(Failure::new(Reason::FormMissing, said));
+    }
     // Browsers drop them too when a page sends them.
     let _ = url.set_username("");
     let _ = url.set_password(None);
