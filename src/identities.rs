@@ -3,7 +3,9 @@
 //! milliseconds of each run.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base::files::FileStamp;
 use parking_lot::Mutex;
@@ -11,16 +13,22 @@ use sign::signing_identity::SigningIdentity;
 
 use crate::config::Disk;
 use crate::config::login::Identity;
+use crate::file_work::FileWork;
 use crate::outcome::{Failure, Reason};
 use crate::secret::Secret;
 use crate::vault;
+
+/// For reading the files and for deriving a key from a password, which an unoptimised build does in a second.
+const OPENING: Duration = Duration::from_secs(5);
 
 /// Opened identities by name and files. Bounded by the configuration: a reload empties it.
 #[derive(Default)]
 pub struct IdentityStore {
     opened: Mutex<BTreeMap<(Arc<str>, Identity), OpenedIdentity>>,
+    looks: FileWork,
 }
 
+#[derive(Clone)]
 struct OpenedIdentity {
     stamps: Vec<Option<FileStamp>>,
     identity: Arc<SigningIdentity>,
@@ -36,32 +44,33 @@ pub struct IdentityValidity {
 }
 
 impl IdentityStore {
-    /// The identity as its files are now. Files are read and keys are derived on a thread of their
-    /// own, so that no other run waits for it. Fails with `secret_missing`.
+    /// The identity as its files are now, or as it was opened last where their file system hangs. Files are
+    /// read and keys are derived on a thread of their own, so that no other run waits for it. Fails with
+    /// `secret_missing`.
     pub async fn open(
         &self,
         name: &Arc<str>,
         identity: &Identity,
     ) -> Result<Arc<SigningIdentity>, Failure> {
-        let stamps: Vec<_> =
-            identity.files().into_iter().map(|file| FileStamp::of(file).ok()).collect();
-        if let Some(known) = self.known(name, identity, &stamps) {
-            return Ok(known);
-        }
+        let key = (name.clone(), identity.clone());
+        let before = self.opened.lock().get(&key).cloned();
         let missing = |why: &str| {
             Failure::new(Reason::SecretMissing, format!("identity {name} cannot be used: {why}"))
         };
-        let wanted = identity.clone();
-        let opening = tokio::task::spawn_blocking(move || {
-            let password = wanted.password.as_ref().map(vault::read_source).transpose()?;
-            let opened = wanted.open(&Disk, password.as_ref().map(Secret::expose));
-            opened.map(Arc::new).map_err(|problem| problem.said)
-        });
-        let opened = opening.await.map_err(|_| missing("its files were not read"))?;
-        let opened = opened.map_err(|why| missing(&why))?;
-        let entry = OpenedIdentity { stamps, identity: Arc::clone(&opened) };
-        self.opened.lock().insert((name.clone(), identity.clone()), entry);
-        Ok(opened)
+        let (wanted, known) = (identity.clone(), before.clone());
+        let file = identity.files().into_iter().next().unwrap_or(Path::new(""));
+        let opened =
+            self.looks.run(file, OPENING, move || OpenedIdentity::of(&wanted, known)).await;
+        match (opened, before) {
+            (Some(Ok(opened)), _) => {
+                let identity = Arc::clone(&opened.identity);
+                self.opened.lock().insert(key, opened);
+                Ok(identity)
+            }
+            (Some(Err(why)), _) => Err(missing(&why)),
+            (None, Some(before)) => Ok(before.identity),
+            (None, None) => Err(missing("its files were not read in time")),
+        }
     }
 
     /// The certificates that were opened last.
@@ -90,15 +99,19 @@ impl IdentityStore {
     pub fn clear(&self) {
         self.opened.lock().clear();
     }
+}
 
-    fn known(
-        &self,
-        name: &Arc<str>,
-        identity: &Identity,
-        stamps: &[Option<FileStamp>],
-    ) -> Option<Arc<SigningIdentity>> {
-        let opened = self.opened.lock();
-        let known = opened.get(&(name.clone(), identity.clone()))?;
-        (known.stamps == stamps).then(|| Arc::clone(&known.identity))
+impl OpenedIdentity {
+    /// As its files are now: what is known of it already, unless one has changed.
+    fn of(identity: &Identity, before: Option<OpenedIdentity>) -> Result<OpenedIdentity, String> {
+        let stamps: Vec<_> =
+            identity.files().into_iter().map(|file| FileStamp::of(file).ok()).collect();
+        if let Some(before) = before.filter(|before| before.stamps == stamps) {
+            return Ok(before);
+        }
+        let password = identity.password.as_ref().map(vault::read_source).transpose()?;
+        let opened = identity.open(&Disk, password.as_ref().map(Secret::expose));
+        let identity = opened.map(Arc::new).map_err(|problem| problem.said)?;
+        Ok(OpenedIdentity { stamps, identity })
     }
 }

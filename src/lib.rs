@@ -3,6 +3,7 @@
 pub mod build_info;
 pub mod calendar;
 pub mod deadline;
+pub mod file_work;
 pub mod foreign_yaml;
 pub mod http_date;
 pub mod import_args;

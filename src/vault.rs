@@ -1,16 +1,19 @@
 //! Reads secrets, and gives them out only for the hosts they are bound to.
 //!
-//! A value is read when a request is written, so that a rotated file counts at once; a file is
-//! read again only when its time, size or inode changed.
+//! Their files are looked at before a run and before credentials are sent, so that a rotated file counts at
+//! once; a file is read again only when its time, size or inode changed. Nobody waits for a file system
+//! that hangs: what was read last counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base::files::{FileStamp, UnreadableFile, read_regular};
+use futures_util::future::join_all;
 use parking_lot::{Mutex, RwLock};
 
 use crate::config::{SecretRef, SecretSource};
+use crate::file_work::{self, FileWork};
 use crate::outcome::{Failure, Reason};
 use crate::receiver::Receiver;
 use crate::secret::Secret;
@@ -25,19 +28,50 @@ const MAX_SECRET_BYTES: u64 = 64 * 1024;
 pub struct Vault {
     secrets: RwLock<BTreeMap<Arc<str>, SecretRef>>,
     /// Bounded by the configuration: only named files get in, and a reload empties it.
-    files: Mutex<BTreeMap<PathBuf, (FileStamp, Secret)>>,
+    files: Mutex<BTreeMap<PathBuf, SecretFile>>,
+    looks: FileWork,
+}
+
+/// What a file held when it was read last, or why it could not be.
+#[derive(Clone)]
+struct SecretFile {
+    stamp: Option<FileStamp>,
+    content: Result<Secret, String>,
 }
 
 impl Vault {
     /// Nothing is read yet.
     pub fn new(secrets: &BTreeMap<Arc<str>, SecretRef>) -> Vault {
-        Vault { secrets: RwLock::new(secrets.clone()), files: Mutex::default() }
+        let (files, looks) = Default::default();
+        Vault { secrets: RwLock::new(secrets.clone()), files, looks }
     }
 
     /// Takes over the references of a reloaded configuration.
     pub fn replace(&self, secrets: &BTreeMap<Arc<str>, SecretRef>) {
         *self.secrets.write() = secrets.clone();
         self.files.lock().clear();
+    }
+
+    /// Looks at the files of these secrets, all at the same time, for [`file_work::PATIENCE`] at most.
+    pub async fn look_again(&self, names: impl IntoIterator<Item = &Arc<str>>) {
+        let paths: BTreeSet<PathBuf> = {
+            let secrets = self.secrets.read();
+            let named = names.into_iter().filter_map(|name| secrets.get(name));
+            named.filter_map(|secret| secret.source.file().map(Path::to_owned)).collect()
+        };
+        join_all(paths.into_iter().map(|path| self.look_at(path))).await;
+    }
+
+    async fn look_at(&self, path: PathBuf) {
+        let before = self.files.lock().get(&path).cloned();
+        let of_thread = path.clone();
+        let found = self
+            .looks
+            .run(&path, file_work::PATIENCE, move || SecretFile::read(&of_thread, before))
+            .await;
+        if let Some(found) = found {
+            self.files.lock().insert(path, found);
+        }
     }
 
     /// The values of these secrets, as far as they can be read, for masking and for noticing a
@@ -79,24 +113,36 @@ impl Vault {
                 Ok(_) => Err(missing(name, &format!("is empty in the environment ({variable})"))),
                 Err(_) => Err(missing(name, &format!("is not in the environment ({variable})"))),
             },
-            SecretSource::File(path) => self.read(path).map_err(|why| {
-                missing(name, &format!("cannot be read from {}: {why}", path.display()))
-            }),
+            SecretSource::File(path) => {
+                let known = self.files.lock().get(path).cloned();
+                let content = known.map_or_else(|| Err(waiting()), |file| file.content);
+                content.map_err(|why| {
+                    missing(name, &format!("cannot be read from {}: {why}", path.display()))
+                })
+            }
         }
     }
+}
 
-    fn read(&self, path: &Path) -> Result<Secret, String> {
-        let stamp = FileStamp::of(path).map_err(|error| UnreadableFile::from(error).to_string())?;
-        let mut files = self.files.lock();
-        if let Some((seen, secret)) = files.get(path)
-            && *seen == stamp
-        {
-            return Ok(secret.clone());
+impl SecretFile {
+    /// As the file is now: what is known of it already, unless it has changed.
+    fn read(path: &Path, before: Option<SecretFile>) -> SecretFile {
+        let stamp = match FileStamp::of(path) {
+            Ok(stamp) => stamp,
+            Err(error) => {
+                let why = UnreadableFile::from(error).to_string();
+                return SecretFile { stamp: None, content: Err(why) };
+            }
+        };
+        match before.filter(|before| before.content.is_ok() && before.stamp == Some(stamp)) {
+            Some(before) => before,
+            None => SecretFile { stamp: Some(stamp), content: read_secret(path) },
         }
-        let secret = read_secret(path)?;
-        files.insert(path.to_owned(), (stamp, secret.clone()));
-        Ok(secret)
     }
+}
+
+fn waiting() -> String {
+    format!("its file system did not answer within {} ms", file_work::PATIENCE.as_millis())
 }
 
 impl Values<SecretOnly> for Vault {
@@ -147,45 +193,42 @@ mod tests {
         Vault::new(&BTreeMap::from([("pass".into(), secret)]))
     }
 
+    /// What the template makes of the files as they are now.
+    async fn filled(vault: &Vault, host: &str) -> Result<Secret, Failure> {
+        vault.look_again([&"pass".into()]).await;
+        template().fill(vault, &Receiver::any_port(host))
+    }
+
     fn template() -> Template {
         let secret = Part::from(SecretOnly("pass".into()));
         Template { parts: vec![Part::Text("p=".into()), secret] }
     }
 
-    #[test]
-    fn one_trailing_newline_is_dropped_and_a_rotated_file_is_read_again() {
+    #[tokio::test]
+    async fn one_trailing_newline_is_dropped_and_a_rotated_file_is_read_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pass");
         fs::write(&path, "old \n\n").unwrap();
         let vault = vault(&path, &["a.go.kr"]);
-        assert_eq!(
-            template().fill(&vault, &Receiver::any_port("A.go.kr")).unwrap().expose(),
-            "p=old \n"
-        );
+        assert_eq!(filled(&vault, "A.go.kr").await.unwrap().expose(), "p=old \n");
         let new = dir.path().join("new");
         fs::write(&new, "new \n\n").unwrap();
         fs::rename(&new, &path).unwrap();
-        assert_eq!(
-            template().fill(&vault, &Receiver::any_port("a.go.kr")).unwrap().expose(),
-            "p=new \n"
-        );
+        assert_eq!(filled(&vault, "a.go.kr").await.unwrap().expose(), "p=new \n");
     }
 
-    #[test]
-    fn a_secret_goes_to_no_other_host_and_the_failure_does_not_show_it() {
+    #[tokio::test]
+    async fn a_secret_goes_to_no_other_host_and_the_failure_does_not_show_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pass");
         fs::write(&path, "hunter2-canary").unwrap();
-        let failure = template()
-            .fill(&vault(&path, &["a.go.kr"]), &Receiver::any_port("evil.example"))
-            .err()
-            .unwrap();
+        let failure = filled(&vault(&path, &["a.go.kr"]), "evil.example").await.err().unwrap();
         assert_eq!(failure.reason, Reason::SecretHost);
         assert!(!failure.to_string().contains("canary"), "{failure}");
     }
 
-    #[test]
-    fn missing_empty_binary_and_huge_files_are_secret_missing_by_name() {
+    #[tokio::test]
+    async fn missing_empty_binary_and_huge_files_are_secret_missing_by_name() {
         let dir = tempfile::tempdir().unwrap();
         let contents: [Option<&[u8]>; 4] =
             [None, Some(b"\n"), Some(b"\xff\xfe"), Some(&[b'a'; 70_000])];
@@ -194,21 +237,20 @@ mod tests {
             if let Some(content) = content {
                 fs::write(&path, content).unwrap();
             }
-            let failure =
-                template().fill(&vault(&path, &["a"]), &Receiver::any_port("a")).err().unwrap();
+            let failure = filled(&vault(&path, &["a"]), "a").await.err().unwrap();
             assert_eq!(failure.reason, Reason::SecretMissing);
             assert!(failure.detail.starts_with("secret pass "), "{failure}");
         }
     }
 
-    #[test]
-    fn a_reload_takes_over_new_references() {
+    #[tokio::test]
+    async fn a_reload_takes_over_new_references() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pass");
         fs::write(&path, "x").unwrap();
         let vault = vault(&path, &["a"]);
         vault.replace(&BTreeMap::new());
-        let failure = template().fill(&vault, &Receiver::any_port("a")).err().unwrap();
+        let failure = filled(&vault, "a").await.err().unwrap();
         assert_eq!(failure.reason, Reason::SecretMissing);
     }
 }

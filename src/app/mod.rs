@@ -10,7 +10,7 @@ mod work_file;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -70,6 +70,9 @@ const LAST_WRITE: Duration = Duration::from_secs(2);
 
 /// Beyond the grace and the last waits, before the process is ended from a thread beside it.
 const SPARE: Duration = Duration::from_secs(2);
+
+/// For each look at the state directory before the start: a disk that hangs must be told of.
+const FIRST_LOOK: Duration = Duration::from_secs(10);
 
 /// AccountStore that could not be written are tried again this often, beside each change.
 const REWRITE_EVERY: Duration = Duration::from_secs(5);
@@ -222,8 +225,8 @@ impl App {
         let observers = Fanout(vec![board.clone(), daemon.clone(), journal, pulse.clone()]);
         let scheduler = Scheduler::new(options.limits, controls.clone(), Arc::new(observers))
             .on(WallClock::read());
-        let claim = claim(&options)?;
-        let surroundings = Arc::new(surroundings.with_accounts(accounts(&options)?));
+        let claim = claim(&options).await?;
+        let surroundings = Arc::new(surroundings.with_accounts(accounts(&options).await?));
         surroundings.clock_skew_from({
             let controls = Arc::clone(&controls);
             move || controls.reading().skew
@@ -240,7 +243,7 @@ impl App {
             let surroundings = Arc::clone(&surroundings);
             move || surroundings.tls_clients.refused_fetches()
         });
-        let evidence = evidence(&options, &board)?;
+        let evidence = evidence(&options, &board).await?;
         let contact = contact(&config, &surroundings)?;
         let past = options.prometheus.as_ref().map(PastAsker::new).transpose()?;
         let config = watch::Sender::new(Arc::new(config));
@@ -463,28 +466,43 @@ impl World {
     }
 }
 
-fn claim(options: &Options) -> Result<Option<Claim>, BuildError> {
+async fn claim(options: &Options) -> Result<Option<Claim>, BuildError> {
     let Some(directory) = options.state_dir.clone() else { return Ok(None) };
-    match Claim::take(&directory) {
-        Ok(Some(claim)) => Ok(Some(claim)),
-        Ok(None) => Err(BuildError::Claimed { directory }),
-        Err(source) => Err(BuildError::State { directory, source }),
+    match opened(&directory, Claim::take).await? {
+        Some(claim) => Ok(Some(claim)),
+        None => Err(BuildError::Claimed { directory }),
     }
 }
 
-fn accounts(options: &Options) -> Result<AccountStore, BuildError> {
+async fn accounts(options: &Options) -> Result<AccountStore, BuildError> {
     let Some(directory) = &options.state_dir else { return Ok(AccountStore::default()) };
-    AccountStore::open(directory)
-        .map_err(|source| BuildError::State { directory: directory.clone(), source })
+    opened(directory, AccountStore::open).await
 }
 
-fn evidence(
+async fn evidence(
     options: &Options,
     board: &Arc<LatestResults>,
 ) -> Result<Option<StoredFailures>, BuildError> {
     let Some(directory) = &options.state_dir else { return Ok(None) };
-    let opened = StoredFailures::open(directory, Arc::clone(board));
-    opened.map(Some).map_err(|source| BuildError::State { directory: directory.clone(), source })
+    let board = Arc::clone(board);
+    opened(directory, |directory| StoredFailures::open(directory, board)).await.map(Some)
+}
+
+/// What the state directory holds, unless it takes too long to say.
+async fn opened<T: Send + 'static>(
+    directory: &Path,
+    open: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
+) -> Result<T, BuildError> {
+    let of_thread = directory.to_owned();
+    let opening = spawn_blocking(move || open(&of_thread));
+    let opened = match timeout(FIRST_LOOK, opening).await {
+        Ok(ended) => ended.map_err(io::Error::other).and_then(|opened| opened),
+        Err(_) => {
+            let said = format!("its file system did not answer within {} s", FIRST_LOOK.as_secs());
+            Err(io::Error::new(io::ErrorKind::TimedOut, said))
+        }
+    };
+    opened.map_err(|source| BuildError::State { directory: directory.to_owned(), source })
 }
 
 fn contact(config: &Config, surroundings: &Arc<Surroundings>) -> Result<Asking, WireError> {

@@ -1,7 +1,7 @@
 //! What a probe sends and to whom it speaks: the validated options of the kinds, without those of a
 //! login, which are in `login.rs` and its neighbours.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chain::TlsClientOptions;
 use url::Url;
@@ -122,6 +122,15 @@ pub enum SecretSource {
     Env(String),
     /// Read again when it changes; one trailing newline is dropped.
     File(PathBuf),
+}
+
+impl SecretSource {
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            SecretSource::Env(_) => None,
+            SecretSource::File(path) => Some(path),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

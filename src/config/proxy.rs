@@ -45,6 +45,11 @@ impl ProxyOptions {
         ProxyOptions { url, credentials: None, no_proxy: Vec::new() }
     }
 
+    /// The names of the secrets that it is sent.
+    pub fn secrets(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.templates().flat_map(Template::secrets)
+    }
+
     /// The proxy's own host.
     pub fn host(&self) -> &str {
         self.url.host_str().unwrap_or_default()

@@ -72,6 +72,8 @@ pub struct HttpProbe {
     is_light: bool,
     /// Who gets the token that its requests carry.
     tokens: Option<TokenClient>,
+    /// What a run sends.
+    secrets: Vec<Arc<str>>,
 }
 
 impl HttpProbe {
@@ -100,7 +102,12 @@ impl HttpProbe {
         let bare = names.into_iter().filter_map(taken).collect();
         let Rules { warn, .. } = &options.rules;
         let reads = options.rules.decisive().chain([warn]).any(expect::needs_body);
+        let mut secrets = options.secrets();
+        secrets.extend(options.oauth2.iter().flat_map(OAuth2Options::secrets).cloned());
+        secrets
+            .extend(options.client.route.proxy.iter().flat_map(|proxy| proxy.secrets()).cloned());
         HttpProbe {
+            secrets,
             options: Arc::clone(options),
             dial: dial.clone(),
             surroundings: Arc::clone(surroundings),
@@ -117,6 +124,7 @@ impl HttpProbe {
     async fn look(&self, facts: &mut Facts, deadline: &Deadline) -> Result<(), Failure> {
         let options = &*self.options;
         facts.http = Some(HttpFacts::default());
+        self.surroundings.look_at_secrets(&self.secrets, deadline).await;
         let (dial, route) = (&self.dial, &options.client.route);
         let token = match &self.tokens {
             // Rarely needed, and kept out of what every waiting attempt holds.
@@ -237,8 +245,7 @@ impl HttpProbe {
         let vault = &self.surroundings.vault;
         let host = self.options.url.host_str().unwrap_or_default();
         let mut names = vault.bound_to(&BTreeSet::from([host.to_owned()]));
-        names.extend(self.options.secrets());
-        names.extend(self.options.oauth2.iter().flat_map(OAuth2Options::secrets).cloned());
+        names.extend(self.secrets.iter().cloned());
         let mut known = self.tokens.as_ref().map(TokenClient::known).unwrap_or_default();
         known.extend(self.sent());
         if names.is_empty() && known.is_empty() {

@@ -6,8 +6,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chain::TlsClients;
+use futures_util::FutureExt;
 
 use crate::config::{Config, SecretRef};
+use crate::deadline::Deadline;
 use crate::identities::IdentityStore;
 use crate::offload::Offload;
 use crate::own_time::OwnTime;
@@ -95,6 +97,14 @@ impl Surroundings {
     /// How far our clock is off, in seconds, when somebody knows.
     pub fn clock_skew(&self) -> Option<f64> {
         self.skew.get().and_then(|source| source())
+    }
+
+    /// Looks at the files of secrets that a run sends; that is our time.
+    pub async fn look_at_secrets(&self, names: &[Arc<str>], deadline: &Deadline) {
+        if !names.is_empty() {
+            let _own_wait = deadline.own_wait();
+            self.vault.look_again(names).boxed().await;
+        }
     }
 
     /// Takes over a reloaded configuration. Probes keep their handle.

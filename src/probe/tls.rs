@@ -124,6 +124,9 @@ impl TlsProbe {
         deadline: &Deadline,
     ) -> Result<(), Failure> {
         let route = &self.options.route;
+        let secrets: Vec<_> =
+            route.proxy.iter().flat_map(|proxy| proxy.secrets()).cloned().collect();
+        self.surroundings.look_at_secrets(&secrets, deadline).await;
         let proxy = render::proxy(&self.surroundings.vault, route.proxy.as_deref())?;
         let clients = &self.surroundings.tls_clients;
         let transport = Transport {

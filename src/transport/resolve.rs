@@ -28,6 +28,7 @@ use super::hosts::{HOSTS_FILE, Hosts};
 use super::name_servers::{NameServers, ServersState, name_server};
 use super::own_address;
 use crate::config::{DialOptions, IpChoice};
+use crate::file_work::{self, FileWork};
 use crate::outcome::{Failure, Reason};
 
 /// How long the question for the preferred family may be unanswered before the other is asked,
@@ -49,6 +50,9 @@ const SYSTEM_FILES: [&str; 2] = ["/etc/resolv.conf", HOSTS_FILE];
 #[derive(Default)]
 pub struct Resolvers {
     known: Mutex<Known>,
+    /// Held by whoever looks at the system's files; all others wait for that one look.
+    looking: tokio::sync::Mutex<()>,
+    looks: FileWork,
 }
 
 #[derive(Default)]
@@ -57,13 +61,15 @@ struct Known {
     /// the map.
     by_servers: HashMap<Vec<SocketAddr>, Arc<NameServers>>,
     system: Option<System>,
+    /// When the system's files were looked at last, whether that came to an end or not.
+    looked_at: Option<Instant>,
 }
 
 /// What the system's files say.
+#[derive(Clone)]
 struct System {
     sources: Sources,
     stamps: [Option<FileStamp>; 2],
-    checked: Instant,
 }
 
 /// Who knows the addresses of a name.
@@ -127,7 +133,7 @@ impl Resolvers {
             let usable = first.has(&address) || second.is_some();
             return if usable { Ok(vec![address]) } else { Err(no_address(host)) };
         }
-        let sources = self.sources(&dial.dns_servers)?;
+        let sources = self.sources(&dial.dns_servers).await?;
         let listed = sources.listed(host, first);
         if !listed.is_empty() {
             return Ok(listed);
@@ -142,15 +148,27 @@ impl Resolvers {
         if literal(host).is_some() {
             return Vec::new();
         }
-        match self.sources(&dial.dns_servers) {
+        match self.sources(&dial.dns_servers).await {
             Ok(sources) => sources.ask(host, second).await.unwrap_or_default(),
             Err(_) => Vec::new(),
         }
     }
 
-    fn sources(&self, servers: &[SocketAddr]) -> Result<Sources, Failure> {
+    async fn sources(&self, servers: &[SocketAddr]) -> Result<Sources, Failure> {
+        if self.must_look() {
+            // Rarely, and kept out of what every lookup holds.
+            self.look_at_system().boxed().await?;
+        }
         let mut known = self.known.lock();
-        let system = system(&mut known.system)?.clone();
+        let Some(System { sources: system, .. }) = known.system.clone() else {
+            let detail = format!(
+                "{} and {} were not read within {} ms",
+                SYSTEM_FILES[0],
+                SYSTEM_FILES[1],
+                file_work::PATIENCE.as_millis()
+            );
+            return Err(Failure::new(Reason::NoResolver, detail));
+        };
         if servers.is_empty() {
             return Ok(system);
         }
@@ -164,52 +182,61 @@ impl Resolvers {
         Ok(Sources { servers: asked, ..system })
     }
 
+    fn must_look(&self) -> bool {
+        let known = self.known.lock();
+        // As long as nothing is known, whoever comes later tries again.
+        let every = known.system.as_ref().map_or(file_work::PATIENCE, |_| SYSTEM_CHECK_INTERVAL);
+        known.looked_at.is_none_or(|at| at.elapsed() >= every)
+    }
+
+    /// Reads `/etc/resolv.conf` and `/etc/hosts` anew when one of them has changed: a daemon outlives many a
+    /// DHCP lease. What they said last stays where their file system hangs.
+    async fn look_at_system(&self) -> Result<(), Failure> {
+        let turn = self.looking.lock().await;
+        if !self.must_look() {
+            return Ok(());
+        }
+        let before = self.known.lock().system.clone();
+        let look = move || System::read(before);
+        let read = self.looks.run(Path::new(HOSTS_FILE), file_work::PATIENCE, look).await;
+        let mut known = self.known.lock();
+        known.looked_at = Some(Instant::now());
+        if let Some(read) = read {
+            known.system = Some(read?);
+        }
+        drop(turn);
+        Ok(())
+    }
+
     /// Whether the name servers are of any use now, whatever they say of one name. Takes two seconds at
     /// most, and asks them once a second however many want to know.
     pub async fn state(&self, dial: &DialOptions) -> ServersState {
-        match self.sources(&dial.dns_servers) {
+        match self.sources(&dial.dns_servers).await {
             Ok(sources) => sources.servers.state().await,
             Err(_) => ServersState::Silent,
         }
     }
 }
 
-/// What `/etc/resolv.conf` and `/etc/hosts` say, read anew when one of them has changed: a daemon
-/// outlives many a DHCP lease.
-fn system(slot: &mut Option<System>) -> Result<&Sources, Failure> {
-    if slot.as_mut().is_some_and(System::has_changed) {
-        *slot = None;
-    }
-    match slot {
-        Some(system) => Ok(&system.sources),
-        none => Ok(&none.insert(read_system()?).sources),
-    }
-}
-
 impl System {
-    fn has_changed(&mut self) -> bool {
-        if self.checked.elapsed() < SYSTEM_CHECK_INTERVAL {
-            return false;
+    /// As its files are now: what is known of it already, unless one has changed.
+    fn read(before: Option<System>) -> Result<System, Failure> {
+        let stamps = stamps();
+        if let Some(before) = before.filter(|before| before.stamps == stamps) {
+            return Ok(before);
         }
-        self.checked = Instant::now();
-        self.stamps != stamps()
+        // Without a usable file: the local host, as the C library does, so that /etc/hosts still works.
+        let read = read_system_conf().ok().filter(|(config, _)| !config.name_servers().is_empty());
+        let (config, options) = read.unwrap_or_else(|| {
+            let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 53));
+            (
+                ResolverConfig::from_parts(None, Vec::new(), vec![name_server(local)]),
+                ResolverOpts::default(),
+            )
+        });
+        let servers = Arc::new(NameServers::new(config, options)?);
+        Ok(System { sources: Sources { hosts: Arc::new(Hosts::read()), servers }, stamps })
     }
-}
-
-fn read_system() -> Result<System, Failure> {
-    let stamps = stamps();
-    // Without a usable file: the local host, as the C library does, so that /etc/hosts still works.
-    let read = read_system_conf().ok().filter(|(config, _)| !config.name_servers().is_empty());
-    let (config, options) = read.unwrap_or_else(|| {
-        let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 53));
-        (
-            ResolverConfig::from_parts(None, Vec::new(), vec![name_server(local)]),
-            ResolverOpts::default(),
-        )
-    });
-    let servers = Arc::new(NameServers::new(config, options)?);
-    let sources = Sources { hosts: Arc::new(Hosts::read()), servers };
-    Ok(System { sources, stamps, checked: Instant::now() })
 }
 
 fn stamps() -> [Option<FileStamp>; 2] {

@@ -16,6 +16,7 @@ const LAYERS: &[&[&str]] = &[
         "panics",
         "cli",
         "deadline",
+        "file_work",
         "stop",
         "http_date",
         "language",

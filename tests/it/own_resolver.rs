@@ -92,6 +92,21 @@ async fn without_a_usable_name_server_nobody_is_down() {
     }
 }
 
+/// The local host is asked then, as the C library does, and nobody answers there.
+#[test]
+fn a_resolv_conf_that_names_no_server_blames_nobody() {
+    for text in ["", "search go.kr\noptions edns0\n", "nameserver none\n", "\0\0\0"] {
+        let setup = Setup::new(
+            "defaults: { interval: 1500ms, timeout: 1s, recheck: off }\nservices:\n  - name: s\n    probes:\n      - { name: \
+             a, http: { url: 'http://a.test/' } }\n      - { name: refuse, http: { url: 'http://127.0.0.1:9/' } }\n",
+        );
+        let daemon = setup.seeing("/etc/resolv.conf", text).start();
+        failed(&daemon, "a", Reason::NoResolver.as_str(), 2.0);
+        assert_eq!(runs(&daemon, "a", "failure"), 0.0, "{text:?}: {}", daemon.log());
+        failed(&daemon, "refuse", "connect_refused", 2.0);
+    }
+}
+
 /// The control's name is refused as every other one: whoever is told so by a server is not offline.
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_that_refuse_everything_are_not_called_offline() {

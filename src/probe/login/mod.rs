@@ -107,6 +107,10 @@ impl Probe for LoginProbe {
     ) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
             let route = &self.options.client.route;
+            let mut secrets = self.options.secrets();
+            secrets.extend(self.options.account.clone());
+            secrets.extend(route.proxy.iter().flat_map(|proxy| proxy.secrets()).cloned());
+            self.surroundings.look_at_secrets(&secrets, deadline).await;
             let proxy = render::proxy(&self.surroundings.vault, route.proxy.as_deref())?;
             let host = self.target.host();
             let context = run::Context {
@@ -118,7 +122,10 @@ impl Probe for LoginProbe {
                 host: &host,
                 schedule: &self.target.schedule,
             };
-            let identities = Identities::open(&self.options, &self.surroundings).await;
+            let identities = {
+                let _own_wait = deadline.own_wait();
+                Identities::open(&self.options, &self.surroundings).await
+            };
             let values = FlowValues::new(&self.options, identities);
             let run = run::LoginRun::new(context, values, &self.target.dial, proxy.as_ref());
             let result = run.attempt(&mut Recorder::new(facts), deadline).await;

@@ -64,6 +64,32 @@ fn what_cannot_be_judged_in_time_is_unknown_and_stops_nobody() {
     ends(&mut daemon);
 }
 
+/// Its states do not fit into what the engine remembers of them, so each byte of the page is compared with
+/// hundreds of places of the pattern, and no thread can be told to stop.
+#[test]
+fn a_runaway_pattern_ends_with_the_process() {
+    let mut random = 1_u32;
+    let mut letter = || {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        if random >> 31 == 0 { 'a' } else { 'b' }
+    };
+    let words = serving((0..6 << 20).map(|_| letter()).collect());
+    let healthy = serving("UP".to_owned());
+    let mut daemon = started(
+        "2s",
+        &[
+            Expected("regex", &words, "{ body: { not_matches: '[ab]*a[ab]{400}c' } }"),
+            Expected("up", &healthy, "{ body: { contains: UP } }"),
+        ],
+    );
+    wait_for_runs(&daemon, "regex", "unknown", 1.0);
+    answers(&daemon);
+    wait_for_runs(&daemon, "up", "success", 2.0);
+    assert_eq!(runs(&daemon, "regex", "failure"), 0.0, "{}", daemon.log());
+    daemon.logged(&[Reason::JudgeTimeout.as_str(), "probe=s/regex"]);
+    ends(&mut daemon);
+}
+
 #[test]
 fn sloppy_pages_are_healthy() {
     let pages = [

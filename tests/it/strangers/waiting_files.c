@@ -1,5 +1,6 @@
 /* A file system that waits, for one process: LD_PRELOAD. WAIT_SYNC is how many seconds fdatasync
-   takes; to open a file whose path holds WAIT_OPEN never ends, once there is a file WAIT_WHEN. */
+   takes, and to open a file whose path holds WAIT_OPEN never ends; once there is a file WAIT_WHEN, if
+   that is named. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -9,17 +10,21 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+static int begun(void) {
+    const char *when = getenv("WAIT_WHEN");
+    return !when || access(when, F_OK) == 0;
+}
+
 int fdatasync(int fd) {
     const char *seconds = getenv("WAIT_SYNC");
-    if (seconds) sleep((unsigned)atoi(seconds));
+    if (seconds && begun()) sleep((unsigned)atoi(seconds));
     int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
     return real(fd);
 }
 
 static int opened(const char *name, const char *path, int flags, mode_t mode) {
     const char *waits = getenv("WAIT_OPEN");
-    const char *when = getenv("WAIT_WHEN");
-    if (waits && strstr(path, waits) && (!when || access(when, F_OK) == 0)) for (;;) pause();
+    if (waits && strstr(path, waits) && begun()) for (;;) pause();
     int (*real)(const char *, int, ...) = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, name);
     return real(path, flags, mode);
 }

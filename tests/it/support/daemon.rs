@@ -78,16 +78,21 @@ impl Setup {
     }
 
     /// `/etc/hosts` is this. Needs root, or a system that gives everybody namespaces.
-    pub(crate) fn seeing_hosts(mut self, hosts: &str) -> Setup {
-        let file = self.write("hosts", hosts).display().to_string();
+    pub(crate) fn seeing_hosts(self, hosts: &str) -> Setup {
+        self.seeing("/etc/hosts", hosts)
+    }
+
+    /// A file of the system is this. Needs what [`Setup::seeing_hosts`] needs.
+    pub(crate) fn seeing(mut self, path: &str, text: &str) -> Setup {
+        let file = self.write("seen", text).display().to_string();
         let is_root =
             std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").unwrap()) == 0;
         self.wrapper = vec!["unshare".to_owned(), "--mount".to_owned()];
         if !is_root {
             self.wrapper.push("--map-root-user".to_owned());
         }
-        let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
-        self.wrapper.extend(["sh", "-c", script, &file].map(str::to_owned));
+        let script = "mount --bind \"$0\" \"$1\" && shift && exec \"$@\"";
+        self.wrapper.extend(["sh", "-c", script, &file, path].map(str::to_owned));
         self
     }
 

@@ -148,6 +148,10 @@ impl<'a> Attempt<'a> {
         deadline: &Deadline,
     ) -> Result<Codes, Failure> {
         let (mut secrets, to) = (BTreeMap::new(), Receiver::of(wish.to));
+        let names: Vec<_> =
+            wish.templates.iter().flat_map(|template| template.secrets()).cloned().collect();
+        // They may have been changed since the run began.
+        self.surroundings.look_at_secrets(&names, deadline).await;
         for name in wish.templates.iter().flat_map(|template| template.secrets()) {
             // Not bound or not readable: nothing is asked of the ledger.
             secrets.insert(name.clone(), self.surroundings.vault.reveal(name, &to)?);
