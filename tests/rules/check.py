@@ -96,6 +96,21 @@ def check_runbook(name, text):
     problems.extend(f"{name}: no scenario '{s}' is about it" for s in sorted(said - about))
 
 
+def check_groups():
+    """From the vote to the page is one group at the global interval: each further one adds its own to the time
+    to a page, and samples are counted by the interval of stability."""
+    asked = yaml.safe_load((ROOT / "config/prometheus/prometheus.yml").read_text())["global"]["evaluation_interval"]
+    groups = {group["name"]: group for path in sorted(RULES.glob("*.yml"))
+              for group in yaml.safe_load(path.read_text())["groups"]}
+    if asked != "5s" or "interval" in groups["bongsu-verdicts"]:
+        problems.append("a vote is not evaluated every 5 s")
+    one = {rule.get("record") or rule["alert"] for rule in groups["bongsu-verdicts"]["rules"]}
+    if missing := {"vantage:probe:down", "service:incident:open", "CauseDown", "ServiceDown", "LoginBroken", "NoticePage"} - one:
+        problems.append(f"not in the group of the votes: {', '.join(sorted(missing))}")
+    if groups["bongsu-stability"].get("interval") != "15s":
+        problems.append("stability counts samples of 15 s")
+
+
 def check_tests(names):
     """Every alert fires at one moment and is silent at another, in a scenario that is about it."""
     from scenarios import SCENARIOS
@@ -197,6 +212,7 @@ def main():
         if path.stem not in names and path.stem != "README":
             problems.append(f"docs/runbooks/{path.name}: no such alert")
     check_kept()
+    check_groups()
     check_tests(names)
     check_reasons()
     check_holidays()
