@@ -180,6 +180,29 @@ fn hometax(history: &mut History) {
     }
 }
 
+/// Down over both edges of the month, over a restart of Prometheus, over two of the prober of which one took
+/// five minutes, and over the end of a window in which it broke.
+fn minwon(history: &mut History) {
+    let (restarted, away) = (at(16, 9, 10)..at(16, 9, 10) + 30, at(16, 9, 20)..at(16, 9, 25));
+    let window = at(17, 3, 0)..at(17, 4, 0);
+    let down = [
+        at(0, 23, 40)..at(1, 0, 20),
+        at(15, 11, 50)..at(15, 12, 10),
+        at(16, 9, 0)..at(16, 9, 30),
+        window.end..at(17, 4, 20),
+        at(28, 23, 30)..at(29, 0, 10),
+    ];
+    let absent = [restarted, away, window.clone(), unwatched()];
+    history.verdict("service:down", "service=\"minwon\"", &down, &absent);
+    card(history, "minwon", "민원24", 2, 0.999);
+    let broken = at(17, 3, 50)..window.end;
+    history.series("site:excused", "service=\"minwon\"", window.clone(), |at| {
+        Some(f64::from(u8::from(broken.contains(&at))))
+    });
+    let labels = "service=\"minwon\",name=\"이전\",kind=\"announced\"";
+    history.constant("bongsu_maintenance_active", labels, window, 1.0);
+}
+
 /// Watched from the eleventh on, and twice down for the same reason. Nothing limits its repair.
 fn open(history: &mut History) {
     let down = [at(20, 6, 0)..at(20, 6, 4), at(21, 6, 0)..at(21, 6, 6)];
@@ -199,7 +222,7 @@ pub(super) fn remembered() -> Arc<Prometheus> {
         // The second is a restart: one evaluation is missing, and nothing is said of it.
         let away = vec![at(10, 14, 0)..at(10, 16, 0), at(15, 12, 0)..at(15, 12, 0) + 30];
         let mut history = History::new(whole(), away);
-        for script in [gov24, gpki, saeol, hometax, open] {
+        for script in [gov24, gpki, saeol, hometax, minwon, open] {
             script(&mut history);
         }
         let prometheus = Arc::new(Prometheus::remembering(&history.open_metrics()));
@@ -305,7 +328,8 @@ fn announced_work_is_no_operating_time_and_emergency_work_counts() {
     assert_eq!(minutes(row, "announced_down_seconds"), 40.0);
     assert_eq!(minutes(row, "operating_seconds"), FEBRUARY_MINUTES - 210.0);
     assert_eq!(minutes(row, "unwatched_seconds"), 25.0 + 120.0);
-    let works: Vec<_> = report["announced"].as_array().unwrap().iter().collect();
+    let works = report["announced"].as_array().unwrap().iter();
+    let works: Vec<_> = works.filter(|work| work["service"] == "hometax").collect();
     let names: Vec<_> = works.iter().map(|work| &work["name"]).collect();
     assert_eq!(names, ["보안 패치", "정기 점검"]);
     assert_eq!(works[1]["from"], local(9, 2, 30), "it excuses from the recovery on");
@@ -315,6 +339,25 @@ fn announced_work_is_no_operating_time_and_emergency_work_counts() {
     assert_eq!(rows[1]["recovered"], local(9, 2, 30));
     assert_eq!(rows[1]["maintenance"], "정기 점검");
     assert_eq!(rows[1]["maintenance_kind"], "announced");
+}
+
+#[test]
+fn edges_of_the_month_restarts_and_the_end_of_a_window_cost_no_minute_and_add_none() {
+    let report = json(february(&["--format", "json"]));
+    let row = subject(&report, "minwon", None);
+    // Seven seconds past midnight the one goes on and the other has not ended.
+    let (in_february, until_march) = (20.0 + 7.0 / 60.0, 30.0 - 7.0 / 60.0);
+    let by_day = [in_february, 20.0, 30.0 - 5.0, 20.0, until_march];
+    let rows = outages(&report, "minwon", None);
+    let told: Vec<f64> = rows.iter().map(|row| minutes(row, "fault_seconds")).collect();
+    assert_eq!(told, by_day, "{rows:#?}");
+    assert_eq!(minutes(row, "fault_seconds"), by_day.iter().sum::<f64>());
+    assert_eq!(minutes(row, "unwatched_seconds"), 5.0 + 25.0 + 120.0);
+    assert_eq!(minutes(row, "announced_seconds"), 60.0);
+    assert_eq!(minutes(row, "announced_down_seconds"), 10.0);
+    assert_eq!(minutes(row, "operating_seconds"), FEBRUARY_MINUTES - 60.0);
+    assert_eq!(rows[3]["began"], local(17, 4, 0), "excused until the end of the window");
+    assert_eq!(rows[2]["recovered"], local(16, 9, 30));
 }
 
 #[test]
@@ -342,7 +385,7 @@ fn people_read_it_in_korean_and_in_english() {
         "인증 검증 실패",
         "긴급 점검, 장애로 계산: 긴급 복구",
         "예고된 점검 전부터의 장애: 정기 점검",
-        "예고된 점검 중의 접속 불가 40.0분",
+        "예고된 점검 중의 접속 불가 50.0분",
     ] {
         assert!(korean.contains(part), "{part}: {korean}");
     }
