@@ -65,6 +65,10 @@ kinds! {
     ExpiredCertificate "expired_certificate" "인증서 만료" "the certificate ended yesterday" "",
     /// Only the leaf is sent: browsers fetch the rest, API clients fail.
     MissingIntermediate "missing_intermediate" "중간인증서 누락" "the intermediate is not sent" "",
+    /// A leaf of another key, as who moves gets one.
+    NewCertificate "new_certificate" "새 인증서" "another certificate, as good as the first" "",
+    /// The first address refuses; where a system has a name of its own, that leads to another one.
+    Relocated "relocated" "주소 이전" "the name leads to another address, and the first one refuses" "",
     /// This status for every page.
     ErrorStatus "error_status" "오류 상태" "every page answers with the status" "503",
     /// Status 200 and a page that says the service is closed.

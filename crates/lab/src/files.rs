@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::name_server::movable_name;
 use crate::signers::officers::OFFICER_PASSWORD;
 use crate::site::{PROBE_PASSWORD, PROBE_USER};
 use crate::world::LabWorld;
@@ -36,12 +37,24 @@ impl WrittenFiles {
 /// The configuration as text, with the addresses at which the estate is reached.
 pub fn text(world: &LabWorld) -> String {
     let mut text = TEMPLATE.replace("@control@", &world.control_url);
+    text = match world.name_server {
+        Some(address) => text.replace("@name_server@", &address.to_string()),
+        None => {
+            let lines = text.split_inclusive('\n').filter(|line| !line.contains("@name_server@"));
+            lines.collect()
+        }
+    };
     for site in &world.sites {
         let address = site.base.trim_start_matches("https://");
         let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
         text = text.replace(&format!("@{}@", site.system.name), &site.base);
         text = text.replace(&format!("@{}.address@", site.system.name), address);
         text = text.replace(&format!("@{}.host@", site.system.name), host);
+        let movable = match world.name_server {
+            Some(_) => address.replacen(host, &movable_name(site.system.name), 1),
+            None => address.to_owned(),
+        };
+        text = text.replace(&format!("@{}.movable@", site.system.name), &movable);
     }
     text
 }

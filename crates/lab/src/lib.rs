@@ -18,6 +18,8 @@ pub mod pki;
 pub mod port;
 pub mod signers;
 
+pub mod name_server;
+
 pub mod peers;
 pub mod site;
 

@@ -77,8 +77,8 @@ impl Pki {
         let good = (self.now - LEAF_AGE, self.now + LEAF_LEFT);
         let ended = self.now - EXPIRED_SINCE;
         let expired = (ended - LEAF_LEFT, ended);
-        let mut made = Vec::with_capacity(4);
-        for (from, until) in [good, expired] {
+        let mut made = Vec::with_capacity(6);
+        for (from, until) in [good, expired, good] {
             let (leaf, key) = self.leaf(names, issuer_url, (from, until))?;
             for chain in [vec![leaf.clone(), self.intermediate_der()], vec![leaf.clone()]] {
                 made.push(Arc::new(CertifiedKey::new(chain, Arc::clone(&key))));
@@ -148,7 +148,7 @@ fn authority_information_access(url: &str) -> Option<CustomExtension> {
 /// Answers each handshake with the chain that the faults at that moment ask for.
 #[derive(Debug)]
 pub struct ServerChains {
-    /// In this order: whole, without intermediate, expired, expired without intermediate.
+    /// Whole and without intermediate, of each leaf: the first one, the expired one, the new one.
     made: Vec<Arc<CertifiedKey>>,
     faults: watch::Receiver<FaultSet>,
 }
@@ -156,9 +156,13 @@ pub struct ServerChains {
 impl ResolvesServerCert for ServerChains {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let faults = self.faults.borrow();
-        let expired = usize::from(faults.bites(FaultKind::ExpiredCertificate));
+        let leaf = match () {
+            () if faults.bites(FaultKind::ExpiredCertificate) => 1,
+            () if faults.bites(FaultKind::NewCertificate) => 2,
+            () => 0,
+        };
         let short = usize::from(faults.bites(FaultKind::MissingIntermediate));
-        self.made.get(2 * expired + short).cloned()
+        self.made.get(2 * leaf + short).cloned()
     }
 }
 

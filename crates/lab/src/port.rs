@@ -1,10 +1,11 @@
 //! The port of one system: listens, refuses, stalls, speaks TLS and hands requests to the pages.
 //!
 //! A refusing system keeps its port: with a socket that is bound and does not listen, the kernel
-//! answers with a reset and gives the number to no outgoing connection.
+//! answers with a reset and gives the number to no outgoing connection. So does one that moves, at the
+//! address that it left and before that at the one to which it goes.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use axum::Router;
@@ -33,8 +34,18 @@ const STALL_LASTS: Duration = Duration::from_secs(180);
 /// Pause after an accept error such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// Where a system that listens on 127.0.0.1 moves to, with the same port.
+pub const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
 /// A bound port. Connections wait in the kernel until [`SystemPort::serve`] accepts them.
 pub struct SystemPort {
+    first: PortAddress,
+    /// Where the system moves to. Only one on 127.0.0.1 has it: nobody knows which other addresses are
+    /// free.
+    elsewhere: Option<PortAddress>,
+}
+
+struct PortAddress {
     address: SocketAddr,
     socket: PortSocket,
 }
@@ -49,12 +60,21 @@ enum PortSocket {
 impl SystemPort {
     pub fn bind(address: SocketAddr) -> io::Result<SystemPort> {
         let listener = bound(address)?.listen(BACKLOG)?;
-        Ok(SystemPort { address: listener.local_addr()?, socket: PortSocket::Listening(listener) })
+        let address = listener.local_addr()?;
+        let elsewhere = match address.ip() {
+            IpAddr::V4(Ipv4Addr::LOCALHOST) => {
+                let address = SocketAddr::new(ELSEWHERE.into(), address.port());
+                Some(PortAddress { address, socket: PortSocket::Refusing(bound(address)?) })
+            }
+            _ => None,
+        };
+        let first = PortAddress { address, socket: PortSocket::Listening(listener) };
+        Ok(SystemPort { first, elsewhere })
     }
 
-    /// Its address, with the real port when 0 was asked for.
+    /// Its first address, with the real port when 0 was asked for.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.first.address
     }
 
     /// Serves until told to stop.
@@ -74,9 +94,7 @@ impl SystemPort {
             if refuse {
                 connections.abort_all();
             }
-            if let Err(error) = self.switch(refuse) {
-                tracing::warn!(address = %self.address, %error, "lab port lost");
-            }
+            self.switch(refuse, set.active(FaultKind::Relocated, now).is_some());
             tokio::select! {
                 () = stop.cancelled() => return,
                 changed = faults.changed() => if changed.is_err() { return },
@@ -89,6 +107,33 @@ impl SystemPort {
         }
     }
 
+    /// Without another address it stays where it is.
+    fn switch(&mut self, refuse: bool, relocated: bool) {
+        let relocated = relocated && self.elsewhere.is_some();
+        let sides = [(Some(&mut self.first), relocated), (self.elsewhere.as_mut(), !relocated)];
+        for (side, is_left) in sides {
+            let Some(side) = side else { continue };
+            if let Err(error) = side.switch(refuse || is_left) {
+                tracing::warn!(address = %side.address, %error, "lab port lost");
+            }
+        }
+    }
+
+    async fn accept(&self) -> TcpStream {
+        let elsewhere = async {
+            match &self.elsewhere {
+                Some(side) => side.accept().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            stream = self.first.accept() => stream,
+            stream = elsewhere => stream,
+        }
+    }
+}
+
+impl PortAddress {
     fn switch(&mut self, refuse: bool) -> io::Result<()> {
         self.socket = match (std::mem::replace(&mut self.socket, PortSocket::Lost), refuse) {
             (PortSocket::Listening(listener), true) => {

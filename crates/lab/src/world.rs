@@ -1,5 +1,6 @@
 //! What the control page, a replay and the program that started the estate share.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
@@ -20,6 +21,8 @@ pub struct LabWorld {
     pub drill: watch::Sender<Option<DrillState>>,
     /// Address of the control page, with a final slash.
     pub control_url: String,
+    /// Who knows the names by which systems move. Absent where they cannot.
+    pub name_server: Option<SocketAddr>,
     /// Address of the daemon that probes the estate, with a final slash. Empty until one has started.
     pub daemon_url: OnceLock<String>,
     pub pki: Pki,

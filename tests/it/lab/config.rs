@@ -51,6 +51,10 @@ async fn for_other_hosts_it_names_them_by_the_given_name() {
     let text = config::text(estate.world());
     assert!(text.contains("url: https://estate.example:"));
     assert!(!text.contains("localhost") && !text.contains("@gpki"), "{text}");
+    assert!(
+        !text.contains("dns:") && !text.contains(".test"),
+        "nobody else knows those names: {text}"
+    );
 }
 
 #[tokio::test]

@@ -141,6 +141,46 @@ async fn a_notice_page_is_a_200_in_the_systems_own_charset() {
 }
 
 #[tokio::test]
+async fn a_relocated_system_answers_at_its_other_address_only() {
+    let (estate, name) = (estate().await, "document-exchange");
+    let first = estate.address(system(name));
+    let other = std::net::SocketAddr::new(lab::port::ELSEWHERE.into(), first.port());
+    let refuses = |address| async move {
+        let found = TcpStream::connect(address).await;
+        matches!(found, Err(error) if error.kind() == ErrorKind::ConnectionRefused)
+    };
+    assert!(refuses(other).await);
+    estate.faults().set(system(name), Kind::Relocated);
+    // Connections may still be in the queue of the socket that is going away.
+    let moved = async {
+        while !refuses(first).await || refuses(other).await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), moved).await.unwrap();
+    estate.faults().clear_all(system(name));
+    let back = async { while handshake(&estate, name).await.is_err() {} };
+    tokio::time::timeout(Duration::from_secs(10), back).await.unwrap();
+    assert!(refuses(other).await);
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_another_one_and_good() {
+    let (estate, gpki) = (estate().await, system("gpki"));
+    let leaf = async || {
+        let config = pki::client_config(estate.world().pki.root_der()).unwrap();
+        let stream = TcpStream::connect(estate.address(gpki)).await.unwrap();
+        let host = ServerName::try_from("gpki.localhost").unwrap();
+        let stream = TlsConnector::from(Arc::new(config)).connect(host, stream).await.unwrap();
+        stream.get_ref().1.peer_certificates().unwrap()[0].clone()
+    };
+    let first = leaf().await;
+    assert_eq!(leaf().await, first);
+    estate.faults().set(gpki, Kind::NewCertificate);
+    assert_ne!(leaf().await, first);
+}
+
+#[tokio::test]
 async fn an_expired_certificate_is_one() {
     let (estate, gpki) = (estate().await, system("gpki"));
     estate.faults().set(gpki, Kind::ExpiredCertificate);

@@ -46,6 +46,18 @@ fn login_stands_at(daemon: &Daemon, step: &str) {
     });
 }
 
+/// The leaf that document exchange presented to the probe of its certificate, and whether the service's name
+/// has led elsewhere.
+fn document_exchange(daemon: &Daemon) -> (String, Value) {
+    let status = daemon.get("/api/v1/status").json();
+    let services = status["services"].as_array().unwrap();
+    let found = services.iter().find(|service| service["name"] == "document-exchange").unwrap();
+    let probes = found["probes"].as_array().unwrap();
+    let cert = probes.iter().find(|probe| probe["probe"] == "cert").unwrap();
+    let serial = cert["certificate"]["serial"].as_str().unwrap_or_default().to_owned();
+    (serial, cert["address_moved"].clone())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_fire_is_one_cause_and_comes_back_function_by_function() {
     let estate = estate().await;
@@ -58,6 +70,8 @@ async fn the_fire_is_one_cause_and_comes_back_function_by_function() {
         eventually("everything is up", || {
             states(&daemon).values().all(|state| state == "up").then_some(())
         });
+        let (old_serial, moved) = document_exchange(&daemon);
+        assert!(!old_serial.is_empty() && moved.is_null(), "{old_serial} {moved}");
         let mut events = drill.events.iter().filter(|event| !event.changes.is_empty());
         let mut next = || {
             for change in &events.next().unwrap().changes {
@@ -100,9 +114,27 @@ async fn the_fire_is_one_cause_and_comes_back_function_by_function() {
             lines.any(|line| line.contains("reason=\"tls_chain_incomplete\"")).then_some(())
         });
         next();
+        wait_for(&daemon, &[("disclosure/search", "up"), ("document-exchange/cert", "down")]);
+        assert!(!daemon.log().contains("probe.address_moved"), "nothing has moved yet");
         next();
         eventually("day 95", || states(&daemon).values().all(|state| state == "up").then_some(()));
         assert!(events.next().is_none());
+        // It is elsewhere, with another certificate: two facts, and nothing is wrong with either.
+        daemon.logged(&["probe.address_moved", "document-exchange/cert", "127.0.0.1", "127.0.0.2"]);
+        let (new_serial, moved) = document_exchange(&daemon);
+        assert_ne!(new_serial, old_serial);
+        assert_eq!(moved["to"], serde_json::json!(["127.0.0.2"]));
+        let metrics = daemon.metrics();
+        let mut of_it =
+            metrics.lines().filter(|line| line.contains("service=\"document-exchange\""));
+        let presented = |line: &&str| line.starts_with("bongsu_cert_not_before_timestamp_seconds{");
+        let leaf = of_it.clone().filter(presented).find(|line| line.contains("probe=\"cert\""));
+        assert!(leaf.is_some_and(|line| line.contains(&new_serial)), "{leaf:?}");
+        let wrong = of_it.find(|line| {
+            line.starts_with("bongsu_cert_invalid{")
+                || line.starts_with("bongsu_probe_failure_info{")
+        });
+        assert_eq!(wrong, None);
     })
     .await
     .unwrap();

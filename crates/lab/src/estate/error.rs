@@ -12,6 +12,8 @@ pub enum EstateError {
         port: u16,
         error: io::Error,
     },
+    #[error("cannot start the lab's name server: {0}")]
+    NameServer(io::Error),
     #[error("cannot make the lab's certificates: {0}")]
     Pki(#[from] rcgen::Error),
     #[error("cannot set up TLS: {0}")]

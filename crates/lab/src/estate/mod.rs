@@ -20,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::control;
+use crate::name_server::{MovableNames, NameServer, movable_name};
 use crate::peers::{PeerAddress, Peers};
 use crate::pki::{self, Pki};
 use crate::port::SystemPort;
@@ -61,6 +62,10 @@ impl SimulatedEstate {
         let control_address = control.local_addr().map_err(EstateError::bind(CONTROL_PORT))?;
         let control_url = format!("http://{}:{}/", options.control_host(), control_address.port());
         let ports = bind_systems(&finder)?;
+        let name_server = match options.can_move() {
+            true => Some(NameServer::bind().await.map_err(EstateError::NameServer)?),
+            false => None,
+        };
 
         let pki = Pki::new()?;
         let places: BTreeMap<_, _> = systems::ALL
@@ -90,14 +95,29 @@ impl SimulatedEstate {
         }
 
         let (drill, daemon_url) = (watch::Sender::new(None), OnceLock::new());
-        let world =
-            Arc::new(LabWorld { faults, sites, drill, control_url, daemon_url, pki, signers });
+        let world = Arc::new(LabWorld {
+            faults,
+            sites,
+            drill,
+            control_url,
+            name_server: name_server.as_ref().map(NameServer::address),
+            daemon_url,
+            pki,
+            signers,
+        });
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let addresses = ports.iter().map(SystemPort::address).collect();
         for ((port, acceptor), site) in ports.into_iter().zip(acceptors).zip(&world.sites) {
             let faults = world.faults.subscribe(site.system);
             tasks.spawn(port.serve(acceptor, systems::app(site), faults, stop.clone()));
+        }
+        if let Some(name_server) = name_server {
+            let names = systems::ALL
+                .iter()
+                .map(|system| (movable_name(system.name), world.faults.subscribe(system)))
+                .collect::<MovableNames>();
+            tasks.spawn(name_server.serve(names, stop.clone()));
         }
         let router = control::router(Arc::clone(&world), control_address);
         tasks.spawn(serve_control(control, router, stop.clone()));

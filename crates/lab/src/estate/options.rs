@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use crate::name_server::movable_name;
 use crate::peers::PATIENCE;
 use crate::signers::challenges::CHALLENGE_LASTS;
 use crate::system::SimulatedSystem;
@@ -77,9 +78,14 @@ impl EstateOptions {
         self.hostname.clone().unwrap_or_else(|| "localhost".to_owned())
     }
 
+    /// Whether systems can move: to another address of loopback, by a name that only this machine asks for.
+    pub(super) fn can_move(&self) -> bool {
+        self.hostname.is_none() && self.listen == Ipv4Addr::LOCALHOST
+    }
+
     /// The names that a system's certificate is for.
     pub(super) fn certificate_names(&self, system: &SimulatedSystem) -> Vec<String> {
-        let mut names = vec![self.host_of(system)];
+        let mut names = vec![self.host_of(system), movable_name(system.name)];
         names.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
         if !self.listen.is_loopback() && !self.listen.is_unspecified() {
             names.push(self.listen.to_string());
