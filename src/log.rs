@@ -31,17 +31,22 @@ use crate::log_queue::{self, LogLines};
 /// The crates whose events are logged from `--log.level` on; those of others from `warn` on.
 const OWN_CRATES: [&str; 3] = ["chain", env!("CARGO_CRATE_NAME"), "lab"];
 
+/// The module whose events are of the level `trace`: a login's steps. They are made as debug events,
+/// because the program that is shipped is built without the trace events of all libraries.
+const TRACED: &str = concat!(env!("CARGO_CRATE_NAME"), "::probe::login::run");
+
 /// Starts logging. A second call is without effect.
 pub fn start(level: LogLevel, format: LogFormat) {
     let own = match level {
-        LogLevel::Trace => LevelFilter::TRACE,
-        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace | LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Error => LevelFilter::ERROR,
     };
+    let traced = if level == LogLevel::Trace { own } else { LevelFilter::OFF };
     let filter = Targets::new()
         .with_targets(OWN_CRATES.map(|name| (name, own)))
+        .with_target(TRACED, traced)
         .with_default(own.min(LevelFilter::WARN));
     let layer = layer::layer().event_format(Lines(format)).with_writer(|| LogLines);
     log_queue::start();
@@ -65,6 +70,7 @@ where
         let mut told = Told::default();
         event.record(&mut told);
         let level = match *event.metadata().level() {
+            _ if event.metadata().target() == TRACED => "trace",
             Level::TRACE => "trace",
             Level::DEBUG => "debug",
             Level::INFO => "info",

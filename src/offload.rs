@@ -3,11 +3,14 @@
 //! never has a worker of the runtime, and there is a bound to its threads, its bytes and its time.
 //!
 //! * A target has one piece of work at a time, whatever it sends ([`TargetShare`]).
-//! * Targets whose last piece was slow share half of the threads, so that they wait for each other
-//!   and not everybody for them.
+//! * Targets whose last piece was slow have threads of their own, so that they wait for each other
+//!   and not everybody for them. A piece that turns out to be slow goes there, or ends when they are
+//!   taken and others wait: a stranger who was never met is no reason to be late.
 //! * Who asked leaves at the deadline. A thread cannot be stopped, so what goes on after that is
 //!   counted apart and does not take the place of others.
 //! * What loops over a page looks at its [`Budget`] and ends by itself.
+//! * The threads yield to everything else here: a page that keeps them all busy is judged later, and
+//!   nothing else of this prober is late.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -16,7 +19,11 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant as StdInstant};
 
 use parking_lot::Mutex;
+use rustix::process::setpriority_process;
+use rustix::time::{ClockId, clock_gettime};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, timeout_at};
 
 use crate::outcome::{Failure, Reason};
@@ -28,9 +35,9 @@ const THREADS_MIN: usize = 2;
 /// More would only cost memory: each may hold a parsed page.
 ///
 /// Limit: threads that work on pages.
-/// Share: of all, half of them for slow targets.
-/// Full: the next piece waits, which is our time.
-/// Filled: slow_targets_share_half_of_the_threads
+/// Share: of all but slow targets, who have half as many beside them.
+/// Full: the next piece waits, which is our time; one that is slow ends.
+/// Filled: slow_targets_have_threads_of_their_own
 const THREADS_MAX: usize = 4;
 
 /// Pieces that nobody waits for any more and that go on. With this many, a further one keeps the
@@ -46,7 +53,7 @@ pub const OVERDUE_MAX: usize = 4;
 /// (`<p>` without end), an ordinary one ten times. A larger page has them all.
 ///
 /// Limit: KiB of pages that are worked on at the same time.
-/// Share: of all.
+/// Share: of all but slow targets, who have as many beside them.
 /// Full: the next piece waits, which is our time.
 /// Filled: large_pages_are_worked_on_one_after_the_other
 pub const WORKED_ON_KIB_MAX: usize = 4 << 10;
@@ -57,15 +64,22 @@ const SLOW_FROM: Duration = Duration::from_millis(200);
 /// The most that one piece may take. Four megabytes of ordinary markup take less than half a second.
 const WORK_MAX: Duration = Duration::from_secs(5);
 
+/// A piece that was told to end for others makes its target a slow one from here on.
+const STOPPED_FROM: Duration = Duration::from_millis(50);
+
 /// What a piece has at least, however late the page came: the wait for our processor is our time.
 const TIME_MIN: Duration = Duration::from_millis(500);
 
+/// Niceness of the threads. A tenth of the weight of a thread of the runtime, which is thus never
+/// kept waiting by pages.
+const NICENESS: i32 = 10;
+
 #[derive(Debug)]
 pub struct Offload {
-    threads: Arc<Semaphore>,
-    slow: Arc<Semaphore>,
+    pool: Pool,
+    quick: Room,
+    slow: Room,
     overdue: Arc<Semaphore>,
-    kib: Arc<Semaphore>,
 }
 
 /// What one target has of the threads.
@@ -124,13 +138,47 @@ impl Desk<'_> {
     }
 }
 
-/// Places in use. They are given back by the thread, or exchanged when nobody waits any more.
-struct Places {
-    _thread: OwnedSemaphorePermit,
-    _slow: Option<OwnedSemaphorePermit>,
+/// Threads and memory of one kind of targets.
+#[derive(Debug)]
+struct Room {
+    threads: Arc<Semaphore>,
+    kib: Arc<Semaphore>,
 }
 
-type Held = Arc<Mutex<Option<Places>>>;
+/// A place in use. It is given back by the thread, or exchanged for another.
+struct Place {
+    _thread: OwnedSemaphorePermit,
+    _kib: Option<OwnedSemaphorePermit>,
+}
+
+type Held = Arc<Mutex<Option<Place>>>;
+
+impl Room {
+    fn of(threads: usize) -> Room {
+        Room {
+            threads: Arc::new(Semaphore::new(threads)),
+            kib: Arc::new(Semaphore::new(WORKED_ON_KIB_MAX)),
+        }
+    }
+
+    /// `None` cannot be, because no semaphore is ever closed.
+    async fn enter(&self, kib: u32) -> Option<Place> {
+        let thread = Arc::clone(&self.threads).acquire_owned().await.ok()?;
+        let kib = Arc::clone(&self.kib).acquire_many_owned(kib).await.ok()?;
+        Some(Place { _thread: thread, _kib: Some(kib) })
+    }
+
+    /// A place, if one is free.
+    fn try_enter(&self, kib: u32) -> Option<Place> {
+        let thread = Arc::clone(&self.threads).try_acquire_owned().ok()?;
+        let kib = Arc::clone(&self.kib).try_acquire_many_owned(kib).ok()?;
+        Some(Place { _thread: thread, _kib: Some(kib) })
+    }
+
+    fn is_full(&self) -> bool {
+        self.threads.available_permits() == 0
+    }
+}
 
 impl Default for Offload {
     fn default() -> Offload {
@@ -141,12 +189,12 @@ impl Default for Offload {
 
 impl Offload {
     fn with_threads(threads: usize) -> Offload {
-        let of = |count| Arc::new(Semaphore::new(count));
+        let slow = (threads / 2).max(1);
         Offload {
-            threads: of(threads),
-            slow: of((threads / 2).max(1)),
-            overdue: of(OVERDUE_MAX),
-            kib: of(WORKED_ON_KIB_MAX),
+            pool: Pool::of(threads + slow + OVERDUE_MAX),
+            quick: Room::of(threads),
+            slow: Room::of(slow),
+            overdue: Arc::new(Semaphore::new(OVERDUE_MAX)),
         }
     }
 
@@ -159,50 +207,125 @@ impl Offload {
         work: impl FnOnce(Budget) -> T + Send + 'static,
     ) -> Result<T, NotDone> {
         let deadline = deadline.max(Instant::now() + TIME_MIN);
-        let turns = timeout_at(deadline, self.turns(share, bytes)).await;
-        let (turn, kib, places) = turns.ok().flatten().ok_or(NotDone::NoTurn)?;
-        let held: Held = Arc::new(Mutex::new(Some(places)));
+        let kib = (bytes >> 10).clamp(1, WORKED_ON_KIB_MAX) as u32;
+        let turns = timeout_at(deadline, self.turns(share, kib)).await;
+        let (turn, place, is_slow) = turns.ok().flatten().ok_or(NotDone::NoTurn)?;
+        let held: Held = Arc::new(Mutex::new(Some(place)));
         let leaving = Leaving {
             held: Arc::clone(&held),
             overdue: Arc::clone(&self.overdue),
             share: Arc::clone(share),
         };
         let until = deadline.into_std();
-        let share = Arc::clone(share);
-        let working = tokio::task::spawn_blocking(move || {
+        let stop = Stop::default();
+        let (share, told) = (Arc::clone(share), stop.clone());
+        let mut working = self.pool.spawn(move || {
             // Everything is given back at the end, also by a panic.
-            let (_turn, _kib, _ended) = (turn, kib, Ended(held));
-            let start = StdInstant::now();
-            let done = work(Budget::until(until.min(start + WORK_MAX)));
-            share.was_slow.store(start.elapsed() > SLOW_FROM, Ordering::Relaxed);
+            let (_turn, _ended) = (turn, Ended(held));
+            let (start, cpu) = (StdInstant::now(), cpu_time());
+            let budget = Budget::of(until.min(start + WORK_MAX), told.clone());
+            let done = work(budget);
+            // The processor's time: that others kept the thread waiting is not the page's doing.
+            let most = if told.is_set() { STOPPED_FROM } else { SLOW_FROM };
+            share.was_slow.store(cpu_time().saturating_sub(cpu) > most, Ordering::Relaxed);
             done
         });
-        match timeout_at(deadline, working).await {
-            Ok(Ok(done)) => Ok(done),
-            Ok(Err(_)) => Err(NotDone::Panicked),
-            Err(_) => {
-                drop(leaving);
-                Err(NotDone::TooLong)
+        let mut quick = !is_slow;
+        loop {
+            let next = Instant::now() + SLOW_FROM;
+            let until = if quick { deadline.min(next) } else { deadline };
+            match timeout_at(until, &mut working).await {
+                Ok(Ok(done)) => return Ok(done),
+                Ok(Err(_)) => return Err(NotDone::Panicked),
+                Err(_) if until == deadline => {
+                    drop(leaving);
+                    return Err(NotDone::TooLong);
+                }
+                Err(_) => quick = self.still_quick(&leaving, kib, &stop),
             }
         }
+    }
+
+    /// Gives the place of a piece that is slow back to the quick ones, when there is a place among
+    /// the slow ones or somebody waits. Whether it still has it.
+    fn still_quick(&self, leaving: &Leaving, kib: u32, stop: &Stop) -> bool {
+        if let Some(place) = self.slow.try_enter(kib) {
+            leaving.exchange(place);
+            return false;
+        }
+        if !self.quick.is_full() {
+            return true;
+        }
+        stop.set();
+        leaving.becomes_overdue();
+        false
     }
 
     /// `None` cannot be, because no semaphore is ever closed.
     async fn turns(
         &self,
         share: &TargetShare,
-        bytes: usize,
-    ) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit, Places)> {
-        let one = |of: &Arc<Semaphore>| Arc::clone(of).acquire_owned();
-        let turn = one(&share.turn).await.ok()?;
-        let slow = match share.was_slow.load(Ordering::Relaxed) {
-            true => Some(one(&self.slow).await.ok()?),
-            false => None,
-        };
-        let thread = one(&self.threads).await.ok()?;
-        let kib = (bytes >> 10).clamp(1, WORKED_ON_KIB_MAX) as u32;
-        let kib = Arc::clone(&self.kib).acquire_many_owned(kib).await.ok()?;
-        Some((turn, kib, Places { _thread: thread, _slow: slow }))
+        kib: u32,
+    ) -> Option<(OwnedSemaphorePermit, Place, bool)> {
+        let turn = Arc::clone(&share.turn).acquire_owned().await.ok()?;
+        let is_slow = share.was_slow.load(Ordering::Relaxed);
+        let room = if is_slow { &self.slow } else { &self.quick };
+        Some((turn, room.enter(kib).await?, is_slow))
+    }
+}
+
+/// What this thread had of a processor.
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// Tells a piece of work that it must end.
+#[derive(Debug, Clone, Default)]
+struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The threads themselves, started when they are needed. Without a pool, those of the runtime.
+#[derive(Debug)]
+struct Pool(Option<Runtime>);
+
+impl Pool {
+    /// There are never more at work, because each piece has a place among those who work or is overdue.
+    fn of(threads: usize) -> Pool {
+        let pool = Builder::new_current_thread()
+            .thread_name("judge")
+            .max_blocking_threads(threads)
+            .on_thread_start(|| {
+                // Where the kernel refuses, pages have as much of the processor as all else.
+                let _ = setpriority_process(None, NICENESS);
+            })
+            .build();
+        Pool(pool.ok())
+    }
+
+    fn spawn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        match &self.0 {
+            Some(pool) => pool.spawn_blocking(work),
+            None => spawn_blocking(work),
+        }
+    }
+}
+
+impl Drop for Pool {
+    /// Who ends does not wait for the pages of others.
+    fn drop(&mut self) {
+        if let Some(pool) = self.0.take() {
+            pool.shutdown_background();
+        }
     }
 }
 
@@ -223,15 +346,28 @@ struct Leaving {
     share: Arc<TargetShare>,
 }
 
+impl Leaving {
+    /// Has a place instead of the one it had, unless the work has ended.
+    fn exchange(&self, place: Place) {
+        let mut held = self.held.lock();
+        if held.is_some() {
+            *held = Some(place);
+        }
+    }
+
+    /// The memory is not counted any more: there are only so many such pieces.
+    fn becomes_overdue(&self) {
+        if let Ok(overdue) = Arc::clone(&self.overdue).try_acquire_owned() {
+            self.exchange(Place { _thread: overdue, _kib: None });
+        }
+    }
+}
+
 impl Drop for Leaving {
     fn drop(&mut self) {
-        let mut held = self.held.lock();
-        if held.is_none() {
-            return;
-        }
-        self.share.was_slow.store(true, Ordering::Relaxed);
-        if let Ok(overdue) = Arc::clone(&self.overdue).try_acquire_owned() {
-            *held = Some(Places { _thread: overdue, _slow: None });
+        if self.held.lock().is_some() {
+            self.share.was_slow.store(true, Ordering::Relaxed);
+            self.becomes_overdue();
         }
     }
 }
@@ -240,6 +376,7 @@ impl Drop for Leaving {
 #[derive(Debug)]
 pub struct Budget {
     until: StdInstant,
+    stop: Stop,
     exhausted: Cell<bool>,
 }
 
@@ -252,12 +389,16 @@ impl Default for Budget {
 
 impl Budget {
     pub fn until(until: StdInstant) -> Budget {
-        Budget { until, exhausted: Cell::new(false) }
+        Budget::of(until, Stop::default())
+    }
+
+    fn of(until: StdInstant, stop: Stop) -> Budget {
+        Budget { until, stop, exhausted: Cell::new(false) }
     }
 
     /// Whether work may go on. Once it may not, it never may again.
     pub fn is_left(&self) -> bool {
-        if !self.exhausted.get() && StdInstant::now() >= self.until {
+        if !self.exhausted.get() && (self.stop.is_set() || StdInstant::now() >= self.until) {
             self.exhaust();
         }
         !self.exhausted.get()
@@ -308,7 +449,7 @@ mod tests {
             assert_eq!(result, Err(expected));
         }
         assert_eq!(offload.overdue.available_permits(), OVERDUE_MAX - 1);
-        assert_eq!(offload.threads.available_permits(), 2);
+        assert_eq!(offload.quick.threads.available_permits(), 2);
         let other = Arc::default();
         assert_eq!(offload.run(&other, 1, later(), |_| 7).await, Ok(7));
         drop(ends);
@@ -317,7 +458,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn slow_targets_share_half_of_the_threads() {
+    async fn slow_targets_have_threads_of_their_own() {
         let offload = Arc::new(Offload::with_threads(2));
         let (slow, also) = (Arc::new(TargetShare::default()), Arc::new(TargetShare::default()));
         for share in [&slow, &also] {
@@ -328,10 +469,47 @@ mod tests {
         let mut second = Box::pin(offload.run(&also, 1, later(), |_| ()));
         assert!(futures_util::poll!(&mut first).is_pending());
         assert!(futures_util::poll!(&mut second).is_pending());
-        assert_eq!(offload.threads.available_permits(), 1, "one is free");
+        assert_eq!(offload.quick.threads.available_permits(), 2, "both are free");
         assert_eq!(offload.run(&Arc::default(), 1, later(), |_| 7).await, Ok(7));
         drop(end);
         assert_eq!(tokio::join!(first, second), (Ok(()), Ok(())));
+    }
+
+    /// Goes on for as long as it may, and says whether that was a whole piece's time.
+    fn busy(budget: Budget) -> bool {
+        let start = StdInstant::now();
+        while budget.is_left() {}
+        start.elapsed() >= WORK_MAX
+    }
+
+    #[tokio::test]
+    async fn slow_strangers_leave_the_threads_of_the_quick() {
+        let offload = Offload::with_threads(2);
+        let strangers: Vec<Arc<TargetShare>> = (0..3).map(|_| Arc::default()).collect();
+        let end = Instant::now() + 2 * WORK_MAX;
+        let mut pieces: Vec<_> =
+            strangers.iter().map(|share| Box::pin(offload.run(share, 1, end, busy))).collect();
+        let mut third = pieces.pop().unwrap();
+        // Two have all threads of the quick and the third waits. One of the two goes where the slow
+        // are, and the other makes place for it.
+        let both = futures_util::future::join_all(pieces);
+        let start = Instant::now();
+        let quick = async {
+            let other = Arc::default();
+            let answer = offload.run(&other, 1, end, |_| 7).await;
+            (answer, start.elapsed() < WORK_MAX / 2)
+        };
+        let (mut whole, last, quick) = tokio::join!(both, &mut third, quick);
+        assert_eq!(quick, (Ok(7), true), "who was never slow waits for nobody's whole piece");
+        whole.push(last);
+        let whole = whole.into_iter().filter(|piece| *piece == Ok(true)).count();
+        assert!(
+            (1..=2).contains(&whole),
+            "{whole} had their whole time: one goes where the slow are"
+        );
+        assert_eq!(offload.quick.threads.available_permits(), 2);
+        assert_eq!(offload.slow.threads.available_permits(), 1);
+        assert_eq!(offload.overdue.available_permits(), OVERDUE_MAX);
     }
 
     #[tokio::test]
@@ -355,7 +533,7 @@ mod tests {
             let panicked = offload.run(&share, 1, later(), |_| panic!("a bug")).await;
             assert_eq!(panicked, Err::<(), _>(NotDone::Panicked));
         }
-        assert_eq!(offload.threads.available_permits(), 2);
-        assert_eq!(offload.kib.available_permits(), WORKED_ON_KIB_MAX);
+        assert_eq!(offload.quick.threads.available_permits(), 2);
+        assert_eq!(offload.quick.kib.available_permits(), WORKED_ON_KIB_MAX);
     }
 }

@@ -26,6 +26,10 @@ use crate::config::TargetId;
 /// Every target has had its first run this long after start, unless its interval is shorter still.
 pub const FIRST_LOOK: Duration = Duration::from_secs(30);
 
+/// Slots begin at multiples of this, so that the runs of one moment share a wakeup and find each
+/// other's code in the processor's caches. Short beside any interval and any network.
+const TICK_MILLIS: u64 = 16;
+
 /// What the wall clock showed at one moment; from then on the monotonic clock counts.
 #[derive(Debug, Clone, Copy)]
 pub struct WallClock {
@@ -106,9 +110,10 @@ impl Grid {
     }
 }
 
-/// The place of a target in its interval, in whole milliseconds: the resolution of the timer.
+/// The place of a target in its interval, a multiple of [`TICK_MILLIS`].
 fn offset(id: &TargetId, interval: Duration) -> Duration {
-    Duration::from_millis(fnv1a_64(id.to_string().as_bytes()) % whole_millis(interval))
+    let place = fnv1a_64(id.to_string().as_bytes()) % whole_millis(interval);
+    Duration::from_millis(place - place % TICK_MILLIS)
 }
 
 fn whole_millis(interval: Duration) -> u64 {
@@ -141,9 +146,9 @@ mod tests {
     #[test]
     fn the_offset_is_the_same_in_every_process_and_release() {
         // Written down so that a change of the hash or of the id's text is noticed.
-        assert_eq!(offset(&id("gov24"), secs(30)), Duration::from_millis(27_917));
+        assert_eq!(offset(&id("gov24"), secs(30)), Duration::from_millis(27_904));
         let site = TargetId { site: Some("seocho".into()), ..id("saeol") };
-        assert_eq!(offset(&site, secs(30)), Duration::from_millis(24_462));
+        assert_eq!(offset(&site, secs(30)), Duration::from_millis(24_448));
     }
 
     #[test]

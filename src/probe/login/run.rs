@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chain::ChainMemory;
 use tokio::time::{Instant, sleep_until};
-use tracing::trace;
+use tracing::debug;
 use url::Url;
 
 use crate::config::login::{LoginOptions, LoginStep, Presence};
@@ -212,14 +212,14 @@ impl<'a> LoginRun<'a> {
                 && step.presence == Presence::Optional
                 && failed.is_nothing_to_do()
             {
-                trace!(step = %step.step.name, "optional login step passed over");
+                debug!(step = %step.step.name, "optional login step passed over");
                 self.page = before;
                 continue;
             }
             run_watch::tell(|| RunEvent::StepEnded(step.step.name.to_string(), elapsed, success));
             recorder.facts.steps.push(StepFacts { step: step.step.clone(), elapsed, success });
             let reached = self.reached.of(&step.step.name);
-            trace!(step = %step.step.name, ?elapsed, success, ?reached, "login step");
+            debug!(step = %step.step.name, ?elapsed, success, ?reached, "login step");
             result.map_err(|mut failed| {
                 if let Some(service) = asked.and_then(|url| context.service_at(&url))
                     && failed.is_the_hosts()
