@@ -6,8 +6,9 @@
 mod browser;
 mod motioneye;
 mod openid_proxy;
+mod passport_saml;
 mod pinksign;
-mod product;
+pub(super) mod product;
 mod saml;
 mod verdaccio;
 

@@ -12,7 +12,7 @@ use crate::login::flow::Flow;
 use crate::support::daemon::eventually;
 
 /// Where a script that starts software lies.
-pub(super) fn script(path: &str) -> PathBuf {
+pub(in crate::login) fn script(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/third_party").join(path)
 }
 
