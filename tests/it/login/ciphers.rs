@@ -23,8 +23,14 @@ pub(super) struct Key(tempfile::TempDir);
 
 impl Key {
     pub(super) fn new(bits: &str) -> Key {
+        Key::made(&[bits])
+    }
+
+    /// By `openssl genrsa` with these arguments.
+    pub(super) fn made(arguments: &[&str]) -> Key {
         let directory = tempfile::tempdir().unwrap();
-        openssl(directory.path(), &["genrsa", "-traditional", "-out", "key.pem", bits]);
+        let made = ["genrsa", "-traditional", "-out", "key.pem"];
+        openssl(directory.path(), &[&made, arguments].concat());
         Key(directory)
     }
 
@@ -37,7 +43,7 @@ impl Key {
         openssl(self.0.path(), &["rsa", "-in", "key.pem", "-pubout"])
     }
 
-    fn private(&self) -> String {
+    pub(super) fn private(&self) -> String {
         fs::read_to_string(self.0.path().join("key.pem")).unwrap()
     }
 

@@ -1,6 +1,7 @@
 //! Login flows, on sites that each test makes and on software that no one here wrote.
 
 mod accounts;
+mod as_browsers;
 mod basics;
 mod blame;
 mod canary;
@@ -13,6 +14,7 @@ mod flow;
 mod flow_keys;
 mod following;
 mod forms;
+mod good_values;
 mod gpki;
 mod guarding;
 mod hops;
@@ -28,6 +30,7 @@ mod public_sites;
 mod real_sites;
 mod reasons;
 mod recipes;
+mod rsa_keys;
 mod rules;
 mod saeol;
 mod secrets;

@@ -7,7 +7,7 @@ use bongsu::outcome::{Reason, Verdict};
 
 use super::config_errors::refused;
 use super::flow::{Flow, PASS};
-use crate::support::http::{Reply, RoutedSite, Routes};
+use crate::support::http::{Reply, RoutedSite, Routes, Site};
 
 const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 2));
 const MARKER: &str = "expect: { css: { 'a[href*=logout]': exists } }";
@@ -184,4 +184,54 @@ async fn nothing_is_said_about_a_logout_after_a_login_that_was_never_sent() {
     assert_eq!(outcome.verdict(), Verdict::Down);
     assert_eq!(outcome.result.unwrap_err().reason, Reason::NoticePage);
     assert_eq!(outcome.facts.warnings, []);
+}
+
+/// How a server ends connections beside closing them after each answer.
+#[derive(Debug, Clone, Copy)]
+enum Ends {
+    /// The answer has no length and is over with the connection (HTTP/1.0).
+    WithTheBody,
+    /// It promises more and hangs up on the second request, unanswered.
+    OnTheSecondRequest,
+}
+
+/// A browser asks again on a connection of its own; a password is sent once all the same.
+#[tokio::test]
+async fn a_whole_login_at_servers_that_end_connections_otherwise() {
+    for ends in [Ends::WithTheBody, Ends::OnTheSecondRequest] {
+        let site = Site::scripted(move |mut visitor| async move {
+            let request = visitor.request().await;
+            let body = match request.split(' ').nth(1) {
+                Some("/page") => "<form id=f method=post action=/in><input name=pw></form>",
+                Some("/in" | "/main") => "<a href=/logout>x</a>",
+                _ => "bye",
+            };
+            match ends {
+                Ends::WithTheBody => {
+                    let head = "HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n";
+                    visitor.send(format!("{head}{body}").as_bytes()).await;
+                    visitor.close().await;
+                }
+                Ends::OnTheSecondRequest => {
+                    let head =
+                        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nKeep-Alive: timeout=60";
+                    let length = body.len();
+                    let answer = format!("{head}\r\nContent-Length: {length}\r\n\r\n{body}");
+                    visitor.send(answer.as_bytes()).await;
+                    visitor.request().await;
+                }
+            }
+        })
+        .await;
+        let flow = Flow::new(&format!(
+            "base: {}\nsteps:\n  - {{ name: page, get: /page }}\n  - name: in\n    submit: {{ form: form, \
+             fields: {{ pw: '${{secret.pass}}' }} }}\n    {MARKER}\n  - {{ name: main, get: /main }}\nfinally:\n  \
+             - {{ name: out, if: in.sent, get: /logout }}\n",
+            site.url("")
+        ));
+        flow.succeed().await;
+        let count = |line: &str| site.requests().iter().filter(|r| r.starts_with(line)).count();
+        assert_eq!(count("POST /in "), 1, "{ends:?}: {:#?}", site.requests());
+        assert!(count("GET /main ") >= 1 && count("GET /logout ") >= 1, "{ends:?}");
+    }
 }

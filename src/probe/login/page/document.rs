@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use html5ever::interface::{ElementFlags, NodeOrText, QuirksMode, TreeSink};
 use html5ever::tendril::StrTendril;
-use html5ever::{Attribute, QualName};
+use html5ever::{Attribute, QualName, ns};
 use scraper::{ElementRef, Html, HtmlTreeSink, Selector};
 
 use crate::offload::Budget;
@@ -70,6 +70,10 @@ impl<'b> Document<'b> {
         let own = |id: &str| self.all("[id]").find(|element| element.attr("id") == Some(id));
         let id = id.filter(|id| own(id) == Some(form));
         let belongs = |control: &ElementRef<'_>| {
+            // Within a drawing it is a shape of that name.
+            if control.value().name.ns != ns!(html) {
+                return false;
+            }
             if let Some(named) = control.attr("form") {
                 return Some(named) == id;
             }

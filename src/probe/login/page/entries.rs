@@ -1,6 +1,8 @@
 //! Which controls belong to a form and what each of them sends (HTML standard, "constructing the
 //! entry list").
 
+use std::collections::HashMap;
+
 use scraper::ElementRef;
 
 /// What a control of a form sends.
@@ -52,11 +54,25 @@ pub(in crate::probe::login) fn is_submit(control: ElementRef<'_>) -> bool {
     }
 }
 
-/// How a form is read: what is pressed, and the name of the charset that it is sent in.
+/// How a form is read: what is pressed, which radio button of each name is on, and the name of the
+/// charset that it is sent in.
 #[derive(Clone, Copy)]
 pub(in crate::probe::login) struct Sending<'d> {
     pub(in crate::probe::login) pressed: Option<ElementRef<'d>>,
+    pub(in crate::probe::login) radios: &'d HashMap<&'d str, ElementRef<'d>>,
     pub(in crate::probe::login) charset: &'static str,
+}
+
+/// Of the radio buttons of one name the last that is checked: it turns the others off.
+pub(in crate::probe::login) fn radios<'d>(
+    controls: &[ElementRef<'d>],
+) -> HashMap<&'d str, ElementRef<'d>> {
+    let checked = controls.iter().filter(|control| {
+        control.value().name() == "input"
+            && kind(**control) == "radio"
+            && control.attr("checked").is_some()
+    });
+    checked.filter_map(|radio| Some((radio.attr("name")?, *radio))).collect()
 }
 
 /// Adds what a control sends.
@@ -93,8 +109,11 @@ pub(in crate::probe::login) fn entries(
             fields.push(Entry { name: name.to_owned(), value: EntryValue::NoFile });
             return;
         }
-        ("input", "checkbox" | "radio") => {
-            let ticked = control.attr("checked").is_some();
+        ("input", kind @ ("checkbox" | "radio")) => {
+            let ticked = match kind {
+                "radio" => sending.radios.get(name) == Some(&control),
+                _ => control.attr("checked").is_some(),
+            };
             ticked.then(|| control.attr("value").unwrap_or("on").to_owned())
         }
         ("select", _) => {
@@ -127,7 +146,6 @@ fn is_in_datalist(control: ElementRef<'_>) -> bool {
 
 /// A value as the type of its `<input>` leaves it (HTML standard, "value sanitization algorithm").
 fn sanitized(kind: &str, value: String, control: ElementRef<'_>) -> String {
-    let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
     match kind {
         "hidden" => value,
         "number" => number(&value).map(|_| value).unwrap_or_default(),
@@ -146,9 +164,22 @@ fn sanitized(kind: &str, value: String, control: ElementRef<'_>) -> String {
             let is_color = digits.len() == 6 && digits.chars().all(|c| c.is_ascii_hexdigit());
             if is_color { value.to_ascii_lowercase() } else { "#000000".to_owned() }
         }
+        "email" if control.attr("multiple").is_some() => {
+            value.split(',').map(str::trim_ascii).collect::<Vec<_>>().join(",")
+        }
         "url" | "email" => value.replace(['\r', '\n'], "").trim_ascii().to_owned(),
         _ => value.replace(['\r', '\n'], ""),
     }
+}
+
+/// HTML standard, "valid floating-point number": `f64` reads more, such as `+1`, `1.` and `inf`.
+fn number(text: &str) -> Option<f64> {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let has_digits = |rest: &str| rest.starts_with(is_digit);
+    let is_written_so = !text.starts_with('+')
+        && text.chars().all(|c| is_digit(c) || "+-.eE".contains(c))
+        && text.split('.').skip(1).all(has_digits);
+    text.parse::<f64>().ok().filter(|number| is_written_so && number.is_finite())
 }
 
 /// `rtl` where the control or something around it says so.

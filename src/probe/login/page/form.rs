@@ -19,7 +19,7 @@ use crate::probe::page::Page;
 use crate::probe::referrer::ReferrerPolicy;
 
 use super::document::Document;
-use super::entries::{Entry, EntryValue, Sending, entries, is_disabled, is_submit};
+use super::entries::{Entry, EntryValue, Sending, entries, is_disabled, is_submit, radios};
 
 /// Of one form; a page with more is no login page.
 ///
@@ -122,7 +122,8 @@ fn find_in_time(
     };
     let charset = charset(found).unwrap_or(page.charset);
     let mut fields = Vec::new();
-    let sending = Sending { pressed, charset: charset.name() };
+    let radios = radios(&controls);
+    let sending = Sending { pressed, radios: &radios, charset: charset.name() };
     for control in controls {
         entries(control, sending, &mut fields);
         if fields.len() > FIELDS_MAX {
