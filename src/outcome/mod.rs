@@ -148,6 +148,8 @@ pub struct Facts {
     pub warnings: Vec<Failure>,
     /// The file wants the failure to be the service's, whatever its reason says by itself.
     pub counts_as_down: bool,
+    /// The failure is what another run of the same service found before, while this one waited for its turn.
+    pub is_relayed: bool,
     /// Of every request of the run.
     pub trace_id: Option<TraceId>,
     /// What came, masked; of a failed run only. Of a login in the order of its steps.

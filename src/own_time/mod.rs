@@ -218,6 +218,10 @@ enum Matter {
 
 impl Matter {
     fn of(failure: &Failure, facts: &Facts) -> Option<Matter> {
+        // Whoever found it has been judged for the time that it took.
+        if facts.is_relayed {
+            return None;
+        }
         match failure.reason {
             Reason::DnsTimeout
             | Reason::ConnectTimeout

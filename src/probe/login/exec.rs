@@ -43,7 +43,10 @@ impl LoginRun<'_> {
         // Nothing was told to anybody yet, so nothing is lost.
         let codes = tokio::select! {
             biased;
-            codes = self.may_run(step, action, deadline) => codes?,
+            codes = self.may_run(step, action, deadline) => {
+                recorder.facts.is_relayed = self.login.is_relayed();
+                codes?
+            }
             _ = deadline.stop().wait() => return Err(self.context.stopped(step).into()),
         };
         let _place = self.login.take_place();

@@ -59,7 +59,10 @@ impl LoginRun<'_> {
             // Nothing was sent yet, so nothing is lost.
             tokio::select! {
                 biased;
-                codes = self.ask(step, draft.url(), deadline) => codes?,
+                codes = self.ask(step, draft.url(), deadline) => {
+                    recorder.facts.is_relayed = self.login.is_relayed();
+                    codes?
+                }
                 _ = deadline.stop().wait() => return Err(self.context.stopped(step).into()),
             }
         } else {

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::support::daemon::{Daemon, Setup, eventually};
 use crate::support::estate::Estate;
 
@@ -116,6 +118,65 @@ fn check_says_where_logins_of_one_account_do_not_fit() {
                   fields: { user: '${secret.user}', pass: '${secret.pw}' } }, expect: { css: { \
                   'a[href*=logout]': exists } } }]";
     assert_eq!(said_of_turns("https://sN.example.go.kr", submit), said("sso.example.go.kr"));
+}
+
+/// The configuration with a verification server behind each site, which all of them share.
+fn behind_one_backend(text: &str, form: &str) -> String {
+    let rule = "component: gpki\n              fail_if: [ { reason: pki_backend, body: { contains: 검증서버 } } ]\n              expect:";
+    let text = text.replace("get: /form", &format!("get: {form}")).replace("expect:", rule);
+    text.replace("services:\n", "services:\n  - name: gpki\n")
+}
+
+/// Told of every one of them by its own reason, those that wait for their turn at the backend included.
+#[test]
+fn a_real_outage_of_the_backend_keeps_its_reason_at_forty_sites() {
+    let estate = Estate::thinking(LOGIN / 2);
+    let hosts: Vec<String> = (1..=40).map(|number| format!("127.0.2.{number}")).collect();
+    let text = behind_one_backend(&configuration(&estate, &hosts, "4s"), "/signed-form");
+    let daemon = start(&text);
+    daemon.wait_until_ready();
+    eventually("a round", || (runs(&daemon, "success") >= 40.0).then_some(()));
+    assert_eq!((runs(&daemon, "failure"), runs(&daemon, "unknown")), (0.0, 0.0));
+    estate.break_down();
+    let of_reason = "reason=\"pki_backend\"";
+    eventually("two failures of each", || {
+        let metrics = daemon.metrics();
+        let told = metrics.lines().filter(|line| {
+            line.starts_with("bongsu_probe_failures_total{") && line.contains(of_reason)
+        });
+        let twice = told.filter(|line| !line.ends_with(" 0") && !line.ends_with(" 1"));
+        (twice.count() == 40).then_some(())
+    });
+    let all = sum(&daemon, &["bongsu_probe_failures_total{"]);
+    assert_eq!(sum(&daemon, &["bongsu_probe_failures_total{", of_reason]), all);
+    assert!(daemon.log().contains("its logins take turns; the last one"), "nobody waited");
+}
+
+/// What another run found before our stall is not a matter of the time that we lost.
+#[test]
+fn what_another_login_found_is_told_although_we_stood_still_since() {
+    let estate = Estate::thinking(LOGIN / 8);
+    let hosts: Vec<String> = (1..=12).map(|number| format!("127.0.3.{number}")).collect();
+    let text = configuration(&estate, &hosts, "2s").replace("interval: 5s", "interval: 3s");
+    let hanging = behind_one_backend(&text, "/silent-form");
+    let setup = Setup::new(&hanging).flag("--log.level=debug");
+    let daemon = setup.env("CANARY_USER", "someone").env("CANARY_PASS", "pw-9f1").start();
+    daemon.wait_until_ready();
+    eventually("a round", || (runs(&daemon, "success") >= 12.0).then_some(()));
+    estate.break_down();
+    let relayed = || daemon.log().matches("its logins take turns; the last one").count();
+    eventually("somebody waits", || (relayed() > 0).then_some(()));
+    for _ in 0..4 {
+        daemon.signal(Signal::STOP);
+        std::thread::sleep(Duration::from_millis(1500));
+        daemon.signal(Signal::CONT);
+        let before = relayed();
+        eventually("somebody waited", || (relayed() > before).then_some(()));
+    }
+    let log = daemon.log();
+    let excused =
+        log.lines().find(|line| line.contains("stood still") && line.contains("take turns"));
+    assert_eq!(excused, None);
 }
 
 /// A turn lasts 0.4 s, and 24 of them do not fit into five seconds: some are left out, and nobody is told down.

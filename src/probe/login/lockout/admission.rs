@@ -65,6 +65,8 @@ pub(in crate::probe::login) struct Attempt<'a> {
     sent_code: bool,
     /// A step did not send its credentials: the ledger refused, or the request could not be written.
     turned_away: bool,
+    /// What it failed with is what another run found.
+    relayed: bool,
     /// The end was told; `finally` is under way.
     is_concluded: bool,
     waited: Duration,
@@ -93,6 +95,7 @@ impl<'a> Attempt<'a> {
             proven: false,
             sent_code: false,
             turned_away: false,
+            relayed: false,
             is_concluded: false,
             waited: Duration::ZERO,
             status: 0,
@@ -127,6 +130,11 @@ impl<'a> Attempt<'a> {
     /// How long the present step waited for leave, which is not the service's time.
     pub(in crate::probe::login) fn waited(&self) -> Duration {
         self.waited
+    }
+
+    /// Whether what it failed with is what another run found before.
+    pub(in crate::probe::login) fn is_relayed(&self) -> bool {
+        self.relayed
     }
 
     pub(in crate::probe::login) fn begin_step(&mut self) {
@@ -178,8 +186,9 @@ impl<'a> Attempt<'a> {
             // Longer, and those who wait would tell of the outage later than without it.
             let by = Instant::now() + self.timeout;
             let leave = leave.at_most(by);
-            let turn = self.surroundings.recoveries.enter(wish.component, &leave).await?;
-            self.recovery = Some(turn);
+            let turn = self.surroundings.recoveries.enter(wish.component, &leave).await;
+            self.relayed = turn.is_err();
+            self.recovery = Some(turn?);
         }
         if let Some(places) = wish.places {
             self.place = Some(places.take(&leave).await?);
@@ -240,6 +249,7 @@ impl<'a> Attempt<'a> {
             }
             Err(Expired) => {
                 let known = self.surroundings.recoveries.failure(component);
+                self.relayed = known.is_some();
                 Err(known.unwrap_or_else(|| {
                     let AccountKey { account, host } = key;
                     let detail = format!(
