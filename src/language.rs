@@ -1,6 +1,6 @@
 //! The languages of people: of pages, of what is printed in a terminal.
 
-use crate::outcome::Bilingual;
+use crate::outcome::{self, Bilingual, DetailPart};
 
 /// A language that we have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,15 @@ impl Language {
     /// The sentence in this language.
     pub const fn of_both(self, text: Bilingual) -> &'static str {
         self.pick(text.korean, text.english)
+    }
+
+    /// The detail of a failure. A sentence without a translation stays English.
+    pub fn of_detail(self, detail: &str) -> Vec<DetailPart<'_>> {
+        let korean = match self {
+            Language::Korean => outcome::in_korean(detail),
+            Language::English => None,
+        };
+        korean.unwrap_or_else(|| vec![DetailPart::Quoted(detail)])
     }
 
     /// The text in this language.

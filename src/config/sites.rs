@@ -10,7 +10,7 @@
 //! lines above the headings, and columns for others.
 //!
 //! `${site}` and `${site.name}` are the site's key; the other columns are `${site.host}` and so on.
-//! `title`, `owner` and `telephone` are shown to people.
+//! `title`, `owner` and `telephone` are shown to people; a file may head them in Korean (`기관명`, ...).
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -24,6 +24,13 @@ use crate::table;
 
 /// All municipalities are 226, all villages 3,500; every public system of the country 17,000.
 const SITES_MAX: usize = 50_000;
+
+/// Headings in Korean, for columns that the file does not have under their own names.
+const KOREAN_HEADINGS: &[(&str, &[&str])] = &[
+    ("title", &["기관명", "기관", "지자체", "명칭"]),
+    ("owner", &["담당부서", "담당자", "담당", "부서"]),
+    ("telephone", &["전화번호", "연락처", "전화"]),
+];
 
 /// One site: its key and its variables.
 struct Site {
@@ -173,6 +180,20 @@ fn of_csv(bytes: &[u8]) -> Result<(Vec<Site>, Vec<String>), Vec<String>> {
             }
             Err(_) if heading.is_empty() => {}
             Err(_) => unused.push(heading.clone()),
+        }
+    }
+    for (name, headings) in KOREAN_HEADINGS {
+        if columns.values().any(|known| known == name) {
+            continue;
+        }
+        let of_heading = |wanted: &&str| {
+            let is_it =
+                |heading: &String| heading.split_whitespace().collect::<String>() == **wanted;
+            table.headings.iter().position(is_it)
+        };
+        if let Some(index) = headings.iter().find_map(of_heading) {
+            columns.insert(index, (*name).to_owned());
+            unused.retain(|heading| *heading != table.headings[index]);
         }
     }
     let mut seen = HashSet::new();

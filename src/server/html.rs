@@ -23,6 +23,7 @@ use super::display_state::Shown;
 use super::external::External;
 use super::{icon, stream};
 pub(super) use crate::language::Language;
+use crate::outcome::DetailPart;
 
 const STYLE: &str = include_str!("page.css");
 
@@ -50,6 +51,27 @@ pub(super) struct English<'a>(pub(super) &'a str);
 impl fmt::Display for English<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<span class=\"q\" lang=\"en\">{}</span>", EscapedText(self.0))
+    }
+}
+
+/// What happened in a run, for a reader of this language; what it quotes is marked.
+pub(super) struct Detail<'a>(pub(super) &'a str, pub(super) Language);
+
+impl fmt::Display for Detail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = self.1.of_detail(self.0);
+        if let [DetailPart::Quoted(english)] = parts[..] {
+            return write!(f, "{}", English(english));
+        }
+        f.write_str("<span class=\"q\">")?;
+        for part in parts {
+            match part {
+                DetailPart::Said(text) => write!(f, "{}", EscapedText(text))?,
+                DetailPart::Quoted("") => {}
+                DetailPart::Quoted(text) => write!(f, "{}", Code(text))?,
+            }
+        }
+        f.write_str("</span>")
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use super::blocks::{Block, blocks};
 use super::display_state::{Shown, cause};
 use super::html::{Code, EscapedText, Language, ago};
-use super::row::{View, chip, grade_in, probe_path, service_path, word};
+use super::row::{View, chip, probe_path, service_path, word};
 use crate::config::{Config, OURSELVES};
 use crate::results::Row;
 
@@ -139,7 +139,7 @@ impl<'a> Outages<'a> {
         let mut facts = Vec::new();
         if let Some(standing) = self.view.services.get(block.cause) {
             if let Some(grade) = standing.service.grade {
-                facts.push((language.pick("등급", "Grade"), grade_in(grade, language)));
+                facts.push((language.pick("등급", "Grade"), grade.to_string()));
             }
             facts.extend(self.view.about(standing.service));
         }

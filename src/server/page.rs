@@ -3,7 +3,6 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +16,7 @@ use super::filter::ListQuery;
 use super::html::{EscapedText, Language, WebPage};
 use super::missing::no_such_service;
 use super::outages::Outages;
-use super::row::{View, chip, grade_in, word};
+use super::row::{View, chip, word};
 use super::service_state::ServiceStates;
 use crate::calendar;
 use crate::config::Config;
@@ -167,9 +166,8 @@ impl List<'_> {
         let mut html = format!("<h1>{}</h1>", EscapedText(title));
         let _ = write!(
             html,
-            "<p class=\"q\">{} {}</p>{}",
-            site.local_time.second(SystemTime::now()),
-            language.pick("기준", "is when this page was made"),
+            "<p class=\"q\">{}</p>{}",
+            self.view.as_of(),
             banners(site, self.config, language),
         );
         if let Some(standing) = self.of.and_then(|of| self.view.services.get(of)) {
@@ -198,7 +196,7 @@ impl List<'_> {
             facts.push((language.pick("상태", "State"), chip(state, language)));
         }
         if let Some(grade) = service.grade {
-            facts.push((language.pick("등급", "Grade"), grade_in(grade, language)));
+            facts.push((language.pick("등급", "Grade"), grade.to_string()));
         }
         facts.extend(self.view.about(service));
         facts.extend(self.view.past(&service.name));

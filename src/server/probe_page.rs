@@ -5,7 +5,6 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
@@ -17,9 +16,9 @@ use tokio::time::Instant;
 use super::Site;
 use super::banner::banners;
 use super::display_state::{self, Shown};
-use super::html::{Code, English, EscapedText, Language, WebPage, ago, took};
+use super::html::{Code, Detail, EscapedText, Language, WebPage, ago, took};
 use super::missing::no_such_probe;
-use super::row::{View, chip, grade_in, probe_path, service_path, word};
+use super::row::{View, chip, probe_path, service_path, word};
 use super::service_state::ServiceStates;
 use crate::calendar;
 use crate::config::TargetId;
@@ -126,14 +125,13 @@ impl View<'_> {
         let language = self.language;
         let _ = write!(
             html,
-            "<h1>{} {}{}</h1><p class=\"q\">{} · {} · {} {}</p>",
+            "<h1>{} {}{}</h1><p class=\"q\">{} · {} · {}</p>",
             Code(&row.target.id.to_string()),
             chip(Shown::of(row), language),
             self.marks(row, " "),
             Code(row.target.kind.as_str()),
             Code(&row.target.instance),
-            self.site.local_time.second(SystemTime::now()),
-            language.pick("기준", "is when this page was made"),
+            self.as_of(),
         );
     }
 
@@ -146,7 +144,7 @@ impl View<'_> {
             vec![(language.pick("서비스", "Service"), self.services.called(name, language))];
         if let Some(standing) = self.services.get(name) {
             if let Some(grade) = standing.service.grade {
-                facts.push((language.pick("등급", "Grade"), grade_in(grade, language)));
+                facts.push((language.pick("등급", "Grade"), grade.to_string()));
             }
             facts.extend(self.about(standing.service));
         }
@@ -233,7 +231,7 @@ impl View<'_> {
             self.blamed(row, cause),
             language.pick("우선 확인 사항", "Check first"),
             EscapedText(language.of_both(cause.reason.first_look())),
-            English(&cause.detail),
+            Detail(&cause.detail, language),
         );
         self.addresses(html, &episode.first.facts.addresses);
         if let Some(http) = &episode.first.facts.http {
@@ -260,7 +258,7 @@ impl View<'_> {
                 None => write!(html, "{}", chip(Shown::Up, self.language)),
                 Some(failure) => {
                     let (reason, detail) =
-                        (Code(failure.reason.as_str()), English(&failure.detail));
+                        (Code(failure.reason.as_str()), Detail(&failure.detail, self.language));
                     write!(html, "{reason} {detail}")
                 }
             };

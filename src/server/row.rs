@@ -1,10 +1,11 @@
 //! One probe as a row of a list: its state, whose it is, why it is not up and whom that concerns.
 
 use std::fmt::Write;
+use std::time::SystemTime;
 
 use super::Site;
 use super::display_state::{self, Running, Shown};
-use super::html::{Code, English, EscapedText, Language, ago};
+use super::html::{Code, Detail, EscapedText, Language, ago};
 use super::past;
 use super::service_state::ServiceStates;
 use crate::config::{Service, TargetId, WindowKind};
@@ -48,6 +49,15 @@ impl View<'_> {
             html.push_str(&ago(last, language));
         }
         html.push_str("</td></tr>");
+    }
+
+    /// When the page was made, for who gets a picture of it.
+    pub(super) fn as_of(&self) -> String {
+        let now = self.site.local_time.second(SystemTime::now());
+        match self.language {
+            Language::Korean => format!("{now} 기준"),
+            Language::English => format!("As of {now}"),
+        }
     }
 
     /// Whose it is and what it needs, where something is wrong.
@@ -119,12 +129,16 @@ impl View<'_> {
             let label = language.pick("단계", "Step");
             let _ = write!(html, " · {label} {}", Code(&step.name));
         }
+        // The row names its own service, which may be down only because of what it needs.
+        let is_own = *row.target.blamed(cause) == *row.target.id.service;
+        let others_fault = (!is_own || cause.reason.is_about_our_account())
+            .then(|| format!("{}<br>", self.blamed(row, cause)));
         let _ = write!(
             html,
-            "<br>{}<br>{}<br>{}",
+            "<br>{}<br>{}{}",
             language.of_both(cause.reason.meaning()),
-            self.blamed(row, cause),
-            English(&cause.detail)
+            others_fault.unwrap_or_default(),
+            Detail(&cause.detail, language)
         );
     }
 

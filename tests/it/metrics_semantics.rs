@@ -193,6 +193,34 @@ fn a_failed_step_names_its_component_and_steps_not_reached_are_absent() {
     assert!(counted.contains("step=\"sign\""), "{counted}");
 }
 
+/// Degraded is a verdict of its own: the reason is there as long as the run is degraded, and neither when it
+/// is down nor when all is well.
+#[test]
+fn a_degraded_run_says_why_until_the_next_one() {
+    let degraded = || {
+        let (result, mut facts) = https_up();
+        facts.warnings.push(Failure::new(Reason::TooSlow, "2.1 s"));
+        (result, facts)
+    };
+    let script = Script::new();
+    let target = script.adopt(portal());
+    script.run(&target, 10, degraded());
+    let text = script.text(20);
+    let [series] = family(&text, "bongsu_probe_degraded_info")[..] else { panic!("{text}") };
+    for part in
+        ["service=\"gpki\"", "probe=\"portal\"", "stage=\"content\"", "reason=\"too_slow\"", "} 1"]
+    {
+        assert!(series.contains(part), "{part} is not in {series}");
+    }
+    assert!(family(&text, "bongsu_probe_failure_info").is_empty(), "{text}");
+    script.run(&target, 40, https_503());
+    assert!(family(&script.text(50), "bongsu_probe_degraded_info").is_empty());
+    script.run(&target, 70, degraded());
+    assert_eq!(family(&script.text(80), "bongsu_probe_degraded_info").len(), 1);
+    script.run(&target, 100, https_up());
+    assert!(family(&script.text(110), "bongsu_probe_degraded_info").is_empty());
+}
+
 #[test]
 fn a_probe_without_recheck_has_no_recheck_series() {
     let script = Script::new();

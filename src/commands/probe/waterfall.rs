@@ -12,7 +12,7 @@ use crate::calendar;
 use crate::commands::days_until;
 use crate::commands::terminal::{Colour, Terminal, padded};
 use crate::language::Language;
-use crate::outcome::{Facts, Failure, Outcome, Reason, Verdict};
+use crate::outcome::{DetailPart, Facts, Failure, Outcome, Reason, Verdict};
 
 /// Characters of the longest bar.
 const BAR_WIDTH: f64 = 40.0;
@@ -162,7 +162,7 @@ impl Paper {
             let said = match &of.failure {
                 None => self.terminal.paint(Colour::Green, "up"),
                 Some(failure) => {
-                    let (reason, detail) = (failure.reason.as_str(), printable(&failure.detail));
+                    let (reason, detail) = (failure.reason.as_str(), self.detail(&failure.detail));
                     format!("{}: {detail}", self.terminal.paint(Colour::Red, reason))
                 }
             };
@@ -183,7 +183,8 @@ impl Paper {
         }
         for fault in &tls.faults {
             let reason = Reason::from(fault.kind).as_str();
-            let _ = writeln!(self.text, "  fault        {reason}: {}", printable(&fault.detail));
+            let detail = self.detail(&fault.detail);
+            let _ = writeln!(self.text, "  fault        {reason}: {detail}");
         }
     }
 
@@ -216,10 +217,20 @@ impl Paper {
         );
     }
 
+    /// What happened, in the language of the terminal.
+    fn detail(&self, detail: &str) -> String {
+        let parts = self.terminal.language.of_detail(detail).into_iter();
+        let text = parts.map(|part| match part {
+            DetailPart::Said(text) => text.to_owned(),
+            DetailPart::Quoted(text) => printable(text),
+        });
+        text.collect()
+    }
+
     /// The reason, what it means, and what to look at first.
     fn cause(&mut self, label: &str, failure: &Failure) {
         let terminal = self.terminal;
-        let (reason, detail) = (failure.reason.as_str(), printable(&failure.detail));
+        let (reason, detail) = (failure.reason.as_str(), self.detail(&failure.detail));
         let step = failure.step.as_ref().map(|step| {
             let name = printable(&step.name);
             match terminal.language {
