@@ -6,12 +6,16 @@ use std::io;
 use clap_complete::Shell;
 use tracing::error;
 
+use super::tell;
 use crate::cli::{Exit, command};
 
 const NAME: &str = "bongsu";
 
 pub(super) fn completions(shell: Shell) -> Exit {
-    clap_complete::generate(shell, &mut command(), NAME, &mut io::stdout());
+    // clap panics where it cannot write; a closed pipe is the reader's own wish.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(), NAME, &mut script);
+    tell(&mut io::stdout(), &String::from_utf8_lossy(&script));
     Exit::Ok
 }
 

@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use read::{Node, Place, Value};
 
 use super::notes::Load;
+use super::other_file;
 
 pub(super) struct Document {
     /// Its place in the order of reading.
@@ -43,7 +44,10 @@ impl Document {
             Ok(root) if root.value == Value::Null && self.index == 0 => {
                 load.note_file(self.index, None, "is empty; it needs at least services".into());
             }
-            Ok(root) => self.root = root,
+            Ok(root) => match other_file::told(&root) {
+                Some(said) => load.note_file(self.index, None, said.into()),
+                None => self.root = root,
+            },
             Err(error) => load.note_file(self.index, Some(error.place), error.message),
         }
     }

@@ -34,6 +34,7 @@ mod needs;
 mod notes;
 mod oauth2;
 mod options;
+mod other_file;
 mod probe;
 mod proxy;
 mod reading;

@@ -77,6 +77,18 @@ fn an_address_that_is_none_or_holds_a_password_is_refused() {
     }
 }
 
+/// `bongsu completions bash | head -1`.
+#[test]
+fn a_reader_that_goes_away_is_no_fault() {
+    for words in [&["completions", "bash"][..], &["man"], &["check", "--print-schema"]] {
+        let mut command = Setup::new("").command(words);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command.stdout(writer).output().unwrap();
+        assert_eq!((code(&output), stderr(&output)), (0, ""), "{words:?}");
+    }
+}
+
 #[test]
 fn completions_are_understood_by_bash_and_the_manual_page_names_every_command() {
     let output = Setup::new("").output(&["completions", "bash"]);
