@@ -9,6 +9,7 @@ markup. Exits 1 when axe finds anything serious or critical, when it finds nothi
 purpose, and when anything of the markup runs.
 """
 
+import datetime
 import http.server
 import json
 import pathlib
@@ -30,16 +31,20 @@ DESK, PHONE, WALL = (1280, 900), (500, 900), (1920, 1080)
 MUNICIPALITIES = 226
 PATIENCE_SECONDS = 60
 
-# Picture: path, size. Each in both states.
+# Of Chromium's settings: preferredColorScheme, 0 is dark.
+DARK = ["--blink-settings=preferredColorScheme=0"]
+# Picture: path, size and how the browser is set. Each in both states.
 PICTURES = {
-    "ko": ("/?lang=ko", DESK),
-    "en": ("/?lang=en", DESK),
-    "phone-ko": ("/?lang=ko", PHONE),
-    "phone-en": ("/?lang=en", PHONE),
-    "wall-ko": ("/?lang=ko&wall=1", WALL),
-    "wall-en": ("/?lang=en&wall=1", WALL),
-    "probe-ko": ("/probes/portal/front?lang=ko", DESK),
-    "probe-en": ("/probes/portal/front?lang=en", DESK),
+    "ko": ("/?lang=ko", DESK, []),
+    "en": ("/?lang=en", DESK, []),
+    "phone-ko": ("/?lang=ko", PHONE, []),
+    "phone-en": ("/?lang=en", PHONE, []),
+    "wall-ko": ("/?lang=ko&wall=1", WALL, []),
+    "wall-en": ("/?lang=en&wall=1", WALL, []),
+    "dark-ko": ("/?lang=ko", DESK, DARK),
+    "wall-dark-ko": ("/?lang=ko&wall=1", WALL, DARK),
+    "probe-ko": ("/probes/portal/front?lang=ko", DESK, []),
+    "probe-en": ("/probes/portal/front?lang=en", DESK, []),
 }
 JUDGED = ["/?lang=ko", "/?lang=en", "/?lang=ko&wall=1", "/services/muni?lang=ko", "/probes/portal/front?lang=en",
           "/probes/portal/front?lang=ko", "/probes/muni/front@m001?lang=ko", "/probes/none/none?lang=ko"]
@@ -98,11 +103,12 @@ services:
 def hostile(url):
     """An estate whose every text is markup."""
     text = json.dumps(MARKUP)
+    begin, end = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=hours) for hours in (-1, 24))
     return f"""
 defaults: {{ interval: 5s, timeout: 4s }}
 maintenance:
-  - {{ name: window, reason: {text}, targets: [welfare], from: 2020-01-01T00:00:00, until: 2099-01-01T00:00:00,
-      timezone: Asia/Seoul }}
+  - {{ name: window, reason: {text}, targets: [welfare], from: {begin:%FT%T}, until: {end:%FT%T},
+      timezone: UTC }}
 services:
   - {{ name: portal, title: {text}, owner: {text}, alternative: {text},
       for_each: {{ site: {{ m001: {{ title: {text}, owner: {text}, telephone: {text} }} }} }},
@@ -131,16 +137,16 @@ def wait_for(url, state, count):
     sys.exit(f"never {count} {state}")
 
 
-def photograph(folder, url, name, path, size):
+def photograph(folder, url, name, path, size, settings):
     image = IMAGES / f"page-{name}.png"
-    subprocess.run([*CHROMIUM, f"--user-data-dir={folder / 'profile'}", f"--screenshot={image}",
+    subprocess.run([*CHROMIUM, *settings, f"--user-data-dir={folder / 'profile'}", f"--screenshot={image}",
                     f"--window-size={size[0]},{size[1]}", url + path], check=True, stderr=subprocess.DEVNULL, timeout=180)
     if shutil.which("pngquant"):
         subprocess.run(["pngquant", "--force", "--ext", ".png", "32", str(image)], check=True)
     print(image)
 
 
-def judge(folder, axe, url, path, worse=""):
+def judge(folder, axe, url, path, worse="", settings=()):
     """What axe finds on a copy of the page: the page itself forbids scripts."""
     html = get(url + path, Accept="text/html")
     html = re.sub("</body>", lambda _: f"""{worse}<script>{axe}</script><script>axe.run().then(found => {{
@@ -150,7 +156,7 @@ def judge(folder, axe, url, path, worse=""):
         document.body.append(pre); }});</script></body>""", html)
     copy = folder / "copy.html"
     copy.write_text(html)
-    dom = subprocess.run([*CHROMIUM, f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=20000", "--dump-dom",
+    dom = subprocess.run([*CHROMIUM, *settings, f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=20000", "--dump-dom",
                           copy.as_uri()], check=True, capture_output=True, text=True, timeout=180).stdout
     found = re.search('<pre id="found">(.*?)</pre>', dom, re.S)
     if not found:
@@ -170,6 +176,7 @@ def running(bongsu, folder, text, port):
     """The program with this configuration; whoever gets it ends it."""
     file = folder / "bongsu.yml"
     file.write_text(text)
+    subprocess.run([bongsu, "check", "--config.file", file], check=True, stdout=subprocess.DEVNULL)
     return subprocess.Popen([bongsu, "--config.file", file, "--web.listen-address", f"127.0.0.1:{port}"],
                             stderr=subprocess.DEVNULL)
 
@@ -192,9 +199,10 @@ def photographs(bongsu, axe, folder, site):
             if state == "outage":
                 Site.broken = {"portal", "muni", "gov24", "archive"}
                 wait_for(url, "down", total - 1)
-            for name, (path, size) in PICTURES.items():
-                photograph(folder, url, f"{state}-{name}", path, size)
-            grave += sum(judge(folder, axe, url, path) for path in JUDGED)
+            for name, (path, size, settings) in PICTURES.items():
+                photograph(folder, url, f"{state}-{name}", path, size, settings)
+            for settings in [], DARK:
+                grave += sum(judge(folder, axe, url, path, settings=settings) for path in JUDGED)
         if judge(folder, axe, url, JUDGED[0], WORSE) < 3:
             sys.exit("axe does not see what was made worse on purpose")
     finally:
