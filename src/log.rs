@@ -31,8 +31,7 @@ use crate::log_queue::{self, LogLines};
 /// The crates whose events are logged from `--log.level` on; those of others from `warn` on.
 const OWN_CRATES: [&str; 3] = ["chain", env!("CARGO_CRATE_NAME"), "lab"];
 
-/// The module whose events are of the level `trace`: a login's steps. They are made as debug events,
-/// because the program that is shipped is built without the trace events of all libraries.
+/// The module whose events are of the level `trace` (`base::traced!`): a login's steps.
 const TRACED: &str = concat!(env!("CARGO_CRATE_NAME"), "::probe::login::run");
 
 /// Starts logging. A second call is without effect.

@@ -62,6 +62,20 @@ impl Vault {
         join_all(paths.into_iter().map(|path| self.look_at(path))).await;
     }
 
+    /// Looks at the files of secrets that one of these hosts may have been sent, unless that was done
+    /// before: so that what a host sends back is known, whoever sent it. Returns their names.
+    pub async fn known_to(&self, hosts: &BTreeSet<String>) -> Vec<Arc<str>> {
+        let names = self.bound_to(hosts);
+        let unread: Vec<Arc<str>> = {
+            let (secrets, files) = (self.secrets.read(), self.files.lock());
+            let file = |name: &Arc<str>| secrets.get(name)?.source.file();
+            let is_unread = |name: &&Arc<str>| file(name).is_some_and(|at| !files.contains_key(at));
+            names.iter().filter(is_unread).cloned().collect()
+        };
+        self.look_again(&unread).await;
+        names
+    }
+
     async fn look_at(&self, path: PathBuf) {
         let before = self.files.lock().get(&path).cloned();
         let of_thread = path.clone();
@@ -84,7 +98,7 @@ impl Vault {
     }
 
     /// The names of the secrets that one of these hosts may have been sent.
-    pub fn bound_to(&self, hosts: &BTreeSet<String>) -> Vec<Arc<str>> {
+    fn bound_to(&self, hosts: &BTreeSet<String>) -> Vec<Arc<str>> {
         let secrets = self.secrets.read();
         let bound = |secret: &SecretRef| secret.hosts.iter().any(|to| hosts.contains(&to.host));
         secrets.iter().filter(|(_, secret)| bound(secret)).map(|(name, _)| name.clone()).collect()

@@ -237,14 +237,14 @@ impl HttpProbe {
     }
 
     /// Hides secrets that the server sent back, when there is anything to hide them in.
-    fn masked(&self, facts: &mut Facts, result: Result<(), Failure>) -> Result<(), Failure> {
+    async fn masked(&self, facts: &mut Facts, result: Result<(), Failure>) -> Result<(), Failure> {
         let hops = facts.http.as_ref().map_or(0, |http| http.hops.len());
         if result.is_ok() && facts.warnings.is_empty() && hops < 2 {
             return result;
         }
         let vault = &self.surroundings.vault;
         let host = self.options.url.host_str().unwrap_or_default();
-        let mut names = vault.bound_to(&BTreeSet::from([host.to_owned()]));
+        let mut names = vault.known_to(&BTreeSet::from([host.to_owned()])).boxed().await;
         names.extend(self.secrets.iter().cloned());
         let mut known = self.tokens.as_ref().map(TokenClient::known).unwrap_or_default();
         known.extend(self.sent());
@@ -312,7 +312,7 @@ impl Probe for HttpProbe {
     ) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
             let result = self.look(facts, deadline).await;
-            self.masked(facts, result)
+            self.masked(facts, result).await
         }
         .boxed()
     }

@@ -22,6 +22,11 @@ const LIST_BYTES_MAX: usize = 270_000;
 /// No row: targets are the configuration's.
 const OPEN_ROWS_MAX: usize = 3;
 
+/// So many services are listed unasked when all of them are well: what fits on a wall.
+///
+/// No row: targets are the configuration's.
+const WELL_OPEN_MAX: usize = 20;
+
 /// Rows below one line that opens. The service's own page has more.
 ///
 /// No row: targets are the configuration's.
@@ -280,7 +285,12 @@ impl<'a> Outages<'a> {
         }
         let _ = write!(
             html,
-            "<details class=\"well\"><summary>{} {}</summary><ul>",
+            "<details class=\"well\"{}><summary>{} {}</summary><ul>",
+            // On a good day there is nothing else to look at.
+            match rows.len() == self.rows.len() && services.len() <= WELL_OPEN_MAX {
+                true => " open",
+                false => "",
+            },
             chip(Shown::Up, language),
             match language {
                 Language::Korean =>

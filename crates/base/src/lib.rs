@@ -14,3 +14,11 @@ mod visible;
 pub use cut::{boundary, cut};
 pub use html::EscapedText;
 pub use visible::{is_deceptive, visible};
+
+/// An event that only the log level `trace` shows. It is made as a debug event, because the program that
+/// is shipped is built without the trace events of all libraries; `src/log.rs` knows which they are.
+/// Where it is used, `tracing` is a dependency.
+#[macro_export]
+macro_rules! traced {
+    ($($event:tt)*) => { ::tracing::debug!($($event)*) };
+}

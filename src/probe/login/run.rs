@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use chain::ChainMemory;
+use futures_util::FutureExt;
 use tokio::time::{Instant, sleep_until};
-use tracing::debug;
 use url::Url;
 
 use crate::config::login::{LoginOptions, LoginStep, Presence};
@@ -180,7 +180,7 @@ impl<'a> LoginRun<'a> {
         self.finally(recorder, &deadline.last()).await;
         recorder.facts.tcp = self.tcp.or(recorder.facts.tcp);
         recorder.finish();
-        self.mask(recorder, result)
+        self.mask(recorder, result).await
     }
 
     async fn steps(
@@ -212,14 +212,14 @@ impl<'a> LoginRun<'a> {
                 && step.presence == Presence::Optional
                 && failed.is_nothing_to_do()
             {
-                debug!(step = %step.step.name, "optional login step passed over");
+                base::traced!(step = %step.step.name, "optional login step passed over");
                 self.page = before;
                 continue;
             }
             run_watch::tell(|| RunEvent::StepEnded(step.step.name.to_string(), elapsed, success));
             recorder.facts.steps.push(StepFacts { step: step.step.clone(), elapsed, success });
             let reached = self.reached.of(&step.step.name);
-            debug!(step = %step.step.name, ?elapsed, success, ?reached, "login step");
+            base::traced!(step = %step.step.name, ?elapsed, success, ?reached, "login step");
             result.map_err(|mut failed| {
                 if let Some(service) = asked.and_then(|url| context.service_at(&url))
                     && failed.is_the_hosts()
@@ -288,7 +288,7 @@ impl<'a> LoginRun<'a> {
     }
 
     /// Masks everything that is reported, when there is anything to mask.
-    fn mask(
+    async fn mask(
         &self,
         recorder: &mut Recorder<'_>,
         result: Result<(), Failure>,
@@ -301,7 +301,7 @@ impl<'a> LoginRun<'a> {
             return result;
         }
         // A host can send back whatever it was ever sent, by other probes too.
-        let mut names = surroundings.vault.bound_to(&options.hosts());
+        let mut names = surroundings.vault.known_to(&options.hosts()).boxed().await;
         names.extend(options.secrets().into_iter().chain(options.account.clone()));
         let secrets = surroundings.vault.peek(&names);
         let cookies = self.session.jar().secrets().collect::<Vec<_>>();

@@ -63,28 +63,33 @@ fn the_end_comes_although_the_state_directory_never_answers() {
     let target = Target::answering("ok");
     let url = target.url();
     let state = tempfile::tempdir().unwrap();
-    let setup = Setup::new(&format!(
+    let config = format!(
         "defaults: {{ interval: 1s, timeout: 900ms }}\nsecrets:\n  user: {{ env: PROBE_USER }}\nservices:\n  - name: s\n    \
          probes:\n      - {{ name: down, http: {{ url: '{url}', expect: {{ body: {{ contains: other }} }} }} }}\n      - name: \
          login\n        login:\n          base: '{url}'\n          steps:\n            - {{ name: in, post: /, form: {{ id: \
          '${{secret.user}}' }}, expect: {{ body: {{ contains: ok }} }} }}\n"
-    ));
+    );
+    let setup = Setup::new(&config);
     let stuck = setup.path().join("stuck");
     let mut daemon = setup
         .env("PROBE_USER", "tester")
         .env("WAIT_WHEN", stuck.to_str().unwrap())
         .flag(format!("--state.dir={}", state.path().display()))
         .flag("--shutdown.grace=1s")
+        .flag("--web.enable-lifecycle")
         .on_a_waiting_disk("WAIT_SYNC", "600")
         .start();
     wait_for_runs(&daemon, "login", "success", 1.0);
     std::fs::write(&stuck, "").unwrap();
-    eventually("a login is to be written down", || {
+    // Another failure is to be written down.
+    daemon.setup.write("bongsu.yml", config.replace("name: down", "name: also-down"));
+    assert_eq!(daemon.post("/-/reload").status, 200);
+    eventually("the failure is to be written down", || {
         answers(&daemon);
-        state.path().join("accounts.json.new").exists().then_some(())
+        state.path().join("failures.json.new").exists().then_some(())
     });
-    let before = runs(&daemon, "down", "failure");
-    wait_for_runs(&daemon, "down", "failure", before + 2.0);
+    let before = runs(&daemon, "also-down", "failure");
+    wait_for_runs(&daemon, "also-down", "failure", before + 2.0);
     ends(&mut daemon);
 }
 
