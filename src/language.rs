@@ -1,6 +1,7 @@
 //! The languages of people: of pages, of what is printed in a terminal.
 
-use crate::outcome::{self, Bilingual, DetailPart};
+use crate::outcome::{self, Bilingual};
+use crate::sentences::ToldPart;
 
 /// A language that we have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,12 +50,12 @@ impl Language {
     }
 
     /// The detail of a failure. A sentence without a translation stays English.
-    pub fn of_detail(self, detail: &str) -> Vec<DetailPart<'_>> {
+    pub fn of_detail(self, detail: &str) -> Vec<ToldPart<'_>> {
         let korean = match self {
             Language::Korean => outcome::in_korean(detail),
             Language::English => None,
         };
-        korean.unwrap_or_else(|| vec![DetailPart::Quoted(detail)])
+        korean.unwrap_or_else(|| vec![ToldPart::Quoted(detail)])
     }
 
     /// The text in this language.

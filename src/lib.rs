@@ -18,6 +18,7 @@ pub mod redact;
 pub mod report_args;
 pub mod run_watch;
 pub mod secret;
+pub mod sentences;
 pub mod stop;
 pub mod table;
 pub mod yaml_text;

@@ -4,18 +4,7 @@
 //! errors.
 
 use super::Reason;
-
-/// A sentence of the program: the English that the source has, with `{}` for each of its values, and the
-/// Korean, with the values by their number. A value may be a sentence of the table itself.
-type Row = (&'static str, &'static str);
-
-/// A failure, what the run had, and why a login calls it so.
-///
-/// Limit: sentences within a sentence of a failure's detail in Korean.
-/// Share: of each detail.
-/// Full: what is deeper stays English.
-/// Filled: sentences_within_sentences_end
-const DEPTH_MAX: usize = 3;
+use crate::sentences::{Row, Sentences, ToldPart};
 
 const NAMES: &[Row] = &[
     ("{} does not exist", "DNS에 없는 이름입니다: {0}"),
@@ -318,79 +307,17 @@ const COMPOSED: &[Row] = &[
 const TABLES: [&[Row]; 9] =
     [NAMES, CONNECTIONS, HANDSHAKES, CERTIFICATES, EXCHANGES, EXPECTATIONS, LOGINS, OURS, COMPOSED];
 
-/// A piece of a detail in Korean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DetailPart<'t> {
-    /// Of the table.
-    Said(&'static str),
-    /// Of the detail, as it stands there.
-    Quoted(&'t str),
-}
+const SENTENCES: Sentences = Sentences {
+    tables: &TABLES,
+    // What the run had stands behind its reason.
+    is_label: |label| Reason::from_label(label).is_some(),
+    // Several findings of one kind.
+    separator: Some("; "),
+};
 
 /// The detail in Korean, `None` where the table does not have its sentence.
-pub fn in_korean(detail: &str) -> Option<Vec<DetailPart<'_>>> {
-    sentence(detail, DEPTH_MAX)
-}
-
-fn sentence(text: &str, depth: usize) -> Option<Vec<DetailPart<'_>>> {
-    let depth = depth.checked_sub(1)?;
-    // What the run had stands behind its reason.
-    if let Some((label, rest)) = text.split_once(": ")
-        && Reason::from_label(label).is_some()
-    {
-        return sentence(rest, depth)
-            .map(|rest| [vec![DetailPart::Quoted(label), DetailPart::Said(": ")], rest].concat());
-    }
-    let rows = TABLES.into_iter().flatten();
-    let fits = rows.filter_map(|(english, korean)| Some((english, korean, values(english, text)?)));
-    let own_letters = |english: &str| english.len() - 2 * english.matches("{}").count();
-    // The sentence that leaves least to its values.
-    if let Some((_, korean, values)) = fits.max_by_key(|(english, ..)| own_letters(english)) {
-        return Some(filled(korean, &values, depth));
-    }
-    // Several findings of one kind.
-    let (first, rest) = text.split_once("; ")?;
-    let (korean, korean_rest) = (sentence(first, depth), sentence(rest, depth));
-    (korean.is_some() || korean_rest.is_some()).then(|| {
-        let first = korean.unwrap_or_else(|| vec![DetailPart::Quoted(first)]);
-        let rest = korean_rest.unwrap_or_else(|| vec![DetailPart::Quoted(rest)]);
-        [first, vec![DetailPart::Said("; ")], rest].concat()
-    })
-}
-
-/// The values of a text that is this sentence, each as short as can be, the last one as long.
-fn values<'t>(english: &str, text: &'t str) -> Option<Vec<&'t str>> {
-    let mut pieces = english.split("{}");
-    let mut rest = text.strip_prefix(pieces.next()?)?;
-    let mut values = Vec::new();
-    let mut pieces = pieces.peekable();
-    while let Some(piece) = pieces.next() {
-        let value = match pieces.peek() {
-            None => rest.strip_suffix(piece)?,
-            // Two values side by side: the first one takes what there is.
-            Some(_) if piece.is_empty() => rest,
-            Some(_) => &rest[..rest.find(piece)?],
-        };
-        values.push(value);
-        rest = rest.get(value.len() + piece.len()..)?;
-    }
-    rest.is_empty().then_some(values)
-}
-
-/// The Korean with its values, which are told in Korean where they are sentences themselves.
-fn filled<'t>(korean: &'static str, values: &[&'t str], depth: usize) -> Vec<DetailPart<'t>> {
-    let mut parts = Vec::new();
-    let mut rest = korean;
-    while let Some((before, after)) = rest.split_once('{') {
-        let Some((number, after)) = after.split_once('}') else { break };
-        let value = number.parse().ok().and_then(|number: usize| values.get(number));
-        let value = value.copied().unwrap_or_default();
-        parts.push(DetailPart::Said(before));
-        parts.extend(sentence(value, depth).unwrap_or_else(|| vec![DetailPart::Quoted(value)]));
-        rest = after;
-    }
-    parts.push(DetailPart::Said(rest));
-    parts
+pub fn in_korean(detail: &str) -> Option<Vec<ToldPart<'_>>> {
+    SENTENCES.in_korean(detail)
 }
 
 #[cfg(test)]
@@ -399,6 +326,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::sentences::DEPTH_MAX;
 
     /// What the program can say: its source, with every value of a format as `{}`.
     fn source() -> String {
@@ -424,11 +352,7 @@ mod tests {
     }
 
     fn told(english: &str) -> Option<String> {
-        let parts = in_korean(english)?;
-        let text = parts.iter().map(|part| match part {
-            DetailPart::Said(text) | DetailPart::Quoted(text) => *text,
-        });
-        Some(text.collect())
+        Some(in_korean(english)?.iter().map(ToldPart::text).collect())
     }
 
     #[test]

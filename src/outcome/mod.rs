@@ -21,7 +21,7 @@ use base::cut;
 use chain::TlsFacts;
 
 pub use bounds::{DETAIL_BYTES_MAX, EXCERPT_TAKEN_BYTES_MAX, HOPS_BYTES_MAX, URL_TAKEN_BYTES_MAX};
-pub use detail_texts::{DetailPart, in_korean};
+pub use detail_texts::in_korean;
 pub use evidence::{Evidence, TraceId};
 pub use reason::{Bilingual, Reason, Stage};
 

@@ -23,7 +23,7 @@ use super::display_state::Shown;
 use super::external::External;
 use super::{icon, stream};
 pub(super) use crate::language::Language;
-use crate::outcome::DetailPart;
+use crate::sentences::ToldPart;
 
 const STYLE: &str = include_str!("page.css");
 
@@ -60,15 +60,15 @@ pub(super) struct Detail<'a>(pub(super) &'a str, pub(super) Language);
 impl fmt::Display for Detail<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = self.1.of_detail(self.0);
-        if let [DetailPart::Quoted(english)] = parts[..] {
+        if let [ToldPart::Quoted(english)] = parts[..] {
             return write!(f, "{}", English(english));
         }
         f.write_str("<span class=\"q\">")?;
         for part in parts {
             match part {
-                DetailPart::Said(text) => write!(f, "{}", EscapedText(text))?,
-                DetailPart::Quoted("") => {}
-                DetailPart::Quoted(text) => write!(f, "{}", Code(text))?,
+                ToldPart::Said(text) => write!(f, "{}", EscapedText(text))?,
+                ToldPart::Quoted("") => {}
+                ToldPart::Quoted(text) => write!(f, "{}", Code(text))?,
             }
         }
         f.write_str("</span>")

@@ -29,6 +29,7 @@ const LAYERS: &[&[&str]] = &[
         "import_args",
         "table",
         "run_watch",
+        "sentences",
         "yaml_text",
     ],
     &["template"],

@@ -47,6 +47,7 @@ const PARTS: &[(&str, &str)] = &[
     ("src/results/", "What is kept of a run"),
     ("src/metrics/", "What is kept of a run"),
     ("src/failures", "What is kept of a run"),
+    ("src/sentences", "What is kept of a run"),
     ("src/log_queue", "The log"),
     ("src/blackbox/", "Modules of blackbox_exporter"),
     ("src/server/", "Clients of our own endpoints"),

@@ -12,7 +12,8 @@ use crate::calendar;
 use crate::commands::days_until;
 use crate::commands::terminal::{Colour, Terminal, padded};
 use crate::language::Language;
-use crate::outcome::{DetailPart, Facts, Failure, Outcome, Reason, Verdict};
+use crate::outcome::{Facts, Failure, Outcome, Reason, Verdict};
+use crate::sentences::ToldPart;
 
 /// Characters of the longest bar.
 const BAR_WIDTH: f64 = 40.0;
@@ -221,8 +222,8 @@ impl Paper {
     fn detail(&self, detail: &str) -> String {
         let parts = self.terminal.language.of_detail(detail).into_iter();
         let text = parts.map(|part| match part {
-            DetailPart::Said(text) => text.to_owned(),
-            DetailPart::Quoted(text) => printable(text),
+            ToldPart::Said(text) => text.to_owned(),
+            ToldPart::Quoted(text) => printable(text),
         });
         text.collect()
     }
