@@ -342,6 +342,10 @@ mod tests {
     }
 
     fn read(path: &Path, text: &mut String) {
+        // The other table quotes as well.
+        if path.ends_with("check/korean") {
+            return;
+        }
         if path.is_dir() {
             for entry in fs::read_dir(path).unwrap() {
                 read(&entry.unwrap().path(), text);

@@ -63,11 +63,25 @@ impl ReadError {
     /// The text, with what became of the attempt: `nothing was started` at start, `the running
     /// configuration is kept` at a reload.
     pub fn report(&self, consequence: &str) -> String {
+        let heading = |count| {
+            let noun = if count == 1 { "problem" } else { "problems" };
+            format!("{count} {noun}, {consequence}")
+        };
+        self.laid_out(heading, str::to_owned, |more| format!("and {more} more"))
+    }
+
+    /// The text in words of somebody else: the heading of a file for so many problems, a message, and what
+    /// stands for those that are not shown.
+    pub fn laid_out(
+        &self,
+        heading: impl Fn(usize) -> String,
+        message: impl Fn(&str) -> String,
+        and_more: impl Fn(usize) -> String,
+    ) -> String {
         let mut text = String::new();
         for file in &self.files {
             let count = file.problems.len();
-            let noun = if count == 1 { "problem" } else { "problems" };
-            text.push_str(&format!("{}: {count} {noun}, {consequence}\n", file.file.display()));
+            text.push_str(&format!("{}: {}\n", file.file.display(), heading(count)));
             let shown = &file.problems[..count.min(SHOWN_MAX)];
             let places: Vec<String> = shown.iter().map(place).collect();
             let width = places.iter().map(String::len).max().unwrap_or(0);
@@ -79,11 +93,11 @@ impl ReadError {
                 if !problem.path.is_empty() {
                     text.push_str(&format!("{}: ", problem.path));
                 }
-                text.push_str(&problem.message);
+                text.push_str(&message(&problem.message));
                 text.push('\n');
             }
             if count > SHOWN_MAX {
-                text.push_str(&format!("  and {} more\n", count - SHOWN_MAX));
+                text.push_str(&format!("  {}\n", and_more(count - SHOWN_MAX)));
             }
         }
         text.truncate(text.trim_end().len());

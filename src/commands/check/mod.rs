@@ -2,6 +2,7 @@
 
 mod accounts;
 mod ends;
+mod korean;
 mod plan;
 mod problems;
 mod stdin;
@@ -43,10 +44,7 @@ pub(super) fn check(flags: &Flags, args: &CheckArgs) -> Exit {
         }
     };
     if let Err(error) = Web::load(flags.web_config_file.clone()) {
-        match args.json {
-            true => tell(&mut io::stdout(), &problems::json(&error)),
-            false => tell(&mut io::stderr(), &format!("{error}\n")),
-        }
+        tell_problems(&error, flags, args);
         return Exit::Usage;
     }
     let plan = CheckedPlan::of(&config, &shard(flags), calendar::now());
@@ -86,13 +84,21 @@ fn described(modules: &ModuleFile) -> String {
     text
 }
 
-fn refuse(error: &ReadError, flags: &Flags, args: &CheckArgs) {
+fn tell_problems(error: &ReadError, flags: &Flags, args: &CheckArgs) {
     if args.json {
         tell(&mut io::stdout(), &problems::json(error));
         return;
     }
-    tell(&mut io::stderr(), &format!("{}\n", error.report("nothing was started")));
-    if args.file.is_none() && !flags.config_file.exists() {
+    let text = match flags.terminal.language() {
+        Language::Korean => korean::report(error),
+        Language::English => error.report("nothing was started"),
+    };
+    tell(&mut io::stderr(), &format!("{text}\n"));
+}
+
+fn refuse(error: &ReadError, flags: &Flags, args: &CheckArgs) {
+    tell_problems(error, flags, args);
+    if !args.json && args.file.is_none() && !flags.config_file.exists() {
         tell(&mut io::stderr(), first_steps(flags.terminal.language()));
     }
 }
