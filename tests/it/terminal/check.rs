@@ -99,6 +99,23 @@ fn problems_are_an_object_for_programs_with_their_places() {
 }
 
 #[test]
+fn a_korean_terminal_is_told_problems_in_korean_and_programs_in_english() {
+    let bad = || Setup::new("services:\n  - name: gpki\n    probs: []\n");
+    let korean = bad().env("LANG", "ko_KR.UTF-8").output(&["check"]);
+    let text = stderr(&korean);
+    assert_eq!(code(&korean), 2);
+    assert!(text.contains(": 문제 "), "{text}");
+    assert!(text.contains("3:5  services[0].probs: 알 수 없는 키입니다"), "{text}");
+    let english = bad().env("LANG", "C").output(&["check"]);
+    let text = stderr(&english);
+    assert_eq!(code(&english), 2);
+    assert!(text.contains("3:5  services[0].probs: unknown key; did you mean"), "{text}");
+    let program = bad().env("LANG", "ko_KR.UTF-8").output(&["check", "--json"]);
+    let message = json(&program)["problems"][0]["message"].clone();
+    assert!(message.as_str().unwrap().starts_with("unknown key"), "{message}");
+}
+
+#[test]
 fn a_secret_that_is_not_there_is_a_problem_with_its_place() {
     let output = Setup::new(GOOD).output(&["check", "--json"]);
     assert_eq!(code(&output), 2);
