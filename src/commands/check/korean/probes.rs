@@ -288,4 +288,96 @@ pub(super) const LOGINS: &[Row] = &[
         "단계 {0}부터 로그인되었음을 보이는 것이 없고, 로그인 화면도 200으로 응답합니다. css: { \
          'a[href*=logout]': exists }처럼 로그인한 사용자에게만 보이는 것을 expect에 적으십시오",
     ),
+    (
+        "is empty; write the path of a program, then its arguments",
+        "비어 있습니다. 프로그램의 경로와 인자를 적으십시오",
+    ),
+    ("has {} arguments; the most is {}", "인자가 {0}개입니다. 최대 {1}개입니다"),
+    ("has {} variables; the most is {}", "변수가 {0}개입니다. 최대 {1}개입니다"),
+    ("has {} captures; the most is {}", "capture가 {0}개입니다. 최대 {1}개입니다"),
+    ("has {} values; the most is {}", "값이 {0}개입니다. 최대 {1}개입니다"),
+    ("has {} pipes; the most is {}", "파이프(|)가 {0}개입니다. 최대 {1}개입니다"),
+    (
+        "holds a NUL character, which no program can be given",
+        "NUL 문자는 프로그램에 넘길 수 없습니다. 지우십시오",
+    ),
+    (
+        "\"{}\" cannot be a value's name; use letters, digits, _ and -",
+        "\"{0}\": 값의 이름으로 쓸 수 없습니다. 글자, 숫자, _, -만 쓰십시오",
+    ),
+    (
+        "join says how all matches are put together; add all: true",
+        "join은 찾은 것을 모두 잇는 방법입니다. all: true를 함께 적으십시오",
+    ),
+    (
+        "attr names an attribute of what css finds; it needs css",
+        "attr는 css로 찾은 것의 속성입니다. css를 함께 적으십시오",
+    ),
+    ("two files are written as cert and key", "파일 두 개는 cert와 key로 적으십시오"),
+    (
+        "has pkcs12, which holds certificate and key; remove cert and key",
+        "pkcs12에 인증서와 키가 들어 있습니다. cert와 key를 지우십시오",
+    ),
+    (
+        "write down, degraded, or { degraded_for: 10m }, after which it is down",
+        "down이나 degraded, 또는 { degraded_for: 10m }(그 뒤에는 장애)으로 적으십시오",
+    ),
+    ("only steps of finally have a condition", "조건은 finally의 단계에만 쓸 수 있습니다"),
+    (
+        "a request with a secret is sent once and never again; poll in a step of its own",
+        "비밀 값이 든 요청은 한 번만 보냅니다. 반복은 다른 단계에 적으십시오",
+    ),
+    (
+        "a secret cannot stand in a URL, which is shown; write it under fields",
+        "URL은 화면에 보이므로 비밀 값을 쓸 수 없습니다. fields에 적으십시오",
+    ),
+    (
+        "\"{}\" is set beside it; drop leaves a field out altogether",
+        "\"{0}\": 값도 적혀 있습니다. drop은 필드를 아예 뺍니다. 하나만 남기십시오",
+    ),
+    (
+        "\"{}\" is under fields already; write it once",
+        "\"{0}\": 이미 fields에 있습니다. 한 번만 적으십시오",
+    ),
+    (
+        "says no subject, so it would never end; add one such as body or json",
+        "볼 대상이 없어 끝나지 않습니다. body나 json 등을 적으십시오",
+    ),
+    (
+        "write the name of a step with .ok or .sent, such as submit.sent",
+        "submit.sent처럼 단계의 이름에 .ok나 .sent를 붙여 적으십시오",
+    ),
+    (
+        "means nothing here: no step of finally can fail the run; remove it",
+        "finally의 단계는 실행을 실패로 만들지 않아 뜻이 없습니다. 지우십시오",
+    ),
+    (
+        "the steps wait {} and {} is kept for finally, which does not fit the timeout of {}",
+        "단계의 대기 {0}와 finally의 몫 {1}이(가) timeout {2}에 들어가지 않습니다. 대기를 줄이거나 timeout을 늘리십시오",
+    ),
+    (
+        "totp stands directly behind a secret: ${secret.NAME | totp}",
+        "totp는 비밀 값 바로 뒤에 적으십시오: ${secret.NAME | totp}",
+    ),
+    (
+        "an envelope needs the service's certificate, with an RSA key",
+        "envelope에는 RSA 키가 있는 서비스의 인증서가 필요합니다",
+    ),
+    (
+        "means nothing for a raw signature; remove it, or write format: cms",
+        "raw 서명에는 뜻이 없습니다. 지우거나 format: cms를 적으십시오",
+    ),
+    (
+        "a secret cannot be signed: the message would show it to whoever reads it",
+        "비밀 값에는 서명할 수 없습니다. 메시지를 읽는 누구나 보게 됩니다",
+    ),
+    (
+        "its last pipe gives bytes and no text; add | base64 or | hex",
+        "마지막 파이프의 결과가 글자가 아닙니다. | base64나 | hex를 붙이십시오",
+    ),
+    ("an identity has no \"{}\"{}", "인증서에 없는 값입니다: \"{0}\"{1}"),
+    (
+        "write identity.NAME.serial, or another of its fields",
+        "identity.NAME.serial처럼 값의 이름까지 적으십시오",
+    ),
 ];
