@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const READ: &[(&str, &str)] = &[
     ("src/server", ".rs"),
     ("src/outcome/reason.rs", ".rs"),
-    ("src/outcome/detail_texts.rs", ".rs"),
+    ("src/outcome/detail_texts", ".rs"),
     ("src/commands", ".rs"),
     ("src/report", ".rs"),
     ("crates/lab", ".rs"),

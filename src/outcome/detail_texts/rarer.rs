@@ -1,0 +1,147 @@
+//! What is met less often: tokens, programs of logins, STARTTLS, heads of responses, forms, certificates
+//! that logins sign with.
+
+use crate::sentences::Row;
+
+pub(super) const RARER: &[Row] = &[
+    ("the token cannot stand in a header", "토큰에 헤더에 넣을 수 없는 문자가 있습니다"),
+    ("no token of {}: {}", "토큰을 받지 못했습니다 ({0}): {1}"),
+    ("it was being asked all the time", "다른 실행이 계속 요청하고 있었습니다"),
+    ("the answer is no JSON with an access_token", "응답이 access_token이 있는 JSON이 아닙니다"),
+    ("the token is of another type than Bearer", "토큰의 종류가 Bearer가 아닙니다"),
+    (
+        "{} programs of other logins ran all the time, and no more run at once",
+        "다른 로그인의 프로그램이 동시 실행 한도({0}개)를 계속 채우고 있었습니다",
+    ),
+    ("{} could not be started: {}", "프로그램을 시작하지 못했습니다 ({0}): {1}"),
+    ("the thread that starts it ended", "프로그램을 시작하는 스레드가 끝났습니다"),
+    (
+        "the server agreed to TLS and went on in plain text: {}",
+        "서버가 TLS에 동의하고도 평문을 계속 보냈습니다: {0}",
+    ),
+    (
+        "the server answered StartTLS with result code {}: {}",
+        "서버가 StartTLS를 거부했습니다 (결과 코드 {0}): {1}",
+    ),
+    (
+        "the server answered N: it does not speak TLS",
+        "서버가 N으로 응답했습니다. TLS를 지원하지 않습니다",
+    ),
+    ("the server answered with an error: {}", "서버가 오류로 응답했습니다: {0}"),
+    ("the server sent more than {} bytes of {}", "서버의 응답이 {0}바이트를 넘었습니다 ({1})"),
+    ("the server's answer is not {}: {}", "서버의 응답 형식이 다릅니다 ({0}): {1}"),
+    ("the server greeted with {}", "서버의 첫 응답: {0}"),
+    ("the server answered {} with {}", "서버의 응답이 예상과 다릅니다 ({0}): {1}"),
+    ("the connection broke before TLS began: {}", "TLS를 시작하기 전에 연결이 끊겼습니다: {0}"),
+    (
+        "the redirect has several Location lines that differ; browsers refuse it",
+        "리다이렉트에 서로 다른 Location 헤더가 여러 개 있어 브라우저가 거부합니다",
+    ),
+    (
+        "the redirect from {} leads to {}:, no web address",
+        "리다이렉트의 위치가 웹 주소가 아닙니다 ({0}): {1}",
+    ),
+    (
+        "the response head has a line that is no header; it was left out, as in browsers",
+        "응답 헤더에 헤더가 아닌 줄이 있어 브라우저처럼 무시했습니다",
+    ),
+    (
+        "the response head has a header whose name has characters that no name can have; it was left out, as in browsers",
+        "이름에 쓸 수 없는 문자가 있는 응답 헤더를 브라우저처럼 무시했습니다",
+    ),
+    (
+        "the response head has a header with control characters; it was left out",
+        "제어 문자가 있는 응답 헤더를 무시했습니다",
+    ),
+    (
+        "the status line is not written as HTTP/1.1 has it (RFC 9112 section 4); it was read as in browsers",
+        "상태 줄이 HTTP/1.1 형식(RFC 9112 4절)과 달라 브라우저처럼 읽었습니다",
+    ),
+    (
+        "the response head has a Content-Length that is no number; it was left out, as in browsers",
+        "숫자가 아닌 Content-Length를 브라우저처럼 무시했습니다",
+    ),
+    (
+        "the response head has a blank before a header's colon (RFC 9112 section 5.1)",
+        "응답 헤더의 쌍점 앞에 공백이 있습니다 (RFC 9112 5.1절)",
+    ),
+    ("the form's action is not a URL: {}", "양식의 action이 URL이 아닙니다: {0}"),
+    ("the form's action is a {}: address", "양식의 action이 웹 주소가 아닙니다 ({0}:)"),
+    ("the form's action has port 0, which nobody listens at", "양식의 action의 포트가 0입니다"),
+    (
+        "the form of an https page wants to be sent to http://{} in the clear",
+        "https 화면의 양식이 암호화되지 않은 주소로 제출됩니다: http://{0}",
+    ),
+    ("identity {} is not configured", "설정되지 않은 인증서입니다: {0}"),
+    ("the names in the certificate of {} cannot be read", "인증서의 이름을 읽을 수 없습니다: {0}"),
+    (
+        "the VID random number of identity {} is not for {} and was not sent",
+        "인증서의 VID 난수를 보내도록 허용되지 않은 주소여서 보내지 않았습니다: {0}, {1}",
+    ),
+    ("the key of identity {} has no VID random number", "인증서의 키에 VID 난수가 없습니다: {0}"),
+    (
+        "identity {}: our certificate {} {}; nothing was signed",
+        "감시용 인증서를 쓸 수 없어 서명하지 않았습니다 ({0}): {1} {2}",
+    ),
+    ("the signing thread ended", "서명하는 스레드가 끝났습니다"),
+    ("identity {} cannot be used: {}", "인증서를 쓸 수 없습니다 ({0}): {1}"),
+    ("in the content coding {}, which was not asked for", "요청하지 않은 콘텐츠 인코딩입니다: {0}"),
+    ("in more than {} content codings", "콘텐츠 인코딩이 {0}개를 넘게 겹쳐 있습니다"),
+    ("no socket for the proxy: {}", "프록시에 연결할 소켓을 만들지 못했습니다: {0}"),
+    ("there is no connection", "연결이 없습니다"),
+    ("the captured values do not make a URL", "응답에서 가져온 값으로 URL을 만들 수 없습니다"),
+    (
+        "the captured values do not make an http or https URL",
+        "응답에서 가져온 값으로 만든 주소가 http나 https URL이 아닙니다",
+    ),
+    (
+        "no certificate can be for this name: it has characters that host names cannot have",
+        "호스트 이름에 쓸 수 없는 문자가 있어 이 이름의 인증서는 있을 수 없습니다",
+    ),
+];
+
+/// The source puts these together from parts.
+pub(super) const RARER_COMPOSED: &[Row] = &[
+    ("{} gave no capture \"{}\"", "프로그램이 값을 내지 않았습니다 ({0}): \"{1}\""),
+    (
+        "{} wrote {} bytes that are no JSON (line {}, column {})",
+        "프로그램의 출력이 JSON이 아닙니다 ({0}): {1}바이트, {2}행 {3}열",
+    ),
+    ("{} wrote JSON that is no object", "프로그램이 출력한 JSON이 객체가 아닙니다 ({0})"),
+    (
+        "{} wrote an object with keys other than captures, or reason and detail",
+        "프로그램의 출력에 captures나 reason·detail이 아닌 키가 있습니다 ({0})",
+    ),
+    (
+        "{} wrote neither an object captures nor a reason",
+        "프로그램의 출력에 captures 객체도 reason도 없습니다 ({0})",
+    ),
+    (
+        "{} gave a capture that is no text: \"{}\"",
+        "프로그램이 낸 값이 문자열이 아닙니다 ({0}): \"{1}\"",
+    ),
+    (
+        "{} gave a reason that no program may give: \"{}\"",
+        "프로그램이 낼 수 없는 reason입니다 ({0}): \"{1}\"",
+    ),
+    ("{} ran out of time and was killed", "프로그램이 제한 시간을 넘겨 강제 종료되었습니다 ({0})"),
+    (
+        "{} left a process that holds its output open",
+        "프로그램이 남긴 프로세스가 출력을 닫지 않았습니다 ({0})",
+    ),
+    (
+        "{} ended and left {} of its processes, which were killed",
+        "프로그램이 남긴 프로세스를 강제 종료했습니다 ({0}): {1}개",
+    ),
+    (
+        "{} wrote more than {} KiB to its standard output and was killed",
+        "프로그램의 표준 출력이 {1} KiB를 넘어 강제 종료되었습니다 ({0})",
+    ),
+    ("{} ended with exit code {}", "프로그램의 종료 코드가 {1}입니다 ({0})"),
+    ("{} was ended by signal {}", "프로그램이 시그널 {1}에 의해 끝났습니다 ({0})"),
+    ("the redirect from {} does not lead to a URL", "리다이렉트의 위치가 URL이 아닙니다 ({0})"),
+    (
+        "the redirect from {} leads to port 0, which nobody listens at",
+        "리다이렉트의 포트가 0입니다 ({0})",
+    ),
+];
