@@ -1,12 +1,11 @@
 //! What strangers and tables say stands on the pages as text: titles, owners, telephones, the response of a
 //! server that is down. Markup is never obeyed, and nothing turns a line round.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener};
-use std::thread;
+use std::net::SocketAddr;
 
 use crate::support::client::Request;
 use crate::support::daemon::{Daemon, Setup, eventually};
+use crate::support::http::sending;
 
 /// Closes what it may stand in, in every way; then obeys, reverses, and begins a line.
 fn markup(field: &str) -> String {
@@ -20,31 +19,20 @@ fn as_text(field: &str) -> String {
 
 /// A server that is down and says markup wherever it can.
 fn hostile() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || {
-                let mut writing = stream.try_clone().unwrap();
-                let lines = BufReader::new(stream).lines().map_while(Result::ok);
-                lines.take_while(|line| !line.is_empty()).count();
-                let in_line = |field: &str| markup(field).replace('\n', " ");
-                let body = markup("body");
-                let answer = format!(
-                    "HTTP/1.1 503 {}\r\nX-Said: {}\r\nSet-Cookie: {}=1; Path={}\r\nContent-Type: \
-                     text/html; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-                    // The library leaves a phrase out that is not ASCII.
-                    in_line("phrase").replace('\u{202e}', ""),
-                    in_line("header"),
-                    in_line("cookie").replace(['=', ';'], ""),
-                    in_line("path").replace(';', ""),
-                    body.len(),
-                );
-                let _ = writing.write_all(answer.as_bytes());
-            });
-        }
-    });
-    address
+    sending(|_, _| {
+        let in_line = |field: &str| markup(field).replace('\n', " ");
+        let body = markup("body");
+        format!(
+            "HTTP/1.1 503 {}\r\nX-Said: {}\r\nSet-Cookie: {}=1; Path={}\r\nContent-Type: text/html; \
+             charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            // The library leaves a phrase out that is not ASCII.
+            in_line("phrase").replace('\u{202e}', ""),
+            in_line("header"),
+            in_line("cookie").replace(['=', ';'], ""),
+            in_line("path").replace(';', ""),
+            body.len(),
+        )
+    })
 }
 
 fn quoted(text: &str) -> String {

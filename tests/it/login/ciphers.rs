@@ -2,16 +2,13 @@
 //! JSEncrypt and CryptoJS under Node, which are what login pages themselves load.
 
 use std::fs;
-use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bongsu::outcome::{Reason, Verdict};
 
 use super::flow::{Flow, PASS, USER};
-use super::third_party::installed;
+use super::third_party::node_says;
 use crate::support::http::{Asked, Reply, RoutedSite, Routes};
 use crate::support::openssl::openssl;
 
@@ -173,19 +170,7 @@ async fn a_pages_own_scripts_agree() {
         "rsa_hex": field("hex"),
         "rsa_base64": field("base64"),
     });
-    let place = installed();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/third_party/scripts/page.mjs");
-    let mut node = Command::new(place.join("oidc/bin/node"))
-        .arg(script)
-        .arg(place.join("scripts"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    node.stdin.take().unwrap().write_all(asked.to_string().as_bytes()).unwrap();
-    let output = node.wait_with_output().unwrap();
-    assert!(output.status.success());
-    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let said = node_says("page.mjs", &asked);
     assert_eq!(said["decrypted"], PASS);
     assert_eq!(said["decrypted_base64"], PASS);
     let form = |text: &str| {

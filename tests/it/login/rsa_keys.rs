@@ -1,16 +1,12 @@
 //! Keys as pages write them, and values as long as a key takes: JSEncrypt under Node and the `openssl`
 //! command decrypt what is sent, and JSEncrypt takes the same keys.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
-
 use bongsu::outcome::{Reason, Verdict};
 use serde_json::{Value, json};
 
 use super::ciphers::{Key, unhex};
 use super::flow::{Flow, PASS};
-use super::third_party::installed;
-use super::third_party::product::script;
+use super::third_party::node_says;
 use crate::support::http::{Asked, Reply, RoutedSite, Routes};
 
 /// A page with a key, and where it posts to.
@@ -54,17 +50,7 @@ fn jsencrypt(key: &Key, modulus: &str, exponent: &str, sent: &Asked) -> Value {
     let field = |name| sent.field(name).unwrap();
     let asked = json!({ "pem": key.private(), "modulus": modulus, "exponent": exponent,
         "message": PASS, "ciphertexts": [field("pass"), field("nothing"), field("longest")] });
-    let place = installed();
-    let mut node = Command::new(place.join("oidc/bin/node"))
-        .args([script("scripts/rsa.mjs"), place.join("scripts")])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    node.stdin.take().unwrap().write_all(asked.to_string().as_bytes()).unwrap();
-    let output = node.wait_with_output().unwrap();
-    assert!(output.status.success());
-    serde_json::from_slice(&output.stdout).unwrap()
+    node_says("rsa.mjs", &asked)
 }
 
 #[tokio::test(flavor = "multi_thread")]

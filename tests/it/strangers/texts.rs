@@ -1,13 +1,12 @@
 //! Long texts of servers: cut where they are learned, so that neither memory nor log nor page fills.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
-use std::thread;
+use std::net::SocketAddr;
 
 use bongsu::outcome::{DETAIL_BYTES_MAX, HOPS_BYTES_MAX};
 
 use crate::strangers::{answers, wait_for_runs};
 use crate::support::daemon::{Setup, eventually};
+use crate::support::http::sending;
 use crate::support::pki::{Authority, Files, Leaf};
 use crate::tls_verdicts::serve;
 
@@ -15,25 +14,13 @@ use crate::tls_verdicts::serve;
 const PATH_BYTES: usize = 60 << 10;
 
 /// A server that redirects for ever, each time to another long path. Returns its address.
-fn redirecting() -> std::net::SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for (turn, stream) in listener.incoming().flatten().enumerate() {
-            thread::spawn(move || {
-                let mut writing = stream.try_clone().unwrap();
-                let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
-                lines.by_ref().take_while(|line| !line.is_empty()).count();
-                let path = format!("/{turn}/{}", "x".repeat(PATH_BYTES));
-                let head = format!(
-                    "HTTP/1.1 302 Found\r\nLocation: {path}\r\nContent-Length: 0\r\n\
-                     Connection: close\r\n\r\n"
-                );
-                let _ = writing.write_all(head.as_bytes());
-            });
-        }
-    });
-    address
+fn redirecting() -> SocketAddr {
+    sending(|turn, _| {
+        let path = format!("/{turn}/{}", "x".repeat(PATH_BYTES));
+        format!(
+            "HTTP/1.1 302 Found\r\nLocation: {path}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        )
+    })
 }
 
 #[test]
@@ -78,35 +65,21 @@ const REVERSED: &str = "\u{202e}";
 const CLEARED: &str = "\u{1b}[2J";
 
 /// A server whose redirect, header and page hold both.
-fn deceptive() -> std::net::SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || {
-                let mut writing = stream.try_clone().unwrap();
-                let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
-                let first = lines.next().unwrap_or_default();
-                lines.by_ref().take_while(|line| !line.is_empty()).count();
-                let text = format!("fdp.{REVERSED}exe{CLEARED}");
-                let head = match first.split(' ').nth(1) {
-                    Some("/away") => {
-                        format!(
-                            "HTTP/1.1 302 Found\r\nLocation: gopher://{REVERSED}x/{REVERSED}\r\n"
-                        )
-                    }
-                    _ => format!("HTTP/1.1 200 OK\r\nX-Said: fdp.{REVERSED}exe\r\n"),
-                };
-                let answer = format!(
-                    "{head}Content-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
-                     Connection: close\r\n\r\n{text}",
-                    text.len()
-                );
-                let _ = writing.write_all(answer.as_bytes());
-            });
-        }
-    });
-    address
+fn deceptive() -> SocketAddr {
+    sending(|_, path| {
+        let text = format!("fdp.{REVERSED}exe{CLEARED}");
+        let head = match path {
+            "/away" => {
+                format!("HTTP/1.1 302 Found\r\nLocation: gopher://{REVERSED}x/{REVERSED}\r\n")
+            }
+            _ => format!("HTTP/1.1 200 OK\r\nX-Said: fdp.{REVERSED}exe\r\n"),
+        };
+        format!(
+            "{head}Content-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
+             Connection: close\r\n\r\n{text}",
+            text.len()
+        )
+    })
 }
 
 /// Every character that is obeyed and not shown is written out, wherever it came from and is shown.

@@ -8,9 +8,11 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -19,6 +21,30 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
+
+/// A server without a library between: to each connection's request, by its number from 0 and its path, it
+/// sends what the function says and closes. It does not need the test's own runtime.
+pub(crate) fn sending(
+    answer: impl Fn(usize, &str) -> String + Send + Sync + 'static,
+) -> SocketAddr {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let answer = Arc::new(answer);
+    thread::spawn(move || {
+        for (turn, stream) in listener.incoming().flatten().enumerate() {
+            let answer = Arc::clone(&answer);
+            thread::spawn(move || {
+                let mut writing = stream.try_clone().unwrap();
+                let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+                let first = lines.next().unwrap_or_default();
+                lines.by_ref().take_while(|line| !line.is_empty()).count();
+                let path = first.split(' ').nth(1).unwrap_or_default();
+                let _ = writing.write_all(answer(turn, path).as_bytes());
+            });
+        }
+    });
+    address
+}
 
 /// Hands each connection, by its number from 1, to a function; ends with all of them.
 async fn accept<F, Fut>(listener: TcpListener, serve: F)

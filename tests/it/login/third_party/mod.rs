@@ -13,7 +13,7 @@ mod saml;
 mod verdaccio;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use bongsu::outcome::{Outcome, Reason, Verdict};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use serde_json::Value;
 
 use super::flow::{Flow, PASS, USER};
 use crate::support::until_listening;
@@ -48,6 +49,21 @@ pub(super) fn installed() -> &'static Path {
         );
         place
     })
+}
+
+/// What a script that uses a page's own library says, under Node, to a question in JSON.
+pub(super) fn node_says(name: &str, asked: &Value) -> Value {
+    let place = installed();
+    let mut node = Command::new(place.join("oidc/bin/node"))
+        .args([product::script(&format!("scripts/{name}")), place.join("scripts")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    node.stdin.take().unwrap().write_all(asked.to_string().as_bytes()).unwrap();
+    let output = node.wait_with_output().unwrap();
+    assert!(output.status.success());
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// A private PKI in files: a root, a server certificate for the loopback addresses, a client's.
