@@ -129,7 +129,8 @@ impl Vault {
             },
             SecretSource::File(path) => {
                 let known = self.files.lock().get(path).cloned();
-                let content = known.map_or_else(|| Err(waiting()), |file| file.content);
+                let content =
+                    known.map_or_else(|| Err(file_work::unanswered()), |file| file.content);
                 content.map_err(|why| {
                     missing(name, &format!("cannot be read from {}: {why}", path.display()))
                 })
@@ -153,10 +154,6 @@ impl SecretFile {
             None => SecretFile { stamp: Some(stamp), content: read_secret(path) },
         }
     }
-}
-
-fn waiting() -> String {
-    format!("its file system did not answer within {} ms", file_work::PATIENCE.as_millis())
 }
 
 impl Values<SecretOnly> for Vault {

@@ -1,16 +1,15 @@
 //! Who a request says it is: `basic_auth`, `authorization`, `bearer_token`, `http_headers`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ::http::{HeaderMap, HeaderName, HeaderValue};
-use base::files::read_regular;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use tokio::task::spawn_blocking;
 
 use super::go_values::{Hidden, is_default};
+use crate::file_work::FileWork;
 use crate::secret::Secret;
 
 /// A secret, or the value of a header.
@@ -81,12 +80,12 @@ impl BasicAuth {
             .then(|| ("basic_auth", "has password and password_file; write one".into()))
     }
 
-    pub(super) async fn header(&self) -> Result<HeaderValue, String> {
+    pub(super) async fn header(&self, files: &FileWork) -> Result<HeaderValue, String> {
         let username = match self.username_file.as_str() {
             "" => Secret::new(self.username.as_str()),
-            file => of_file(file).await?,
+            file => of_file(file, files).await?,
         };
-        let password = secret(self.password.as_ref(), &self.password_file).await?;
+        let password = secret(self.password.as_ref(), &self.password_file, files).await?;
         basic(username.expose(), password.expose())
     }
 }
@@ -105,16 +104,20 @@ impl Authorization {
             .then(|| ("authorization", "has credentials and credentials_file; write one".into()))
     }
 
-    pub(super) async fn header(&self) -> Result<HeaderValue, String> {
+    pub(super) async fn header(&self, files: &FileWork) -> Result<HeaderValue, String> {
         let kind = if self.kind.is_empty() { "Bearer" } else { self.kind.trim() };
-        let credentials = secret(self.credentials.as_ref(), &self.credentials_file).await?;
+        let credentials = secret(self.credentials.as_ref(), &self.credentials_file, files).await?;
         sensitive(format!("{kind} {}", credentials.expose()))
     }
 }
 
 /// `bearer_token`, an older spelling of `authorization`.
-pub(super) async fn bearer(token: Option<&Hidden>, file: &str) -> Result<HeaderValue, String> {
-    sensitive(format!("Bearer {}", secret(token, file).await?.expose()))
+pub(super) async fn bearer(
+    token: Option<&Hidden>,
+    file: &str,
+    files: &FileWork,
+) -> Result<HeaderValue, String> {
+    sensitive(format!("Bearer {}", secret(token, file, files).await?.expose()))
 }
 
 /// `Basic`, RFC 7617.
@@ -125,6 +128,7 @@ pub(super) fn basic(username: &str, password: &str) -> Result<HeaderValue, Strin
 /// What `http_headers` adds. All of it is taken for a credential, because some of it is.
 pub(super) async fn more_headers(
     wanted: &BTreeMap<String, HeaderValues>,
+    files: &FileWork,
 ) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for (name, values) in wanted {
@@ -137,34 +141,27 @@ pub(super) async fn more_headers(
             headers.append(&name, sensitive(value.0.expose().to_owned())?);
         }
         for file in &values.files {
-            let value = of_file(file).await?;
+            let value = of_file(file, files).await?;
             headers.append(&name, sensitive(value.expose().to_owned())?);
         }
     }
     Ok(headers)
 }
 
-async fn secret(given: Option<&Hidden>, file: &str) -> Result<Secret, String> {
+async fn secret(given: Option<&Hidden>, file: &str, files: &FileWork) -> Result<Secret, String> {
     match (given, file) {
         (Some(given), _) => Ok(given.0.clone()),
         (None, "") => Ok(Secret::new("")),
-        (None, file) => of_file(file).await,
+        (None, file) => of_file(file, files).await,
     }
 }
 
 /// The text of a file without the white space around it, as Prometheus' programs read secrets. The
 /// file is read again at each run: it may have been renewed.
-async fn of_file(path: impl Into<PathBuf>) -> Result<Secret, String> {
-    let path = path.into();
-    let read = {
-        let path = path.clone();
-        spawn_blocking(move || read_regular(&path, SECRET_BYTES_MAX))
-    };
-    let bytes = match read.await {
-        Ok(Ok(bytes)) => bytes,
-        Ok(Err(error)) => return Err(format!("{}: {error}", path.display())),
-        Err(_) => return Err(format!("{} could not be read", path.display())),
-    };
+async fn of_file(path: impl AsRef<Path>, files: &FileWork) -> Result<Secret, String> {
+    let path = path.as_ref();
+    let bytes = files.read(path, SECRET_BYTES_MAX).await;
+    let bytes = bytes.map_err(|why| format!("{}: {why}", path.display()))?;
     let text =
         String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8 text", path.display()))?;
     Ok(Secret::new(text.trim()))

@@ -16,6 +16,7 @@ use super::http_module::HttpModule;
 use super::log::Log;
 use super::request::Asking;
 use crate::config::{DialOptions, HttpVersions, ProxyOptions, RouteOptions};
+use crate::deadline::Expired;
 use crate::outcome::Facts;
 use crate::probe::exchange::hop;
 use crate::probe::jar::Jar;
@@ -58,11 +59,14 @@ pub(super) async fn probe(
     }
     // Files that are not there are told before anybody is connected to.
     let options = module.tls_config.options();
+    run.look_at_certificates(&options).await;
     if let Err(failure) = run.surroundings.tls_clients.client(&options, &run.memory) {
         log.error("Error generating HTTP client", &[("err", &failure.detail)]);
         return false;
     }
-    let asking = match Asking::new(module, url, address).await {
+    let asking = Asking::new(module, url, address, &run.surroundings.files);
+    let late = |Expired| Err("the module's files were not read in time".to_owned());
+    let asking = match run.deadline.within(asking).await.unwrap_or_else(late) {
         Ok(asking) => asking,
         Err(error) => {
             log.error("Error creating request", &[("err", &error)]);

@@ -36,7 +36,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::HeaderMap;
-use chain::ChainMemory;
+use chain::{ChainMemory, TlsClientOptions};
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use read::ReadError;
@@ -135,6 +135,15 @@ pub(crate) struct ModuleRun<'a> {
     memory: Arc<ChainMemory>,
 }
 
+impl ModuleRun<'_> {
+    /// What was found last counts where the file system hangs. Prometheus waits no longer for that: the
+    /// deadline stays.
+    async fn look_at_certificates(&self, options: &TlsClientOptions) {
+        let look = self.surroundings.look_at_certificates(options).boxed();
+        let _ = self.deadline.within(look).await;
+    }
+}
+
 impl Blackbox {
     pub fn load(settings: Settings) -> Result<Blackbox, ReadError> {
         let modules = ModuleFile::load(&settings.file)?;
@@ -197,6 +206,7 @@ impl Blackbox {
         };
         let Prepared { name, target, module, timeout, debug } = prepared;
         let deadline = Deadline::after(timeout);
+        let _ = deadline.within(surroundings.resolvers.look_again()).await;
         let run = ModuleRun {
             surroundings,
             deadline: &deadline,

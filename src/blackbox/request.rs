@@ -1,18 +1,17 @@
 //! What is sent to each place that a run comes to.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::Path;
 
 use ::http::header::{AUTHORIZATION, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use ::http::{Method, StatusCode};
-use base::files::read_regular;
 use bytes::Bytes;
-use tokio::task::spawn_blocking;
 use url::Url;
 
 use super::credentials;
 use super::http_module::HttpModule;
 use crate::build_info::USER_AGENT as OWN_USER_AGENT;
+use crate::file_work::FileWork;
 use crate::probe::jar::Jar;
 use crate::redact::is_credential;
 
@@ -40,6 +39,7 @@ impl Asking {
         module: &HttpModule,
         url: Url,
         address: Option<IpAddr>,
+        files: &FileWork,
     ) -> Result<Asking, String> {
         let mut headers = HeaderMap::new();
         for (name, value) in &module.headers {
@@ -50,9 +50,9 @@ impl Asking {
             }
         }
         headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(OWN_USER_AGENT));
-        headers.extend(credentials::more_headers(&module.http_headers).await?);
+        headers.extend(credentials::more_headers(&module.http_headers, files).await?);
         if !headers.contains_key(AUTHORIZATION)
-            && let Some(value) = authorization(module, &url).await?
+            && let Some(value) = authorization(module, &url, files).await?
         {
             headers.insert(AUTHORIZATION, value);
         }
@@ -60,7 +60,10 @@ impl Asking {
         let own_host = own_host.map_err(|error| error.to_string())?;
         let body = match module.body_file.as_str() {
             "" => Bytes::from(module.body.0.clone()),
-            file => read_file(file.into()).await?,
+            file => {
+                let read = files.read(Path::new(file), BODY_FILE_BYTES_MAX).await;
+                read.map_err(|why| format!("{file}: {why}"))?.into()
+            }
         };
         let method = module.method();
         Ok(Asking { method, home: url.clone(), url, address, headers, own_host, body })
@@ -134,16 +137,20 @@ impl Asking {
     }
 }
 
-async fn authorization(module: &HttpModule, url: &Url) -> Result<Option<HeaderValue>, String> {
+async fn authorization(
+    module: &HttpModule,
+    url: &Url,
+    files: &FileWork,
+) -> Result<Option<HeaderValue>, String> {
     if let Some(basic) = &module.basic_auth {
-        return basic.header().await.map(Some);
+        return basic.header(files).await.map(Some);
     }
     if let Some(authorization) = &module.authorization {
-        return authorization.header().await.map(Some);
+        return authorization.header(files).await.map(Some);
     }
     if module.bearer_token.is_some() || !module.bearer_token_file.is_empty() {
-        let value = credentials::bearer(module.bearer_token.as_ref(), &module.bearer_token_file);
-        return value.await.map(Some);
+        let (token, file) = (module.bearer_token.as_ref(), &module.bearer_token_file);
+        return credentials::bearer(token, file, files).await.map(Some);
     }
     let userinfo = (url.username(), url.password().unwrap_or_default());
     if userinfo == ("", "") {
@@ -160,13 +167,4 @@ pub(crate) fn percent_decoded(text: &str) -> Option<String> {
     let text = format!("x={}", text.replace('+', "%2B"));
     let mut pairs = url::form_urlencoded::parse(text.as_bytes());
     pairs.next().map(|(_, value)| value.into_owned())
-}
-
-async fn read_file(path: PathBuf) -> Result<Bytes, String> {
-    let of_thread = path.clone();
-    match spawn_blocking(move || read_regular(&of_thread, BODY_FILE_BYTES_MAX)).await {
-        Ok(Ok(bytes)) => Ok(bytes.into()),
-        Ok(Err(error)) => Err(format!("{}: {error}", path.display())),
-        Err(_) => Err(format!("{} could not be read", path.display())),
-    }
 }

@@ -89,6 +89,7 @@ impl Conversation<'_> {
 
     async fn secure(&self, stream: Stream, findings: &mut Findings) -> Result<Stream, String> {
         let options = self.module.tls_config.options();
+        self.run.look_at_certificates(&options).await;
         let clients = &self.run.surroundings.tls_clients;
         let (config, verifier) =
             clients.client(&options, &self.run.memory).map_err(|failure| failure.detail)?;

@@ -178,8 +178,8 @@ pub struct Phases {
     /// From the request being written to the response head.
     pub processing: Option<Duration>,
     pub transfer: Option<Duration>,
-    /// Not the service's time: a login's wait for its account's turn, for a one-time code, or for
-    /// its turn after an outage. `None` when nothing was waited for.
+    /// Not the service's time: what our own files took, and a login's wait for its account's turn, for a
+    /// one-time code, or for its turn after an outage. `None` when nothing was waited for.
     pub wait: Option<Duration>,
 }
 

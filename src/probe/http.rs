@@ -124,7 +124,7 @@ impl HttpProbe {
     async fn look(&self, facts: &mut Facts, deadline: &Deadline) -> Result<(), Failure> {
         let options = &*self.options;
         facts.http = Some(HttpFacts::default());
-        self.surroundings.look_at_secrets(&self.secrets, deadline).await;
+        self.surroundings.look_at_files(&self.secrets, &options.client.tls, deadline).await;
         let (dial, route) = (&self.dial, &options.client.route);
         let token = match &self.tokens {
             // Rarely needed, and kept out of what every waiting attempt holds.

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use chain::TlsClients;
+use chain::{TlsClientOptions, TlsClients};
 use futures_util::FutureExt;
+use futures_util::future::join;
 
 use crate::config::{Config, SecretRef};
 use crate::deadline::Deadline;
+use crate::file_work::{FileWork, PATIENCE};
 use crate::identities::IdentityStore;
 use crate::offload::Offload;
 use crate::own_time::OwnTime;
@@ -27,7 +29,9 @@ pub const SKEW_MAX: Duration = Duration::from_secs(15);
 /// What every probe is built with.
 pub struct Surroundings {
     pub resolvers: Arc<Resolvers>,
-    pub tls_clients: TlsClients,
+    pub tls_clients: Arc<TlsClients>,
+    /// Looks at files of certificates, and of modules.
+    pub files: FileWork,
     pub vault: Vault,
     /// Certificates and keys of logins.
     pub identities: IdentityStore,
@@ -52,7 +56,8 @@ impl Default for Surroundings {
     fn default() -> Surroundings {
         let resolvers = Arc::new(Resolvers::new());
         Surroundings {
-            tls_clients: TlsClients::new(Arc::new(Fetcher::new(&resolvers))),
+            tls_clients: Arc::new(TlsClients::new(Arc::new(Fetcher::new(&resolvers)))),
+            files: FileWork::default(),
             resolvers,
             vault: Vault::default(),
             identities: IdentityStore::default(),
@@ -97,6 +102,41 @@ impl Surroundings {
     /// How far our clock is off, in seconds, when somebody knows.
     pub fn clock_skew(&self) -> Option<f64> {
         self.skew.get().and_then(|source| source())
+    }
+
+    /// Looks at the files that a run needs, when it begins; that is our time. After this it reads none.
+    pub async fn look_at_files(
+        &self,
+        secrets: &[Arc<str>],
+        tls: &TlsClientOptions,
+        deadline: &Deadline,
+    ) {
+        self.look_at_secrets(secrets, deadline).await;
+        if tls.has_files() {
+            let _own_wait = deadline.own_wait();
+            self.look_at_certificates(tls).boxed().await;
+        }
+        if self.resolvers.must_look() {
+            let _own_wait = deadline.own_wait();
+            self.resolvers.look_again().boxed().await;
+        }
+    }
+
+    /// Looks at the files of these options. What was found last stays where their file system hangs.
+    pub async fn look_at_certificates(&self, options: &TlsClientOptions) {
+        let TlsClientOptions { trust, client_cert, .. } = options;
+        let of_trust = async {
+            // The last tells one set from others with the same roots.
+            let Some(file) = trust.files().last() else { return };
+            let (clients, wanted) = (Arc::clone(&self.tls_clients), Arc::clone(trust));
+            self.files.run(file, PATIENCE, move || clients.look_at_trust(&wanted)).await;
+        };
+        let of_own = async {
+            let Some(own) = client_cert else { return };
+            let (clients, wanted) = (Arc::clone(&self.tls_clients), own.clone());
+            self.files.run(&own.key, PATIENCE, move || clients.look_at_own(&wanted)).await;
+        };
+        join(of_trust, of_own).await;
     }
 
     /// Looks at the files of secrets that a run sends; that is our time.

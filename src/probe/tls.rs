@@ -62,6 +62,9 @@ impl TlsProbe {
 
     async fn look(&self, facts: &mut Facts, deadline: &Deadline) -> Result<(), Failure> {
         let (host, route) = (&self.options.host, &self.options.route);
+        let secrets: Vec<_> =
+            route.proxy.iter().flat_map(|proxy| proxy.secrets()).cloned().collect();
+        self.surroundings.look_at_files(&secrets, &self.options.tls, deadline).await;
         let looks = addresses::looks(
             &self.surroundings.resolvers,
             &self.dial,
@@ -124,9 +127,6 @@ impl TlsProbe {
         deadline: &Deadline,
     ) -> Result<(), Failure> {
         let route = &self.options.route;
-        let secrets: Vec<_> =
-            route.proxy.iter().flat_map(|proxy| proxy.secrets()).cloned().collect();
-        self.surroundings.look_at_secrets(&secrets, deadline).await;
         let proxy = render::proxy(&self.surroundings.vault, route.proxy.as_deref())?;
         let clients = &self.surroundings.tls_clients;
         let transport = Transport {

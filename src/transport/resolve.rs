@@ -116,9 +116,21 @@ impl Resolvers {
         Resolvers::default()
     }
 
-    /// Forgets every resolver, so that the sets of a former configuration do not pile up.
+    /// Forgets every resolver, so that the sets of a former configuration do not pile up. What the system's
+    /// files said stays until they are looked at again.
     pub fn reset(&self) {
-        *self.known.lock() = Known::default();
+        let mut known = self.known.lock();
+        known.by_servers.clear();
+        known.looked_at = None;
+    }
+
+    /// Looks at the system's files, where that was not done of late: for whoever begins a run. No lookup
+    /// waits for them afterwards.
+    pub async fn look_again(&self) {
+        if self.must_look() {
+            // Whether they are of use is told by who needs them.
+            let _ = self.look_at_system().await;
+        }
     }
 
     /// Addresses in the order they should be tried. An address literal is returned as it is. The
@@ -155,7 +167,8 @@ impl Resolvers {
     }
 
     async fn sources(&self, servers: &[SocketAddr]) -> Result<Sources, Failure> {
-        if self.must_look() {
+        let is_unknown = self.known.lock().system.is_none();
+        if is_unknown && self.must_look() {
             // Rarely, and kept out of what every lookup holds.
             self.look_at_system().boxed().await?;
         }
@@ -182,7 +195,7 @@ impl Resolvers {
         Ok(Sources { servers: asked, ..system })
     }
 
-    fn must_look(&self) -> bool {
+    pub fn must_look(&self) -> bool {
         let known = self.known.lock();
         // As long as nothing is known, whoever comes later tries again.
         let every = known.system.as_ref().map_or(file_work::PATIENCE, |_| SYSTEM_CHECK_INTERVAL);

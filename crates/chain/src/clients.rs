@@ -1,7 +1,8 @@
 //! The TLS configurations of clients, and what all of them share.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::hash::Hash;
+use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -16,7 +17,8 @@ use crate::client_identity;
 use crate::failure::TlsFailure;
 use crate::fetch::Fetch;
 use crate::issuers::IssuerCertificates;
-use crate::options::{ClientCert, Roots, TlsClientOptions, TlsVersions, TrustOptions};
+use crate::options::{ClientCert, TlsClientOptions, TlsVersions, TrustOptions};
+use crate::pem_file::unusable;
 use crate::provider::crypto_provider;
 use crate::recording_verifier::RecordingVerifier;
 use crate::revocation::RevocationLists;
@@ -26,12 +28,15 @@ use crate::watched_files::WatchedFiles;
 /// Makes the TLS configuration of each run. Everything in it that can be shared is shared: trust
 /// anchors and client certificates are loaded once, and again when their files change. Memory is
 /// bounded whatever servers present.
+///
+/// A file system may hang, so whoever makes a client reads no file: [`look_at_trust`](Self::look_at_trust)
+/// and [`look_at_own`](Self::look_at_own) do, beside the runtime.
 pub struct TlsClients {
     shared: Arc<VerifierShared>,
     classical: ClientConfig,
     post_quantum: ClientConfig,
     anchors: LoadedFiles<TrustOptions, TrustAnchors>,
-    identities: LoadedFiles<(PathBuf, PathBuf), CertifiedKey>,
+    identities: LoadedFiles<ClientCert, CertifiedKey>,
     pub(crate) issuers: IssuerCertificates,
     pub(crate) lists: RevocationLists,
 }
@@ -56,7 +61,7 @@ type LoadedFiles<K, T> = Mutex<HashMap<K, WatchedFiles<Arc<T>>>>;
 const MAX_LOADED: usize = 4_096;
 
 impl TlsClients {
-    /// Reads nothing yet: that happens when the first client is made.
+    /// Reads nothing yet.
     pub fn new(fetch: Arc<dyn Fetch>) -> TlsClients {
         let provider = crypto_provider(false);
         let shared = VerifierShared {
@@ -74,15 +79,29 @@ impl TlsClients {
         }
     }
 
-    /// The configuration of one run and the verifier in it. ALPN is left to the caller. Sessions
-    /// are never resumed, because a resumed handshake shows no certificate; a caller may put a
+    /// Looks at the files that say who is trusted, and reads them if they have changed. Blocks as long as
+    /// their file system does; no lock is held meanwhile.
+    pub fn look_at_trust(&self, trust: &TrustOptions) {
+        let files: Vec<&Path> = trust.files().collect();
+        look_at(&self.anchors, trust, &files, || TrustAnchors::load(trust).map(Arc::new));
+    }
+
+    /// As [`look_at_trust`](Self::look_at_trust), at the files of our own certificate.
+    pub fn look_at_own(&self, own: &ClientCert) {
+        let provider = self.classical.crypto_provider();
+        let load = || client_identity::load(own, provider).map(Arc::new);
+        look_at(&self.identities, own, &[&own.cert, &own.key], load);
+    }
+
+    /// The configuration of one run and the verifier in it, with what was found in the files last. ALPN is
+    /// left to the caller. Sessions are never resumed, because a resumed handshake shows no certificate; a caller may put a
     /// store into `resumption` that keeps none, such as the verifier, to learn of tickets.
     ///
     /// `memory` is that of the target: what is shown and fetched counts on its share.
     ///
     /// The name that is verified is `options.server_name` where there is one, else the name that
     /// the connection is made for. Fails with [`Internal`](crate::TlsFailureKind::Internal) when a
-    /// file cannot be used.
+    /// file could not be used, or was never seen because its file system hangs.
     pub fn client(
         &self,
         options: &TlsClientOptions,
@@ -113,37 +132,48 @@ impl TlsClients {
         RefusedFetches { issuers: self.issuers.refused(), lists: self.lists.refused() }
     }
 
-    pub(crate) fn anchors(&self, options: &TrustOptions) -> Result<Arc<TrustAnchors>, TlsFailure> {
-        let file = match &options.roots {
-            Roots::Webpki => None,
-            Roots::File(path) | Roots::Both(path) => Some(path.as_path()),
-        };
-        let files: Vec<&Path> = file.into_iter().chain(options.intermediates.as_deref()).collect();
-        let load = || TrustAnchors::load(options).map(Arc::new);
-        let mut loaded = self.anchors.lock();
-        if loaded.len() >= MAX_LOADED {
-            loaded.clear();
+    fn anchors(&self, trust: &TrustOptions) -> Result<Arc<TrustAnchors>, TlsFailure> {
+        match (known(&self.anchors, trust), trust.files().next()) {
+            (Some(found), _) => found,
+            (None, Some(file)) => Err(unseen(file)),
+            (None, None) => {
+                // Compiled in.
+                self.look_at_trust(trust);
+                known(&self.anchors, trust)
+                    .unwrap_or_else(|| TrustAnchors::load(trust).map(Arc::new))
+            }
         }
-        // The options are looked up by reference first: they are cloned only when they are new.
-        if let Some(watched) = loaded.get_mut(options) {
-            return watched.current(&files, load).map(Arc::clone);
-        }
-        let mut watched = WatchedFiles::default();
-        let anchors = watched.current(&files, load).map(Arc::clone)?;
-        loaded.insert(options.clone(), watched);
-        Ok(anchors)
     }
 
     fn identity(&self, files: &ClientCert) -> Result<Arc<CertifiedKey>, TlsFailure> {
-        let key = (files.cert.clone(), files.key.clone());
-        let mut loaded = self.identities.lock();
-        if loaded.len() >= MAX_LOADED {
-            loaded.clear();
-        }
-        let load = || client_identity::load(files, self.classical.crypto_provider()).map(Arc::new);
-        let watched = loaded.entry(key).or_default();
-        watched.current(&[&files.cert, &files.key], load).map(Arc::clone)
+        known(&self.identities, files).unwrap_or_else(|| Err(unseen(&files.cert)))
     }
+}
+
+fn unseen(file: &Path) -> TlsFailure {
+    unusable(file, "its file system did not answer in time")
+}
+
+fn known<K: Hash + Eq, T>(
+    loaded: &LoadedFiles<K, T>,
+    key: &K,
+) -> Option<Result<Arc<T>, TlsFailure>> {
+    loaded.lock().get(key).map(|watched| watched.value.clone())
+}
+
+fn look_at<K: Clone + Hash + Eq, T>(
+    loaded: &LoadedFiles<K, T>,
+    key: &K,
+    files: &[&Path],
+    load: impl FnOnce() -> Result<Arc<T>, TlsFailure>,
+) {
+    let before = loaded.lock().get(key).cloned();
+    let found = WatchedFiles::read(before, files, load);
+    let mut loaded = loaded.lock();
+    if loaded.len() >= MAX_LOADED && !loaded.contains_key(key) {
+        loaded.clear();
+    }
+    loaded.insert(key.clone(), found);
 }
 
 /// A configuration that trusts no one; the verifier of each run takes the place of its roots.

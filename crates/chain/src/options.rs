@@ -1,6 +1,6 @@
 //! The client's side of TLS, as an operator chooses it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Whom a client trusts, what it shows and what it offers.
@@ -17,6 +17,23 @@ pub struct TlsClientOptions {
     pub post_quantum: bool,
     pub judgement: Judgement,
     pub versions: TlsVersions,
+}
+
+impl TlsClientOptions {
+    /// Whether files have to be looked at before a client is made.
+    pub fn has_files(&self) -> bool {
+        self.client_cert.is_some() || self.trust.files().next().is_some()
+    }
+}
+
+impl TrustOptions {
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let roots = match &self.roots {
+            Roots::Webpki => None,
+            Roots::File(path) | Roots::Both(path) => Some(path.as_path()),
+        };
+        roots.into_iter().chain(self.intermediates.as_deref())
+    }
 }
 
 /// What becomes of a chain that is found wrong.
@@ -62,7 +79,7 @@ pub enum Roots {
 }
 
 /// The certificate that a client shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ClientCert {
     /// PEM, leaf first.
     pub cert: PathBuf,

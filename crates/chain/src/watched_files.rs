@@ -1,6 +1,6 @@
 //! A value made from files, made again when one of them changes.
 //!
-//! The files are asked with `stat` at each use, which costs a microsecond: there is no watcher to
+//! The files are asked with `stat` at each look, which costs a microsecond: there is no watcher to
 //! lose events, and a file that is renamed into place is noticed by its inode.
 
 use std::path::Path;
@@ -10,33 +10,31 @@ use base::files::{FileStamp, UnreadableFile};
 use crate::failure::TlsFailure;
 use crate::pem_file::unusable;
 
-/// The value and the state of the files it was made from.
+/// What came of the files when they were looked at last, and their state then.
+#[derive(Clone)]
 pub(crate) struct WatchedFiles<T> {
-    loaded: Option<(Vec<FileStamp>, T)>,
-}
-
-impl<T> Default for WatchedFiles<T> {
-    fn default() -> WatchedFiles<T> {
-        WatchedFiles { loaded: None }
-    }
+    stamps: Vec<FileStamp>,
+    pub(crate) value: Result<T, TlsFailure>,
 }
 
 impl<T> WatchedFiles<T> {
-    /// The value as the files are now. An error leaves nothing loaded.
-    pub(crate) fn current(
-        &mut self,
+    /// As the files are now: what is known of them already, unless one has changed.
+    pub(crate) fn read(
+        before: Option<WatchedFiles<T>>,
         files: &[&Path],
         load: impl FnOnce() -> Result<T, TlsFailure>,
-    ) -> Result<&T, TlsFailure> {
+    ) -> WatchedFiles<T> {
         let stamp = |path: &&Path| {
             let unseen = |error| unusable(path, &UnreadableFile::from(error).to_string());
             FileStamp::of(path).map_err(unseen)
         };
-        let stamps = files.iter().map(stamp).collect::<Result<Vec<_>, _>>()?;
-        let value = match self.loaded.take() {
-            Some((old, value)) if old == stamps => value,
-            _ => load()?,
+        let stamps = match files.iter().map(stamp).collect::<Result<Vec<_>, _>>() {
+            Ok(stamps) => stamps,
+            Err(unseen) => return WatchedFiles { stamps: Vec::new(), value: Err(unseen) },
         };
-        Ok(&self.loaded.insert((stamps, value)).1)
+        match before.filter(|before| before.value.is_ok() && before.stamps == stamps) {
+            Some(before) => before,
+            None => WatchedFiles { stamps, value: load() },
+        }
     }
 }

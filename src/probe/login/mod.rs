@@ -106,11 +106,11 @@ impl Probe for LoginProbe {
         deadline: &'a Deadline,
     ) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
-            let route = &self.options.client.route;
+            let (route, tls) = (&self.options.client.route, &self.options.client.tls);
             let mut secrets = self.options.secrets();
             secrets.extend(self.options.account.clone());
             secrets.extend(route.proxy.iter().flat_map(|proxy| proxy.secrets()).cloned());
-            self.surroundings.look_at_secrets(&secrets, deadline).await;
+            self.surroundings.look_at_files(&secrets, tls, deadline).await;
             let proxy = render::proxy(&self.surroundings.vault, route.proxy.as_deref())?;
             let host = self.target.host();
             let context = run::Context {

@@ -1,5 +1,5 @@
 /* A file system that waits, for one process: LD_PRELOAD. WAIT_SYNC is how many seconds fdatasync
-   takes, and to open a file whose path holds WAIT_OPEN never ends; once there is a file WAIT_WHEN, if
+   takes, and to open or ask after a file whose path holds WAIT_OPEN takes WAIT_SECONDS or for ever; once there is a file WAIT_WHEN, if
    that is named. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -22,9 +22,23 @@ int fdatasync(int fd) {
     return real(fd);
 }
 
+static void wait_for(const char *path) {
+    const char *waits = getenv("WAIT_OPEN"), *seconds = getenv("WAIT_SECONDS");
+    /* The standard library asks without a path whether there is such a call. */
+    if (!waits || !path || !strstr(path, waits) || !begun()) return;
+    if (!seconds) for (;;) pause();
+    usleep((useconds_t)(atof(seconds) * 1e6));
+}
+
+int statx(int directory, const char *path, int flags, unsigned int mask, void *found) {
+    wait_for(path);
+    int (*real)(int, const char *, int, unsigned int, void *) =
+        (int (*)(int, const char *, int, unsigned int, void *))dlsym(RTLD_NEXT, "statx");
+    return real(directory, path, flags, mask, found);
+}
+
 static int opened(const char *name, const char *path, int flags, mode_t mode) {
-    const char *waits = getenv("WAIT_OPEN");
-    if (waits && strstr(path, waits) && begun()) for (;;) pause();
+    wait_for(path);
     int (*real)(const char *, int, ...) = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, name);
     return real(path, flags, mode);
 }
