@@ -58,15 +58,22 @@ struct DatedChain {
 
 /// Our clock at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct OurClock {
+pub(super) struct OurClock {
     /// Unix seconds.
     now: i64,
-    offset: ClockOffset,
+    pub(super) offset: ClockOffset,
 }
 
 /// How far a clock is ahead of the time since the machine started. It changes when somebody sets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct ClockOffset(i64);
+pub(super) struct ClockOffset(i64);
+
+impl ClockOffset {
+    /// How far the clock was set since, in seconds.
+    pub(super) fn moved_since(self, before: ClockOffset) -> i64 {
+        self.0.saturating_sub(before.0)
+    }
+}
 
 /// That our clock is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,8 +91,9 @@ impl DatedChains {
 
     /// Notes what this target showed, and turns a failure that comes of our clock into
     /// [`Reason::ClockWrong`].
-    pub(super) async fn judge(&self, target: &TargetId, outcome: &mut Outcome) {
+    pub(super) async fn judge(&self, target: &TargetId, outcome: &mut Outcome, ended: Instant) {
         let clock = OurClock::read();
+        let set = own_clock::set_by(outcome, ended.elapsed());
         let Some(chain) = outcome.facts.tls.as_ref().and_then(|tls| DatedChain::of(tls, clock))
         else {
             return;
@@ -94,6 +102,10 @@ impl DatedChains {
         self.added.notify_waiters();
         let Err(failure) = &outcome.result else { return };
         if !own_clock::is_about_dates(failure) || chain.has_ended(clock) || chain.is_theirs {
+            return;
+        }
+        if own_clock::is_off(set) && chain.is_valid_at(clock.now) {
+            own_clock::judge_set_meanwhile(outcome);
             return;
         }
         match self.fault_in_time(clock).await {
@@ -206,7 +218,7 @@ fn hashed(text: &str) -> u64 {
 }
 
 impl OurClock {
-    fn read() -> OurClock {
+    pub(super) fn read() -> OurClock {
         let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
         let now = match SystemTime::now().duration_since(UNIX_EPOCH) {
             Ok(after) => seconds(after),

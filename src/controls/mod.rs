@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
-use self::dated_chains::DatedChains;
+use self::dated_chains::{ClockOffset, DatedChains, OurClock};
 use crate::calendar;
 use crate::config::{DialOptions, Target};
 use crate::outcome::{Failure, Outcome, Reason, Stage};
@@ -82,8 +82,8 @@ struct State {
     contact: Option<Arc<dyn Contact>>,
     reading: Reading,
     read_at: Option<Instant>,
-    /// When all were last asked, and with that for the time.
-    all_read_at: Option<Instant>,
+    /// When all were last asked, and with that for the time, and our clock just before that.
+    all_read_at: Option<(Instant, ClockOffset)>,
 }
 
 impl Controls {
@@ -154,9 +154,10 @@ impl Controls {
     }
 
     async fn ask_all(&self, contact: &Arc<dyn Contact>) {
+        let clock = OurClock::read().offset;
         let reading = self.everyone(&**contact).await;
         if self.store(contact, reading) {
-            self.state.lock().all_read_at = Some(Instant::now());
+            self.state.lock().all_read_at = Some((Instant::now(), clock));
         }
     }
 
@@ -188,7 +189,10 @@ impl Controls {
         self.own_time.judge(outcome, began, ended).await;
         if own_clock::concerns(outcome) {
             match self.skew().await {
-                Some(skew) => own_clock::judge(outcome, skew),
+                Some(skew) => {
+                    let set = own_clock::set_by(outcome, ended.elapsed());
+                    own_clock::judge(outcome, skew, set);
+                }
                 None if !calendar::has_now() => own_clock::judge_undated(outcome),
                 None => {}
             }
@@ -223,21 +227,26 @@ impl Controls {
     /// [`judge`](Self::judge) for a run of the schedule: where no control tells the time, the
     /// certificates that all targets showed tell of our clock.
     pub async fn judge_scheduled(&self, target: &Target, outcome: &mut Outcome) {
+        let ended = Instant::now();
         self.judge(&target.dial, outcome).await;
         if self.reading().skew.is_none() {
-            self.dated_chains.judge(&target.id, outcome).await;
+            self.dated_chains.judge(&target.id, outcome, ended).await;
         }
     }
 
-    /// How far our clock is ahead of the controls'. A clock may have been set a moment ago, so they are
-    /// asked unless they were just now; however many want to know, one asks.
+    /// How far our clock is ahead of the controls'. They are asked unless they were just now, by the clock
+    /// that we have now; however many want to know, one asks.
     async fn skew(&self) -> Option<f64> {
         let _turn = self.asking.lock().await;
         let (contact, all_read_at) = {
             let state = self.state.lock();
             (state.contact.clone()?, state.all_read_at)
         };
-        if all_read_at.is_none_or(|at| at.elapsed() > FRESH) {
+        let clock = OurClock::read().offset;
+        let is_old = |(at, then): (Instant, ClockOffset)| {
+            at.elapsed() > FRESH || own_clock::is_off(clock.moved_since(then))
+        };
+        if all_read_at.is_none_or(is_old) {
             self.ask_all(&contact).await;
         }
         self.reading().skew

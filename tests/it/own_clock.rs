@@ -4,10 +4,14 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bongsu::outcome::Reason;
+use rcgen::KeyPair;
 use time::Duration;
 
+use crate::strangers::chains::{Changing, der};
 use crate::support::daemon::{Daemon, Setup, eventually};
 use crate::support::estate::date_server;
 use crate::support::openssl::Server;
@@ -87,6 +91,15 @@ impl Watched {
             let count: f64 = line.rsplit(' ').next().unwrap().parse().unwrap();
             (count >= 2.0).then_some(())
         });
+    }
+
+    /// Runs of a service with this result.
+    fn runs(&self, service: &str, result: &str) -> f64 {
+        let start = format!("bongsu_probe_runs_total{{service=\"{service}\"");
+        let label = format!("result=\"{result}\"");
+        let metrics = self.daemon.metrics();
+        let line = metrics.lines().find(|line| line.starts_with(&start) && line.contains(&label));
+        line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_default()
     }
 
     fn never_down(&self, service: &str) {
@@ -250,6 +263,88 @@ fn without_controls_chains_of_unrelated_issuers_show_that_our_clock_is_off() {
         }
         if later.starts_with('+') {
             watched.failed("expired", "tls_expired");
+        }
+    }
+}
+
+/// Four services whose certificates are of four issuers: `ends` shows one that ended yesterday once it is told
+/// to, and `gone` is at nobody's port. The clock is what the file `clock` says.
+fn with_an_outage(controls: &str, has_ended: &Arc<AtomicBool>) -> Watched {
+    let files = Files::new();
+    let valid =
+        |from, until| Leaf::named("probe.test").valid(Duration::days(from), Duration::days(until));
+    let mut services = String::new();
+    let mut watch = |name: &str, port: u16, root: &Authority| {
+        services += &format!(
+            "  - name: {name}\n    probes:\n      - name: cert\n        tls: {{ address: '127.0.0.1:{port}', server_name: \
+             probe.test, trust: {{ roots: '{}' }} }}\n",
+            files.write(&root.cert.pem).display()
+        );
+    };
+    let servers = [("one", valid(-9, 9)), ("two", valid(-40, 20))].map(|(name, leaf)| {
+        let root = Authority::root(&format!("Root {name}"));
+        let server = serve(&files, &root.issue(leaf), &[]);
+        watch(name, server.port(), &root);
+        server
+    });
+    let (root, key) = (Authority::root("Root of what ends"), KeyPair::generate().unwrap());
+    // Valid through all the years by which the clock is wrong.
+    let chains =
+        [valid(-2_000, 30), valid(-2_000, -1)].map(|leaf| der(&root.issue_for(leaf, &key)));
+    let ended = Arc::clone(has_ended);
+    let changing = Changing::showing(&key.serialize_pem(), move |_| {
+        vec![chains[usize::from(ended.load(Ordering::SeqCst))].clone()]
+    });
+    watch("ends", changing.port, &root);
+    let text = format!(
+        "{controls}defaults: {{ interval: 2s, timeout: 1s, recheck: 500ms }}\nservices:\n{services}  - name: gone\n    probes:\n\
+         \x20     - {{ name: cert, tls: {{ address: '127.0.0.1:9' }} }}\n"
+    );
+    let setup = Setup::new(&text);
+    let file = setup.write("clock", "+0");
+    let daemon = setup
+        .env("LD_PRELOAD", faketime().to_str().unwrap())
+        .env("FAKETIME_TIMESTAMP_FILE", file.to_str().unwrap())
+        .env("FAKETIME_NO_CACHE", "1")
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .start();
+    Watched { daemon, _servers: servers.into(), _files: files }
+}
+
+/// Whether controls tell the time or not: what begins while the clock is wrong is told within two runs of
+/// its becoming right, and a refusal at once.
+#[test]
+fn an_outage_that_begins_while_our_clock_is_wrong_is_told() {
+    let controls = format!("controls: ['http://{}/']\n", date_server());
+    for (controls, offset) in [(&*controls, "+365d"), (&*controls, "-365d"), ("", "+365d")] {
+        let has_ended = Arc::new(AtomicBool::new(false));
+        let watched = with_an_outage(controls, &has_ended);
+        for service in ["one", "two", "ends"] {
+            watched.succeeded(service);
+        }
+        watched.daemon.setup.write("clock", offset);
+        watched.failed("one", Reason::ClockWrong.as_str());
+        let refused = watched.runs("gone", "failure");
+        has_ended.store(true, Ordering::SeqCst);
+        watched.failed("two", Reason::ClockWrong.as_str());
+        eventually("a refusal", || (watched.runs("gone", "failure") > refused).then_some(()));
+        assert_eq!(watched.runs("gone", "unknown"), 0.0, "{offset}");
+
+        watched.daemon.setup.write("clock", "+0");
+        let other = |result| watched.runs("ends", result);
+        let before = (other("failure"), other("success") + other("unknown"));
+        let told = eventually("an expired certificate", || {
+            let others = other("success") + other("unknown");
+            (other("failure") > before.0).then_some(others)
+        });
+        // One may have been under way.
+        assert!(told - before.1 <= 2.0, "{controls}{offset}: {}", watched.daemon.log());
+        for service in ["one", "two"] {
+            let before = watched.runs(service, "success");
+            eventually(service, || {
+                (watched.runs(service, "success") >= before + 2.0).then_some(())
+            });
+            watched.never_down(service);
         }
     }
 }

@@ -23,8 +23,8 @@ use crate::support::pki::{Authority, Files, Issued, Leaf, authority_info_access}
 type Chains = dyn Fn(u32) -> Vec<CertificateDer<'static>> + Send + Sync;
 
 /// A TLS server whose chain changes with every handshake. Its threads end with the process.
-struct Changing {
-    port: u16,
+pub(crate) struct Changing {
+    pub(crate) port: u16,
     shown: Arc<AtomicU32>,
 }
 
@@ -50,7 +50,7 @@ impl ResolvesServerCert for Shown {
 
 impl Changing {
     /// `key_pem` is the key of every leaf.
-    fn showing(
+    pub(crate) fn showing(
         key_pem: &str,
         chains: impl Fn(u32) -> Vec<CertificateDer<'static>> + Send + Sync + 'static,
     ) -> Changing {
@@ -86,7 +86,7 @@ impl Changing {
     }
 }
 
-fn der(issued: &Issued) -> CertificateDer<'static> {
+pub(crate) fn der(issued: &Issued) -> CertificateDer<'static> {
     issued.der.clone().into()
 }
 

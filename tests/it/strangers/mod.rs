@@ -1,7 +1,7 @@
 //! Who may stop whom: what one target, one client or one file can do to everybody else, at the real
 //! process. Nobody healthy is told down, and the daemon answers and ends when it is told to.
 
-mod chains;
+pub(crate) mod chains;
 mod files;
 mod logs;
 mod pages;
