@@ -58,7 +58,8 @@ pub fn parse_into<S: TreeSink>(
     Some(parser.finish())
 }
 
-/// The elements that match, in the page's order. They end early when the budget is exhausted.
+/// The elements that match, in the page's order; the content of a template is no part of the page. They
+/// end early when the budget is exhausted.
 pub fn matching<'d>(
     document: &'d Html,
     selector: &'d Selector,
@@ -66,8 +67,15 @@ pub fn matching<'d>(
 ) -> impl Iterator<Item = ElementRef<'d>> {
     let elements = document.tree.nodes().filter_map(ElementRef::wrap);
     let in_time = elements.take_while(|_| budget.is_left());
-    let is_met = |element: &ElementRef<'_>| element.parent().is_some() && selector.matches(element);
+    let is_met = |element: &ElementRef<'_>| {
+        element.parent().is_some() && selector.matches(element) && !is_inert(*element)
+    };
     in_time.filter(is_met)
+}
+
+/// Whether it is in the content of a template, which the parser puts into the tree like any other.
+pub fn is_inert(element: ElementRef<'_>) -> bool {
+    element.ancestors().filter_map(ElementRef::wrap).any(|above| above.value().name() == "template")
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use encoding_rs::Encoding;
 use http::header::REFRESH;
-use scraper::{ElementRef, Html, Selector};
+use scraper::{Html, Selector};
 use url::Url;
 
 use super::{Answer, hop};
@@ -57,13 +57,8 @@ fn target(answer: &Answer, budget: &Budget) -> Option<Url> {
 /// What addresses in the page are relative to, where it says so.
 fn base(document: &Html, url: &Url) -> Option<Url> {
     let selector = Selector::parse("base[href]").ok()?;
-    let base = document.select(&selector).find(|base| !is_inert(*base))?;
+    let base = document.select(&selector).find(|base| !markup::is_inert(*base))?;
     url.join(base.attr("href")?).ok()
-}
-
-/// The content of a template is no part of the page.
-fn is_inert(element: ElementRef<'_>) -> bool {
-    element.ancestors().filter_map(ElementRef::wrap).any(|above| above.value().name() == "template")
 }
 
 /// The page, where it is one, and its charset.
@@ -80,7 +75,7 @@ fn document(answer: &Answer, budget: &Budget) -> Option<(Html, &'static Encoding
 /// The `content` of the first `<meta http-equiv=refresh>`.
 fn in_page(document: &Html, encoding: &'static Encoding) -> Option<Vec<u8>> {
     let selector = Selector::parse("meta[http-equiv=refresh i][content]").ok()?;
-    let meta = document.select(&selector).find(|meta| !is_inert(*meta))?;
+    let meta = document.select(&selector).find(|meta| !markup::is_inert(*meta))?;
     let content = meta.attr("content")?;
     // As browsers have it: a path is UTF-8, a query is in the charset of its page.
     let encoding = encoding.output_encoding();

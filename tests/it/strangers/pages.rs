@@ -100,6 +100,7 @@ fn sloppy_pages_are_healthy() {
         ("comment", format!("<!-- {} -->", "<div>".repeat(600))),
         ("noscript", format!("<noscript>{}</noscript>", "<div>".repeat(600))),
         ("xmp", format!("<xmp>{}</xmp>", "<div>".repeat(600))),
+        ("template", "<template><b class=notice>x</b></template>".repeat(600)),
         ("attributes", format!("<p {}>", "a b c d e f g h ".repeat(600))),
         ("deep", "<div>".repeat(1_000)),
     ];

@@ -37,8 +37,7 @@ impl<'b> Document<'b> {
         Some(Document { budget, html, tied })
     }
 
-    /// Every match in the page's order; the content of a template is no part of the page. They end
-    /// early when the budget is exhausted.
+    /// As [`markup::matching`].
     pub(in crate::probe::login) fn all<'d>(
         &'d self,
         selector: &str,
@@ -48,7 +47,7 @@ impl<'b> Document<'b> {
         let found: Vec<NodeId> = match &selector {
             Some(selector) => {
                 let found = markup::matching(&self.html, selector, self.budget);
-                found.filter(|element| !is_inert(*element)).map(|element| element.id()).collect()
+                found.map(|element| element.id()).collect()
             }
             None => Vec::new(),
         };
@@ -87,11 +86,6 @@ impl<'b> Document<'b> {
         };
         self.all("input, button, select, textarea").filter(belongs).collect()
     }
-}
-
-/// Whether it is in the content of a template.
-fn is_inert(element: ElementRef<'_>) -> bool {
-    element.ancestors().filter_map(ElementRef::wrap).any(|above| above.value().name() == "template")
 }
 
 /// The tree of scraper, with the ties written down beside it.
