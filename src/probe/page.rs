@@ -124,7 +124,10 @@ impl<'a> Page<'a> {
                 self.budget.exhaust();
                 return None;
             }
-            let parsed = serde_json::from_str(self.text());
+            let parsed = serde_json::from_str(self.text()).or_else(|error| {
+                let mended = with_whole_characters(self.text());
+                mended.map_or(Err(error), |mended| serde_json::from_str(&mended))
+            });
             if let Err(error) = &parsed
                 && error.to_string().starts_with(NESTED_TOO_DEEPLY)
             {
@@ -174,9 +177,58 @@ impl<'a> Page<'a> {
     }
 }
 
+/// A JSON text in which escapes of half a character are U+FFFD; `None` where there are none. Scripts write
+/// them where they cut a text through a pair, and other scripts read them (ECMA-262, `JSON.parse`).
+fn with_whole_characters(text: &str) -> Option<String> {
+    let surrogate = |escape: &str| {
+        let digits = escape.strip_prefix("\\u")?.get(..4)?;
+        u16::from_str_radix(digits, 16).ok().filter(|unit| (0xd800..0xe000).contains(unit))
+    };
+    let (mut mended, mut rest, mut is_mended) = (String::new(), text, false);
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        mended.push_str(before);
+        let second = escape.get(6..).and_then(surrogate);
+        let length = match (surrogate(escape), second) {
+            (Some(0xd800..0xdc00), Some(0xdc00..)) => 12,
+            (Some(_), _) => {
+                is_mended = true;
+                mended.push('\u{fffd}');
+                rest = &escape[6..];
+                continue;
+            }
+            (None, _) => escape.chars().take(2).map(char::len_utf8).sum::<usize>(),
+        };
+        let (whole, after) = escape.split_at(length);
+        mended.push_str(whole);
+        rest = after;
+    }
+    mended.push_str(rest);
+    is_mended.then_some(mended)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn half_a_character_in_json_is_one_that_nobody_knows() {
+        for (text, expected) in [
+            (r#"{"a":"\ud83d"}"#, Some("{\"a\":\"\u{fffd}\"}")),
+            (r#""\uDE00\ud83d\uDE00\ud83dx""#, Some("\"\u{fffd}\\ud83d\\uDE00\u{fffd}x\"")),
+            (r#""\\ud83d \ud83d\ude00 \u00e9 \"#, None),
+            (r#""\u12"#, None),
+            ("\"\\가\"", None),
+        ] {
+            assert_eq!(with_whole_characters(text).as_deref(), expected, "{text}");
+        }
+        let (url, headers, jar) =
+            (Url::parse("http://a.kr/").unwrap(), HeaderMap::new(), Jar::default());
+        let head = Head { url: &url, status: 200, version: "1.1", headers: &headers };
+        let body = r#"{"title":"\ud83d","state":"UP"}"#;
+        let page = Page::new(head, body.as_bytes(), None, &jar);
+        assert_eq!(page.json().unwrap()["state"], "UP");
+    }
 
     #[test]
     fn a_text_beyond_the_limit_is_not_parsed_as_json() {
