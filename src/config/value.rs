@@ -1,7 +1,7 @@
 //! Scalars as people write them. A reader here knows a text and nothing of where it stands: it
 //! answers with the value or with half a sentence that says what is wrong and what to write.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use url::{Host, Url};
@@ -149,6 +149,11 @@ pub(super) fn url(text: &str, schemes: &[&str]) -> Result<Url, String> {
     if url.host_str().is_none_or(str::is_empty) {
         return Err("the URL has no host".into());
     }
+    match url.host() {
+        Some(Host::Ipv4(address)) => is_a_machines(address.into())?,
+        Some(Host::Ipv6(address)) => is_a_machines(address.into())?,
+        _ => {}
+    }
     if url.port() == Some(0) {
         return Err("port 0 cannot be connected to; write a port from 1 to 65535".into());
     }
@@ -204,8 +209,8 @@ pub(super) fn host(text: &str) -> Result<String, String> {
             Err(format!("\"{text}\" is not a host name"))
         }
         Ok(Host::Domain(domain)) if !domain.is_empty() => Ok(domain),
-        Ok(Host::Ipv4(address)) => Ok(address.to_string()),
-        Ok(Host::Ipv6(address)) => Ok(address.to_string()),
+        Ok(Host::Ipv4(address)) => is_a_machines(address.into()).map(|()| address.to_string()),
+        Ok(Host::Ipv6(address)) => is_a_machines(address.into()).map(|()| address.to_string()),
         _ => Err(format!("\"{text}\" is not a host name or address")),
     }
 }
@@ -217,18 +222,26 @@ pub(super) fn dns_server(text: &str) -> Result<SocketAddr, String> {
             0 => {
                 Err(format!("\"{text}\" has port 0; a name server listens at one from 1 to 65535"))
             }
-            _ => Ok(address),
+            _ => is_a_machines(address.ip()).map(|()| address),
         };
     }
-    text.trim_matches(['[', ']'])
-        .parse::<IpAddr>()
-        .map(|address| SocketAddr::new(address, 53))
-        .map_err(|_| {
-            format!(
-                "\"{text}\" is not an address; a name server is written as 10.0.0.1 or \
+    let address = text.trim_matches(['[', ']']).parse::<IpAddr>().map_err(|_| {
+        format!(
+            "\"{text}\" is not an address; a name server is written as 10.0.0.1 or \
                      10.0.0.1:5353"
-            )
-        })
+        )
+    })?;
+    is_a_machines(address).map(|()| SocketAddr::new(address, 53))
+}
+
+/// Who connects to 0.0.0.0 reaches this machine itself, and nobody is connected to at the address of many.
+fn is_a_machines(address: IpAddr) -> Result<(), String> {
+    let plain = address.to_canonical();
+    let is_broadcast = plain == IpAddr::V4(Ipv4Addr::BROADCAST);
+    if plain.is_unspecified() || plain.is_multicast() || is_broadcast {
+        return Err(format!("{address} is no machine's address; write that of the service"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -279,6 +292,15 @@ mod tests {
         }
         for text in ["http://a:0", "a:0/x", "https://[::1]:00/"] {
             assert!(url(text, schemes).unwrap_err().contains("port 0"), "{text}");
+        }
+        for text in
+            ["0.0.0.0", "http://0/", "[::]:80", "[::ffff:0.0.0.0]", "224.0.0.1", "0xffffffff"]
+        {
+            assert!(url(text, schemes).unwrap_err().contains("no machine's"), "{text}");
+        }
+        for text in ["0.0.0.0", "[::]", "239.1.1.1", "[ff02::1]"] {
+            assert!(host_port(text, Some(443)).unwrap_err().contains("no machine's"), "{text}");
+            assert!(dns_server(text).unwrap_err().contains("no machine's"), "{text}");
         }
         for text in ["[::1]/", "[::1]:80/", "a:80?x=unix:/y", "a/x:y", "a#b:c"] {
             assert!(url(text, schemes).is_ok(), "{text}");

@@ -142,6 +142,11 @@ impl Resolvers {
     pub async fn lookup(&self, host: &str, dial: &DialOptions) -> Result<Vec<IpAddr>, Failure> {
         let (first, second) = families(dial.ip);
         if let Some(address) = literal(host) {
+            // Where a redirect leads: to connect there is to probe this machine.
+            if address.to_canonical().is_unspecified() {
+                let detail = format!("{host} is no address to connect to");
+                return Err(Failure::new(Reason::DnsNoAddress, detail));
+            }
             let usable = first.has(&address) || second.is_some();
             return if usable { Ok(vec![address]) } else { Err(no_address(host)) };
         }
@@ -407,6 +412,15 @@ mod tests {
         assert_eq!(resolvers.lookup("[::1]", &dial).await, Ok(vec![v6]));
         assert_eq!(resolvers.lookup("::1", &dial).await, Ok(vec![v6]));
         assert!(resolvers.other_family("::1", &dial).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn nobody_is_sent_to_the_address_that_is_none() {
+        let (resolvers, dial) = (Resolvers::new(), DialOptions::default());
+        for host in ["0.0.0.0", "[::]", "::ffff:0.0.0.0"] {
+            let failure = resolvers.lookup(host, &dial).await.unwrap_err();
+            assert_eq!(failure.reason, Reason::DnsNoAddress, "{host}");
+        }
     }
 
     #[test]

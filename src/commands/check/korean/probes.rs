@@ -18,6 +18,10 @@ pub(super) const ADDRESSES: &[Row] = &[
     ),
     ("\"{}\" is not a port from 1 to 65535", "\"{0}\": 1부터 65535까지의 포트가 아닙니다"),
     ("\"{}\" has no port; write host:port", "\"{0}\": 포트가 없습니다. host:port로 적으십시오"),
+    (
+        "{} is no machine's address; write that of the service",
+        "{0}: 장비에 접속할 수 있는 주소가 아닙니다. 서비스의 주소를 적으십시오",
+    ),
     ("\"{}\" is not a host name", "\"{0}\": 호스트 이름이 아닙니다"),
     ("\"{}\" is not a host name or address", "\"{0}\": 호스트 이름이나 주소가 아닙니다"),
     (
