@@ -66,7 +66,9 @@ impl NameServers {
 
     pub(super) async fn lookup(&self, name: Name, kind: RecordType) -> Result<Lookup, NetError> {
         let mut found = self.by_datagram.lookup(name.clone(), kind).await;
-        if let Err(NetError::Truncated) = found
+        // Some send more than fits into a datagram (RFC 1035 section 2.3.4) and do not say so: then it is cut
+        // on its way to us, and no message.
+        if let Err(NetError::Truncated | NetError::Proto(_)) = found
             && let Ok(connected) = make(over(&self.config, Way::Tcp), self.options.clone())
         {
             found = connected.lookup(name.clone(), kind).await;

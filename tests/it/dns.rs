@@ -159,3 +159,13 @@ async fn localhost_needs_no_name_server() {
     let site = Site::answering(page("200 OK", "", "")).await;
     up(&Visit::to(format!("http://localhost:{}/", site.address.port())).run().await);
 }
+
+#[tokio::test]
+async fn an_answer_too_long_for_a_datagram_that_does_not_say_so_is_asked_for_again() {
+    let site = Site::answering(OK).await;
+    let ips: Vec<String> = (1..=60).map(|number| format!("127.0.0.{number}")).collect();
+    let says = addresses(&ips.iter().map(String::as_str).collect::<Vec<_>>());
+    let dns = NameServer::with(&[("www.probe.test", says)]).await;
+    let url = format!("http://www.probe.test:{}/", site.address.port());
+    up(&Visit::to(&url).asking(dns.address).run().await);
+}
