@@ -44,11 +44,14 @@ impl Document {
             Ok(root) if root.value == Value::Null && self.index == 0 => {
                 load.note_file(self.index, None, "is empty; it needs at least services".into());
             }
-            Ok(root) => match other_file::told(&root) {
+            Ok(root) => match other_file::told(&root, &text) {
                 Some(said) => load.note_file(self.index, None, said.into()),
                 None => self.root = root,
             },
-            Err(error) => load.note_file(self.index, Some(error.place), error.message),
+            Err(error) => match other_file::told_of_text(&text) {
+                Some(said) => load.note_file(self.index, None, said.into()),
+                None => load.note_file(self.index, Some(error.place), error.message),
+            },
         }
     }
 

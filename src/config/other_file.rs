@@ -6,8 +6,9 @@ use read::{Node, Value};
 use super::load::KEYS;
 
 /// What the file is, and which command reads it.
-pub(super) fn told(root: &Node) -> Option<&'static str> {
+pub(super) fn told(root: &Node, text: &str) -> Option<&'static str> {
     match &root.value {
+        Value::Map(_) if is_of_compose(root) => Some(COMPOSE),
         Value::Map(_) if KEYS.iter().any(|key| has(root, key)) => None,
         Value::Map(_) => OF_MAPPINGS
             .iter()
@@ -20,9 +21,40 @@ pub(super) fn told(root: &Node) -> Option<&'static str> {
                 .find(|(keys, _)| keys.iter().all(|key| has(first, key)))
                 .map(|(_, said)| *said)
         }
-        _ => None,
+        _ => told_of_text(text),
     }
 }
+
+/// What a text is that is no YAML, or several documents of it.
+pub(super) fn told_of_text(text: &str) -> Option<&'static str> {
+    let mut lines = text.lines().map(str::trim_end);
+    let first = lines.clone().find(|line| !line.is_empty() && !line.starts_with(['#', ';']))?;
+    let begins = |begin: &&str| lines.clone().any(|line| line.starts_with(begin));
+    if ["apiVersion:", "kind:"].iter().all(begins) {
+        return Some(KUBERNETES);
+    }
+    if lines.any(|line| KEYS.iter().any(|key| line.strip_prefix(key) == Some(":"))) {
+        return None;
+    }
+    OF_FIRST_LINES
+        .iter()
+        .find(|(begins, _)| begins.iter().any(|begin| first.starts_with(begin)))
+        .map(|(_, said)| *said)
+}
+
+/// How the first line begins that is no comment.
+const OF_FIRST_LINES: &[(&[&str], &str)] = &[
+    (
+        &["[Unit]", "[Service]", "[Install]"],
+        "is a unit of systemd; systemd-analyze verify FILE checks it, and systemctl cat UNIT shows \
+         which configuration its ExecStart names",
+    ),
+    (
+        &["<!DOCTYPE", "<!doctype", "<html", "<HTML"],
+        "is a web page, perhaps the page around the file; download the file itself",
+    ),
+    (&["FROM ", "ARG "], "is a Dockerfile; docker build -f FILE . reads it"),
+];
 
 /// Keys that a file of this kind has at its top.
 const OF_MAPPINGS: &[(&[&str], &str)] = &[
@@ -35,9 +67,23 @@ const OF_MAPPINGS: &[(&[&str], &str)] = &[
         "holds modules of blackbox_exporter; bongsu --blackbox.config.file=FILE answers /probe with \
          them, and bongsu import blackbox FILE --targets=prometheus.yml makes a configuration of them",
     ),
+    (&["apiVersion", "kind"], KUBERNETES),
     (
-        &["apiVersion", "kind"],
-        "is a manifest of Kubernetes; kubectl apply --dry-run=server -f FILE checks it",
+        &["apiVersion", "datasources"],
+        "tells Grafana its data sources; Grafana reads it from provisioning/datasources",
+    ),
+    (
+        &["apiVersion", "providers"],
+        "tells Grafana where dashboards are; Grafana reads it from provisioning/dashboards",
+    ),
+    (
+        &["panels", "title"],
+        "is a dashboard of Grafana; Dashboards > New > Import reads it, or a folder that Grafana's \
+         provisioning names",
+    ),
+    (
+        &["rule_files", "tests"],
+        "holds tests of Prometheus's rules; promtool test rules FILE runs them",
     ),
     (
         &["groups"],
@@ -48,8 +94,14 @@ const OF_MAPPINGS: &[(&[&str], &str)] = &[
         "is a configuration of Prometheus; promtool check config FILE checks it, and bongsu import \
          blackbox blackbox.yml --targets=FILE makes a configuration of what it has probed",
     ),
+    (&["rule_files"], "is a configuration of Prometheus; promtool check config FILE checks it"),
     (&["receivers"], "is a configuration of Alertmanager; amtool check-config FILE checks it"),
 ];
+
+const KUBERNETES: &str =
+    "is a manifest of Kubernetes; kubectl apply --dry-run=server -f FILE checks it";
+
+const COMPOSE: &str = "is a Compose file; docker compose -f FILE config checks it";
 
 const WEB_CONFIGURATION: &str = "is a web configuration (TLS and users); bongsu --web.config.file=FILE reads it, and bongsu check \
                                  --web.config.file=FILE checks it with the rest";
@@ -68,7 +120,18 @@ const OF_LISTS: &[(&[&str], &str)] = &[
 const MAINTENANCE: &str = "is the record of maintenance; bongsu maintenance writes it, and bongsu \
                            --maintenance.file=FILE reads it";
 
+/// Compose has `services`, too: by name, and each comes from somewhere.
+fn is_of_compose(root: &Node) -> bool {
+    let services = value(root, "services").map(|services| &services.value);
+    let Some(Value::Map(services)) = services else { return false };
+    services.iter().any(|service| ["image", "build"].iter().any(|from| has(&service.node, from)))
+}
+
 fn has(node: &Node, key: &str) -> bool {
-    let Value::Map(entries) = &node.value else { return false };
-    entries.iter().any(|entry| &*entry.key == key)
+    value(node, key).is_some()
+}
+
+fn value<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
+    let Value::Map(entries) = &node.value else { return None };
+    entries.iter().find(|entry| &*entry.key == key).map(|entry| &entry.node)
 }

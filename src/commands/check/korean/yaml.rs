@@ -61,6 +61,45 @@ pub(super) const FILES: &[Row] = &[
         "Alertmanager 설정입니다. amtool check-config FILE로 확인하십시오",
     ),
     (
+        "is a configuration of Prometheus; promtool check config FILE checks it",
+        "Prometheus 설정입니다. promtool check config FILE로 확인하십시오",
+    ),
+    (
+        "holds tests of Prometheus's rules; promtool test rules FILE runs them",
+        "Prometheus 규칙의 시험입니다. promtool test rules FILE로 실행하십시오",
+    ),
+    (
+        "is a Compose file; docker compose -f FILE config checks it",
+        "Compose 파일입니다. docker compose -f FILE config로 확인하십시오",
+    ),
+    (
+        "is a dashboard of Grafana; Dashboards > New > Import reads it, or a folder that Grafana's \
+         provisioning names",
+        "Grafana 대시보드입니다. Dashboards > New > Import로 가져오거나 프로비저닝 폴더에 두십시오",
+    ),
+    (
+        "tells Grafana its data sources; Grafana reads it from provisioning/datasources",
+        "Grafana의 데이터 소스 설정입니다. Grafana가 provisioning/datasources에서 읽습니다",
+    ),
+    (
+        "tells Grafana where dashboards are; Grafana reads it from provisioning/dashboards",
+        "Grafana의 대시보드 위치 설정입니다. Grafana가 provisioning/dashboards에서 읽습니다",
+    ),
+    (
+        "is a unit of systemd; systemd-analyze verify FILE checks it, and systemctl cat UNIT shows which \
+         configuration its ExecStart names",
+        "systemd 유닛입니다. systemd-analyze verify FILE로 확인하십시오. 설정 파일은 systemctl cat UNIT의 \
+         ExecStart에 있습니다",
+    ),
+    (
+        "is a web page, perhaps the page around the file; download the file itself",
+        "웹 페이지입니다. 파일을 보여 주는 화면일 수 있으니 파일 자체를 내려받으십시오",
+    ),
+    (
+        "is a Dockerfile; docker build -f FILE . reads it",
+        "Dockerfile입니다. docker build -f FILE .로 빌드합니다",
+    ),
+    (
         "is a web configuration (TLS and users); bongsu --web.config.file=FILE reads it, and bongsu check \
          --web.config.file=FILE checks it with the rest",
         "웹 설정(TLS와 사용자)입니다. bongsu check --web.config.file=FILE로 확인하고 bongsu \
