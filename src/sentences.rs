@@ -5,13 +5,14 @@
 /// Korean, with the values by their number. A value may be a sentence of the table itself.
 pub type Row = (&'static str, &'static str);
 
-/// A failure, what the run had, and why a login calls it so; a problem and its advice.
+/// A failure, what the run had, why a login calls it so, the list it is about, and why that one has failed;
+/// a problem and its advice.
 ///
 /// Limit: sentences within a sentence that is told in Korean.
 /// Share: of each detail of a failure, of each problem of a configuration.
 /// Full: what is deeper stays English.
 /// Filled: sentences_within_sentences_end
-pub const DEPTH_MAX: usize = 3;
+pub const DEPTH_MAX: usize = 5;
 
 /// The sentences of one subject.
 #[derive(Debug)]

@@ -106,9 +106,12 @@ pub fn conclude(rule: Addresses, looked: Vec<Looked>, facts: &mut Facts) -> Resu
     // Of equals the first.
     let Some((at, deciding)) = fitting.min_by_key(|(_, look)| rank(look)) else { return Ok(()) };
     let result = deciding.result.as_ref().map_err(|failure| {
-        let whom = if rule == Addresses::First { "families" } else { "addresses" };
+        let whom = match rule {
+            Addresses::First => "families are up",
+            _ => "addresses are up",
+        };
         let failure = deciding.at(failure);
-        Failure { detail: format!("{} ({up} of {count} {whom} are up)", failure.detail), ..failure }
+        Failure { detail: format!("{up} of {count} {whom}; {}", failure.detail), ..failure }
     });
     let result = result.copied();
     let telling = looked.iter().enumerate().filter(|(other, _)| *other == at || !one_is_enough);

@@ -121,8 +121,8 @@ async fn one_dead_one_resetting_and_one_wrong_address_are_found() {
         let first = expected.iter().find(|(_, failure)| failure.is_some()).unwrap().clone();
         assert_eq!(Some(reason(&outcome)), first.1);
         let said = detail(&outcome);
-        assert!(said.starts_with(&format!("{}: ", first.0)), "{said}");
-        assert!(said.ends_with("(1 of 4 addresses are up)"), "{said}");
+        let begin = format!("1 of 4 addresses are up; {}: ", first.0);
+        assert!(said.starts_with(&begin), "{said}");
         assert_eq!(outcome.facts.address, Some(first.0.parse().unwrap()));
 
         let outcome = visit(&dns, port, ANY).await;
@@ -169,7 +169,7 @@ async fn addresses_that_are_all_good_are_up_and_all_bad_are_down() {
     for keys in [ALL, ANY] {
         let outcome = visit(&bad, port, keys).await;
         assert_eq!(reason(&outcome), Reason::ConnectRefused, "{keys}");
-        assert!(detail(&outcome).ends_with("(0 of 2 addresses are up)"), "{}", detail(&outcome));
+        assert!(detail(&outcome).starts_with("0 of 2 addresses are up; "), "{}", detail(&outcome));
     }
     // One address is one look; a name without any is what it is.
     let one = dns(&["127.0.0.2"]).await;
@@ -353,7 +353,8 @@ async fn another_certificate_at_one_address_is_found() {
             };
             assert_eq!(faults, wanted, "{kind}");
             if verdict == Verdict::Down {
-                assert!(detail(&outcome).starts_with("127.0.0.3: "), "{}", detail(&outcome));
+                let said = detail(&outcome);
+                assert!(said.starts_with("1 of 3 addresses are up; 127.0.0.3: "), "{said}");
             }
         }
     }
@@ -439,7 +440,7 @@ async fn both_families_must_answer() {
     let outcome = run(&probe(&both, "")).await;
     assert_eq!(reason(&outcome), Reason::ConnectRefused);
     let said = detail(&outcome);
-    assert!(said.starts_with("::1: ") && said.ends_with("(1 of 2 families are up)"), "{said}");
+    assert!(said.starts_with("1 of 2 families are up; ::1: "), "{said}");
     let (_, six) = at("::1", port, showing("right")).await;
     let outcome = run(&probe(&both, "")).await;
     assert_up(&outcome, "both");
@@ -449,7 +450,8 @@ async fn both_families_must_answer() {
         let outcome = run(&probe(&dns(ips).await, "")).await;
         assert_eq!(reason(&outcome), Reason::DnsNoAddress, "{ips:?}");
         assert_eq!(outcome.verdict(), Verdict::Down);
-        assert!(detail(&outcome).starts_with(missing), "{}", detail(&outcome));
+        let begin = format!("1 of 2 families are up; {missing}");
+        assert!(detail(&outcome).starts_with(&begin), "{}", detail(&outcome));
         assert_eq!(looked_at(&outcome), [found(ips[0], None)], "the other one is up");
     }
     // One of them shows another page.
@@ -461,7 +463,8 @@ async fn both_families_must_answer() {
     let dns = NameServer::with(&[("www.probe.test", says)]).await;
     let outcome = run(&probe(&dns, "")).await;
     assert_eq!(reason(&outcome), Reason::BodyMismatch);
-    assert!(detail(&outcome).starts_with("127.0.0.5: "), "{}", detail(&outcome));
+    let said = detail(&outcome);
+    assert!(said.starts_with("1 of 2 families are up; 127.0.0.5: "), "{said}");
 }
 
 #[tokio::test]

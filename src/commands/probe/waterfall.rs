@@ -180,7 +180,8 @@ impl Paper {
             self.certificate(position, cert, tls.path.contains(&position));
         }
         if let Some(staple) = &tls.staple {
-            self.line("ocsp staple", &ocsp(staple));
+            let said = self.ocsp(staple);
+            self.line("ocsp staple", &said);
         }
         for fault in &tls.faults {
             let reason = Reason::from(fault.kind).as_str();
@@ -245,6 +246,23 @@ impl Paper {
         let first = language.of_both(failure.reason.first_look());
         self.line(self.terminal.pick("우선 확인", "check first"), first);
     }
+
+    /// What a stapled answer says, from when to when, and what is wrong with it.
+    fn ocsp(&self, staple: &OcspStaple) -> String {
+        let said = match &staple.answer {
+            Some(answer) => {
+                let until = answer
+                    .next_update
+                    .map(|next| format!("{}{}", self.terminal.pick(" ~ ", " to "), day(next)));
+                let (status, from) = (answer.status.as_str(), day(answer.this_update));
+                format!("{status}, {from}{}", until.unwrap_or_default())
+            }
+            None => self.terminal.pick("내용 없음", "nothing").to_owned(),
+        };
+        let but = self.terminal.pick("; ", ", but it ");
+        let flaw = staple.flaw.map(|flaw| format!("{but}{}", self.detail(flaw)));
+        said + &flaw.unwrap_or_default()
+    }
 }
 
 fn day(seconds: i64) -> String {
@@ -252,20 +270,6 @@ fn day(seconds: i64) -> String {
         Ok(time) => time.strftime("%Y-%m-%d").to_string(),
         Err(_) => seconds.to_string(),
     }
-}
-
-/// What a stapled answer says, from when to when, and what is wrong with it.
-fn ocsp(staple: &OcspStaple) -> String {
-    let said = match &staple.answer {
-        Some(answer) => {
-            let until = answer.next_update.map(|next| format!(" to {}", day(next)));
-            let (status, from) = (answer.status.as_str(), day(answer.this_update));
-            format!("{status}, {from}{}", until.unwrap_or_default())
-        }
-        None => "nothing".to_owned(),
-    };
-    let flaw = staple.flaw.map(|flaw| format!(", but it {flaw}")).unwrap_or_default();
-    said + &flaw
 }
 
 fn millis(duration: Duration) -> String {

@@ -3,9 +3,15 @@
 //! not in it stays English, as do quotations: names, values, keys of the configuration, other programs'
 //! errors.
 
+mod files;
 mod rarer;
+mod values;
 
+use std::net::IpAddr;
+
+use self::files::{FILES, FILES_COMPOSED};
 use self::rarer::{RARER, RARER_COMPOSED};
+use self::values::{VALUES, VALUES_COMPOSED};
 use super::Reason;
 use crate::sentences::{Row, Sentences, ToldPart};
 
@@ -307,7 +313,11 @@ const COMPOSED: &[Row] = &[
     ("{} is there but cannot be decoded", "{0} 값이 있지만 해석할 수 없습니다"),
 ];
 
-const TABLES: [&[Row]; 11] = [
+/// Tables whose sentences the source has as they are; the others hold what it puts together of parts.
+#[cfg(test)]
+const WHOLE: usize = 11;
+
+const TABLES: [&[Row]; 15] = [
     NAMES,
     CONNECTIONS,
     HANDSHAKES,
@@ -317,17 +327,28 @@ const TABLES: [&[Row]; 11] = [
     LOGINS,
     OURS,
     RARER,
+    FILES,
+    VALUES,
     COMPOSED,
     RARER_COMPOSED,
+    FILES_COMPOSED,
+    VALUES_COMPOSED,
 ];
 
 const SENTENCES: Sentences = Sentences {
     tables: &TABLES,
-    // What the run had stands behind its reason.
-    is_label: |label| Reason::from_label(label).is_some(),
+    is_label,
     // Several findings of one kind.
     separator: Some("; "),
 };
+
+/// What a sentence is about: what the run had, an address of several, a list that was fetched, a file.
+fn is_label(label: &str) -> bool {
+    Reason::from_label(label).is_some()
+        || matches!(label, "IPv4" | "IPv6")
+        || label.parse::<IpAddr>().is_ok()
+        || ["/", "http://", "ldap://"].iter().any(|start| label.starts_with(start))
+}
 
 /// The detail in Korean, `None` where the table does not have its sentence.
 pub fn in_korean(detail: &str) -> Option<Vec<ToldPart<'_>>> {
@@ -335,121 +356,4 @@ pub fn in_korean(detail: &str) -> Option<Vec<ToldPart<'_>>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::path::Path;
-
-    use super::*;
-    use crate::sentences::DEPTH_MAX;
-
-    /// What the program can say: its source, with every value of a format as `{}`.
-    fn source() -> String {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut text = String::new();
-        for folder in ["src", "crates/chain/src"] {
-            read(&root.join(folder), &mut text);
-        }
-        let continued = regex::Regex::new(r"\\\n\s*").unwrap();
-        let value = regex::Regex::new(r"\{[^{}\n]*\}").unwrap();
-        let text = text.replace("\\\"", "\"");
-        value.replace_all(&continued.replace_all(&text, ""), "{}").into_owned()
-    }
-
-    fn read(path: &Path, text: &mut String) {
-        // The other table quotes as well.
-        if path.ends_with("check/korean") {
-            return;
-        }
-        if path.is_dir() {
-            for entry in fs::read_dir(path).unwrap() {
-                read(&entry.unwrap().path(), text);
-            }
-        } else if !path.to_string_lossy().contains("outcome/detail_texts") {
-            text.push_str(&fs::read_to_string(path).unwrap_or_default());
-        }
-    }
-
-    fn told(english: &str) -> Option<String> {
-        Some(in_korean(english)?.iter().map(ToldPart::text).collect())
-    }
-
-    #[test]
-    fn every_sentence_is_one_that_the_source_has() {
-        let source = source();
-        for (english, _) in TABLES[..9].iter().copied().flatten() {
-            assert!(source.contains(english), "nothing says it any more: {english}");
-        }
-        for (english, _) in COMPOSED.iter().chain(RARER_COMPOSED) {
-            let parts = english.split("{}").map(str::trim).filter(|part| !part.is_empty());
-            for part in parts {
-                assert!(source.contains(part), "nothing says it any more: {part}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_row_names_values_that_its_sentence_has() {
-        let number = regex::Regex::new(r"\{(\d)\}").unwrap();
-        for (english, korean) in TABLES.into_iter().flatten() {
-            let values = english.matches("{}").count();
-            for found in number.captures_iter(korean) {
-                assert!(found[1].parse::<usize>().unwrap() < values, "{korean}");
-            }
-            assert_eq!(number.replace_all(korean, "").matches(['{', '}']).count(), 0, "{korean}");
-        }
-    }
-
-    #[test]
-    fn a_detail_is_told_with_its_values_and_with_the_sentences_in_it() {
-        for (english, korean) in [
-            ("www.gov.kr does not exist", "DNS에 없는 이름입니다: www.gov.kr"),
-            ("status 503, expected 200", "상태 코드 503, 예상한 값 200"),
-            ("the host refused the connection", "연결이 거부되었습니다 (대상 호스트)"),
-            (
-                "the body is not as expected (expect.body[1]: contains \"a: b; (c)\")",
-                "본문: 예상과 다릅니다 (expect.body[1]: contains \"a: b; (c)\")",
-            ),
-            (
-                "the server closed the connection before the body was complete",
-                "서버가 연결을 끊었습니다: 본문을 모두 보내기 전",
-            ),
-            (
-                "the certificate of CN=Test Root CA 1 expired on 2026-01-01T00:00:00Z",
-                "인증서의 유효기간이 2026-01-01T00:00:00Z에 끝났습니다: CN=Test Root CA 1",
-            ),
-            (
-                "no sign of a login: the body is not as expected (expect.body: contains \"x\")",
-                "로그인된 흔적이 없습니다. 본문: 예상과 다릅니다 (expect.body: contains \"x\")",
-            ),
-            (
-                "none of our name servers answers; the run had dns_timeout: the name server did not \
-                 answer in time",
-                "프로버의 DNS 서버가 모두 응답하지 않습니다. 실행 결과: dns_timeout: DNS 서버가 제한 시간 \
-                 안에 응답하지 않았습니다",
-            ),
-            (
-                "min_version: the server chose TLS 1.2, expected TLS 1.3; issuer: is A, expected B",
-                "min_version: 서버가 고른 버전은 TLS 1.2, 예상은 TLS 1.3; issuer: 실제 A, 예상 B",
-            ),
-        ] {
-            assert_eq!(told(english).as_deref(), Some(korean));
-        }
-    }
-
-    #[test]
-    fn what_is_not_in_the_table_stays_as_it_is() {
-        for unknown in ["", "; ", "{}", "{0}", "no such sentence; nor this", "reason: text", "봉수"]
-        {
-            assert_eq!(in_korean(unknown), None, "{unknown}");
-        }
-    }
-
-    /// A stranger's text cannot make it work long.
-    #[test]
-    fn sentences_within_sentences_end() {
-        let deep = "no sign of a login: ".repeat(100);
-        let korean = told(&deep).unwrap();
-        assert_eq!(korean.matches("로그인된 흔적이 없습니다").count(), DEPTH_MAX);
-        assert!(in_korean(&"; ".repeat(2000)).is_none());
-    }
-}
+mod tests;

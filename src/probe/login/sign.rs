@@ -66,14 +66,14 @@ fn is_valid(name: &str, identity: &SigningIdentity, now: Duration) -> Result<(),
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     let certificate = identity.certificate();
     let (said, at) = if now > certificate.not_after() {
-        ("expired at", certificate.not_after())
+        ("our certificate expired at", certificate.not_after())
     } else if now < certificate.not_before() {
-        ("is not valid before", certificate.not_before())
+        ("our certificate is not valid before", certificate.not_before())
     } else {
         return Ok(());
     };
     let at = Timestamp::from_second(at).map(|at| at.to_string()).unwrap_or_default();
-    let detail = format!("identity {name}: our certificate {said} {at}; nothing was signed");
+    let detail = format!("identity {name}: {said} {at}; nothing was signed");
     Err(Failure::new(Reason::CertRejected, detail))
 }
 

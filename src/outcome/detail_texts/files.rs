@@ -1,0 +1,141 @@
+//! Files that could not be read, and what certificates, keys and lists in them are not. The path or the
+//! address of a list stands before most of these.
+
+use crate::sentences::Row;
+
+pub(super) const FILES: &[Row] = &[
+    ("is a directory; name a file in it", "디렉터리입니다. 그 안의 파일을 적으십시오"),
+    (
+        "is no regular file (a FIFO, socket or device); name a file",
+        "일반 파일이 아닙니다(FIFO, 소켓, 장치). 파일을 적으십시오",
+    ),
+    ("is larger than {} KiB", "{0} KiB를 넘습니다"),
+    ("no such file", "파일이 없습니다"),
+    (
+        "permission denied for the user that runs bongsu",
+        "봉수를 실행하는 사용자에게 읽을 권한이 없습니다",
+    ),
+    ("a part of the path is not a directory", "경로의 일부가 디렉터리가 아닙니다"),
+    ("is not UTF-8 text", "UTF-8 텍스트가 아닙니다"),
+    ("is empty", "비어 있습니다"),
+    ("its file system did not answer within {} ms", "파일 시스템이 {0}ms 안에 응답하지 않았습니다"),
+    ("its files were not read in time", "제한 시간 안에 파일을 읽지 못했습니다"),
+    ("its password is not in the environment ({})", "비밀번호가 환경 변수에 없습니다 ({0})"),
+    ("its password cannot be read from {}: {}", "비밀번호를 읽을 수 없습니다: {0}, {1}"),
+    ("is not PEM: {}", "PEM이 아닙니다: {0}"),
+    ("holds no certificate", "인증서가 없습니다"),
+    ("holds no private key in PEM", "PEM 형식의 개인 키가 없습니다"),
+    ("holds a private key that cannot be used", "쓸 수 없는 개인 키입니다"),
+    ("is not the key of the client certificate", "클라이언트 인증서의 키가 아닙니다"),
+    ("could not be read", "읽을 수 없습니다"),
+    ("is not a revocation list", "폐지 목록이 아닙니다"),
+    ("is the list of another issuer", "다른 발급 기관의 폐지 목록입니다"),
+    ("has an issuer with a strange key", "발급 기관의 키를 해석할 수 없습니다"),
+    ("is not signed by the issuer", "발급 기관이 서명한 것이 아닙니다"),
+    ("is a revocation list of an unsupported kind", "지원하지 않는 종류의 폐지 목록입니다"),
+    ("is badly encoded", "인코딩이 잘못되었습니다"),
+    ("has a strange distribution point", "배포 지점을 해석할 수 없습니다"),
+    ("is a list for other certificates", "다른 인증서의 폐지 목록입니다"),
+    ("the list is out of date", "폐지 목록의 유효기간이 지났습니다"),
+    ("is out of date", "유효기간이 지났습니다"),
+    ("is of a time that is still to come", "아직 오지 않은 시각의 것입니다"),
+    ("is no OCSP response", "OCSP 응답이 아닙니다"),
+    ("is too long to be read", "읽기에 너무 깁니다"),
+    ("is a responder's excuse and no answer", "응답 서버가 답하지 못한다고 합니다"),
+    (
+        "cannot be verified, because the chain was not accepted",
+        "인증서 체인이 거부되어 확인할 수 없습니다",
+    ),
+    ("speaks of another certificate", "다른 인증서에 대한 것입니다"),
+    (
+        "is not signed by the issuer or its responder",
+        "발급 기관이나 그 응답 서버가 서명한 것이 아닙니다",
+    ),
+    (
+        "too many fetches of this target are waiting",
+        "이 대상의 목록을 받는 요청이 너무 많이 밀려 있습니다",
+    ),
+    ("the fetch was given up", "받는 것을 그만두었습니다"),
+    ("not fetched in time", "제한 시간 안에 받지 못했습니다"),
+    ("it had no turn within {} s", "{0}초 안에 차례가 오지 않았습니다"),
+    ("it took longer than {} s", "{0}초 안에 받지 못했습니다"),
+    ("status {}", "상태 코드 {0}"),
+    ("more than {} bytes", "{0}바이트를 넘습니다"),
+    ("a redirect to something other than http", "http가 아닌 주소로 리다이렉트되었습니다"),
+    ("a redirect to no URL", "리다이렉트의 위치가 URL이 아닙니다"),
+    ("too many redirects", "리다이렉트가 너무 많습니다"),
+    ("names no LDAP server", "LDAP 서버가 적혀 있지 않습니다"),
+    ("does not name one attribute", "속성 하나를 가리키지 않습니다"),
+    ("asks for more than one entry", "항목 하나를 가리키지 않습니다"),
+    ("has a name of more than {} bytes", "이름이 {0}바이트를 넘습니다"),
+    ("has a name that is not UTF-8", "이름이 UTF-8이 아닙니다"),
+    ("the server's answer is not LDAP", "서버의 응답이 LDAP이 아닙니다"),
+    ("the entry does not have the attribute", "항목에 그 속성이 없습니다"),
+    ("there is no such entry, or it may not be read", "항목이 없거나 읽을 권한이 없습니다"),
+    ("there is no such entry (noSuchObject)", "항목이 없습니다 (noSuchObject)"),
+    ("the search ended with result code {}", "검색이 결과 코드 {0}(으)로 끝났습니다"),
+    (
+        "the server closed the connection in the middle of its answer",
+        "서버가 응답 도중에 연결을 끊었습니다",
+    ),
+    ("the server closed the connection: {}", "서버가 연결을 끊었습니다: {0}"),
+];
+
+/// What a key file is not, behind its path; what to do about it.
+pub(super) const FILES_COMPOSED: &[Row] = &[
+    ("{} holds no certificate in PEM or DER form", "{0}에 PEM이나 DER 형식의 인증서가 없습니다"),
+    (
+        "{} holds no private key in PEM or DER form (PKCS#8, PKCS#1 or SEC 1)",
+        "{0}에 PEM이나 DER 형식의 개인 키(PKCS#8, PKCS#1, SEC 1)가 없습니다",
+    ),
+    ("{} is no PKCS#12 file in DER form", "{0}: DER 형식의 PKCS#12 파일이 아닙니다"),
+    (
+        "{} is encrypted, and no password is given",
+        "{0}: 암호화되어 있으나 비밀번호가 설정되지 않았습니다",
+    ),
+    ("{} cannot be opened with the password", "{0}: 설정된 비밀번호로 열 수 없습니다"),
+    ("{} uses {}, which is not supported", "{0}: 지원하지 않는 방식입니다: {1}"),
+    (
+        "{} holds a private key that is damaged, or an RSA key of less than 2,048 bits",
+        "{0}: 개인 키가 손상되었거나 2,048비트보다 짧은 RSA 키입니다",
+    ),
+    ("{} is not the key of the certificate", "{0}: 인증서의 키가 아닙니다"),
+    ("{} a key on {} signs with {} here", "{0}: {1} 키는 {2}(으)로만 서명합니다"),
+    ("a key on {} signs with {} here", "{0} 키는 {1}(으)로만 서명합니다"),
+    ("the algorithm with OID {}", "OID {0}인 알고리즘"),
+    (
+        "OpenSSL's old PEM encryption; convert the file with openssl pkcs8 -topk8",
+        "OpenSSL의 옛 PEM 암호화. openssl pkcs8 -topk8로 변환하십시오",
+    ),
+    ("a key form other than PKCS#8, PKCS#1, SEC 1", "PKCS#8, PKCS#1, SEC 1이 아닌 키 형식"),
+    ("{} the message could not be made: {}", "{0}: 메시지를 만들지 못했습니다: {1}"),
+    ("the message could not be made: {}", "메시지를 만들지 못했습니다: {0}"),
+    ("the envelope cannot be encrypted", "전자봉투를 암호화할 수 없습니다"),
+    ("the envelope's structure cannot be written", "전자봉투의 구조를 쓸 수 없습니다"),
+    ("its structure cannot be written", "구조를 쓸 수 없습니다"),
+    ("the private key does not sign", "개인 키로 서명할 수 없습니다"),
+    (
+        "name the file of the certificate, such as signCert.der",
+        "signCert.der와 같은 인증서 파일을 적으십시오",
+    ),
+    (
+        "name the file of the private key, such as signPri.key",
+        "signPri.key와 같은 개인 키 파일을 적으십시오",
+    ),
+    ("two files are written as cert and key", "두 파일이면 cert와 key로 적으십시오"),
+    ("write password: {} beside it", "password: {0}을(를) 함께 적으십시오"),
+    (
+        "the secret must hold the password of this file and nothing else",
+        "비밀 값에는 이 파일의 비밀번호만 있어야 합니다",
+    ),
+    (
+        "another encryption is given to a key by openssl pkcs8 -topk8 -v2 aes-256-cbc; a key must be RSA \
+         or ECDSA",
+        "openssl pkcs8 -topk8 -v2 aes-256-cbc로 다시 암호화하십시오. 키는 RSA나 ECDSA여야 합니다",
+    ),
+    (
+        "signPri.key belongs to signCert.der of the same folder, kmPri.key to kmCert.der",
+        "같은 폴더의 signPri.key는 signCert.der의, kmPri.key는 kmCert.der의 키입니다",
+    ),
+    ("have it exported or issued again", "다시 내보내거나 다시 발급받으십시오"),
+];
