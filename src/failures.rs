@@ -54,10 +54,10 @@ const EPISODE_BYTES_MAX: usize = 64 << 10;
 /// After a failure, its evidence is written this soon. The disk sees at most this much work.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Writes the failures that the board knows.
+/// Writes the failures that the latest results hold.
 pub struct StoredFailures {
     path: PathBuf,
-    board: Arc<LatestResults>,
+    results: Arc<LatestResults>,
     /// Failures begun when the file was last written.
     written: u64,
     /// Why the last write failed; said once and not every few seconds.
@@ -205,9 +205,9 @@ impl StoredEvidence {
 }
 
 impl StoredFailures {
-    /// Gives the board what is in the directory. The error is for a directory that cannot be read;
+    /// Gives the latest results what is in the directory. The error is for a directory that cannot be read;
     /// a file that cannot be understood is set aside and reported in the log.
-    pub fn open(directory: &Path, board: Arc<LatestResults>) -> io::Result<StoredFailures> {
+    pub fn open(directory: &Path, results: Arc<LatestResults>) -> io::Result<StoredFailures> {
         // Also tells a missing directory from a missing file.
         fs::read_dir(directory)?;
         let path = directory.join(FILE);
@@ -224,8 +224,8 @@ impl StoredFailures {
             Err(error) => return Err(error),
         };
         let text = render(&episodes);
-        board.restore(episodes);
-        let mut evidence = StoredFailures { path, board, written: 0, unwritten: None };
+        results.restore(episodes);
+        let mut evidence = StoredFailures { path, results, written: 0, unwritten: None };
         // What cannot be written is found out now, and is no reason not to watch anything.
         let written = state_dir::replace(&evidence.path, &text);
         evidence.report(written);
@@ -235,7 +235,7 @@ impl StoredFailures {
     /// Writes what is new until told to stop, and then once more.
     pub async fn keep(mut self, stop: CancellationToken) {
         while stop.run_until_cancelled(sleep(EVERY)).await.is_some() {
-            if self.board.failures_begun() != self.written || self.unwritten.is_some() {
+            if self.results.failures_begun() != self.written || self.unwritten.is_some() {
                 self.write().await;
             }
         }
@@ -243,9 +243,9 @@ impl StoredFailures {
     }
 
     async fn write(&mut self) {
-        let begun = self.board.failures_begun();
-        let (path, board) = (self.path.clone(), Arc::clone(&self.board));
-        let write = move || state_dir::replace(&path, &render(&board.episodes()));
+        let begun = self.results.failures_begun();
+        let (path, results) = (self.path.clone(), Arc::clone(&self.results));
+        let write = move || state_dir::replace(&path, &render(&results.episodes()));
         // Disks wait, and threads of the probes must not.
         let written = tokio::task::spawn_blocking(write).await;
         self.report(written.unwrap_or_else(|error| Err(io::Error::other(error))));
@@ -502,8 +502,8 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join(FILE);
             std::fs::write(&path, damage).unwrap();
-            let board = Arc::new(LatestResults::new());
-            assert!(StoredFailures::open(dir.path(), board).is_ok(), "{damage:?}");
+            let results = Arc::new(LatestResults::new());
+            assert!(StoredFailures::open(dir.path(), results).is_ok(), "{damage:?}");
             let aside = dir.path().join("failures.json.damaged");
             assert_eq!(std::fs::read_to_string(aside).unwrap(), damage);
             assert!(understand(&std::fs::read(&path).unwrap()).unwrap().is_empty());
@@ -521,9 +521,9 @@ mod tests {
 
     #[test]
     fn a_directory_that_is_not_there_is_an_error_and_one_that_cannot_be_written_is_none() {
-        let board = Arc::new(LatestResults::new());
-        assert!(StoredFailures::open(Path::new("/nonexistent/bongsu"), board.clone()).is_err());
-        let evidence = StoredFailures::open(Path::new("/proc"), board).unwrap();
+        let results = Arc::new(LatestResults::new());
+        assert!(StoredFailures::open(Path::new("/nonexistent/bongsu"), results.clone()).is_err());
+        let evidence = StoredFailures::open(Path::new("/proc"), results).unwrap();
         assert!(evidence.unwritten.is_some());
     }
 }

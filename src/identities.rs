@@ -16,7 +16,7 @@ use crate::config::login::Identity;
 use crate::file_work::FileWork;
 use crate::outcome::{Failure, Reason};
 use crate::secret::Secret;
-use crate::vault;
+use crate::secrets;
 
 /// For reading the files and for deriving a key from a password, which an unoptimised build does in a second.
 const OPENING: Duration = Duration::from_secs(5);
@@ -109,7 +109,7 @@ impl OpenedIdentity {
         if let Some(before) = before.filter(|before| before.stamps == stamps) {
             return Ok(before);
         }
-        let password = identity.password.as_ref().map(vault::read_source).transpose()?;
+        let password = identity.password.as_ref().map(secrets::read_source).transpose()?;
         let opened = identity.open(&Disk, password.as_ref().map(Secret::expose));
         let identity = opened.map(Arc::new).map_err(|problem| problem.said)?;
         Ok(OpenedIdentity { stamps, identity })

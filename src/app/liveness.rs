@@ -11,7 +11,7 @@ use crate::config::{Target, TargetId};
 use crate::scheduler::{Cadence, Observer, Run};
 
 /// The last sign of life.
-pub(super) struct Pulse {
+pub(super) struct Liveness {
     state: Mutex<State>,
 }
 
@@ -21,9 +21,9 @@ struct State {
     longest: Option<Duration>,
 }
 
-impl Pulse {
-    pub(super) fn new() -> Pulse {
-        Pulse { state: Mutex::new(State { last: Instant::now(), longest: None }) }
+impl Liveness {
+    pub(super) fn new() -> Liveness {
+        Liveness { state: Mutex::new(State { last: Instant::now(), longest: None }) }
     }
 
     /// From now on, these are scheduled. The one that is due most often must have run within the
@@ -46,7 +46,7 @@ impl Pulse {
     }
 }
 
-impl Observer for Pulse {
+impl Observer for Liveness {
     fn adopt(&self, _target: &Arc<Target>, _now: Instant) {}
 
     fn started(&self, _target: &Arc<Target>) {

@@ -6,26 +6,26 @@ use std::future::pending;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::error;
 
-use super::liveness::Pulse;
+use super::liveness::Liveness;
 use crate::systemd::Systemd;
 
 /// What proves that the daemon lives, and who wants to know.
 pub(super) struct Watchdog<'a> {
     systemd: &'a Systemd,
-    pulse: &'a Pulse,
+    liveness: &'a Liveness,
     /// None: nobody wants to know.
     times: Option<Interval>,
     was_silent: bool,
 }
 
 impl<'a> Watchdog<'a> {
-    pub(super) fn new(systemd: &'a Systemd, pulse: &'a Pulse) -> Watchdog<'a> {
+    pub(super) fn new(systemd: &'a Systemd, liveness: &'a Liveness) -> Watchdog<'a> {
         let times = systemd.every().map(|every| {
             let mut times = interval(every);
             times.set_missed_tick_behavior(MissedTickBehavior::Delay);
             times
         });
-        Watchdog { systemd, pulse, times, was_silent: false }
+        Watchdog { systemd, liveness, times, was_silent: false }
     }
 
     /// Waits until it is time, and says that the daemon lives if it does.
@@ -34,7 +34,7 @@ impl<'a> Watchdog<'a> {
             Some(times) => times.tick().await,
             None => pending().await,
         };
-        let silence = self.pulse.silence();
+        let silence = self.liveness.silence();
         match silence {
             None => self.systemd.alive(),
             Some(silence) if !self.was_silent => {
@@ -86,25 +86,25 @@ mod tests {
             watchdog_usec: Some("60000000".to_owned()),
             watchdog_pid: None,
         };
-        let (systemd, pulse, targets) = (Systemd::new(&said), Pulse::new(), targets());
-        let mut watchdog = Watchdog::new(&systemd, &pulse);
+        let (systemd, liveness, targets) = (Systemd::new(&said), Liveness::new(), targets());
+        let mut watchdog = Watchdog::new(&systemd, &liveness);
         // Nothing is scheduled: nothing is missed.
         advance(Duration::from_secs(3600)).await;
         watchdog.feed().await;
         assert_eq!(heard(&socket), 1);
 
         // 20 s and 10 s: 70 s of silence are too long.
-        pulse.expect(targets.iter());
+        liveness.expect(targets.iter());
         watchdog.feed().await;
         watchdog.feed().await;
         assert_eq!(heard(&socket), 2, "after a minute");
         watchdog.feed().await;
         assert_eq!(heard(&socket), 0, "after a minute and a half");
         // Runs that could not start are none.
-        pulse.skipped(&targets[1], crate::scheduler::Cadence::Scheduled, 1);
+        liveness.skipped(&targets[1], crate::scheduler::Cadence::Scheduled, 1);
         watchdog.feed().await;
         assert_eq!(heard(&socket), 0);
-        pulse.started(&targets[1]);
+        liveness.started(&targets[1]);
         watchdog.feed().await;
         assert_eq!(heard(&socket), 1);
     }

@@ -11,14 +11,14 @@ const FRESHNESS: Duration = Duration::from_secs(100);
 struct Script {
     start: Instant,
     wall: SystemTime,
-    tally: Availability,
+    availability: Availability,
 }
 
 impl Script {
     fn new() -> Script {
         let start = Instant::now();
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        Script { start, wall, tally: Availability::new(3 * INTERVAL + TIMEOUT, start) }
+        Script { start, wall, availability: Availability::new(3 * INTERVAL + TIMEOUT, start) }
     }
 
     fn at(&self, second: u64) -> Instant {
@@ -36,7 +36,12 @@ impl Script {
     fn run_with(&mut self, s: u64, cadence: Cadence, result: Result<(), Failure>, facts: Facts) {
         let started_at = self.wall(s);
         let outcome = Arc::new(Outcome { started_at, elapsed: Duration::ZERO, result, facts });
-        self.tally.observe(&Run { cadence, lag: Duration::ZERO, finished: self.at(s), outcome });
+        self.availability.observe(&Run {
+            cadence,
+            lag: Duration::ZERO,
+            finished: self.at(s),
+            outcome,
+        });
     }
 
     fn up(&mut self, second: u64) {
@@ -57,8 +62,8 @@ impl Script {
 
     /// Seconds up, degraded, down, unknown, unobserved at this second.
     fn shares(&mut self, second: u64) -> [f64; 5] {
-        self.tally.accrue(self.at(second));
-        self.tally.booked.map(|duration| duration.as_secs_f64())
+        self.availability.accrue(self.at(second));
+        self.availability.booked.map(|duration| duration.as_secs_f64())
     }
 }
 
@@ -115,8 +120,8 @@ fn an_outage_of_known_minutes_with_rechecks_and_a_stall_is_booked_to_the_second(
     script.up(1425);
     assert_eq!(script.shares(1440), [615.0 + 15.0 + 100.0 + 15.0, 0.0, 180.0, 0.0, 515.0]);
     // Runs and rechecks are counted apart.
-    assert_eq!(script.tally.runs(), Counts { success: 23, failure: 6, unknown: 0 });
-    assert_eq!(script.tally.rechecks(), Counts { success: 3, failure: 3, unknown: 0 });
+    assert_eq!(script.availability.runs(), Counts { success: 23, failure: 6, unknown: 0 });
+    assert_eq!(script.availability.rechecks(), Counts { success: 3, failure: 3, unknown: 0 });
 }
 
 #[test]
@@ -161,28 +166,28 @@ fn unknown_runs_leave_consecutive_failures_alone_and_rechecks_count() {
     let mut script = Script::new();
     script.down(0);
     script.recheck_down(5);
-    assert_eq!(script.tally.consecutive_failures(), 2);
+    assert_eq!(script.availability.consecutive_failures(), 2);
     script.unknown(30);
-    assert_eq!(script.tally.consecutive_failures(), 2);
+    assert_eq!(script.availability.consecutive_failures(), 2);
     script.down(60);
-    assert_eq!(script.tally.consecutive_failures(), 3);
+    assert_eq!(script.availability.consecutive_failures(), 3);
     script.up(90);
-    assert_eq!(script.tally.consecutive_failures(), 0);
+    assert_eq!(script.availability.consecutive_failures(), 0);
 }
 
 #[test]
 fn transitions_count_changes_between_working_and_down_and_skip_unknown() {
     let mut script = Script::new();
     script.up(0);
-    assert_eq!(script.tally.transitions(), 0, "the first verdict changes nothing");
+    assert_eq!(script.availability.transitions(), 0, "the first verdict changes nothing");
     script.down(30);
     script.unknown(60);
     script.down(90);
-    assert_eq!(script.tally.transitions(), 1);
+    assert_eq!(script.availability.transitions(), 1);
     script.up(120);
     script.unknown(150);
     script.down(180);
-    assert_eq!(script.tally.transitions(), 3);
+    assert_eq!(script.availability.transitions(), 3);
 }
 
 #[test]
@@ -191,22 +196,26 @@ fn an_outage_is_older_than_the_unknown_run_in_its_middle() {
     script.up(0);
     script.down(30);
     script.unknown(60);
-    assert_eq!(script.tally.since(), Some(script.wall(60)));
+    assert_eq!(script.availability.since(), Some(script.wall(60)));
     script.down(90);
-    assert_eq!(script.tally.since(), Some(script.wall(30)));
+    assert_eq!(script.availability.since(), Some(script.wall(30)));
     script.up(120);
     script.up(150);
-    assert_eq!(script.tally.since(), Some(script.wall(120)));
+    assert_eq!(script.availability.since(), Some(script.wall(120)));
 }
 
 #[test]
 fn freshness_ends_three_intervals_and_a_timeout_after_the_last_run() {
     let mut script = Script::new();
-    assert!(!script.tally.is_fresh(script.at(0)), "no run yet");
+    assert!(!script.availability.is_fresh(script.at(0)), "no run yet");
     script.up(30);
-    assert!(script.tally.is_fresh(script.at(130)));
-    assert!(!script.tally.is_fresh(script.at(131)));
-    assert_eq!(script.tally.verdict(), Some(Verdict::Up), "the verdict itself is remembered");
+    assert!(script.availability.is_fresh(script.at(130)));
+    assert!(!script.availability.is_fresh(script.at(131)));
+    assert_eq!(
+        script.availability.verdict(),
+        Some(Verdict::Up),
+        "the verdict itself is remembered"
+    );
 }
 
 #[test]
@@ -218,7 +227,7 @@ fn failures_are_counted_by_reason_and_step() {
     script.run(30, Cadence::Scheduled, Err(in_step.clone()));
     script.run(35, Cadence::Recheck, Err(in_step));
     let counted: Vec<_> = script
-        .tally
+        .availability
         .failures()
         .iter()
         .map(|failure| (failure.reason, failure.step.as_deref(), failure.runs))
@@ -234,8 +243,8 @@ fn the_last_success_survives_failures() {
     let mut script = Script::new();
     script.up(0);
     script.down(30);
-    assert_eq!(script.tally.last_success_at(), Some(script.wall(0)));
-    assert_eq!(script.tally.last_run_at(), Some(script.wall(30)));
+    assert_eq!(script.availability.last_success_at(), Some(script.wall(0)));
+    assert_eq!(script.availability.last_run_at(), Some(script.wall(30)));
 }
 
 #[test]
@@ -250,11 +259,11 @@ fn certificates_are_kept_while_unreachable_and_replaced_at_once_by_a_renewal() {
     script.run_with(0, Cadence::Scheduled, failure, with(expired));
     script.down(30);
     script.run_with(60, Cadence::Scheduled, Err(refused()), with(TlsFacts::default()));
-    let known = script.tally.certs().unwrap();
+    let known = script.availability.certs().unwrap();
     assert_eq!(known.chain.certs[0].serial, "0a");
     assert_eq!(*known.faults, [ChainFaultKind::Expired]);
     script.run_with(90, Cadence::Scheduled, Ok(()), with(chain_of("0b")));
-    let known = script.tally.certs().unwrap();
+    let known = script.availability.certs().unwrap();
     assert_eq!(known.chain.certs[0].serial, "0b");
     assert!(known.faults.is_empty());
 }

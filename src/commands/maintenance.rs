@@ -8,15 +8,15 @@ use serde::Serialize;
 
 use super::{load, tell};
 use crate::calendar;
+use crate::cli::maintenance::{
+    AddWindowArgs, EndWindowArgs, ListWindowsArgs, MaintenanceCommand, SignedArgs,
+};
 use crate::cli::{Exit, Flags};
 use crate::config::{Config, WindowKind, WindowTarget, name_of};
 use crate::language::Language;
 use crate::maintenance::append::{WorkChange, append, read, spoken};
 use crate::maintenance::record::{
     OPEN_MAX, RecordedWindow, Signature, WorkRecords, check_length, line_of_text, target,
-};
-use crate::maintenance_args::{
-    AddWindowArgs, EndWindowArgs, ListWindowsArgs, MaintenanceCommand, SignedArgs,
 };
 use crate::server::times::LocalTime;
 

@@ -4,6 +4,10 @@ use std::io;
 
 use super::{runtime, tell};
 use crate::calendar;
+use crate::cli::report::{
+    AlertmanagerArgs, IncidentArgs, IncidentForm, MonthArgs, ReportCommand, ReportForm,
+    ReportLanguage, ServerArgs,
+};
 use crate::cli::{Exit, Flags};
 use crate::report::ask::{ANSWER_MAX_BYTES, Access};
 use crate::report::gather::{self, MonthRequest};
@@ -11,10 +15,6 @@ use crate::report::incident::IncidentRequest;
 use crate::report::month::{Month, korea};
 use crate::report::promql::Prometheus;
 use crate::report::{corrections, csv, html, incident, incident_tables, json, month_tables, text};
-use crate::report_args::{
-    AlertmanagerArgs, IncidentArgs, IncidentForm, MonthArgs, ReportCommand, ReportForm,
-    ReportLanguage, ServerArgs,
-};
 
 pub(super) fn report(flags: &Flags, what: &ReportCommand) -> Exit {
     let written = match what {

@@ -1,9 +1,9 @@
-//! The exposition: a [`Snapshot`] of the board and the state of the daemon as Prometheus text.
+//! The exposition: a [`Snapshot`] of the latest results and the state of the daemon as Prometheus text.
 //!
 //! Series of targets are written by a streaming writer of our own, family by family and in chunks:
 //! at 17,000 targets the text has 800,000 lines and 100 MB, which a registry would hold twice. The
 //! `prometheus` crate keeps the few series of the process. `/metrics` calls [`write()`]; a one-off
-//! probe observes its run on a fresh board and calls [`write_probes`], so that scheduled and
+//! probe observes its run on results of its own and calls [`write_probes`], so that scheduled and
 //! on-demand results cannot differ.
 //!
 //! To add a series of a target, add a row to the table in `own.rs`.
@@ -18,9 +18,9 @@
 //!
 //! let registry = prometheus::Registry::new();
 //! let daemon = Daemon::register(&registry, Arc::new(Controls::none()))?;
-//! let board = LatestResults::new();
+//! let results = LatestResults::new();
 //! let mut text = Vec::new();
-//! let written = metrics::write(&board.snapshot(Instant::now()), &daemon, &mut |chunk| {
+//! let written = metrics::write(&results.snapshot(Instant::now()), &daemon, &mut |chunk| {
 //!     text.extend_from_slice(&chunk);
 //!     Ok(())
 //! });

@@ -29,7 +29,7 @@ pub(super) static FAMILIES: &[ProbeFamily] = &[
         "bongsu_probe_verdict_seconds_total",
         "Time spent in each verdict. The availability of a month is made of this.",
         Target(|row, out| {
-            for (share, time) in row.tally.shares() {
+            for (share, time) in row.availability.shares() {
                 out.with(&[("verdict", share.as_str())], time.as_secs_f64());
             }
         }),
@@ -37,14 +37,14 @@ pub(super) static FAMILIES: &[ProbeFamily] = &[
     ProbeFamily::counter(
         "bongsu_probe_runs_total",
         "Runs on the grid of the interval, by result.",
-        Target(|row, out| counts(row.tally.runs(), out)),
+        Target(|row, out| counts(row.availability.runs(), out)),
     ),
     ProbeFamily::counter(
         "bongsu_probe_rechecks_total",
         "Runs that confirmed a change of result. Absent when there is no recheck.",
         Target(|row, out| {
             if row.target.schedule.recheck().is_some() {
-                counts(row.tally.rechecks(), out);
+                counts(row.availability.rechecks(), out);
             }
         }),
     ),
@@ -77,24 +77,24 @@ pub(super) static FAMILIES: &[ProbeFamily] = &[
         "Failures in a row, rechecks included. Unknown runs leave it as it was.",
         Target(|row, out| {
             if row.is_fresh {
-                out.value(row.tally.consecutive_failures().into());
+                out.value(row.availability.consecutive_failures().into());
             }
         }),
     ),
     ProbeFamily::counter(
         "bongsu_probe_transitions_total",
         "Changes between working and down, over unknown runs in between.",
-        Target(|row, out| out.value(row.tally.transitions() as f64)),
+        Target(|row, out| out.value(row.availability.transitions() as f64)),
     ),
     ProbeFamily::gauge(
         "bongsu_probe_last_run_timestamp_seconds",
         "End of the last run, in unix time.",
-        Target(|row, out| out.optional(row.tally.last_run_at().map(unix))),
+        Target(|row, out| out.optional(row.availability.last_run_at().map(unix))),
     ),
     ProbeFamily::gauge(
         "bongsu_probe_last_success_timestamp_seconds",
         "End of the last run that was up or degraded, in unix time.",
-        Target(|row, out| out.optional(row.tally.last_success_at().map(unix))),
+        Target(|row, out| out.optional(row.availability.last_success_at().map(unix))),
     ),
     ProbeFamily::gauge(
         "bongsu_probe_interval_seconds",
@@ -233,7 +233,7 @@ fn counts(counts: Counts, out: &mut Series<'_, '_, '_>) {
 }
 
 fn failures(row: &Row, out: &mut Series<'_, '_, '_>) {
-    for failure in row.tally.failures() {
+    for failure in row.availability.failures() {
         let reason = failure.reason;
         let pairs = [("stage", reason.stage().as_str()), ("reason", reason.as_str())];
         match &failure.step {
@@ -287,7 +287,7 @@ fn address_up(target: &config::Target, outcome: &Outcome, out: &mut Series<'_, '
 /// Of a TLS probe the whole chain and the root that a file lists; of an HTTP probe the leaf, because
 /// most chains are seen by both.
 fn certs(row: &Row, out: &mut Series<'_, '_, '_>, date: fn(&Certificate) -> i64) {
-    let Some(known) = row.tally.certs().filter(|_| row.is_fresh) else { return };
+    let Some(known) = row.availability.certs().filter(|_| row.is_fresh) else { return };
     let shown = match row.target.kind {
         Kind::Http(_) | Kind::Login(_) => 1,
         Kind::Tls(_) => CHAIN_SHOWN_MAX,
@@ -318,7 +318,7 @@ fn stapled(tls: &TlsFacts) -> Option<OcspAnswer> {
 }
 
 fn cert_faults(row: &Row, out: &mut Series<'_, '_, '_>) {
-    let Some(known) = row.tally.certs().filter(|_| row.is_fresh) else { return };
+    let Some(known) = row.availability.certs().filter(|_| row.is_fresh) else { return };
     for fault in &known.faults {
         out.with(&[("reason", fault.as_str())], 1.0);
     }

@@ -164,7 +164,8 @@ impl HttpProbe {
         let request = self.request(options, token)?;
         let padded = options.pad_request.is_some();
         let host = options.url.host_str().unwrap_or_default();
-        let proxy = render::proxy(&self.surroundings.vault, options.client.route.proxy.as_deref())?;
+        let proxy =
+            render::proxy(&self.surroundings.secrets, options.client.route.proxy.as_deref())?;
         let transport = Transport {
             resolvers: &self.surroundings.resolvers,
             dial,
@@ -242,16 +243,16 @@ impl HttpProbe {
         if result.is_ok() && facts.warnings.is_empty() && hops < 2 {
             return result;
         }
-        let vault = &self.surroundings.vault;
+        let secrets = &self.surroundings.secrets;
         let host = self.options.url.host_str().unwrap_or_default();
-        let mut names = vault.known_to(&BTreeSet::from([host.to_owned()])).boxed().await;
+        let mut names = secrets.known_to(&BTreeSet::from([host.to_owned()])).boxed().await;
         names.extend(self.secrets.iter().cloned());
         let mut known = self.tokens.as_ref().map(TokenClient::known).unwrap_or_default();
         known.extend(self.sent());
         if names.is_empty() && known.is_empty() {
             return result;
         }
-        mask(facts, result, &Redactor::new(vault.peek(&names).values().chain(&known)))
+        mask(facts, result, &Redactor::new(secrets.peek(&names).values().chain(&known)))
     }
 
     /// What stands in the request and is nobody's business, although no secret of the file: its query,
@@ -260,31 +261,32 @@ impl HttpProbe {
         let HttpOptions { url, auth, .. } = &*self.options;
         let pairs = url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
         let mut sent: Vec<Secret> = pairs.map(Secret::new).collect();
-        let (vault, to) = (&self.surroundings.vault, &Receiver::of(url));
-        let whole = auth.as_ref().and_then(|auth| render::authorization(vault, auth, to).ok());
+        let (secrets, to) = (&self.surroundings.secrets, &Receiver::of(url));
+        let whole = auth.as_ref().and_then(|auth| render::authorization(secrets, auth, to).ok());
         sent.extend(whole.as_ref().and_then(|value| value.to_str().ok()).map(Secret::new));
         sent
     }
 
     fn request(&self, options: &HttpOptions, token: Option<&Token>) -> Result<Outgoing, Failure> {
         let to = &Receiver::of(&options.url);
-        let vault = &self.surroundings.vault;
+        let secrets = &self.surroundings.secrets;
         let mut credentials = HeaderMap::new();
         let mut own_host = None;
         for (name, template) in &options.headers {
             if name == HOST {
-                own_host = Some(render::header(vault, template, to)?);
+                own_host = Some(render::header(secrets, template, to)?);
             } else if template.as_plain().is_none() {
-                credentials.append(name.clone(), render::header(vault, template, to)?);
+                credentials.append(name.clone(), render::header(secrets, template, to)?);
             }
         }
         if let Some(auth) = &options.auth {
-            credentials.insert(AUTHORIZATION, render::authorization(vault, auth, to)?);
+            credentials.insert(AUTHORIZATION, render::authorization(secrets, auth, to)?);
         }
         if let Some(token) = token {
             credentials.insert(AUTHORIZATION, token.authorization()?);
         }
-        let (body, content_type) = render::body(vault, &options.body, to, options.charset)?.unzip();
+        let (body, content_type) =
+            render::body(secrets, &options.body, to, options.charset)?.unzip();
         let mut headers = self.headers.clone();
         if let Some(content_type) = content_type.flatten() {
             let given = |name: &HeaderName| options.headers.iter().any(|(given, _)| given == name);

@@ -187,7 +187,7 @@ impl TokenClient {
         deadline: &Deadline,
     ) -> Result<Token, Failure> {
         let request = self.request(surroundings)?;
-        let proxy = render::proxy(&surroundings.vault, self.client.route.proxy.as_deref())?;
+        let proxy = render::proxy(&surroundings.secrets, self.client.route.proxy.as_deref())?;
         let tls = &self.client.tls;
         let transport = Transport {
             resolvers: &surroundings.resolvers,
@@ -268,8 +268,8 @@ impl TokenClient {
         let encoded =
             |secret: Secret| byte_serialize(secret.expose().as_bytes()).collect::<String>();
         let to = Receiver::of(token_url);
-        let id = encoded(client_id.fill(&surroundings.vault, &to)?);
-        let password = encoded(client_secret.fill(&surroundings.vault, &to)?);
+        let id = encoded(client_id.fill(&surroundings.secrets, &to)?);
+        let password = encoded(client_secret.fill(&surroundings.secrets, &to)?);
         let basic = format!("Basic {}", STANDARD.encode(format!("{id}:{password}")));
         let basic =
             HeaderValue::try_from(basic).map_err(|_| self.failure("its name is too long"))?;

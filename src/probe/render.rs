@@ -150,7 +150,7 @@ fn value(text: &str, secrecy: Secrecy) -> Result<HeaderValue, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vault::Vault;
+    use crate::secrets::SecretStore;
 
     fn text(text: &str) -> Template {
         Template::plain(text)
@@ -158,7 +158,9 @@ mod tests {
 
     fn rendered(template: &RequestBody, charset: Option<&'static Encoding>) -> String {
         let (payload, _) =
-            body(&Vault::default(), template, &Receiver::any_port("h"), charset).unwrap().unwrap();
+            body(&SecretStore::default(), template, &Receiver::any_port("h"), charset)
+                .unwrap()
+                .unwrap();
         String::from_utf8(payload.bytes.to_vec()).unwrap()
     }
 
@@ -180,8 +182,8 @@ mod tests {
 
     #[test]
     fn a_newline_in_a_header_is_refused_without_showing_it() {
-        let failure =
-            header(&Vault::default(), &text("a\ncanary"), &Receiver::any_port("h")).unwrap_err();
+        let failure = header(&SecretStore::default(), &text("a\ncanary"), &Receiver::any_port("h"))
+            .unwrap_err();
         assert_eq!(failure.reason, Reason::Internal);
         assert!(!failure.detail.contains("canary"));
     }

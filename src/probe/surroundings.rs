@@ -18,9 +18,9 @@ use crate::own_time::OwnTime;
 use crate::probe::login::lockout::recovery::Recoveries;
 use crate::probe::login::lockout::store::AccountStore;
 use crate::probe::login::program::ProgramPlaces;
+use crate::secrets::SecretStore;
 use crate::transport::fetch::Fetcher;
 use crate::transport::resolve::Resolvers;
-use crate::vault::Vault;
 
 /// Beyond this our clock is wrong: no one-time code is sent, because the server would refuse it and count
 /// a failed attempt, and dates of certificates are judged by the controls' clock.
@@ -32,7 +32,7 @@ pub struct Surroundings {
     pub tls_clients: Arc<TlsClients>,
     /// Looks at files of certificates, and of modules.
     pub files: FileWork,
-    pub vault: Vault,
+    pub secrets: SecretStore,
     /// Certificates and keys of logins.
     pub identities: IdentityStore,
     /// What is known of the accounts that logins use.
@@ -59,7 +59,7 @@ impl Default for Surroundings {
             tls_clients: Arc::new(TlsClients::new(Arc::new(Fetcher::new(&resolvers)))),
             files: FileWork::default(),
             resolvers,
-            vault: Vault::default(),
+            secrets: SecretStore::default(),
             identities: IdentityStore::default(),
             accounts: AccountStore::default(),
             recoveries: Recoveries::default(),
@@ -79,7 +79,7 @@ impl Surroundings {
 
     /// As above, when nothing but the secrets is known.
     pub fn with_secrets(secrets: &BTreeMap<Arc<str>, SecretRef>) -> Surroundings {
-        Surroundings { vault: Vault::new(secrets), ..Surroundings::default() }
+        Surroundings { secrets: SecretStore::new(secrets), ..Surroundings::default() }
     }
 
     /// With accounts that are remembered over restarts.
@@ -143,14 +143,14 @@ impl Surroundings {
     pub async fn look_at_secrets(&self, names: &[Arc<str>], deadline: &Deadline) {
         if !names.is_empty() {
             let _own_wait = deadline.own_wait();
-            self.vault.look_again(names).boxed().await;
+            self.secrets.look_again(names).boxed().await;
         }
     }
 
     /// Takes over a reloaded configuration. Probes keep their handle.
     pub fn reconfigure(&self, config: &Config) {
         self.resolvers.reset();
-        self.vault.replace(&config.secrets);
+        self.secrets.replace(&config.secrets);
         self.identities.clear();
     }
 }

@@ -127,7 +127,7 @@ impl TlsProbe {
         deadline: &Deadline,
     ) -> Result<(), Failure> {
         let route = &self.options.route;
-        let proxy = render::proxy(&self.surroundings.vault, route.proxy.as_deref())?;
+        let proxy = render::proxy(&self.surroundings.secrets, route.proxy.as_deref())?;
         let clients = &self.surroundings.tls_clients;
         let transport = Transport {
             resolvers: &self.surroundings.resolvers,

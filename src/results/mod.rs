@@ -54,7 +54,7 @@ struct State {
 struct Entry {
     target: Arc<Target>,
     labels: Arc<Labels>,
-    tally: Availability,
+    availability: Availability,
     last: Option<Arc<Outcome>>,
     history: History,
     addresses: KnownAddresses,
@@ -85,7 +85,7 @@ pub struct Row {
     /// As exposition text.
     pub labels: Arc<Labels>,
     /// The account, booked up to the moment of the snapshot.
-    pub tally: Availability,
+    pub availability: Availability,
     /// The last run, however old.
     pub last: Option<Arc<Outcome>>,
     /// Whether the last run is recent enough to be believed: stale is never green.
@@ -166,13 +166,13 @@ impl LatestResults {
 
 impl Entry {
     fn row(&mut self, now: Instant) -> Row {
-        self.tally.accrue(now);
+        self.availability.accrue(now);
         Row {
             target: Arc::clone(&self.target),
             labels: Arc::clone(&self.labels),
-            tally: self.tally.clone(),
+            availability: self.availability.clone(),
             last: self.last.clone(),
-            is_fresh: self.tally.is_fresh(now),
+            is_fresh: self.availability.is_fresh(now),
             moved: self.addresses.last_move(),
         }
     }
@@ -184,7 +184,7 @@ impl Observer for LatestResults {
         let mut entry = Entry {
             target: Arc::clone(target),
             labels: Arc::new(Labels::of(target)),
-            tally: Availability::new(target.schedule.freshness(), now),
+            availability: Availability::new(target.schedule.freshness(), now),
             last: None,
             history: History::default(),
             addresses: KnownAddresses::default(),
@@ -218,7 +218,7 @@ impl Observer for LatestResults {
         let Some(entry) = entries.get_mut(&target.id).filter(|entry| entry.is_for(target)) else {
             return;
         };
-        entry.tally.observe(run);
+        entry.availability.observe(run);
         let is_new = entry.history.push(&run.outcome, entry.last.as_deref());
         let replaced = entry.last.replace(last);
         *failures_begun += u64::from(is_new);

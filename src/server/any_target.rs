@@ -62,11 +62,11 @@ pub(super) async fn probe(
     let probe = probe::build(&target, &site.surroundings);
     let mut outcome = probe::run(&*probe, target.schedule.timeout(), &Stop::default()).await;
     site.controls.judge(&target.dial, &mut outcome).await;
-    let (board, now) = (LatestResults::new(), Instant::now());
-    board.adopt(&target, now);
+    let (results, now) = (LatestResults::new(), Instant::now());
+    results.adopt(&target, now);
     let (cadence, lag) = (Cadence::Scheduled, Duration::ZERO);
-    board.observe(&target, &Run { cadence, lag, finished: now, outcome: Arc::new(outcome) });
-    match board.row(&target.id, now) {
+    results.observe(&target, &Run { cadence, lag, finished: now, outcome: Arc::new(outcome) });
+    match results.row(&target.id, now) {
         Some(row) => exposition(&row),
         None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

@@ -88,7 +88,7 @@ pub(super) fn excused<'r, 'c>(row: &Row, running: &'r [Running<'c>]) -> Option<E
     let by = covering
         .min_by_key(|running| (running.window.kind == WindowKind::Emergency, running.since))?;
     let opened = SystemTime::from(by.since);
-    let is_older = row.tally.since().is_some_and(|since| since < opened);
+    let is_older = row.availability.since().is_some_and(|since| since < opened);
     Some(Excused { by, was_down: Shown::of(row) == Shown::Down && is_older })
 }
 
@@ -108,7 +108,7 @@ pub(super) fn counts(rows: &[Row]) -> [(Shown, usize); 5] {
 
 /// The certificate that ends first among those that matter for the verdict.
 pub(super) fn first_to_expire(row: &Row) -> Option<&Certificate> {
-    let known = row.tally.certs()?;
+    let known = row.availability.certs()?;
     let mattering = known.chain.certs.iter().enumerate().filter(|(at, _)| known.in_path(*at));
     mattering.map(|(_, cert)| cert).min_by_key(|cert| cert.not_after)
 }

@@ -51,7 +51,7 @@ impl ListQuery {
     /// Whether a row is asked for.
     pub(super) fn admits(&self, row: &Row, services: &ServiceStates<'_>) -> bool {
         let id = &row.target.id;
-        let service = services.get(&id.service).map(|standing| standing.service);
+        let service = services.get(&id.service).map(|known| known.service);
         let title = service.and_then(|service| service.title.as_deref()).unwrap_or_default();
         let owner = service.and_then(|service| service.owner.as_deref()).unwrap_or_default();
         let grade = service.and_then(|service| service.grade);

@@ -18,14 +18,14 @@ use crate::results::LatestResults;
 
 /// Where the numbers come from.
 pub struct Sources {
-    pub board: Arc<LatestResults>,
+    pub results: Arc<LatestResults>,
     pub daemon: Arc<Daemon>,
     pub config: watch::Receiver<Arc<Config>>,
 }
 
 impl Sources {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let snapshot = self.board.snapshot(Instant::now());
+        let snapshot = self.results.snapshot(Instant::now());
         let mut broken = None;
         let written = metrics::write(&snapshot, &self.daemon, &mut |chunk| {
             out.write_all(&chunk).map_err(|error| {

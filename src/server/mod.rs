@@ -1,6 +1,6 @@
 //! The HTTP side: endpoints, TLS, authentication.
 //!
-//! Handlers only show what the board, the configuration and the metrics hold; the one command
+//! Handlers only show what the latest results, the configuration and the metrics hold; the one command
 //! they can give is a reload, and that is a message to the select loop.
 
 pub mod external;

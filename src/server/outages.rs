@@ -142,19 +142,19 @@ impl<'a> Outages<'a> {
     fn facts(&self, html: &mut String, block: &Block<'_>) {
         let (language, times) = (self.view.language, &self.view.site.local_time);
         let mut facts = Vec::new();
-        if let Some(standing) = self.view.services.get(block.cause) {
-            if let Some(grade) = standing.service.grade {
+        if let Some(known) = self.view.services.get(block.cause) {
+            if let Some(grade) = known.service.grade {
                 facts.push((language.pick("등급", "Grade"), grade.to_string()));
             }
-            facts.extend(self.view.about(standing.service));
+            facts.extend(self.view.about(known.service));
         }
         facts.extend(self.view.past(block.cause));
         let worst = || block.rows().filter(|row| Shown::of(row) == block.worst);
-        if let Some(since) = worst().filter_map(|row| row.tally.since()).min() {
+        if let Some(since) = worst().filter_map(|row| row.availability.since()).min() {
             let text = format!("{} ({})", times.second(since), ago(since, language));
             facts.push((language.pick("시작", "Since"), text));
         }
-        if let Some(good) = worst().filter_map(|row| row.tally.last_success_at()).max() {
+        if let Some(good) = worst().filter_map(|row| row.availability.last_success_at()).max() {
             let text = format!("{} ({})", times.second(good), ago(good, language));
             facts.push((language.pick("마지막 정상", "Last good run"), text));
         }

@@ -47,7 +47,7 @@ async fn list(
 ) -> Response {
     // Seventeen thousand rows are sorted and compressed: not on a thread of the probes.
     let answer = tokio::task::spawn_blocking(move || {
-        let mut rows = site.sources.board.snapshot(Instant::now()).rows;
+        let mut rows = site.sources.results.snapshot(Instant::now()).rows;
         let config = Arc::clone(&site.sources.config.borrow());
         display_state::sort(&mut rows, &config);
         let language = Language::of(query.lang.as_deref(), &headers);
@@ -115,7 +115,7 @@ impl List<'_> {
     fn title(&self) -> String {
         let name = self.view.language.pick("봉수", "Bongsu");
         let of = self.of.map(|of| {
-            let service = self.view.services.get(of).map(|standing| standing.service);
+            let service = self.view.services.get(of).map(|known| known.service);
             service.and_then(|service| service.title.as_deref()).unwrap_or(of)
         });
         match of.or(self.view.site.vantage.as_deref()) {
@@ -170,8 +170,8 @@ impl List<'_> {
             self.view.as_of(),
             banners(site, self.config, language),
         );
-        if let Some(standing) = self.of.and_then(|of| self.view.services.get(of)) {
-            self.about(&mut html, standing.state, standing.service);
+        if let Some(known) = self.of.and_then(|of| self.view.services.get(of)) {
+            self.about(&mut html, known.state, known.service);
         }
         html.push_str("<p>");
         for (state, count) in counts {

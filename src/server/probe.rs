@@ -44,7 +44,7 @@ pub(super) async fn probe(
         (Err(problem), _) | (_, Err(problem)) => return refused(&problem),
     };
     let module = module.as_deref();
-    let targets = site.sources.board.find(|candidate| is_named(candidate, &target));
+    let targets = site.sources.results.find(|candidate| is_named(candidate, &target));
     if targets.is_empty() {
         return match &site.any_target {
             Some(_) if origin::is_from_elsewhere(&headers, &site.external) => {
@@ -61,7 +61,7 @@ pub(super) async fn probe(
         Ok(chosen) => chosen,
         Err(problem) => return refused(&problem),
     };
-    match site.sources.board.row(&chosen.id, Instant::now()) {
+    match site.sources.results.row(&chosen.id, Instant::now()) {
         Some(row) if row.is_fresh => exposition(&row),
         _ => {
             let text = format!("{} has no recent result\n", chosen.id);

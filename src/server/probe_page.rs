@@ -66,9 +66,9 @@ fn answer(
     refreshes: bool,
     headers: &HeaderMap,
 ) -> Response {
-    let rows = site.sources.board.snapshot(Instant::now()).rows;
+    let rows = site.sources.results.snapshot(Instant::now()).rows;
     let row = rows.iter().find(|row| row.target.id == *id);
-    let (Some(row), Some(history)) = (row, site.sources.board.history(id)) else {
+    let (Some(row), Some(history)) = (row, site.sources.results.history(id)) else {
         return no_such_probe(site, language, &id.to_string());
     };
     let config = Arc::clone(&site.sources.config.borrow());
@@ -142,11 +142,11 @@ impl View<'_> {
         let times = &self.site.local_time;
         let mut facts =
             vec![(language.pick("서비스", "Service"), self.services.called(name, language))];
-        if let Some(standing) = self.services.get(name) {
-            if let Some(grade) = standing.service.grade {
+        if let Some(known) = self.services.get(name) {
+            if let Some(grade) = known.service.grade {
                 facts.push((language.pick("등급", "Grade"), grade.to_string()));
             }
-            facts.extend(self.about(standing.service));
+            facts.extend(self.about(known.service));
         }
         facts.extend(self.past(name));
         if row.target.id.site.is_some() {
@@ -154,15 +154,15 @@ impl View<'_> {
             facts.push((language.pick("기관", "Site"), site));
             facts.extend(self.about_site(&row.target.id));
         }
-        if let Some(since) = row.tally.since() {
+        if let Some(since) = row.availability.since() {
             let text = format!("{} ({})", times.second(since), ago(since, language));
             facts.push((language.pick("시작", "Since"), text));
         }
-        if let Some(last) = row.tally.last_run_at() {
+        if let Some(last) = row.availability.last_run_at() {
             let text = format!("{} ({})", times.second(last), ago(last, language));
             facts.push((language.pick("마지막 실행", "Last run"), text));
         }
-        if let Some(last) = row.tally.last_success_at() {
+        if let Some(last) = row.availability.last_success_at() {
             let text = format!("{} ({})", times.second(last), ago(last, language));
             facts.push((language.pick("마지막 성공", "Last success"), text));
         }

@@ -85,8 +85,9 @@ pub(super) async fn status_of_one(
 ) -> Response {
     let language = Language::of(wishes.lang.as_deref(), &headers);
     let id = probe_id(&service, &probe, wishes.site.as_deref());
-    let board = &site.sources.board;
-    let (Some(row), Some(history)) = (board.row(&id, Instant::now()), board.history(&id)) else {
+    let results = &site.sources.results;
+    let (Some(row), Some(history)) = (results.row(&id, Instant::now()), results.history(&id))
+    else {
         return (StatusCode::NOT_FOUND, format!("there is no probe {id}\n")).into_response();
     };
     let config = Arc::clone(&site.sources.config.borrow());

@@ -49,7 +49,7 @@ impl<'c> Recovery<'c> {
         let mut of_cause: BTreeMap<&'c str, BTreeMap<u8, GradeCount>> = BTreeMap::new();
         for service in &config.services {
             // One that nobody probes neither stands nor is down.
-            let Some(state) = states.get(&service.name).and_then(|standing| standing.state) else {
+            let Some(state) = states.get(&service.name).and_then(|known| known.state) else {
                 continue;
             };
             let is_up = matches!(state, Shown::Up | Shown::Degraded);

@@ -40,12 +40,12 @@ impl View<'_> {
             self.cause(html, row, cause);
         }
         html.push_str("</td><td class=\"n\">");
-        if let Some(since) = row.tally.since() {
+        if let Some(since) = row.availability.since() {
             let (at, ago) = (self.site.local_time.second(since), ago(since, language));
             let _ = write!(html, "{at}<br><span class=\"q\">{ago}</span>");
         }
         html.push_str("</td><td class=\"n\">");
-        if let Some(last) = row.tally.last_run_at() {
+        if let Some(last) = row.availability.last_run_at() {
             html.push_str(&ago(last, language));
         }
         html.push_str("</td></tr>");
@@ -65,8 +65,8 @@ impl View<'_> {
         let language = self.language;
         let name = &*row.target.id.service;
         html.push_str(&self.services.called(name, language));
-        let Some(standing) = self.services.get(name) else { return };
-        let service = standing.service;
+        let Some(known) = self.services.get(name) else { return };
+        let service = known.service;
         if let Some(grade) = service.grade {
             let _ = write!(html, " · {}", grade_in(grade, language));
         }

@@ -39,7 +39,7 @@ pub(super) async fn sd(
 ) -> Response {
     let shown = Arc::clone(&site);
     let write = move |out: &mut dyn io::Write| {
-        let rows = shown.sources.board.snapshot(Instant::now()).rows;
+        let rows = shown.sources.results.snapshot(Instant::now()).rows;
         let groups: Vec<Group<'_>> = rows.iter().map(|row| Group::of(&row.target)).collect();
         serde_json::to_writer(out, &groups).map_err(io::Error::from)
     };

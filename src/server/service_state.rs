@@ -1,4 +1,4 @@
-//! How services stand, by name: what a row says of the service it blames, of its owner, and of what
+//! The state of services, by name: what a row says of the service it blames, of its owner, and of what
 //! the service needs.
 
 use std::collections::HashMap;
@@ -10,13 +10,13 @@ use super::row::chip;
 use crate::config::{Config, OURSELVES, Service, SiteInfo, TargetId};
 use crate::results::Row;
 
-/// Services by name, with what the board says of each.
+/// Services by name, with what the latest results say of each.
 pub(super) struct ServiceStates<'c> {
-    known: HashMap<&'c str, Standing<'c>>,
+    known: HashMap<&'c str, ServiceState<'c>>,
 }
 
-/// One service as it stands.
-pub(super) struct Standing<'c> {
+/// A service with what its probes and those of others say of it.
+pub(super) struct ServiceState<'c> {
     pub(super) service: &'c Service,
     /// The worst of its own probes; none when it has no probe.
     pub(super) state: Option<Shown>,
@@ -27,9 +27,10 @@ pub(super) struct Standing<'c> {
 
 impl<'c> ServiceStates<'c> {
     pub(super) fn of(config: &'c Config, rows: &[Row]) -> ServiceStates<'c> {
-        let standing = |service: &'c Service| Standing { service, state: None, blamed_by: 0 };
-        let mut known: HashMap<&str, Standing<'_>> =
-            config.services.iter().map(|service| (&*service.name, standing(service))).collect();
+        let unknown_yet =
+            |service: &'c Service| ServiceState { service, state: None, blamed_by: 0 };
+        let mut known: HashMap<&str, ServiceState<'_>> =
+            config.services.iter().map(|service| (&*service.name, unknown_yet(service))).collect();
         for row in rows {
             let (state, service) = (Shown::of(row), &*row.target.id.service);
             if let Some(own) = known.get_mut(service) {
@@ -45,7 +46,7 @@ impl<'c> ServiceStates<'c> {
         ServiceStates { known }
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&Standing<'c>> {
+    pub(super) fn get(&self, name: &str) -> Option<&ServiceState<'c>> {
         self.known.get(name)
     }
 
@@ -84,12 +85,12 @@ impl<'c> ServiceStates<'c> {
 
     fn need(&self, name: &str, language: Language) -> String {
         let mut html = self.called(name, language);
-        let Some(standing) = self.get(name) else { return html };
-        if let Some(state) = standing.state {
+        let Some(known) = self.get(name) else { return html };
+        if let Some(state) = known.state {
             let _ = write!(html, " {}", chip(state, language));
         }
-        if standing.blamed_by > 0 {
-            let count = standing.blamed_by;
+        if known.blamed_by > 0 {
+            let count = known.blamed_by;
             let _ = match language {
                 Language::Korean => {
                     write!(html, " (다른 서비스의 감시 항목 {count}개가 원인으로 지목)")

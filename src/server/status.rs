@@ -83,7 +83,7 @@ pub(super) async fn status(
     let shown = Arc::clone(&site);
     let language = Language::of(None, &headers);
     let write = move |out: &mut dyn io::Write| {
-        let rows = shown.sources.board.snapshot(Instant::now()).rows;
+        let rows = shown.sources.results.snapshot(Instant::now()).rows;
         let config = Arc::clone(&shown.sources.config.borrow());
         let status = Status::of(&shown, &config, &rows, language);
         serde_json::to_writer(out, &status).map_err(io::Error::from)
@@ -312,10 +312,10 @@ impl<'a> Telling<'a> {
             detail: cause.map(|cause| cause.detail.as_str()),
             meaning: cause.map(|cause| self.language.of_both(cause.reason.meaning())),
             first_look: cause.map(|cause| self.language.of_both(cause.reason.first_look())),
-            since: row.tally.since().and_then(rfc3339),
-            last_run: row.tally.last_run_at().and_then(rfc3339),
-            last_success: row.tally.last_success_at().and_then(rfc3339),
-            consecutive_failures: row.tally.consecutive_failures(),
+            since: row.availability.since().and_then(rfc3339),
+            last_run: row.availability.last_run_at().and_then(rfc3339),
+            last_success: row.availability.last_success_at().and_then(rfc3339),
+            consecutive_failures: row.availability.consecutive_failures(),
             interval_seconds: row.target.schedule.interval().as_secs_f64(),
             duration_seconds: last.map(|outcome| outcome.elapsed.as_secs_f64()),
             http_status: last

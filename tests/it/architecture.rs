@@ -20,13 +20,10 @@ const LAYERS: &[&[&str]] = &[
         "stop",
         "http_date",
         "language",
-        "report_args",
-        "maintenance_args",
         "offload",
         "own_time",
         "log_queue",
         "foreign_yaml",
-        "import_args",
         "table",
         "run_watch",
         "sentences",
@@ -36,7 +33,7 @@ const LAYERS: &[&[&str]] = &[
     &["config"],
     &[
         "curl",
-        "vault",
+        "secrets",
         "identities",
         "state_dir",
         "state_writer",
@@ -168,7 +165,7 @@ fn unsafe_code_is_allowed_in_one_file() {
 fn the_environment_is_read_by_the_command_line_and_for_secrets() {
     for file in naming("env::var") {
         assert!(
-            ["config/files.rs", "vault.rs"].contains(&file.as_str()),
+            ["config/files.rs", "secrets.rs"].contains(&file.as_str()),
             "{file} reads the environment"
         );
     }

@@ -24,7 +24,7 @@ use crate::support::results::{
 
 /// LatestResults and daemon as the application wires them.
 struct Metrics {
-    board: LatestResults,
+    results: LatestResults,
     daemon: Daemon,
 }
 
@@ -33,7 +33,7 @@ impl Metrics {
     async fn of_a_small_estate() -> Arc<Metrics> {
         let controls = controls().await;
         let daemon = Daemon::register(&prometheus::Registry::new(), controls).unwrap();
-        let metrics = Metrics { board: LatestResults::new(), daemon };
+        let metrics = Metrics { results: LatestResults::new(), daemon };
         let found = [
             (http_target("gov24", "front", "https://www.gov.kr/"), https_up()),
             (http_target("gpki", "portal", "https://www.gpki.go.kr/"), https_503()),
@@ -55,7 +55,7 @@ impl Metrics {
 
     fn text(&self) -> String {
         let mut text = Vec::new();
-        let snapshot = self.board.snapshot(Instant::now());
+        let snapshot = self.results.snapshot(Instant::now());
         metrics::write(&snapshot, &self.daemon, &mut |chunk| {
             text.extend_from_slice(&chunk);
             Ok(())
@@ -67,22 +67,22 @@ impl Metrics {
 
 impl Observer for Metrics {
     fn adopt(&self, target: &Arc<bongsu::config::Target>, now: Instant) {
-        self.board.adopt(target, now);
+        self.results.adopt(target, now);
         self.daemon.adopt(target, now);
     }
     fn started(&self, target: &Arc<bongsu::config::Target>) {
-        self.board.started(target);
+        self.results.started(target);
         self.daemon.started(target);
     }
     fn observe(&self, target: &Arc<bongsu::config::Target>, run: &Run) {
-        self.board.observe(target, run);
+        self.results.observe(target, run);
         self.daemon.observe(target, run);
     }
     fn skipped(&self, target: &Arc<bongsu::config::Target>, cadence: Cadence, runs: u64) {
         self.daemon.skipped(target, cadence, runs);
     }
     fn forget(&self, id: &bongsu::config::TargetId) {
-        self.board.forget(id);
+        self.results.forget(id);
         self.daemon.forget(id);
     }
 }

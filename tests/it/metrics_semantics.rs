@@ -236,11 +236,11 @@ fn a_forgotten_target_is_gone_and_its_late_run_does_not_bring_it_back() {
     let script = Script::new();
     let target = script.adopt(portal());
     script.run(&target, 10, https_up());
-    assert_eq!(script.board.snapshot(script.at(11)).durations.len(), 1);
-    script.board.forget(&target.id);
+    assert_eq!(script.results.snapshot(script.at(11)).durations.len(), 1);
+    script.results.forget(&target.id);
     script.run(&target, 12, https_up());
     assert_eq!(script.text(13), "");
-    assert_eq!(script.board.snapshot(script.at(13)).durations.len(), 0);
+    assert_eq!(script.results.snapshot(script.at(13)).durations.len(), 0);
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn a_target_that_changed_starts_from_zero_and_the_old_ones_late_run_is_not_its()
     script.run(&new, 30, http_up());
     let text = script.text(35);
     assert!(family(&text, "probe_success")[0].contains("new.gpki.go.kr"));
-    assert_eq!(script.board.snapshot(script.at(35)).durations[0].1.count(), 2);
+    assert_eq!(script.results.snapshot(script.at(35)).durations[0].1.count(), 2);
 }
 
 #[test]

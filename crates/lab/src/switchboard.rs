@@ -64,17 +64,19 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn flapping_gates_the_others_and_alone_answers_503() {
-        let board = Switchboard::new();
+        let switchboard = Switchboard::new();
         let gpki = systems::ALL[0];
-        board.set(gpki, Fault::flapping(Duration::from_secs(20)));
+        switchboard.set(gpki, Fault::flapping(Duration::from_secs(20)));
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let status = |seconds| board.of(gpki).active(FaultKind::ErrorStatus, at(seconds)).is_some();
+        let status =
+            |seconds| switchboard.of(gpki).active(FaultKind::ErrorStatus, at(seconds)).is_some();
         assert_eq!([0, 9, 10, 19, 20].map(status), [true, true, false, false, true]);
-        assert_eq!(board.of(gpki).next_change(at(3)), Some(at(10)));
+        assert_eq!(switchboard.of(gpki).next_change(at(3)), Some(at(10)));
 
-        board.set(gpki, FaultKind::Refuse);
-        let refuse = |seconds| board.of(gpki).active(FaultKind::Refuse, at(seconds)).is_some();
+        switchboard.set(gpki, FaultKind::Refuse);
+        let refuse =
+            |seconds| switchboard.of(gpki).active(FaultKind::Refuse, at(seconds)).is_some();
         assert_eq!([0, 10, 20].map(refuse), [true, false, true]);
         assert!(!status(0));
     }

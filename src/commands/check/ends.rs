@@ -16,7 +16,7 @@ use crate::commands::days_until;
 use crate::config::login::Identity;
 use crate::config::{Config, Disk, Kind};
 use crate::secret::Secret;
-use crate::vault;
+use crate::secrets;
 
 /// Of a file of certificates, as when the configuration is loaded.
 const PEM_BYTES_MAX: u64 = 4 << 20;
@@ -90,7 +90,7 @@ fn of_file(purpose: Use, file: &Path, now: Timestamp) -> Option<PlannedEnd> {
 }
 
 fn of_identity(name: &str, identity: &Identity, now: Timestamp) -> Option<PlannedEnd> {
-    let password = identity.password.as_ref().map(vault::read_source).transpose().ok()?;
+    let password = identity.password.as_ref().map(secrets::read_source).transpose().ok()?;
     let opened = identity.open(&Disk, password.as_ref().map(Secret::expose)).ok()?;
     let certificate = opened.certificate();
     let subject = Certificate::parse(certificate.der())?.subject;

@@ -11,9 +11,9 @@ use super::drafts::{LeftOut, ProbeDraft, Translations, without_userinfo};
 use super::scrape_jobs::Jobs;
 use super::{Import, Unwritten, in_one_line};
 use crate::blackbox::ModuleFile;
+use crate::cli::import::BlackboxArgs;
 use crate::commands::first_files::{CONFIGURATION, FirstFile};
 use crate::config;
-use crate::import_args::BlackboxArgs;
 
 pub(super) fn import(args: &BlackboxArgs) -> Result<Import, ReadError> {
     let modules = ModuleFile::load(&args.file);

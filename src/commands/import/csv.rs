@@ -7,11 +7,11 @@ use base::files::read_regular;
 use read::{FileProblems, Problem, ReadError};
 
 use super::{Import, Unwritten, comment};
+use crate::cli::import::CsvArgs;
 use crate::commands::first_files::{CONFIGURATION, FirstFile, SCHEMA};
 use crate::commands::names;
 use crate::commands::new_service::{self, NewService};
 use crate::config::{self, CONFIG_BYTES_MAX};
-use crate::import_args::CsvArgs;
 use crate::table::{self, Table, TableRow};
 
 /// What a column holds.

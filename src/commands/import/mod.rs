@@ -15,9 +15,9 @@ use read::ReadError;
 
 use super::first_files::{self, FirstFile};
 use super::tell;
+use crate::cli::import::ImportCommand;
 use crate::cli::{Exit, Flags};
 use crate::config::{Disk, Files};
-use crate::import_args::ImportCommand;
 use crate::language::Language;
 
 /// What is written, and what a person is told of it.

@@ -15,7 +15,7 @@ const ROOMS: [&str; 14] = [
     "src/own_time",
     "src/identities.rs",
     "src/offload.rs",
-    "src/vault.rs",
+    "src/secrets.rs",
     "src/config/login/identity.rs",
     "src/outcome/failed_tls.rs",
     "src/outcome/bounds.rs",

@@ -111,7 +111,7 @@ impl Probe for LoginProbe {
             secrets.extend(self.options.account.clone());
             secrets.extend(route.proxy.iter().flat_map(|proxy| proxy.secrets()).cloned());
             self.surroundings.look_at_files(&secrets, tls, deadline).await;
-            let proxy = render::proxy(&self.surroundings.vault, route.proxy.as_deref())?;
+            let proxy = render::proxy(&self.surroundings.secrets, route.proxy.as_deref())?;
             let host = self.target.host();
             let context = run::Context {
                 options: &self.options,

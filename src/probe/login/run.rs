@@ -301,9 +301,9 @@ impl<'a> LoginRun<'a> {
             return result;
         }
         // A host can send back whatever it was ever sent, by other probes too.
-        let mut names = surroundings.vault.known_to(&options.hosts()).boxed().await;
+        let mut names = surroundings.secrets.known_to(&options.hosts()).boxed().await;
         names.extend(options.secrets().into_iter().chain(options.account.clone()));
-        let secrets = surroundings.vault.peek(&names);
+        let secrets = surroundings.secrets.peek(&names);
         let cookies = self.session.jar().secrets().collect::<Vec<_>>();
         let redactor = Redactor::new(secrets.values().chain(&private).chain(cookies.iter()));
         mask(recorder.facts, result, &redactor)

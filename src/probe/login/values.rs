@@ -14,16 +14,16 @@ use crate::outcome::{Failure, Reason};
 use crate::probe::surroundings::Surroundings;
 use crate::receiver::Receiver;
 use crate::secret::Secret;
+use crate::secrets::SecretStore;
 use crate::template::fill::Values;
 use crate::template::{FlowSource, IdentityField, Source, Template};
-use crate::vault::Vault;
 
 use super::identity::Identities;
 use super::lockout::admission::Codes;
 
 /// Everything that a template of one step may name.
 pub(super) struct StepValues<'v> {
-    vault: &'v Vault,
+    secrets: &'v SecretStore,
     flow: &'v FlowValues<'v>,
     codes: &'v Codes,
     /// The wall clock, since 1970.
@@ -123,7 +123,7 @@ impl<'a> FlowValues<'a> {
         codes: &'v Codes,
     ) -> StepValues<'v> {
         StepValues {
-            vault: &surroundings.vault,
+            secrets: &surroundings.secrets,
             flow: self,
             codes,
             now: surroundings.accounts.now(),
@@ -135,7 +135,7 @@ impl Values<FlowSource> for StepValues<'_> {
     fn value(&self, source: &FlowSource, to: &Receiver) -> Result<Secret, Failure> {
         match source {
             FlowSource::Text(text) => Ok(Secret::new(text.as_str())),
-            FlowSource::Secret(name) => self.vault.reveal(name, to),
+            FlowSource::Secret(name) => self.secrets.reveal(name, to),
             FlowSource::Code(name) => {
                 let code = self.codes.get(name).cloned();
                 code.ok_or_else(|| internal(format!("no code was made for {name}")))
@@ -178,7 +178,7 @@ impl StepValues<'_> {
         for root in roots {
             match root {
                 FlowSource::Secret(_) | FlowSource::Identity(..) => drop(self.value(root, to)?),
-                FlowSource::Code(name) => drop(self.vault.reveal(name, to)?),
+                FlowSource::Code(name) => drop(self.secrets.reveal(name, to)?),
                 _ => {}
             }
         }
@@ -238,7 +238,8 @@ mod tests {
         };
         let codes = Codes::from([("otp".into(), Secret::new("123456"))]);
         let now = Duration::from_millis(1_700_150_400_123);
-        let values = StepValues { vault: &Vault::default(), flow: &flow, codes: &codes, now };
+        let values =
+            StepValues { secrets: &SecretStore::default(), flow: &flow, codes: &codes, now };
         let value = values.value(source, &Receiver::any_port("a.go.kr"));
         // Asked again, it is the same.
         if let (FlowSource::Made(..), Ok(first)) = (source, &value) {

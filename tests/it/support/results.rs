@@ -234,15 +234,15 @@ pub(crate) fn outcome(started_at: SystemTime, (result, facts): Found) -> Arc<Out
     Arc::new(Outcome { started_at, elapsed: millis(118), result, facts })
 }
 
-/// A board on a clock that only the test moves.
+/// Results on a clock that only the test moves.
 pub(crate) struct Script {
-    pub(crate) board: LatestResults,
+    pub(crate) results: LatestResults,
     start: Instant,
 }
 
 impl Script {
     pub(crate) fn new() -> Script {
-        Script { board: LatestResults::new(), start: Instant::now() }
+        Script { results: LatestResults::new(), start: Instant::now() }
     }
 
     pub(crate) fn at(&self, second: u64) -> Instant {
@@ -251,7 +251,7 @@ impl Script {
 
     pub(crate) fn adopt(&self, target: Target) -> Arc<Target> {
         let target = Arc::new(target);
-        self.board.adopt(&target, self.start);
+        self.results.adopt(&target, self.start);
         target
     }
 
@@ -266,13 +266,13 @@ impl Script {
     fn observe(&self, target: &Arc<Target>, second: u64, cadence: Cadence, found: Found) {
         let outcome = outcome(morning() + secs(second), found);
         let run = Run { cadence, lag: Duration::ZERO, finished: self.at(second), outcome };
-        self.board.observe(target, &run);
+        self.results.observe(target, &run);
     }
 
     /// The exposition of all targets at this second.
     pub(crate) fn text(&self, second: u64) -> String {
         let mut text = Vec::new();
-        let rows = self.board.snapshot(self.at(second)).rows;
+        let rows = self.results.snapshot(self.at(second)).rows;
         bongsu::metrics::write_probes(&rows, &mut |chunk| {
             text.extend_from_slice(&chunk);
             Ok(())

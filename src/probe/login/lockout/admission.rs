@@ -162,7 +162,7 @@ impl<'a> Attempt<'a> {
         self.surroundings.look_at_secrets(&names, deadline).await;
         for name in wish.templates.iter().flat_map(|template| template.secrets()) {
             // Not bound or not readable: nothing is asked of the ledger.
-            secrets.insert(name.clone(), self.surroundings.vault.reveal(name, &to)?);
+            secrets.insert(name.clone(), self.surroundings.secrets.reveal(name, &to)?);
         }
         let account = wish.account.or_else(|| secrets.keys().next()).unwrap_or(wish.fallback);
         let account = account.clone();

@@ -25,7 +25,7 @@ const MAX_SECRET_BYTES: u64 = 64 * 1024;
 
 /// The secrets of the configuration.
 #[derive(Default)]
-pub struct Vault {
+pub struct SecretStore {
     secrets: RwLock<BTreeMap<Arc<str>, SecretRef>>,
     /// Bounded by the configuration: only named files get in, and a reload empties it.
     files: Mutex<BTreeMap<PathBuf, SecretFile>>,
@@ -39,11 +39,11 @@ struct SecretFile {
     content: Result<Secret, String>,
 }
 
-impl Vault {
+impl SecretStore {
     /// Nothing is read yet.
-    pub fn new(secrets: &BTreeMap<Arc<str>, SecretRef>) -> Vault {
+    pub fn new(secrets: &BTreeMap<Arc<str>, SecretRef>) -> SecretStore {
         let (files, looks) = Default::default();
-        Vault { secrets: RwLock::new(secrets.clone()), files, looks }
+        SecretStore { secrets: RwLock::new(secrets.clone()), files, looks }
     }
 
     /// Takes over the references of a reloaded configuration.
@@ -156,7 +156,7 @@ impl SecretFile {
     }
 }
 
-impl Values<SecretOnly> for Vault {
+impl Values<SecretOnly> for SecretStore {
     fn value(&self, source: &SecretOnly, to: &Receiver) -> Result<Secret, Failure> {
         self.reveal(&source.0, to)
     }
@@ -198,16 +198,16 @@ mod tests {
     use super::*;
     use crate::template::{Part, Template};
 
-    fn vault(path: &Path, hosts: &[&str]) -> Vault {
+    fn secrets(path: &Path, hosts: &[&str]) -> SecretStore {
         let hosts = hosts.iter().map(|host| Receiver::any_port(host)).collect();
         let secret = SecretRef { source: SecretSource::File(path.to_owned()), hosts };
-        Vault::new(&BTreeMap::from([("pass".into(), secret)]))
+        SecretStore::new(&BTreeMap::from([("pass".into(), secret)]))
     }
 
     /// What the template makes of the files as they are now.
-    async fn filled(vault: &Vault, host: &str) -> Result<Secret, Failure> {
-        vault.look_again([&"pass".into()]).await;
-        template().fill(vault, &Receiver::any_port(host))
+    async fn filled(secrets: &SecretStore, host: &str) -> Result<Secret, Failure> {
+        secrets.look_again([&"pass".into()]).await;
+        template().fill(secrets, &Receiver::any_port(host))
     }
 
     fn template() -> Template {
@@ -220,12 +220,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pass");
         fs::write(&path, "old \n\n").unwrap();
-        let vault = vault(&path, &["a.go.kr"]);
-        assert_eq!(filled(&vault, "A.go.kr").await.unwrap().expose(), "p=old \n");
+        let secrets = secrets(&path, &["a.go.kr"]);
+        assert_eq!(filled(&secrets, "A.go.kr").await.unwrap().expose(), "p=old \n");
         let new = dir.path().join("new");
         fs::write(&new, "new \n\n").unwrap();
         fs::rename(&new, &path).unwrap();
-        assert_eq!(filled(&vault, "a.go.kr").await.unwrap().expose(), "p=new \n");
+        assert_eq!(filled(&secrets, "a.go.kr").await.unwrap().expose(), "p=new \n");
     }
 
     #[tokio::test]
@@ -233,7 +233,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pass");
         fs::write(&path, "hunter2-canary").unwrap();
-        let failure = filled(&vault(&path, &["a.go.kr"]), "evil.example").await.err().unwrap();
+        let failure = filled(&secrets(&path, &["a.go.kr"]), "evil.example").await.err().unwrap();
         assert_eq!(failure.reason, Reason::SecretHost);
         assert!(!failure.to_string().contains("canary"), "{failure}");
     }
@@ -248,7 +248,7 @@ mod tests {
             if let Some(content) = content {
                 fs::write(&path, content).unwrap();
             }
-            let failure = filled(&vault(&path, &["a"]), "a").await.err().unwrap();
+            let failure = filled(&secrets(&path, &["a"]), "a").await.err().unwrap();
             assert_eq!(failure.reason, Reason::SecretMissing);
             assert!(failure.detail.starts_with("secret pass "), "{failure}");
         }
@@ -259,9 +259,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pass");
         fs::write(&path, "x").unwrap();
-        let vault = vault(&path, &["a"]);
-        vault.replace(&BTreeMap::new());
-        let failure = filled(&vault, "a").await.err().unwrap();
+        let secrets = secrets(&path, &["a"]);
+        secrets.replace(&BTreeMap::new());
+        let failure = filled(&secrets, "a").await.err().unwrap();
         assert_eq!(failure.reason, Reason::SecretMissing);
     }
 }
