@@ -237,12 +237,13 @@ fn json_miss(rule: Rule<'_>, page: &Page<'_>) -> Option<Miss> {
     if rule.subjects.json.is_empty() {
         return None;
     }
-    let Some(document) = page.json() else {
+    if page.json().is_none() {
         let no_json = Miss::new(Reason::JsonMismatch, "the body is not JSON".to_owned());
         return unjudged(page).or(Some(no_json));
-    };
+    }
     rule.subjects.json.iter().find_map(|(path, matcher)| {
-        let values = path.0.query(document).all().into_iter().map(|value| match value {
+        let Some(values) = page.json_at(path) else { return unjudged(page) };
+        let values = values.into_iter().map(|value| match value {
             serde_json::Value::String(text) => Hit::Text(text.clone()),
             serde_json::Value::Number(number) => Hit::Number(number.to_string()),
             other => Hit::Text(other.to_string()),

@@ -15,6 +15,7 @@ pub mod expect;
 mod hits;
 pub mod http;
 pub mod jar;
+mod json_cost;
 mod judge;
 pub mod login;
 pub mod markup;

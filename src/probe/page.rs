@@ -10,6 +10,7 @@ use http::header::HeaderMap;
 use scraper::Html;
 use url::Url;
 
+use crate::config::JsonPath;
 use crate::offload::Budget;
 use crate::outcome::{Failure, Reason};
 use crate::probe::charset;
@@ -17,7 +18,7 @@ use crate::probe::coding::Codings;
 use crate::probe::exchange::ContentCoding;
 use crate::probe::jar::Jar;
 use crate::probe::media::{self, MediaKind};
-use crate::probe::{markup, xml};
+use crate::probe::{json_cost, markup, xml};
 
 /// Of a text that is parsed as JSON. Its values take up to forty times as much.
 ///
@@ -136,6 +137,16 @@ impl<'a> Page<'a> {
             parsed.ok()
         };
         self.json.get_or_init(parse).as_ref()
+    }
+
+    /// What stands at a path of the page; `None` when it is no JSON, or when to look costs more than it may.
+    pub(super) fn json_at(&self, path: &JsonPath) -> Option<Vec<&serde_json::Value>> {
+        let document = self.json()?;
+        if !json_cost::is_affordable(&path.0.to_string(), document) {
+            self.budget.exhaust();
+            return None;
+        }
+        Some(path.0.query(document).all())
     }
 
     /// Why nothing can be said of a page of which something had to be left undone.

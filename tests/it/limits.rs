@@ -15,6 +15,7 @@ const OPERATORS: &[&str] = &[
     "src/config/",
     "src/template/",
     "src/commands/",
+    "src/cli/args.rs",
     "src/cli/flags.rs",
     "src/controls/",
     "src/scheduler/",

@@ -70,8 +70,7 @@ fn raw(capture: &Capture, page: &Page<'_>, most: usize) -> Vec<String> {
             values.take(most).collect()
         }
         CaptureFrom::Json(path) => {
-            let Some(document) = page.json() else { return Vec::new() };
-            let nodes = path.0.query(document).all();
+            let nodes = page.json_at(path).unwrap_or_default();
             let texts = nodes.into_iter().filter(|node| !node.is_null()).map(|node| match node {
                 serde_json::Value::String(text) => text.clone(),
                 other => other.to_string(),
