@@ -11,12 +11,12 @@ use serde_json::Value;
 /// Share: of each page.
 /// Full: the run is unknown.
 /// Filled: a_path_that_looks_at_everything_again_is_not_asked
-const VISITS_MAX: f64 = 1e7;
+const VISITS_MAX: u32 = 10_000_000;
 
 /// Whether a path, as text, may be asked of a document.
 pub(super) fn is_affordable(path: &str, document: &Value) -> bool {
     let (nodes, depth) = size(document);
-    Shape::of(path).visits(nodes as f64, depth as f64) <= VISITS_MAX
+    Shape::of(path).visits(nodes as f64, depth as f64) <= f64::from(VISITS_MAX)
 }
 
 /// Values, and how deep they stand in each other. The parser stops at 128 levels.
