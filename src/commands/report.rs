@@ -107,6 +107,7 @@ fn alertmanager(args: &AlertmanagerArgs, server: &ServerArgs) -> Option<Access> 
         url,
         basic_file: args.alertmanager_basic_file.clone(),
         bearer_file: args.alertmanager_bearer_file.clone(),
+        password_advice: "give --alertmanager-basic-file or --alertmanager-bearer-file",
         ..access(server)
     })
 }
@@ -119,5 +120,6 @@ fn access(server: &ServerArgs) -> Access {
         ca_file: server.ca_file.clone(),
         timeout: server.timeout,
         answer_bytes_max: ANSWER_MAX_BYTES,
+        password_advice: "give --basic-file or --bearer-file",
     }
 }

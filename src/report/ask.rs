@@ -48,7 +48,7 @@ pub enum AskError {
     #[error("{url}: no answer within {}; give it more time with --timeout", humantime::format_duration(*.after))]
     Timeout { url: String, after: Duration },
     #[error("{url}: it answered {status}: {advice}")]
-    Refused { url: String, status: StatusCode, advice: &'static str },
+    Refused { url: String, status: StatusCode, advice: String },
     #[error(
         "{url}: it redirects to {location}; name the server itself, without a sign-in page before it"
     )]
@@ -82,6 +82,8 @@ pub struct Access {
     pub timeout: Duration,
     /// Of one answer.
     pub answer_bytes_max: usize,
+    /// How to say who asks, for whoever is told that the server wants to know.
+    pub password_advice: &'static str,
 }
 
 enum Credentials {
@@ -97,6 +99,7 @@ pub struct Asker {
     credentials: Credentials,
     timeout: Duration,
     answer_bytes_max: usize,
+    password_advice: &'static str,
 }
 
 impl Asker {
@@ -128,8 +131,8 @@ impl Asker {
             .map_err(|error| settings(deepest(&error)))?;
         let credentials = credentials(access).map_err(settings)?;
         let base = access.url.as_str().trim_end_matches('/').to_owned();
-        let Access { timeout, answer_bytes_max, .. } = *access;
-        Ok(Asker { client, base, credentials, timeout, answer_bytes_max })
+        let Access { timeout, answer_bytes_max, password_advice, .. } = *access;
+        Ok(Asker { client, base, credentials, timeout, answer_bytes_max, password_advice })
     }
 
     /// The body of the answer to a GET.
@@ -178,9 +181,11 @@ impl Asker {
         }
         let advice = match status {
             StatusCode::UNAUTHORIZED => {
-                Some("it wants to know who asks; give --basic-file or --bearer-file")
+                Some(format!("it wants to know who asks; {}", self.password_advice))
             }
-            StatusCode::FORBIDDEN => Some("whoever asks so may not; see what its proxy allows"),
+            StatusCode::FORBIDDEN => {
+                Some("whoever asks so may not; see what its proxy allows".to_owned())
+            }
             _ => None,
         };
         if let Some(advice) = advice {

@@ -21,7 +21,8 @@ const PAGE_WITHIN: Millis = 12 * HOUR;
 /// After a recovery; an incident closes after an hour of stability.
 const CLOSE_WITHIN: Millis = 3 * HOUR;
 
-/// Vantages look at different moments; within this time each has.
+/// Vantages look at different moments; within this time each has. What only one of them saw is believed
+/// later, and asked about then.
 const VOTES_AFTER: Millis = MINUTE;
 
 /// The groups of boards and graphs are evaluated at most so much later than the verdict.
@@ -40,6 +41,8 @@ pub struct Details<'a> {
 /// A beginning and the stretches that belong to it.
 struct Stretches {
     began: Millis,
+    /// When the rules called it down.
+    believed: Millis,
     spans: Spans,
     last: Span,
 }
@@ -56,6 +59,7 @@ impl Details<'_> {
                     .await?
                     .max(floor),
             };
+            let believed = stretch.from;
             let stretch = Span { from: began, ..stretch };
             if let Some(group) = groups.last_mut()
                 && self.belongs(course, group, stretch).await?
@@ -65,7 +69,7 @@ impl Details<'_> {
                 continue;
             }
             let began = self.true_beginning(course, stretch).await?;
-            groups.push(Stretches { began, spans: stretch.into(), last: stretch });
+            groups.push(Stretches { began, believed, spans: stretch.into(), last: stretch });
         }
         let mut outages = Vec::with_capacity(groups.len());
         for group in groups {
@@ -125,7 +129,7 @@ impl Details<'_> {
 
     async fn outage(&self, course: &Course, group: Stretches) -> Result<Outage, AskError> {
         let subject = &course.subject;
-        let Stretches { began, spans, last } = group;
+        let Stretches { began, believed, spans, last } = group;
         let lasts = last.until >= self.past.until;
         let within = Span { from: began.max(self.past.from), until: last.until };
         let cause = match subject.site.as_str() {
@@ -150,7 +154,7 @@ impl Details<'_> {
             cause,
             reason: self.reason(subject, within).await?,
             sites: self.sites(subject, within).await?,
-            votes: self.votes(subject, within).await?,
+            votes: self.votes(subject, within, believed).await?,
             work: self.work(subject, within).await?,
         })
     }
@@ -260,9 +264,14 @@ impl Details<'_> {
         Ok(Some(SiteCount { down, total }))
     }
 
-    /// Of the probes that were believed to be down, a minute after it began.
-    async fn votes(&self, subject: &Subject, within: Span) -> Result<VantageVotes, AskError> {
-        let at = (within.from + VOTES_AFTER).min(within.until - 1);
+    /// Of the probes that were believed to be down, a minute after it began or once it was believed.
+    async fn votes(
+        &self,
+        subject: &Subject,
+        within: Span,
+        believed: Millis,
+    ) -> Result<VantageVotes, AskError> {
+        let at = (within.from + VOTES_AFTER).max(believed).min(within.until - 1);
         let range = format!("{}ms", VOTES_AFTER);
         let expression = format!(
             "max by (vantage) (last_over_time(vantage:probe:down{{{0}}}[{range}]) \

@@ -1,6 +1,8 @@
 //! One incident, asked of Prometheus and Alertmanager: the outage at a moment, who waited for it, and its
 //! course.
 
+use std::collections::BTreeMap;
+
 use super::alertmanager::{Acknowledgement, acknowledgements};
 use super::ask::Access;
 use super::course::Course;
@@ -20,6 +22,9 @@ const BACK: Millis = 24 * HOUR;
 
 /// How far after the moment its course is told.
 const AHEAD: Millis = 72 * HOUR;
+
+/// Services that are named one by one; of more the first ones and their number.
+pub const NAMED_MAX: usize = 30;
 
 /// What is asked for.
 #[derive(Debug)]
@@ -42,6 +47,8 @@ pub struct IncidentReport {
     pub outage: Outage,
     /// Services that were down because of it, with the time of each.
     pub waiting: Vec<WaitingService>,
+    /// Its pages and their escalations.
+    pub calls: Vec<Call>,
     /// `None`: nobody was asked.
     pub acknowledgements: Option<Vec<Acknowledgement>>,
 }
@@ -50,8 +57,17 @@ pub struct IncidentReport {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitingService {
     pub service: String,
+    pub title: Option<String>,
     pub from: Millis,
-    pub until: Millis,
+}
+
+/// A page that began to ring, or its escalation.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Call {
+    pub at: Millis,
+    pub alert: String,
+    /// The page that nobody has acknowledged, if this is about one.
+    pub escalated: Option<String>,
 }
 
 /// Asks for the incident of a service at a moment.
@@ -96,21 +112,29 @@ pub async fn incident(
             Some(acknowledgements(access).await?.of(&service, within).cloned().collect())
         }
     };
-    let waiting = waiting(prometheus, &service, Span { from: outage.began, until: end }).await?;
-    let card = format!("last_over_time(service:card{{service={}}}[1h])", quoted(&service));
-    let cards = prometheus.instant(&card, end).await?;
-    let named = |label: &str| {
-        let value = cards.first().map(|card| card.label(label))?;
+    let within = Span { from: outage.began, until: end };
+    let mut waiting = waiting(prometheus, &service, within).await?;
+    let names = std::iter::once(&service).chain(waiting.iter().map(|one| &one.service));
+    let names: Vec<String> = names.take(1 + NAMED_MAX).map(|name| regex::escape(name)).collect();
+    let cards =
+        format!("last_over_time(service:card{{service=~{}}}[1h])", quoted(&names.join("|")));
+    let cards = prometheus.instant(&cards, end).await?;
+    let written = |service: &str, label: &str| {
+        let value = cards.iter().find(|card| card.label("service") == service)?.label(label);
         (!value.is_empty() && value != service).then(|| value.to_owned())
     };
+    for one in &mut waiting {
+        one.title = written(&one.service, "title");
+    }
     Ok(IncidentReport {
         server,
         made: now,
         until: whole.until,
-        title: named("title"),
-        alternative: named("alternative"),
+        title: written(&service, "title"),
+        alternative: written(&service, "alternative"),
         outage,
         waiting,
+        calls: calls(prometheus, &service, within).await?,
         acknowledgements,
     })
 }
@@ -132,13 +156,41 @@ async fn waiting(
         .filter_map(|series| {
             Some(WaitingService {
                 service: series.label("service").to_owned(),
+                title: None,
                 from: series.samples.first()?.at,
-                until: series.samples.last()?.at,
             })
         })
         .collect();
     services.sort_by(|a, b| (a.from, &a.service).cmp(&(b.from, &b.service)));
     Ok(services)
+}
+
+/// When each page of a service began, and each time nobody answered one.
+async fn calls(
+    prometheus: &Prometheus,
+    service: &str,
+    within: Span,
+) -> Result<Vec<Call>, ReportError> {
+    let selector = format!(
+        "ALERTS{{alertstate=\"firing\",severity=~\"page|escalation\",service={}}}[{}ms]",
+        quoted(service),
+        within.length()
+    );
+    let found = prometheus.instant(&selector, within.until).await?;
+    let mut calls = BTreeMap::new();
+    for series in &found {
+        let Some(first) = series.samples.first() else { continue };
+        let page = series.label("page");
+        let escalated = (!page.is_empty()).then(|| page.to_owned());
+        let at = calls.entry((series.label("alertname"), escalated)).or_insert(first.at);
+        *at = first.at.min(*at);
+    }
+    let mut calls: Vec<Call> = calls
+        .into_iter()
+        .map(|((alert, escalated), at)| Call { at, alert: alert.to_owned(), escalated })
+        .collect();
+    calls.sort();
+    Ok(calls)
 }
 
 fn hours(whole: Span) -> Vec<Span> {

@@ -1,7 +1,7 @@
 //! The report of an incident in the order of the decree's: what, when it was noticed, the damage, the
 //! measures, the cause, the course. What no machine can know is left open for whoever signs it.
 
-use super::incident::{IncidentReport, recoveries};
+use super::incident::{Call, IncidentReport, NAMED_MAX, WaitingService, recoveries};
 use super::month::local;
 use super::span::{MINUTE, Millis};
 use super::table::{Cell, Labelled, ReportDocument, Section, minutes};
@@ -9,9 +9,6 @@ use crate::language::Language;
 use crate::outcome::Reason;
 
 const TIME_FORMAT: &str = "%F %T";
-
-/// Services that are named one by one; of more the first ones and their number.
-const NAMED_MAX: usize = 30;
 
 /// The document of a report.
 pub fn document(report: &IncidentReport, language: Language) -> ReportDocument {
@@ -119,8 +116,7 @@ impl IncidentWords<'_> {
         }
         let waiting = &self.report.waiting;
         if !waiting.is_empty() {
-            let names: Vec<&str> =
-                waiting.iter().take(NAMED_MAX).map(|waiting| waiting.service.as_str()).collect();
+            let names: Vec<String> = waiting.iter().take(NAMED_MAX).map(name_of).collect();
             notes.push(format!(
                 "{}: {} ({})",
                 self.pick("이 장애로 함께 멈춘 서비스", "Services down because of it"),
@@ -211,13 +207,15 @@ impl IncidentWords<'_> {
             let what = self.pick("첫 호출", "first page");
             moments.push(Moment { at: page.at, what: format!("{what}: {}", page.alert) });
         }
+        moments.extend(self.report.calls.iter().filter_map(|call| self.call(call)));
         for silence in self.report.acknowledgements.iter().flatten() {
             let what = self.pick("호출 확인", "acknowledged");
             moments.push(Moment { at: silence.at, what: format!("{what}: {}", silence.by) });
         }
         for waiting in self.report.waiting.iter().take(NAMED_MAX) {
             let what = self.pick("함께 장애", "down because of it");
-            moments.push(Moment { at: waiting.from, what: format!("{what}: {}", waiting.service) });
+            let what = format!("{what}: {}", name_of(waiting));
+            moments.push(Moment { at: waiting.from, what });
         }
         match outage.recovered {
             Some(at) => moments.push(self.moment(at, "복구", "recovered")),
@@ -230,6 +228,22 @@ impl IncidentWords<'_> {
         moments
     }
 
+    /// A call after the first, which the course has already.
+    fn call(&self, call: &Call) -> Option<Moment> {
+        let subject = &self.report.outage.subject.service;
+        let is_first = self.report.outage.first_page.as_ref().is_some_and(|page| {
+            page.service == *subject && (page.at, &page.alert) == (call.at, &call.alert)
+        });
+        let (what, alert) = match &call.escalated {
+            _ if is_first => return None,
+            Some(page) => {
+                (self.pick("확인 없음, 대리 담당자 호출", "not acknowledged, deputy called"), page)
+            }
+            None => (self.pick("호출", "page"), &call.alert),
+        };
+        Some(Moment { at: call.at, what: format!("{what}: {alert}") })
+    }
+
     fn moment(&self, at: Millis, korean: &'static str, english: &'static str) -> Moment {
         Moment { at, what: self.pick(korean, english).to_owned() }
     }
@@ -240,5 +254,13 @@ impl IncidentWords<'_> {
             || label.to_owned(),
             |reason| format!("{} ({label})", self.language.of_both(reason.short())),
         )
+    }
+}
+
+/// As alerts write it.
+fn name_of(waiting: &WaitingService) -> String {
+    match &waiting.title {
+        Some(title) => format!("{title}({})", waiting.service),
+        None => waiting.service.clone(),
     }
 }

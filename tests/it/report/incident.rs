@@ -79,12 +79,15 @@ fn the_course_of_the_tenth_is_told_in_the_order_of_the_decree() {
         "3. 피해",
         "장애 시간(분): 359.0",
         "미관측(분): 120.0",
-        "함께 멈춘 서비스: 1 (saeol)",
+        "함께 멈춘 서비스: 1 (새올(saeol))",
         "4. 조치",
         "5. 원인",
         "자체 장애",
         "6. 경과",
         "2026-02-10 08:46:07       0.0  첫 실패",
+        "2026-02-10 08:46:37       0.5  첫 호출: CauseDown",
+        "2026-02-10 08:47:07       1.0  함께 장애: 새올(saeol)",
+        "2026-02-10 08:56:37      10.5  확인 없음, 대리 담당자 호출: CauseDown",
         "2026-02-10 12:20:07     214.0  회복, 오래가지 않음",
         "2026-02-10 13:05:07     259.0  다시 장애",
         "2026-02-10 17:30:07     524.0  복구",
@@ -95,7 +98,11 @@ fn the_course_of_the_tenth_is_told_in_the_order_of_the_decree() {
         let (_, after) = rest.split_once(line).unwrap_or_else(|| panic!("{line}: {korean}"));
         rest = after;
     }
-    assert!(told("en").contains("not for long"));
+    assert_eq!(korean.matches("CauseDown\n").count(), 2, "the first page is told once: {korean}");
+    let english = told("en");
+    for part in ["not for long", "not acknowledged, deputy called: CauseDown"] {
+        assert!(english.contains(part), "{part}: {english}");
+    }
     let quiet = ["--service", "gpki", "--at", "2026-02-20T08:40"];
     let output = report(&Setup::new(""), "incident", &url(&prometheus), &quiet);
     let said = String::from_utf8(output.stderr).unwrap();

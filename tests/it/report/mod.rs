@@ -1,11 +1,13 @@
 //! `bongsu report` on a real Prometheus that remembers a month whose minutes are known.
 
+mod alertmanager_failures;
 mod corrections;
 mod failures;
 mod history;
 mod incident;
 mod month;
 mod paper;
+mod progress;
 
 use std::process::Output;
 

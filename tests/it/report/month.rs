@@ -101,6 +101,26 @@ fn gov24(history: &mut History) {
     );
 }
 
+/// One of two vantages saw it, so it was believed after five minutes.
+fn eais(history: &mut History) {
+    let (began, recovered) = (at(22, 6, 0), at(22, 6, 20));
+    let believed = began + 300..recovered;
+    let down = std::slice::from_ref(&believed);
+    history.verdict("service:down", "service=\"eais\"", down, &[unwatched()]);
+    let front = "service=\"eais\",probe=\"front\",kind=\"http\"";
+    let around = began - 600..recovered + 600;
+    history.series("probe:down", front, around.clone(), |at| {
+        Some(f64::from(u8::from(believed.contains(&at))))
+    });
+    for (vantage, failing) in [("seoul", began..recovered), ("busan", recovered..recovered)] {
+        let place = format!("vantage=\"{vantage}\"");
+        history.failing(front, &format!("{place},prober=\"1\""), failing.clone());
+        history.series("vantage:probe:down", &format!("{front},{place}"), around.clone(), |at| {
+            Some(f64::from(u8::from(failing.contains(&(at - 30)) && failing.contains(&at))))
+        });
+    }
+}
+
 /// 17 November 2023 on a tenth of February: a recovery that lasted 45 minutes, and Prometheus away for
 /// two hours in the middle of it.
 fn gpki(history: &mut History) {
@@ -119,6 +139,8 @@ fn gpki(history: &mut History) {
     );
     let page = "alertname=\"CauseDown\",alertstate=\"firing\",severity=\"page\",service=\"gpki\"";
     history.constant("ALERTS", page, whole.start + 30..whole.end, 1.0);
+    let unanswered = "alertname=\"PageUnacknowledged\",alertstate=\"firing\",severity=\"escalation\",page=\"CauseDown\",service=\"gpki\"";
+    history.constant("ALERTS", unanswered, whole.start + 630..whole.end, 1.0);
     let reason = "service=\"gpki\",step=\"\",reason=\"pki_backend\"";
     for stretch in stretches {
         history.constant("service:reason", reason, stretch.clone(), 1.0);
@@ -222,7 +244,7 @@ pub(super) fn remembered() -> Arc<Prometheus> {
         // The second is a restart: one evaluation is missing, and nothing is said of it.
         let away = vec![at(10, 14, 0)..at(10, 16, 0), at(15, 12, 0)..at(15, 12, 0) + 30];
         let mut history = History::new(whole(), away);
-        for script in [gov24, gpki, saeol, hometax, minwon, open] {
+        for script in [gov24, gpki, saeol, hometax, minwon, open, eais] {
             script(&mut history);
         }
         let prometheus = Arc::new(Prometheus::remembering(&history.open_metrics()));
@@ -371,6 +393,14 @@ fn what_nobody_watched_counts_neither_way_and_the_same_reason_again_is_a_repeat(
     assert_eq!(minutes(row, "mean_repair_seconds"), 5.0);
     assert_eq!(row["over_limit_seconds"], 0.0);
     assert_eq!([&row["objective_ratio"], &row["is_met"]], [&Value::Null; 2]);
+}
+
+#[test]
+fn what_one_of_two_vantages_saw_is_told_as_such_though_it_was_believed_later() {
+    let report = json(february(&["--format", "json"]));
+    let [outage] = outages(&report, "eais", None)[..] else { panic!("{report:#}") };
+    assert_eq!(outage["began"], local(22, 6, 0));
+    assert_eq!(outage["vantages"], json!({"agreed": ["seoul"], "total": 2}));
 }
 
 #[test]

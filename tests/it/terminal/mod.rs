@@ -12,7 +12,7 @@ use std::process::Command;
 use crate::support::output::{code, stderr, stdout};
 
 /// The binary in a terminal of its own, as `script` of util-linux makes one, and what is seen there.
-fn in_a_terminal(command: &Command) -> String {
+pub(crate) fn in_a_terminal(command: &Command) -> String {
     let quoted = |word: &std::ffi::OsStr| format!("'{}'", word.to_str().unwrap());
     let words: Vec<String> =
         [command.get_program()].into_iter().chain(command.get_args()).map(quoted).collect();
