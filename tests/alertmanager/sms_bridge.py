@@ -4,6 +4,7 @@ NAVER Cloud SENS says it is: openssl computes every signature again, iconv count
 gateway was not reached. Prints what it saw; exit 1 and a traceback if anything is wrong."""
 
 import base64
+import contextlib
 import http.client
 import http.server
 import json
@@ -12,6 +13,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -65,8 +67,8 @@ def euc_kr_length(text):
 class Gateway(http.server.ThreadingHTTPServer):
     """Takes what SENS takes. `says` is a status that it answers with instead."""
 
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Request)
+    def __init__(self, port=0):
+        super().__init__(("127.0.0.1", port), Request)
         self.says, self.attempts, self.taken, self.wrong = None, 0, [], []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -302,6 +304,31 @@ def lengths_are_those_of_the_networks(bridge, gateway, _):
     assert said.endswith("https://ops.example.go.kr/runbooks/Many"), said
 
 
+def a_gateway_that_is_away_is_waited_for_and_what_is_old_is_given_up(bridge, gateway, folder):
+    port = gateway.server_port
+    gateway.shutdown()
+    gateway.server_close()
+    for name in ("Old", "New"):
+        assert bridge.ask("/deputy", message(f"서비스 {name}", name=name))[0] == 200
+    until("nobody there", lambda: bridge.metric('failures_total{reason="unreachable"}') >= 2)
+    assert bridge.metric("queue_length") == 2
+    bridge.kill()
+    # One of them has waited for two hours and a second.
+    with contextlib.closing(sqlite3.connect(folder / "state/queue.db")) as queue, queue:
+        queue.execute("UPDATE message SET created = created - 7201 WHERE content LIKE '%Old%'")
+    bridge.start()
+    until("the old one is given up", lambda: bridge.metric('dropped_total{reason="expired"}') == 1)
+    assert bridge.metric("queue_length") == 1
+    back = Gateway(port)
+    try:
+        until("the new one is sent", lambda: bridge.metric("queue_length") == 0)
+        assert [content.split()[2] for _, _, content in back.taken] == ["New"], back.taken
+        assert not back.wrong, back.wrong
+    finally:
+        back.shutdown()
+        back.server_close()
+
+
 def strangers_and_nonsense_are_refused(bridge, gateway, folder):
     assert bridge.ask("/duty", message("x"), token="wrong")[0] == 401
     assert bridge.ask("/nobody", message("x"))[0] == 404
@@ -358,7 +385,8 @@ def nothing_tells_a_secret(bridge, folder):
 
 CASES = [alertmanager_pages_and_resolves, the_same_is_sent_once, a_queue_survives_kill_9,
          what_gets_better_is_tried_again_and_what_does_not_is_dropped, lengths_are_those_of_the_networks,
-         strangers_and_nonsense_are_refused, a_full_queue_is_said, a_wrong_start_says_what_is_wrong]
+         a_gateway_that_is_away_is_waited_for_and_what_is_old_is_given_up, strangers_and_nonsense_are_refused,
+         a_full_queue_is_said, a_wrong_start_says_what_is_wrong]
 
 
 def main():
