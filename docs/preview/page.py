@@ -4,9 +4,9 @@
     page.py BONGSU AXE    BONGSU is the program, AXE is axe.min.js of the package axe-core
 
 The program probes a small estate: a portal that 226 municipalities need, a sign-in, a service of its own. It is
-photographed well, and once the portal is gone. Then every field that a stranger or the configuration fills holds
-markup. Exits 1 when axe finds anything serious or critical, when it finds nothing in a page that was made worse on
-purpose, and when anything of the markup runs.
+photographed well, and once the portal is gone; what a Prometheus would remember of the last month is made up.
+Then every field that a stranger or the configuration fills holds markup. Exits 1 when axe finds anything serious
+or critical, when it finds nothing in a page that was made worse on purpose, and when anything of the markup runs.
 """
 
 import datetime
@@ -22,6 +22,7 @@ import tempfile
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 IMAGES = pathlib.Path(__file__).resolve().parents[2] / "docs/img"
@@ -30,6 +31,8 @@ CHROMIUM = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-fir
 DESK, PHONE, WALL = (1280, 900), (500, 900), (1920, 1080)
 MUNICIPALITIES = 226
 PATIENCE_SECONDS = 60
+# Scheduled runs of a probe until its picture is taken.
+RUNS = {"healthy": 12, "outage": 18}
 
 # Of Chromium's settings: preferredColorScheme, 0 is dark.
 DARK = ["--blink-settings=preferredColorScheme=0"]
@@ -43,6 +46,10 @@ PICTURES = {
     "wall-en": ("/?lang=en&wall=1", WALL, []),
     "dark-ko": ("/?lang=ko", DESK, DARK),
     "wall-dark-ko": ("/?lang=ko&wall=1", WALL, DARK),
+    "service-ko": ("/services/muni?lang=ko", DESK, []),
+    "service-en": ("/services/portal?lang=en", DESK, []),
+    "probe-phone-ko": ("/probes/portal/front?lang=ko", PHONE, []),
+    "probe-dark-ko": ("/probes/portal/front?lang=ko", DESK, DARK),
     "probe-ko": ("/probes/portal/front?lang=ko", DESK, []),
     "probe-en": ("/probes/portal/front?lang=en", DESK, []),
 }
@@ -68,6 +75,28 @@ class Site(http.server.BaseHTTPRequestHandler):
         self.send_header("Set-Cookie", "JSESSIONID=0A1B2C3D4E5F; Path=/; HttpOnly")
         if is_broken:
             self.send_header("X-Message", self.phrase)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+class Memory(http.server.BaseHTTPRequestHandler):
+    """Answers as a Prometheus that knows how available the services were over a day, a week and a month."""
+    shares = {"portal": ("1", "0.99971", "0.99952"), "muni": ("0.9979", "0.99893", "0.99934"),
+              "gov24": ("0.99931", "0.9998", "0.99985"), "welfare": ("1", "1", "0.99999")}
+
+    def do_POST(self):
+        form = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        query = urllib.parse.parse_qs(form)["query"][0]
+        window = ["[1d]", "[7d]", "[30d]"].index(re.search(r"\[\w+\]", query)[0])
+        result = [{"metric": {"service": service}, "value": [time.time(), shares[window]]}
+                  for service, shares in self.shares.items()]
+        body = json.dumps({"status": "success", "data": {"resultType": "vector", "result": result}}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
@@ -137,6 +166,17 @@ def wait_for(url, state, count):
     sys.exit(f"never {count} {state}")
 
 
+def wait_for_runs(url, count):
+    """Until the portal was probed so often: a bar for each run is in the picture."""
+    until = time.monotonic() + count * 10 + PATIENCE_SECONDS
+    while time.monotonic() < until:
+        series = re.findall(r'^bongsu_probe_runs_total\{service="portal".* (\d+)$', get(f"{url}/metrics"), re.M)
+        if sum(map(int, series)) >= count:
+            return
+        time.sleep(0.5)
+    sys.exit(f"never {count} runs")
+
+
 def photograph(folder, url, name, path, size, settings):
     image = IMAGES / f"page-{name}.png"
     subprocess.run([*CHROMIUM, *settings, f"--user-data-dir={folder / 'profile'}", f"--screenshot={image}",
@@ -172,12 +212,12 @@ def judge(folder, axe, url, path, worse="", settings=()):
     return grave
 
 
-def running(bongsu, folder, text, port):
+def running(bongsu, folder, text, port, *flags):
     """The program with this configuration; whoever gets it ends it."""
     file = folder / "bongsu.yml"
     file.write_text(text)
     subprocess.run([bongsu, "check", "--config.file", file], check=True, stdout=subprocess.DEVNULL)
-    return subprocess.Popen([bongsu, "--config.file", file, "--web.listen-address", f"127.0.0.1:{port}"],
+    return subprocess.Popen([bongsu, "--config.file", file, "--web.listen-address", f"127.0.0.1:{port}", *flags],
                             stderr=subprocess.DEVNULL)
 
 
@@ -187,11 +227,11 @@ def free_port():
         return free.getsockname()[1]
 
 
-def photographs(bongsu, axe, folder, site):
+def photographs(bongsu, axe, folder, site, memory):
     """Pictures of both states. Answers with the number of grave findings."""
     port, grave = free_port(), 0
     url = f"http://127.0.0.1:{port}"
-    daemon = running(bongsu, folder, configuration(site), port)
+    daemon = running(bongsu, folder, configuration(site), port, "--prometheus.url", memory)
     try:
         total = MUNICIPALITIES + 4
         wait_for(url, "up", total)
@@ -199,6 +239,7 @@ def photographs(bongsu, axe, folder, site):
             if state == "outage":
                 Site.broken = {"portal", "muni", "gov24", "archive"}
                 wait_for(url, "down", total - 1)
+            wait_for_runs(url, RUNS[state])
             for name, (path, size, settings) in PICTURES.items():
                 photograph(folder, url, f"{state}-{name}", path, size, settings)
             for settings in [], DARK:
@@ -227,15 +268,20 @@ def texts_of_strangers(bongsu, axe, folder, site):
         daemon.wait()
 
 
+def served(handler):
+    """Where this handler answers from now on."""
+    server = Server(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_address[1]}"
+
+
 def main():
     bongsu, axe = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).read_text()
     if not subprocess.run(["fc-list", ":lang=ko"], capture_output=True, check=True).stdout:
         sys.exit("no font has Korean letters: apt-get install fonts-noto-cjk")
-    server = Server(("127.0.0.1", 0), Site)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    site = f"http://127.0.0.1:{server.server_address[1]}"
+    site, memory = served(Site), served(Memory)
     with tempfile.TemporaryDirectory() as folder:
-        grave = photographs(bongsu, axe, pathlib.Path(folder), site)
+        grave = photographs(bongsu, axe, pathlib.Path(folder), site, memory)
         grave += texts_of_strangers(bongsu, axe, pathlib.Path(folder), site)
     print(f"{grave} serious or critical findings")
     sys.exit(1 if grave else 0)

@@ -78,6 +78,7 @@ fn answer(
     let mut body = banners(site, &config, language);
     view.head(&mut body, row);
     view.facts(&mut body, row);
+    view.bars(&mut body, &history);
     view.failures(&mut body, row, &history);
     view.by_hand(&mut body, row);
     view.runs(&mut body, &history);
@@ -267,6 +268,28 @@ impl View<'_> {
         html.push_str("</ul>");
     }
 
+    /// The last runs at a glance. A reader by ear has the table below.
+    fn bars(&self, html: &mut String, history: &History) {
+        let count = history.recent().count();
+        if count == 0 {
+            return;
+        }
+        html.push_str("<p class=\"bars\" aria-hidden=\"true\">");
+        for run in history.recent() {
+            let state = Shown::from(run.verdict).as_str();
+            let _ = write!(html, "<i class=\"{state}\"></i>");
+        }
+        let _ = match self.language {
+            Language::Korean => {
+                write!(html, "<span class=\"q\">최근 {count}회, 맨 오른쪽이 마지막</span></p>")
+            }
+            Language::English => write!(
+                html,
+                "<span class=\"q\">last runs ({count}), the latest on the right</span></p>"
+            ),
+        };
+    }
+
     fn runs(&self, html: &mut String, history: &History) {
         let language = self.language;
         let _ = write!(html, "<h2>{}</h2>", language.pick("최근 실행", "Last runs"));
@@ -275,12 +298,6 @@ impl View<'_> {
             let _ = write!(html, "<p class=\"q\">{none}</p>");
             return;
         }
-        html.push_str("<p class=\"bars\" aria-hidden=\"true\">");
-        for run in history.recent() {
-            let state = Shown::from(run.verdict).as_str();
-            let _ = write!(html, "<i class=\"{state}\"></i>");
-        }
-        html.push_str("</p>");
         let _ = write!(
             html,
             "<table><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th>\

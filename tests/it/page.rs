@@ -6,7 +6,7 @@ use regex::Regex;
 
 use crate::support::client::Request;
 use crate::support::daemon::{Daemon, Setup, eventually};
-use crate::support::http::Target;
+use crate::support::http::{Target, sending};
 
 /// Saeol's login fails in a step that tests GPKI; GPKI itself answers.
 fn estate(url: &str) -> String {
@@ -298,5 +298,38 @@ fn a_probe_with_a_site_is_found_by_the_name_that_the_log_prints() {
     for path in links {
         assert!(path.contains("portal@"), "{path}");
         assert_eq!(daemon.get(&path).status, 200, "{path}");
+    }
+}
+
+#[test]
+fn bars_above_the_failures_show_the_runs_of_the_table_the_latest_on_the_right() {
+    let address = sending(|turn, _| {
+        let status = if turn == 0 { "200 OK" } else { "503 Service Unavailable" };
+        format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    });
+    let text = format!(
+        "defaults: {{ interval: 1s, timeout: 500ms }}\nservices:\n  - name: a\n    probes: [ {{ name: p, http: \
+         {{ url: 'http://{address}/' }} }} ]\n"
+    );
+    let daemon = Setup::new(&text).start();
+    wait_for(&daemon, "down", 1);
+    let count = Regex::new(r"(\d+)(?:회|\),)").unwrap();
+    for (language, failures, runs) in
+        [("ko", "최근 실패", "최근 실행"), ("en", "Last failures", "Last runs")]
+    {
+        let page = daemon.get(&format!("/probes/a/p?lang={language}")).text();
+        let (above, below) = page.split_once(&format!("<h2>{failures}</h2>")).unwrap();
+        let (_, table) = below.split_once(&format!("<h2>{runs}</h2>")).unwrap();
+        let classes = |pattern: &str, html: &str| -> Vec<String> {
+            let of = Regex::new(pattern).unwrap();
+            of.captures_iter(html).map(|found| found[1].to_owned()).collect()
+        };
+        let bars = classes(r#"<i class="(\w+)"></i>"#, above);
+        let mut rows = classes(r#"<span class="s (\w+)">"#, table);
+        rows.reverse();
+        assert_eq!(bars, rows, "{page}");
+        assert_eq!((bars[0].as_str(), bars[bars.len() - 1].as_str()), ("up", "down"), "{page}");
+        let (_, bars_on) = above.split_once("class=\"bars\"").unwrap();
+        assert_eq!(count.captures(bars_on).unwrap()[1], bars.len().to_string(), "{page}");
     }
 }

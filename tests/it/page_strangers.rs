@@ -1,5 +1,6 @@
-//! What strangers and tables say stands on the pages as text: titles, owners, telephones, the response of a
-//! server that is down. Markup is never obeyed, and nothing turns a line round.
+//! What strangers and tables say stands on the pages as text: titles, owners, telephones, who opened a window
+//! and why, where a redirect ended, the response of a server that is down. Markup is never obeyed, and
+//! nothing turns a line round.
 
 use std::net::SocketAddr;
 
@@ -35,6 +36,19 @@ fn hostile() -> SocketAddr {
     })
 }
 
+/// A server that leads to an address of markup, which is answered there.
+fn leading_astray() -> SocketAddr {
+    sending(|_, path| {
+        let (status, location) = match path {
+            "/" => ("302 Found", markup("location").replace('\n', " ")),
+            _ => ("200 OK", String::new()),
+        };
+        format!(
+            "HTTP/1.1 {status}\r\nLocation: /{location}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        )
+    })
+}
+
 fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap()
 }
@@ -47,19 +61,33 @@ fn estate(address: SocketAddr) -> Setup {
     let now = jiff::Timestamp::now();
     let at =
         |hours: i64| (now + jiff::SignedDuration::from_hours(hours)).strftime("%FT%T").to_string();
-    let [title, owner, alternative, reason, wanted] =
-        ["title", "owner", "alternative", "reason", "wanted"].map(|field| quoted(&markup(field)));
+    let [title, owner, alternative, reason, wanted, label] =
+        ["title", "owner", "alternative", "reason", "wanted", "label"]
+            .map(|field| quoted(&markup(field)));
     let text = format!(
         "defaults: {{ interval: 1s, timeout: 900ms }}\nmaintenance:\n  - {{ name: window, reason: {reason}, \
          targets: [b], from: {}, until: {}, timezone: UTC }}\nservices:\n  - name: a\n    title: {title}\n    \
          owner: {owner}\n    alternative: {alternative}\n    for_each: {{ site: {{ file: sites.csv }} }}\n    \
          probes:\n      - {{ name: p, http: {{ url: 'http://{address}/' }} }}\n  - name: b\n    \
          needs: [a]\n    title: {title}\n    probes:\n      - {{ name: p, http: {{ url: 'http://{address}/', \
-         expect: {{ status: 503, body: {{ contains: {wanted} }} }} }} }}\n",
+         expect: {{ status: 503, body: {{ contains: {wanted} }} }} }} }}\n  - name: c\n    labels: {{ team: \
+         {label} }}\n    probes:\n      - {{ name: p, http: {{ url: 'http://{}/', expect: {{ url: {{ path: {{ \
+         starts_with: {wanted} }} }} }} }} }}\n",
         at(-1),
-        at(2)
+        at(2),
+        leading_astray(),
     );
     let setup = Setup::new(&text);
+    let [by, why] = ["by", "why"].map(|field| quoted(&markup(field).replace('\n', " ")));
+    let work = format!(
+        "- {{ add: hand, targets: [a], kind: emergency, from: \"{0}Z\", until: \"{1}Z\", by: {by}, why: {why}, \
+         at: \"{0}Z\" }}\n",
+        at(-1),
+        at(2),
+    );
+    setup.write("work.yml", work);
+    let file = setup.path().join("work.yml");
+    let setup = setup.flag(format!("--maintenance.file={}", file.display()));
     let [title, owner, telephone] =
         ["sitetitle", "siteowner", "telephone"].map(|field| cell(&markup(field)));
     setup.write(
@@ -80,12 +108,13 @@ fn down(setup: Setup, count: u64) -> Daemon {
 
 #[test]
 fn markup_in_every_field_stays_text() {
-    let daemon = down(estate(hostile()), 2);
+    let daemon = down(estate(hostile()), 3);
     let pages = [
-        ("/", &["title", "owner", "alternative", "sitetitle", "siteowner", "reason"][..]),
+        ("/", &["title", "owner", "alternative", "sitetitle", "siteowner", "reason", "why"][..]),
         ("/services/a", &["title", "owner", "alternative", "sitetitle", "telephone"]),
         ("/probes/a/p@s1", &["title", "sitetitle", "siteowner", "phrase", "header", "body"]),
         ("/probes/b/p", &["title", "wanted"]),
+        ("/probes/c/p", &["wanted"]),
     ];
     for (path, fields) in pages {
         for language in ["ko", "en"] {
@@ -101,6 +130,13 @@ fn markup_in_every_field_stays_text() {
             }
         }
     }
+    // What a browser makes of it is said by its head; as JSON it is whole again.
+    let status = daemon.get("/api/v1/status");
+    assert_eq!(status.header("content-type"), Some("application/json"));
+    assert_eq!(status.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(status.json()["services"][0]["owner"], markup("owner"));
+    let metrics = daemon.get("/metrics").text();
+    assert!(metrics.contains("label'\\\"></b>"), "{metrics}");
     let asked =
         daemon.get("/?q=%22%3E%3Cscript%3Eo()%3C/script%3E%E2%80%AE&owner=%22%3E%3Cimg%20src=x%3E");
     assert!(
