@@ -4,6 +4,7 @@ the complete set of what fires, so an alert too many fails as well as one too fe
 import boards  # noqa: F401 - more of the list
 import edges  # noqa: F401
 import gaps  # noqa: F401
+import neighbours  # noqa: F401
 from registry import SCENARIOS, certificate, outage, scenario, seconds, seconds_at, slow_scenario
 from world import samples
 
