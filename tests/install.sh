@@ -20,6 +20,7 @@ systemd-analyze:systemd
 curl:curl
 chromium:chromium
 pdftotext:poppler-utils
+/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc:fonts-noto-cjk
 xmlsec1:xmlsec1
 apache2:apache2
 /usr/lib/apache2/modules/mod_auth_mellon.so:libapache2-mod-auth-mellon

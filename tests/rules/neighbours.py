@@ -1,7 +1,6 @@
 """Scenarios beside those of gaps.py: the same silence a little longer, elsewhere, or together with something
 that must be told nevertheless."""
 
-from gaps import replica
 from registry import certificate, scenario, slow_scenario
 
 # --- who has no vote --------------------------------------------------------------------------
