@@ -19,6 +19,7 @@ pub(super) const FILES: &[Row] = &[
     ("is not UTF-8 text", "UTF-8 텍스트가 아닙니다"),
     ("is empty", "비어 있습니다"),
     ("its file system did not answer within {} ms", "파일 시스템이 {0}ms 안에 응답하지 않았습니다"),
+    ("its file system did not answer in time", "파일 시스템이 제한 시간 안에 응답하지 않았습니다"),
     ("its files were not read in time", "제한 시간 안에 파일을 읽지 못했습니다"),
     ("its password is not in the environment ({})", "비밀번호가 환경 변수에 없습니다 ({0})"),
     ("its password cannot be read from {}: {}", "비밀번호를 읽을 수 없습니다: {0}, {1}"),

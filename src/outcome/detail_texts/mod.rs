@@ -60,6 +60,8 @@ const CONNECTIONS: &[Row] = &[
     ),
     ("no connection to {} could be made: {}", "연결할 수 없습니다 ({0}): {1}"),
     ("there is no address to connect to", "연결할 주소가 없습니다"),
+    ("{} is no address to connect to", "연결할 수 있는 주소가 아닙니다 ({0})"),
+    ("our clock was set while the run went on", "실행 도중에 프로버의 시계가 바뀌었습니다"),
     ("no socket for a connection: {}", "프로버가 연결용 소켓을 열지 못했습니다: {0}"),
     ("the proxy {} (status {})", "프록시: {0} (상태 코드 {1})"),
     ("the proxy {} (SOCKS reply {})", "프록시: {0} (SOCKS 응답 {1})"),

@@ -7,13 +7,14 @@ use super::*;
 use crate::sentences::DEPTH_MAX;
 
 /// Where details are made.
-const ROOMS: [&str; 14] = [
+const ROOMS: [&str; 15] = [
     "src/probe",
     "src/transport",
     "src/template",
     "src/controls",
     "src/own_time",
     "src/identities.rs",
+    "src/file_work.rs",
     "src/offload.rs",
     "src/secrets.rs",
     "src/config/login/identity.rs",
