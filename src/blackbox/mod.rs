@@ -205,6 +205,7 @@ impl Blackbox {
             )));
         };
         let Prepared { name, target, module, timeout, debug } = prepared;
+        let start = Instant::now();
         let deadline = Deadline::after(timeout);
         let _ = deadline.within(surroundings.resolvers.look_again()).await;
         let run = ModuleRun {
@@ -224,7 +225,6 @@ impl Blackbox {
             "Beginning probe",
             &[("probe", &prober), ("timeout_seconds", &timeout.as_secs_f64())],
         );
-        let start = Instant::now();
         let success = module.run(&run, &target, &mut findings, &mut log).boxed().await;
         let duration = start.elapsed();
         findings.end(success, duration);
