@@ -1,6 +1,6 @@
 //! What a JSONPath costs on a document, before it is asked: its library cannot be told to stop, and what a
 //! path costs is the sender's choice where a filter looks at the whole document again for each of its
-//! places. `$[?$..zz]` on 20,000 objects took 108 s of a processor.
+//! places. `$[?$..zz]` on 2,000 objects took 1.1 s of a processor, and grows with their square.
 
 use serde_json::Value;
 
