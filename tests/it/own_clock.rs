@@ -234,14 +234,19 @@ fn without_controls(clock: &str) -> (Daemon, [Server; 4], Files) {
     let text =
         format!("defaults: {{ interval: 3s, timeout: 2s, recheck: 1s }}\nservices:\n{services}");
     let setup = Setup::new(&text);
+    let daemon = started(setup, clock);
+    (daemon, servers, files)
+}
+
+/// A daemon whose clock is what the file `clock` says, from now on.
+fn started(setup: Setup, clock: &str) -> Daemon {
     let file = setup.write("clock", clock);
-    let daemon = setup
+    setup
         .env("LD_PRELOAD", faketime().to_str().unwrap())
         .env("FAKETIME_TIMESTAMP_FILE", file.to_str().unwrap())
         .env("FAKETIME_NO_CACHE", "1")
         .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-        .start();
-    (daemon, servers, files)
+        .start()
 }
 
 #[test]
@@ -301,13 +306,7 @@ fn with_an_outage(controls: &str, has_ended: &Arc<AtomicBool>) -> Watched {
          \x20     - {{ name: cert, tls: {{ address: '127.0.0.1:9' }} }}\n"
     );
     let setup = Setup::new(&text);
-    let file = setup.write("clock", "+0");
-    let daemon = setup
-        .env("LD_PRELOAD", faketime().to_str().unwrap())
-        .env("FAKETIME_TIMESTAMP_FILE", file.to_str().unwrap())
-        .env("FAKETIME_NO_CACHE", "1")
-        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-        .start();
+    let daemon = started(setup, "+0");
     Watched { daemon, _servers: servers.into(), _files: files }
 }
 
