@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bongsu::config::{
     self, ClientCert, DialOptions, Kind, Nothing, Revocation, Roots, RouteOptions, Schedule,
@@ -146,6 +146,19 @@ impl Look {
         };
         let probe = probe::build(&Arc::new(target), &self.surroundings);
         probe::run(probe.as_ref(), self.timeout, &Stop::default()).await
+    }
+
+    /// The first run that ends with this reason, or without one: a change of a file may be noticed by a later
+    /// run than the next.
+    pub(crate) async fn run_until(&self, wanted: Option<Reason>) -> Outcome {
+        let began = Instant::now();
+        loop {
+            let outcome = self.run().await;
+            if reason(&outcome) == wanted {
+                return outcome;
+            }
+            assert!(began.elapsed() < TIMEOUT, "not {wanted:?} but {:?}", outcome.result);
+        }
     }
 }
 
