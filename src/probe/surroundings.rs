@@ -112,7 +112,7 @@ impl Surroundings {
         deadline: &Deadline,
     ) {
         self.look_at_secrets(secrets, deadline).await;
-        if tls.has_files() {
+        if self.tls_clients.must_look(tls) {
             let _own_wait = deadline.own_wait();
             self.look_at_certificates(tls).boxed().await;
         }

@@ -79,6 +79,14 @@ impl TlsClients {
         }
     }
 
+    /// Whether the files of these options are to be looked at before a client is made: where there are some,
+    /// and none looked within the last second.
+    pub fn must_look(&self, options: &TlsClientOptions) -> bool {
+        let TlsClientOptions { trust, client_cert, .. } = options;
+        let of_trust = trust.files().next().is_some() && is_due(&self.anchors, &**trust);
+        of_trust || client_cert.as_ref().is_some_and(|own| is_due(&self.identities, own))
+    }
+
     /// Looks at the files that say who is trusted, and reads them if they have changed. Blocks as long as
     /// their file system does; no lock is held meanwhile.
     pub fn look_at_trust(&self, trust: &TrustOptions) {
@@ -159,6 +167,10 @@ fn known<K: Hash + Eq, T>(
     key: &K,
 ) -> Option<Result<Arc<T>, TlsFailure>> {
     loaded.lock().get(key).map(|watched| watched.value.clone())
+}
+
+fn is_due<K: Hash + Eq, T>(loaded: &LoadedFiles<K, T>, key: &K) -> bool {
+    !loaded.lock().get(key).is_some_and(WatchedFiles::is_fresh)
 }
 
 fn look_at<K: Clone + Hash + Eq, T>(

@@ -19,13 +19,6 @@ pub struct TlsClientOptions {
     pub versions: TlsVersions,
 }
 
-impl TlsClientOptions {
-    /// Whether files have to be looked at before a client is made.
-    pub fn has_files(&self) -> bool {
-        self.client_cert.is_some() || self.trust.files().next().is_some()
-    }
-}
-
 impl TrustOptions {
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let roots = match &self.roots {
