@@ -554,6 +554,17 @@ impl Reason {
         Reason::ALL.iter().copied().find(|reason| reason.as_str() == label)
     }
 
+    /// Whether a page was read and is not what was expected of it.
+    pub const fn is_missed_expectation(self) -> bool {
+        matches!(
+            self,
+            Reason::BodyMismatch
+                | Reason::UrlMismatch
+                | Reason::HeaderMismatch
+                | Reason::JsonMismatch
+        )
+    }
+
     /// True for causes on our side of the test: they make a ticket, never an outage.
     pub const fn says_nothing_about_the_service(self) -> bool {
         matches!(self.stage(), Stage::Probe)

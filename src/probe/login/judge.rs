@@ -109,11 +109,7 @@ fn needs(step: &LoginStep) -> Body {
 
 /// Names a miss by what it says about the session.
 fn behind_the_login(failure: Failure, page: &Page<'_>, session: &SessionState) -> Failure {
-    let of_page = matches!(
-        failure.reason,
-        Reason::BodyMismatch | Reason::UrlMismatch | Reason::HeaderMismatch | Reason::JsonMismatch
-    );
-    if !of_page || !session.has_sent {
+    if !failure.reason.is_missed_expectation() || !session.has_sent {
         return failure;
     }
     if !session.is_proven {

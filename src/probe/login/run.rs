@@ -96,18 +96,15 @@ pub(super) struct StepFailure {
 impl StepFailure {
     /// Whether an optional step merely had nothing to do.
     fn is_nothing_to_do(&self) -> bool {
-        self.named == Named::ByUs
-            && matches!(
-                self.failure.reason,
-                Reason::FormMissing
-                    | Reason::CaptureMissing
-                    | Reason::BodyMismatch
-                    | Reason::UrlMismatch
-                    | Reason::HeaderMismatch
-                    | Reason::JsonMismatch
-                    | Reason::NotLoggedIn
-                    | Reason::SessionLost
-            )
+        let reason = self.failure.reason;
+        let is_missing = matches!(
+            reason,
+            Reason::FormMissing
+                | Reason::CaptureMissing
+                | Reason::NotLoggedIn
+                | Reason::SessionLost
+        );
+        self.named == Named::ByUs && (is_missing || reason.is_missed_expectation())
     }
 
     /// Whether it is the failure of the host that was asked last: not ours, and not of something

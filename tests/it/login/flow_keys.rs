@@ -253,7 +253,8 @@ fn around(step: &mut Value, keys: &[&str]) {
         "exec" => json!({ "command": ["/bin/sh", "-c", TELLS], "stdin": { "z": "" } }),
         "wait" => json!("10ms"),
         "basic_auth" => json!({ "username": "u", "password": "${secret.pass}" }),
-        "poll_until" if !keys[1..].iter().any(|key| SUBJECTS.contains(key)) => {
+        // Beside a key that is no subject it needs one.
+        "poll_until" if keys[1..].iter().all(|key| OF_A_POLL.contains(key)) => {
             json!({ "body": { "contains": "x" } })
         }
         "fail_if" if keys[1..].contains(&"reason") => {
@@ -286,9 +287,7 @@ fn around(step: &mut Value, keys: &[&str]) {
 const TELLS: &str = "read -r told; echo \"told $told\" >&2; \
                      echo '{\"reason\": \"captcha\", \"detail\": \"a picture\"}'";
 
-/// What a rule or an expectation looks at.
-const SUBJECTS: [&str; 10] =
-    ["status", "version", "tls", "url", "body", "css", "json", "header", "cookie", "time"];
+const OF_A_POLL: [&str; 3] = ["every", "at_most", "reason"];
 
 /// Puts a value somewhere, making mappings and lists on the way.
 fn put(at: &mut Value, hops: &[Hop], value: Value) {
