@@ -158,7 +158,10 @@ impl HttpModule {
                 said(has_cel, "it has CEL expressions; a probe of ours would have expect.json")
             })
             .or_else(|| said(self.oauth2.is_some(), "oauth2; a probe of ours would have oauth2"))
-            .or_else(|| said(!self.proxy_connect_header.is_empty(), "proxy_connect_header"))
+            .or_else(|| {
+                let message = "proxy_connect_header: Bongsu sends a proxy no headers of the file";
+                said(!self.proxy_connect_header.is_empty(), message)
+            })
             .or_else(|| self.basic_auth.as_ref()?.beyond_us())
             .or_else(|| self.authorization.as_ref()?.beyond_us())
             .or_else(|| self.tls_config.beyond_us())

@@ -49,10 +49,17 @@ pub(super) fn check(flags: &Flags, args: &CheckArgs) -> Exit {
     }
     let plan = CheckedPlan::of(&config, &shard(flags), calendar::now());
     let times = LocalTime::named(flags.time_zone.as_deref());
-    let text = if args.json { plan.json() } else { text::text(&plan, &times, terminal.language) };
+    let text = match &blackbox {
+        _ if args.json => plan.json(),
+        // Only modules are run, and of those there is more to say.
+        Some(_) if config.files.is_empty() => String::new(),
+        _ => text::text(&plan, &times, terminal.language),
+    };
     tell(&mut io::stdout(), &text);
     if let (Some(blackbox), false) = (blackbox, args.json) {
-        tell(&mut io::stdout(), &described(&blackbox.modules()));
+        let between = if text.is_empty() { "" } else { "\n" };
+        let modules = described(&blackbox.modules(), terminal.language);
+        tell(&mut io::stdout(), &format!("{between}{modules}"));
     }
     Exit::Ok
 }
@@ -75,13 +82,18 @@ fn loaded(flags: &Flags, args: &CheckArgs) -> Result<(Config, Option<Blackbox>),
 }
 
 /// What becomes of each module.
-fn described(modules: &ModuleFile) -> String {
+fn described(modules: &ModuleFile, language: Language) -> String {
     let here: Vec<&str> = modules.run_here().collect();
-    let mut text = format!("\n/probe runs {} modules: {}\n", here.len(), here.join(", "));
-    for (name, why) in modules.kept_elsewhere() {
-        text.push_str(&format!("  to keep on blackbox_exporter: {name} ({why})\n"));
-    }
-    text
+    let count = here.len();
+    let title = match (language, count) {
+        (Language::Korean, _) => format!("/probe로 실행하는 모듈 {count}개"),
+        (Language::English, 1) => "/probe runs 1 module".to_owned(),
+        (Language::English, _) => format!("/probe runs {count} modules"),
+    };
+    let names = if here.is_empty() { String::new() } else { format!(": {}", here.join(", ")) };
+    let left = language.pick("blackbox_exporter에 남길 모듈", "to keep on blackbox_exporter");
+    let left = modules.kept_elsewhere().map(|(name, why)| format!("  {left}: {name} ({why})\n"));
+    format!("{title}{names}\n{}", left.collect::<String>())
 }
 
 fn tell_problems(error: &ReadError, flags: &Flags, args: &CheckArgs) {
@@ -98,7 +110,8 @@ fn tell_problems(error: &ReadError, flags: &Flags, args: &CheckArgs) {
 
 fn refuse(error: &ReadError, flags: &Flags, args: &CheckArgs) {
     tell_problems(error, flags, args);
-    if !args.json && args.file.is_none() && !flags.config_file.exists() {
+    let has_modules = flags.blackbox_config_file.is_some();
+    if !args.json && args.file.is_none() && !has_modules && !flags.config_file.exists() {
         tell(&mut io::stderr(), first_steps(flags.terminal.language()));
     }
 }

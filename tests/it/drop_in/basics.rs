@@ -151,7 +151,13 @@ fn without_a_configuration_of_its_own_it_only_answers() {
     let output = check(DEFAULT_CONFIG_FILE);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert!(text.contains("/probe runs 1 modules: http_2xx"), "{text}");
+    assert_eq!(text, "/probe runs 1 module: http_2xx\n");
+    // What is wrong with modules is no reason to advise a first configuration.
+    setup.write("blackbox.yml", "modules:\n  a: { prober: htpp }\n");
+    let output = check(DEFAULT_CONFIG_FILE);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(text.contains("1 problem") && !text.contains("without a configuration"), "{text}");
 }
 
 #[test]

@@ -43,7 +43,8 @@ fn the_examples_load_and_what_is_not_run_here_says_why() {
             "inline_ca: tls_config has a certificate or key in the module file itself; write them \
              to files and name these in ca_file, cert_file and key_file",
             "oauth2: oauth2; a probe of ours would have oauth2",
-            "proxy_headers: proxy_connect_header",
+            "proxy_headers: proxy_connect_header: Bongsu sends a proxy no headers of the file",
+            "signed: oauth2; a probe of ours would have oauth2",
             "unix: Bongsu has no unix prober",
             "websocket: Bongsu has no websocket prober",
         ]

@@ -107,7 +107,7 @@ fn every_module_becomes_a_probe_or_is_named_with_the_reason() {
         .into_iter()
         .map(|module| (format!("{}.probe.test:443", module.replace('_', "-")), module))
         .collect();
-    assert_eq!(pairs.len(), 19);
+    assert_eq!(pairs.len(), 22);
     let imported = Imported::of(EXAMPLES, &pairs);
     let no_kind = "probes of ours are http, tls and login; keep it as a module with \
                    --blackbox.config.file, which runs it as it is";
@@ -123,8 +123,10 @@ fn every_module_becomes_a_probe_or_is_named_with_the_reason() {
              them to files and name these in ca_file, cert_file and key_file",
             &format!("module irc: a conversation without TLS; {no_kind}"),
             "module oauth2: oauth2; a probe of ours would have oauth2",
-            "module proxy_headers: proxy_connect_header",
+            "module proxy_headers: proxy_connect_header: Bongsu sends a proxy no headers of the file",
+            "module signed: oauth2; a probe of ours would have oauth2",
             &format!("module ssh_banner: a conversation without TLS; {no_kind}"),
+            &format!("module ssh_names: a conversation without TLS; {no_kind}"),
             &format!("module tcp_connect: a bare TCP connection; {no_kind}"),
             "module unix: Bongsu has no unix prober",
             "module websocket: Bongsu has no websocket prober",
@@ -135,6 +137,7 @@ fn every_module_becomes_a_probe_or_is_named_with_the_reason() {
         imported.ids(),
         [
             "http-2xx.probe.test/http_2xx",
+            "no-keys.probe.test/no_keys",
             "http-post-2xx.probe.test/http_post_2xx",
             "pop3s-banner.probe.test/pop3s_banner",
             "postgresql.probe.test/postgresql",
