@@ -142,7 +142,10 @@ impl Paper {
                     writeln!(self.text, "  {:<12}{:>9}  {url}", hop.status, millis(hop.elapsed));
             }
             if http.status != 0 {
-                let (version, bytes) = (http.version, http.body_bytes);
+                let bytes = http.body_bytes;
+                // The number of HTTP/1.0 is written with its zero, unlike that of HTTP/2.
+                let digits = usize::from(http.version < 2.0);
+                let version = format!("{:.digits$}", http.version);
                 let _ = writeln!(self.text, "  http         HTTP/{version}, {bytes} bytes of body");
             }
         }
@@ -173,8 +176,9 @@ impl Paper {
 
     fn certificates(&mut self, tls: &TlsFacts) {
         let version = tls.version.unwrap_or("not agreed");
-        let cipher = tls.cipher.as_deref().unwrap_or_default();
-        let _ = writeln!(self.text, "  tls          {version} {cipher}");
+        let said = [Some(version), tls.cipher.as_deref()].into_iter().flatten();
+        let said = said.collect::<Vec<_>>().join(" ");
+        let _ = writeln!(self.text, "  tls          {said}");
         let certs = tls.chain.iter().flat_map(|chain| &chain.certs);
         for (position, cert) in certs.enumerate() {
             self.certificate(position, cert, tls.path.contains(&position));

@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::{code, in_a_terminal, stderr, stdout};
 use crate::support::daemon::Setup;
-use crate::support::http::{Reply, Routes, Target};
+use crate::support::http::{Reply, Routes, Site, Target};
+use crate::support::pki::{Authority, Leaf};
+use crate::support::secure::acceptor;
 
 fn configured(probes: &str) -> Setup {
     Setup::new(&format!(
@@ -34,6 +36,25 @@ fn an_address_needs_no_configuration() {
         let output = Setup::new("").output(&["probe", "--url", wrong]);
         assert_eq!(code(&output), 2, "{wrong}: {}", stderr(&output));
         assert!(stderr(&output).contains("is no http or https address"), "{}", stderr(&output));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_spoken_is_named_and_no_line_ends_in_a_blank() {
+    let of = |url: &str| stdout(&Setup::new("").output(&["probe", "--url", url])).to_owned();
+    let old = Site::answering("HTTP/1.0 200 OK\r\n\r\nhello").await;
+    let new = Routes::new().on("GET", "/", |_| Reply::html("hello"));
+    let leaf = Authority::root("Unknown").issue(Leaf::named("127.0.0.1"));
+    let (ip, tls) = ("127.0.0.1".parse().unwrap(), acceptor(&leaf, &[]));
+    let (plain, secure) = (new.clone().serve().await, new.serve_at(ip, Some(tls)).await);
+    for (url, said) in [
+        (old.url("/"), "  http         HTTP/1.0, 5 bytes of body\n"),
+        (plain.url("/"), "  http         HTTP/1.1, 5 bytes of body\n"),
+        (secure.url("/"), "  tls          TLS 1.3\n"),
+    ] {
+        let text = of(&url);
+        assert!(text.contains(said), "{said:?} is not in\n{text}");
+        assert!(!text.contains(" \n"), "{text}");
     }
 }
 
