@@ -153,7 +153,7 @@ impl Cookie {
         let is_safe = url.scheme() == "https";
         let path = set.path.filter(|path| path.starts_with(b"/"));
         let of_host = set.has_prefix("__Host-");
-        let needs_secure = of_host || set.has_prefix("__Secure-");
+        let needs_secure = of_host || set.has_prefix("__Secure-") || set.is_for_embedding();
         let is_whole_host = set.domain.is_none() && path == Some(b"/");
         if (set.secure && !is_safe) || (needs_secure && !set.secure) || (of_host && !is_whole_host)
         {
@@ -352,6 +352,10 @@ mod tests {
         let is_kept = |url: &str, cookie: &str| sent(&jar(url, &[cookie]), url).is_some();
         for kept in [
             "__Secure-a=1; Secure",
+            "a=1; SameSite=None; Secure",
+            "a=1; SameSite=None; SameSite=Lax",
+            "a=1; samesite=none; SameSite=else",
+            "a=1; Partitioned; Secure",
             "__Secure-a=1; Secure; Domain=a.kr",
             "__Host-a=1; Secure; Path=/",
             "__host-a=1; Path=/; Secure",
@@ -361,6 +365,9 @@ mod tests {
         }
         for dropped in [
             "__Secure-a=1",
+            "a=1; SameSite=None",
+            "a=1; SameSite=Lax; SAMESITE = NONE",
+            "a=1; Partitioned",
             "__Host-a=1; Path=/",
             "__Host-a=1; Secure",
             "__Host-a=1; Secure; Path=/x",

@@ -31,6 +31,9 @@ pub(super) struct SetCookie<'a> {
     pub(super) domain: Option<String>,
     pub(super) path: Option<&'a [u8]>,
     pub(super) secure: bool,
+    /// `SameSite=None`: whoever embeds the site is to have it.
+    same_site_none: bool,
+    partitioned: bool,
     max_age: Option<Life>,
     expires: Option<Timestamp>,
 }
@@ -80,6 +83,9 @@ impl<'a> SetCookie<'a> {
             }
             b"path" => self.path = Some(value),
             b"secure" => self.secure = true,
+            // An unknown word is as good as none.
+            b"samesite" => self.same_site_none = value.eq_ignore_ascii_case(b"none"),
+            b"partitioned" => self.partitioned = true,
             b"max-age" => self.max_age = max_age(value).or(self.max_age),
             b"expires" => self.expires = cookie_date::parse(value).or(self.expires),
             _ => {}
@@ -93,6 +99,12 @@ impl<'a> SetCookie<'a> {
             _ => Life::Session,
         };
         self.max_age.unwrap_or_else(by_date)
+    }
+
+    /// Whether it is only for those who are also asked to keep it secure. Chromium drops it otherwise,
+    /// and a session in it would not hold for people.
+    pub(super) fn is_for_embedding(&self) -> bool {
+        self.same_site_none || self.partitioned
     }
 
     /// Whether the name makes a promise about how the cookie was set.

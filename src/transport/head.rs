@@ -214,6 +214,10 @@ impl HeadMender {
 
     /// Lets a header line go that nothing continues any more.
     fn release(&mut self, out: &mut Vec<u8>) {
+        if matches!(judge(&self.held), Line::Bad(Flaw::BadLength)) {
+            self.note(Flaw::BadLength);
+            self.held.clear();
+        }
         let is_framing = || {
             let name = self.held.split(|&byte| byte == b':').next().unwrap_or_default();
             FRAMING.iter().any(|framing| name.eq_ignore_ascii_case(framing))
@@ -255,7 +259,8 @@ impl HeadMender {
         self.release(out);
         self.skipped = false;
         match judge(line) {
-            Line::Good => self.held.extend_from_slice(line),
+            // Its number may stand in the next line.
+            Line::Good | Line::Bad(Flaw::BadLength) => self.held.extend_from_slice(line),
             Line::Mended(mended) => {
                 self.note(Flaw::BlankBeforeColon);
                 self.held = mended;
@@ -337,16 +342,21 @@ enum Line {
     Fatal,
 }
 
-/// A status line may be in lower case, of a version that HTTP/1 does not have, and without the blanks
-/// that separate its parts: Chromium reads it all the same.
+/// A status line may be in lower case, of a version that HTTP/1 does not have, without the blanks that
+/// separate its parts, and with control characters in its words: Chromium reads it all the same.
 fn judge_status(line: &[u8]) -> Line {
     let text = content(line);
     let is_right = |version: &[u8]| match text.strip_prefix(version) {
-        Some(rest) => split_status(rest).is_some_and(|(_, reason)| is_separate(reason)),
+        Some(rest) => split_status(rest).is_some_and(|(_, reason)| {
+            is_separate(reason) && !reason.iter().any(|&byte| is_control(byte))
+        }),
         None => false,
     };
     if is_right(b"HTTP/1.1 ") || is_right(b"HTTP/1.0 ") {
         return Line::Good;
+    }
+    if text.contains(&0) {
+        return Line::Fatal;
     }
     let Some((b"/", rest)) = text
         .split_at_checked(4)
@@ -361,8 +371,8 @@ fn judge_status(line: &[u8]) -> Line {
     };
     let Some((status, reason)) = split_status(rest.trim_ascii_start()) else { return Line::Fatal };
     let version: &[u8] = if (*major, *minor) == (b'1', b'0') { b"HTTP/1.0" } else { b"HTTP/1.1" };
-    let reason = reason.trim_ascii();
-    Line::Mended([version, b" ", status, b" ", reason, b"\r\n"].concat())
+    let words = reason.iter().copied().filter(|&byte| !is_control(byte)).collect::<Vec<_>>();
+    Line::Mended([version, b" ", status, b" ", words.trim_ascii(), b"\r\n"].concat())
 }
 
 /// Three digits and what follows them.
@@ -502,6 +512,8 @@ mod tests {
             ("HTTP/2.0 200", "HTTP/1.1 200 "),
             ("HTTP/1.7 200 OK", "HTTP/1.1 200 OK"),
             ("Http/1.0 200 OK", "HTTP/1.0 200 OK"),
+            ("HTTP/1.1 200 O\u{1}K\u{7f}", "HTTP/1.1 200 OK"),
+            ("HTTP/1.1 200 O\rK", "HTTP/1.1 200 OK"),
         ] {
             let (head, flaws) = mended(&format!("{line}\r\nA: b\r\n\r\nbody"));
             assert_eq!(head, format!("{meant}\r\nA: b\r\n\r\nbody"), "{line}");
@@ -526,6 +538,9 @@ mod tests {
             "HTTP/1.1 200 OK\r\nX-Policy: default-src 'self'; img-src * ;x\r\nB: c\r\n\r\n"
         );
         assert_eq!(flaws, []);
+        let (head, flaws) = mended("HTTP/1.1 200 OK\r\nContent-Length:\r\n 4\r\n\r\nbody");
+        assert_eq!(head, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody");
+        assert_eq!(flaws, []);
     }
 
     #[test]
@@ -542,6 +557,7 @@ mod tests {
             ("Set-Cookie: a=b\u{7f}c", Flaw::ControlCharacters),
             (" folded from nothing", Flaw::NoHeader),
             ("Content-Length: abc", Flaw::BadLength),
+            ("Content-Length: 4", Flaw::BadLength),
             ("content-length: -1", Flaw::BadLength),
             ("Content-Length: 99999999999999999999999", Flaw::BadLength),
         ] {
@@ -562,6 +578,7 @@ mod tests {
     #[test]
     fn a_nul_is_left_for_the_parser_to_refuse() {
         unchanged("HTTP/1.1 200 OK\r\nA: b\0\r\nno header\r\n\r\n");
+        unchanged("HTTP/1.1 200 O\0K\r\nno header\r\n\r\n");
         unchanged("HTTP/1.1 200 OK\r\nA: b\r\n c\0\r\nno header\r\n\r\n");
     }
 

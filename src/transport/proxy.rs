@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{HeaderMap, HeaderValue};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::head::HeadMender;
 use super::resolve::out_of_descriptors;
 use super::stream::Stream;
 use crate::config::ProxyOptions;
@@ -155,7 +156,7 @@ impl Proxy<'_> {
         stream.flush().await?;
         let mut left = MAX_HEAD;
         loop {
-            let head = read_head(stream, &mut left).await?;
+            let head = mended(&read_head(stream, &mut left).await?);
             let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
             let mut response = httparse::Response::new(&mut headers);
             response.parse(&head).map_err(io::Error::other)?;
@@ -264,11 +265,21 @@ impl Proxy<'_> {
 /// Reads up to the blank line and not a byte further: what follows belongs to the tunnel.
 async fn read_head(stream: &mut Stream, left: &mut usize) -> io::Result<Vec<u8>> {
     let mut head = Vec::with_capacity(256);
-    while !head.ends_with(b"\r\n\r\n") && !head.ends_with(b"\n\n") {
+    while !head.ends_with(b"\n\r\n") && !head.ends_with(b"\n\n") {
         *left = left.checked_sub(1).ok_or_else(|| io::Error::other("its answer has no end"))?;
         head.push(stream.read_u8().await?);
     }
     Ok(head)
+}
+
+/// What is wrong in a way that browsers pass over is nothing that the target should answer for.
+fn mended(head: &[u8]) -> Vec<u8> {
+    let mut mender = HeadMender::default();
+    mender.restart();
+    let mut mended = Vec::with_capacity(head.len());
+    mender.push(head, &mut mended);
+    mender.finish(&mut mended);
+    mended
 }
 
 /// What a final answer to CONNECT other than 2xx means.

@@ -99,6 +99,11 @@ async fn any_2xx_opens_the_tunnel_for_every_kind_of_probe() {
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
         "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 102 P\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
         "HTTP/1.1 200 OK\n\n",
+        "HTTP/1.1 200 OK\n\r\n",
+        // What browsers pass over in a server's answer.
+        "HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nPHP Warning\r\nX : y\r\n\r\n",
+        "http/1.1 200 O\u{1}K\r\n\r\n",
     ] {
         let gateway = answering(answer, true).await;
         for (kind, probe) in probes(&nginx, &format!("proxy: 'http://{}'", gateway.address)) {

@@ -870,6 +870,13 @@ async fn a_page_that_sends_its_reader_on_is_followed_where_the_file_says_so() {
         ("Refresh: 0; url=/main.do\r\n", "<p>moved"),
         ("Refresh: 3;url=\"main.do\"\r\n", ""),
         ("Refresh: 0;/main.do\r\n", "<meta http-equiv=refresh content='0;url=/other.do'>"),
+        // What is no refresh stands in nobody's way.
+        (
+            "",
+            "<meta http-equiv=refresh content='x;url=/other.do'><meta http-equiv=refresh \
+             content='0;url=/main.do'>",
+        ),
+        ("Refresh: soon\r\n", "<meta http-equiv=refresh content='0;url=/main.do'>"),
     ] {
         let site = sending(headers, html).await;
         let url = site.url("/");

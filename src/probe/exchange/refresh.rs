@@ -45,6 +45,7 @@ fn target(answer: &Answer, budget: &Budget) -> Option<Url> {
     let document = document(answer, budget);
     let document = document.as_ref();
     let header = answer.headers.get(REFRESH).map(|value| value.as_bytes().to_vec());
+    let header = header.filter(|text| behind_delay(text).is_some());
     let in_page = || document.and_then(|(document, encoding)| in_page(document, encoding));
     let text = header.or_else(in_page)?;
     let address = address(&text)?;
@@ -72,11 +73,12 @@ fn document(answer: &Answer, budget: &Budget) -> Option<(Html, &'static Encoding
     Some((markup::parse(&text, budget)?, charset::encoding(bytes, content_type, None)))
 }
 
-/// The `content` of the first `<meta http-equiv=refresh>`.
+/// The `content` of the first `<meta http-equiv=refresh>` that has a delay; browsers pass over others.
 fn in_page(document: &Html, encoding: &'static Encoding) -> Option<Vec<u8>> {
     let selector = Selector::parse("meta[http-equiv=refresh i][content]").ok()?;
-    let meta = document.select(&selector).find(|meta| !markup::is_inert(*meta))?;
-    let content = meta.attr("content")?;
+    let metas = document.select(&selector).filter(|meta| !markup::is_inert(*meta));
+    let mut contents = metas.filter_map(|meta| meta.attr("content"));
+    let content = contents.find(|content| behind_delay(content.as_bytes()).is_some())?;
     // As browsers have it: a path is UTF-8, a query is in the charset of its page.
     let encoding = encoding.output_encoding();
     let (path, query) = content.split_at(content.find('?').unwrap_or(content.len()));
@@ -85,16 +87,8 @@ fn in_page(document: &Html, encoding: &'static Encoding) -> Option<Vec<u8>> {
 
 /// The address behind the delay: `0; url=/main.do`, also quoted, without `url=`, or with a comma.
 fn address(text: &[u8]) -> Option<&[u8]> {
-    let text = text.trim_ascii_start();
-    let digits = text.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
-    let delay: f64 = std::str::from_utf8(&text[..digits]).ok()?.parse().ok()?;
+    let (delay, rest) = behind_delay(text)?;
     if delay > DELAY_MAX {
-        return None;
-    }
-    let rest = &text[digits..];
-    let separated =
-        rest.first().is_some_and(|byte| b";,".contains(byte) || byte.is_ascii_whitespace());
-    if !separated {
         return None;
     }
     let rest = rest.trim_ascii_start();
@@ -115,6 +109,17 @@ fn address(text: &[u8]) -> Option<&[u8]> {
         _ => rest.trim_ascii_end(),
     };
     (!address.is_empty()).then_some(address)
+}
+
+/// The delay and what follows it, where this is a refresh: what names no address loads the page anew.
+fn behind_delay(text: &[u8]) -> Option<(f64, &[u8])> {
+    let text = text.trim_ascii_start();
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
+    let (delay, rest) = text.split_at(digits);
+    let delay = std::str::from_utf8(delay).ok()?.parse().ok()?;
+    let is_separate =
+        rest.first().is_none_or(|byte| b";,".contains(byte) || byte.is_ascii_whitespace());
+    is_separate.then_some((delay, rest))
 }
 
 #[cfg(test)]
