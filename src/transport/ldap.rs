@@ -49,13 +49,18 @@ impl LdapUrl {
         let host = host.ok_or("names no LDAP server")?;
         let mut query = url.query().unwrap_or_default().split('?');
         let attribute = decoded(query.next().unwrap_or_default())?;
-        if attribute.is_empty() || attribute.contains(',') {
+        // RFC 4512 section 2.5: a name or an OID, and options.
+        let is_plain = |letter: char| letter.is_ascii_alphanumeric() || ".;-".contains(letter);
+        if attribute.is_empty() || !attribute.chars().all(is_plain) {
             return Err("does not name one attribute".to_owned());
         }
         if !matches!(query.next(), None | Some("" | "base")) {
             return Err("asks for more than one entry".to_owned());
         }
         let entry = decoded(url.path().trim_start_matches('/'))?;
+        if !is_entry(&entry) {
+            return Err("does not name an entry".to_owned());
+        }
         Ok(LdapUrl {
             host: host.trim_matches(['[', ']']).to_owned(),
             port: url.port().unwrap_or(PORT),
@@ -199,6 +204,16 @@ fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     element
 }
 
+/// Whether a text begins as the name of an entry does (RFC 4514). The address is a stranger's word, and what
+/// listens there may be no directory: a server that takes lines for commands would find one between the
+/// line feeds of a search request (an element's tag is one), and a name holds none of its own.
+fn is_entry(name: &str) -> bool {
+    let is_of_a_type = |letter: char| letter.is_ascii_alphanumeric() || ".-".contains(letter);
+    let attribute = name.split_once('=').map(|(attribute, _)| attribute);
+    attribute.is_some_and(|name| !name.is_empty() && name.chars().all(is_of_a_type))
+        && !name.contains(char::is_control)
+}
+
 /// Percent-encoding undone (RFC 3986 section 2.1).
 fn decoded(text: &str) -> Result<String, String> {
     let mut bytes = Vec::with_capacity(text.len());
@@ -242,6 +257,21 @@ mod tests {
         {
             assert!(LdapUrl::parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn no_command_is_told_to_a_server_that_is_no_directory() {
+        // Ten letters: their length is a line feed, and so is the tag behind them.
+        for entry in ["FLUSHALL%20%20", "SET%20a%20b=c", "=aaaaaaaaa", "cn=a%0d%0aFLUSHALL%0d%0a"] {
+            let address = format!("ldap://a.test:6379/{entry}?crl");
+            assert_eq!(LdapUrl::parse(&address), Err("does not name an entry".to_owned()));
+        }
+        for attribute in ["a%0aFLUSHALL%0a", "crl%20a", "crl,arl"] {
+            let address = format!("ldap://a.test:6379/cn=a?{attribute}");
+            assert_eq!(LdapUrl::parse(&address), Err("does not name one attribute".to_owned()));
+        }
+        let oid = LdapUrl::parse("ldap://a.test/2.5.4.3=a?2.5.4.39;binary");
+        assert!(oid.is_ok_and(|url| url.entry == "2.5.4.3=a"));
     }
 
     proptest::proptest! {

@@ -67,6 +67,7 @@ pub(super) const FILES: &[Row] = &[
     ("too many redirects", "리다이렉트가 너무 많습니다"),
     ("names no LDAP server", "LDAP 서버가 적혀 있지 않습니다"),
     ("does not name one attribute", "속성 하나를 가리키지 않습니다"),
+    ("does not name an entry", "항목을 가리키지 않습니다"),
     ("asks for more than one entry", "항목 하나를 가리키지 않습니다"),
     ("has a name of more than {} bytes", "이름이 {0}바이트를 넘습니다"),
     ("has a name that is not UTF-8", "이름이 UTF-8이 아닙니다"),
