@@ -279,14 +279,14 @@ impl Sources {
                     return Ok(addresses);
                 }
                 Either::Left((Err(failure), other)) => {
-                    return other.await.map_err(|second| worse(failure, second));
+                    return other.await.map_err(|second| worse(host, failure, second));
                 }
                 Either::Right((Err(second), preferred)) => {
-                    return preferred.await.map_err(|failure| worse(failure, second));
+                    return preferred.await.map_err(|failure| worse(host, failure, second));
                 }
             },
         };
-        self.ask(host, second).await.map_err(|second| worse(failed, second))
+        self.ask(host, second).await.map_err(|second| worse(host, failed, second))
     }
 
     async fn ask(&self, host: &str, family: Family) -> Result<Vec<IpAddr>, Failure> {
@@ -337,9 +337,10 @@ fn usable(found: impl Iterator<Item = IpAddr>, family: Family) -> Vec<IpAddr> {
     addresses
 }
 
-/// Of two failures about one name the one that says more: "no address of this family" says least.
-fn worse(preferred: Failure, other: Failure) -> Failure {
-    if preferred.reason == Reason::DnsNoAddress { other } else { preferred }
+/// Of two failures about one name the one that says more: "no address of this family" says least. An address
+/// that is refused is no such thing.
+fn worse(host: &str, preferred: Failure, other: Failure) -> Failure {
+    if preferred == no_address(host) { other } else { preferred }
 }
 
 /// A name as the DNS takes it: any bytes in its labels (RFC 2181 section 11), for real names have

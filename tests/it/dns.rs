@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use crate::support::SHORT;
 use crate::support::dns::{NameServer, Says};
 use crate::support::http::{Site, page};
-use crate::support::visit::{Visit, assert_accounted, reason, up};
+use crate::support::visit::{Visit, assert_accounted, detail, reason, up};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -70,6 +70,19 @@ async fn a_name_without_an_address_or_with_the_wrong_family_is_no_address() {
     assert_eq!(failing(addresses(&[]), IpChoice::PreferV4).await, Reason::DnsNoAddress);
     assert_eq!(failing(addresses(&["::1"]), IpChoice::OnlyV4).await, Reason::DnsNoAddress);
     assert_eq!(failing(addresses(&["127.0.0.1"]), IpChoice::OnlyV6).await, Reason::DnsNoAddress);
+}
+
+/// That the other family has nothing to say takes nothing from what the preferred one said.
+#[tokio::test]
+async fn a_name_that_leads_to_this_machine_says_so() {
+    for other in [addresses(&[]), Says::Code(ResponseCode::ServFail)] {
+        let says = Says::by_family(addresses(&["127.0.0.1"]), other);
+        let dns = NameServer::with(&[("www.gov.kr", says)]).await;
+        let outcome = Visit::to("http://www.gov.kr/").asking(dns.address).run().await;
+        assert_eq!(reason(&outcome), Reason::DnsNoAddress);
+        let said = detail(&outcome);
+        assert!(said.contains("is at 127.0.0.1, which is this machine itself"), "{said}");
+    }
 }
 
 #[tokio::test]
