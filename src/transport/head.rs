@@ -419,12 +419,12 @@ fn judge(line: &[u8]) -> Line {
     Line::Bad(if blanks_only || is_sentence(name) { Flaw::NoHeader } else { Flaw::BadName })
 }
 
-/// One number, or the same one several times (RFC 9110 section 8.6).
+/// One number, or the same one several times (RFC 9110 section 8.6), of as many bits as browsers give it.
 fn is_length(value: &[u8]) -> bool {
     let mut lengths = value.split(|&byte| byte == b',').map(|length| length.trim_ascii());
     lengths.all(|length| {
         let digits = std::str::from_utf8(length).unwrap_or_default();
-        digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse::<u64>().is_ok()
+        digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse::<i64>().is_ok()
     })
 }
 
@@ -560,6 +560,7 @@ mod tests {
             ("Content-Length: 4", Flaw::BadLength),
             ("content-length: -1", Flaw::BadLength),
             ("Content-Length: 99999999999999999999999", Flaw::BadLength),
+            ("Content-Length: 18446744073709551615", Flaw::BadLength),
         ] {
             let head = format!("HTTP/1.1 200 OK\r\n{line}\r\n more\r\nB: c\r\n\r\nbody");
             let (mended, flaws) = mended(&head);
