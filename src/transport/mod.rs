@@ -16,7 +16,7 @@ mod ldap;
 pub mod limited;
 mod link;
 pub mod name_servers;
-mod own_address;
+pub mod own_address;
 pub mod phase;
 pub mod proxy;
 pub mod resolve;

@@ -1,7 +1,10 @@
 //! Addresses of this machine itself, given by a name server for a name that is not this machine's: a
-//! filter or a mistake. Whatever answers there is not the service.
+//! filter or a mistake; or by a redirect of a server that is not this machine: a mistake as well. Whatever
+//! answers there is not the service.
 
 use std::net::IpAddr;
+
+use url::{Host, Url};
 
 use crate::outcome::{Failure, Reason};
 
@@ -14,6 +17,38 @@ const PRIVATE_DOMAINS: [&str; 5] = ["localhost", "test", "local", "internal", "h
 pub(super) fn is_refused(host: &str, address: IpAddr) -> bool {
     let address = address.to_canonical();
     address.is_unspecified() || (address.is_loopback() && !may_be_this_machine(host))
+}
+
+/// Whether a redirect may not send us there: for every reader it is his own machine, or his own cable.
+pub fn is_readers_own(next: &Url, home: &Url) -> bool {
+    let is_own = match address(next) {
+        Some(address) => is_on_the_spot(address),
+        None => next.host_str().is_some_and(|host| {
+            let host = host.strip_suffix('.').unwrap_or(host);
+            host == "localhost" || host.ends_with(".localhost")
+        }),
+    };
+    let home_may_be = match address(home) {
+        Some(address) => is_on_the_spot(address),
+        None => home.host_str().is_some_and(may_be_this_machine),
+    };
+    is_own && !home_may_be
+}
+
+fn address(url: &Url) -> Option<IpAddr> {
+    match url.host()? {
+        Host::Domain(_) => None,
+        Host::Ipv4(address) => Some(address.into()),
+        Host::Ipv6(address) => Some(IpAddr::V6(address).to_canonical()),
+    }
+}
+
+fn is_on_the_spot(address: IpAddr) -> bool {
+    let is_link_local = match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    is_link_local || address.is_loopback()
 }
 
 /// A single label, or a name below a private domain.
@@ -59,6 +94,31 @@ mod tests {
         ] {
             let found = is_refused(host, address.parse().unwrap());
             assert_eq!(found, expected, "{host} {address}");
+        }
+    }
+    #[test]
+    fn a_redirect_leads_to_this_machine_from_this_machine_only() {
+        for (home, next, expected) in [
+            ("www.gov.kr", "127.0.0.1:8080", true),
+            ("www.gov.kr", "127.1", true),
+            ("www.gov.kr", "[::1]", true),
+            ("www.gov.kr", "[::ffff:127.0.0.1]", true),
+            ("www.gov.kr", "localhost:8080", true),
+            ("www.gov.kr", "LOCALHOST.", true),
+            ("www.gov.kr", "a.localhost", true),
+            ("www.gov.kr", "169.254.169.254", true),
+            ("www.gov.kr", "[fe80::1]", true),
+            ("10.0.0.1", "localhost", true),
+            ("www.gov.kr", "10.0.0.1", false),
+            ("www.gov.kr", "sso.internal", false),
+            ("www.gov.kr", "notlocalhost", false),
+            ("localhost:1", "127.0.0.1:2", false),
+            ("127.0.0.1", "127.0.0.2", false),
+            ("portal.test", "localhost", false),
+            ("intranet", "127.0.0.1", false),
+        ] {
+            let url = |host| Url::parse(&format!("http://{host}/")).unwrap();
+            assert_eq!(is_readers_own(&url(next), &url(home)), expected, "{home} {next}");
         }
     }
 }

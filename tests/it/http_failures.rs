@@ -222,6 +222,31 @@ async fn a_redirect_to_a_host_that_is_not_allowed_is_not_followed() {
 }
 
 #[tokio::test]
+async fn a_redirect_to_every_readers_own_machine_is_not_followed() {
+    let own = Site::answering(page("200 OK", "", "")).await;
+    for host in ["127.0.0.1", "127.1", "localhost", "[::ffff:127.0.0.1]"] {
+        let to = format!("http://{host}:{}/", own.address.port());
+        let site = Site::answering(redirect(302, &to)).await;
+        let visit = Visit::to("http://www.gov.kr/").with(|options| {
+            options.client.route.connect_to = Some(("127.0.0.1".to_owned(), site.address.port()));
+        });
+        let outcome = visit.run().await;
+        assert_eq!(reason(&outcome), Reason::RedirectUnexpectedHost, "{host}");
+        assert!(detail(&outcome).contains("which is every reader's own machine"));
+    }
+    assert!(own.requests().is_empty());
+
+    let to = own.url("/");
+    let site = Site::answering(redirect(302, &to)).await;
+    let visit = Visit::to("http://www.gov.kr/").allowing_hosts(&["127.0.0.1"]).with(|options| {
+        options.client.route.connect_to = Some(("127.0.0.1".to_owned(), site.address.port()));
+    });
+    let outcome = visit.run().await;
+    assert!(outcome.result.is_ok(), "the file says that it is meant: {:?}", outcome.result);
+    assert_eq!(own.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn a_redirect_to_nowhere_breaks_the_protocol() {
     for (location, said) in [
         ("http://", "does not lead to a URL"),

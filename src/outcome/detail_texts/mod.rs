@@ -206,6 +206,10 @@ const EXCHANGES: &[Row] = &[
         "allow_hosts에 없는 호스트로 리다이렉트되었습니다: {0}",
     ),
     (
+        "redirected to {}, which is every reader's own machine; if that is meant, say it in allow_hosts",
+        "접속하는 사람 자신의 컴퓨터로 리다이렉트되었습니다: {0}. 의도한 것이면 allow_hosts에 적습니다",
+    ),
+    (
         "more than {} redirects and self-submitting forms",
         "리다이렉트와 자동 제출 양식이 {0}회를 넘었습니다",
     ),

@@ -10,6 +10,7 @@ use crate::calendar;
 use crate::http_date;
 use crate::outcome::{Failure, HttpFacts, Reason};
 use crate::probe::request::shown;
+use crate::transport::own_address;
 
 /// As text and as the number of `probe_http_version`.
 pub(crate) fn version(version: Version) -> (&'static str, f64) {
@@ -102,6 +103,13 @@ pub(super) fn joined(from: &Url, address: &[u8]) -> Result<Url, Failure> {
 /// Whether a redirect may be followed there.
 pub(super) fn allowed(next: &Url, home: &Url, allow_hosts: &[String]) -> Result<(), Failure> {
     let host = next.host_str().unwrap_or_default();
+    if allow_hosts.is_empty() && own_address::is_readers_own(next, home) {
+        let detail = format!(
+            "redirected to {}, which is every reader's own machine; if that is meant, say it in allow_hosts",
+            shown(next)
+        );
+        return Err(Failure::new(Reason::RedirectUnexpectedHost, detail));
+    }
     let fits = allow_hosts.is_empty()
         || Some(host) == home.host_str()
         || allow_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host));
