@@ -40,7 +40,6 @@ use chain::{ChainMemory, TlsClientOptions};
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use read::ReadError;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use self::address::TargetAddresses;
@@ -76,12 +75,11 @@ pub enum PrivateTargets {
     Refused,
 }
 
-/// The modules in force, and the places for their runs.
+/// The modules in force.
 #[derive(Debug)]
 pub struct Blackbox {
     settings: Settings,
     modules: Mutex<Arc<ModuleFile>>,
-    places: Semaphore,
 }
 
 /// What a request asks for.
@@ -147,8 +145,7 @@ impl ModuleRun<'_> {
 impl Blackbox {
     pub fn load(settings: Settings) -> Result<Blackbox, ReadError> {
         let modules = ModuleFile::load(&settings.file)?;
-        let places = Semaphore::new(settings.runs_max);
-        Ok(Blackbox { settings, modules: Mutex::new(Arc::new(modules)), places })
+        Ok(Blackbox { settings, modules: Mutex::new(Arc::new(modules)) })
     }
 
     /// Reads the file again; nothing changes yet.
@@ -192,18 +189,20 @@ impl Blackbox {
         Ok(Prepared { name, target: asked.target, module, timeout, debug: asked.debug })
     }
 
-    /// Runs it, if there is a place.
-    pub async fn probe(
-        &self,
-        prepared: Prepared,
-        surroundings: &Surroundings,
-    ) -> Result<Answered, Unprobed> {
-        let Ok(_place) = self.places.try_acquire() else {
-            return Err(Unprobed::Busy(format!(
-                "{} probes are running already; --blackbox.max-concurrent-probes allows no more",
-                self.settings.runs_max
-            )));
-        };
+    /// How many runs there may be at once; whose turn it is, is for those who ask to settle.
+    pub fn runs_max(&self) -> usize {
+        self.settings.runs_max
+    }
+
+    /// What is answered when there is no place for a run.
+    pub fn busy(&self) -> Unprobed {
+        Unprobed::Busy(format!(
+            "{} probes are running already; --blackbox.max-concurrent-probes allows no more",
+            self.settings.runs_max
+        ))
+    }
+
+    pub async fn probe(&self, prepared: Prepared, surroundings: &Surroundings) -> Answered {
         let Prepared { name, target, module, timeout, debug } = prepared;
         let start = Instant::now();
         let deadline = Deadline::after(timeout);
@@ -236,6 +235,6 @@ impl Blackbox {
         }
         let metrics = findings.text();
         let text = if debug { log.shown(&metrics, &module.shown()) } else { metrics };
-        Ok(Answered { text, is_debug: debug })
+        Answered { text, is_debug: debug }
     }
 }

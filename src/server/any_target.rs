@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::Site;
+use super::connections::ClientConnection;
 use super::probe::{as_url, exposition, kind_of, refused};
 use crate::config::{self, Config, Nothing, ReadError, Target};
 use crate::probe;
@@ -25,9 +25,9 @@ use crate::stop::Stop;
 ///
 /// Limit: runs for `/probe` of any target.
 /// Share: of all.
-/// Full: 503.
+/// Full: the newest run of the address that has most ends for one that has fewer, or else 503.
 /// Filled: a_run_for_any_target_ends_before_the_scrape_and_only_so_many_run_at_once
-const RUNS_MAX: usize = 16;
+pub(super) const RUNS_MAX: usize = 16;
 /// Unless Prometheus says how long it waits.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Longer than any useful scrape.
@@ -35,18 +35,9 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(60);
 /// Ends before Prometheus gives up, as blackbox_exporter does.
 const TIMEOUT_OFFSET: Duration = Duration::from_millis(500);
 
-/// Places for these runs.
-pub(super) struct Places(Semaphore);
-
-impl Places {
-    pub(super) fn new() -> Places {
-        Places(Semaphore::new(RUNS_MAX))
-    }
-}
-
 pub(super) async fn probe(
     site: &Site,
-    places: &Places,
+    client: &ClientConnection,
     target: &str,
     module: Option<&str>,
     headers: &HeaderMap,
@@ -55,10 +46,17 @@ pub(super) async fn probe(
         Ok(target) => target,
         Err(problem) => return refused(&problem),
     };
-    let Ok(_place) = places.0.try_acquire() else {
-        let text = format!("{RUNS_MAX} targets that are not configured are being probed already\n");
-        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+    let answer = match site.runs.take(client.from()) {
+        Some(place) => place.during(run(site, target)).await,
+        None => None,
     };
+    answer.unwrap_or_else(|| {
+        let text = format!("{RUNS_MAX} targets that are not configured are being probed already\n");
+        (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+    })
+}
+
+async fn run(site: &Site, target: Arc<Target>) -> Response {
     let probe = probe::build(&target, &site.surroundings);
     let mut outcome = probe::run(&*probe, target.schedule.timeout(), &Stop::default()).await;
     site.controls.judge(&target.dial, &mut outcome).await;

@@ -1,7 +1,9 @@
 //! The connections of clients, which of them have a place, and which one goes when there is none left.
 //!
 //! A connection that has not sent a whole request costs its client nothing, so it has no right to its
-//! place: when one is needed, the oldest such connection goes, first of the address that has most.
+//! place: when one is needed, the oldest such connection goes, first of the address that has most. Where all
+//! of them wait for answers, the newest of the address that has most goes for one that has fewer: for
+//! how long an answer of `/probe` is waited for, its client decides.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -15,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 ///
 /// Limit: connections.
 /// Share: of all.
-/// Full: the oldest without a whole request goes, of the address that has most.
+/// Full: the oldest without a whole request goes, of the address that has most, or else its newest.
 /// Filled: slow_sockets_give_way_to_a_scrape
 const CONNECTIONS_MAX: usize = 256;
 /// Half, so that no two gateways fill it; one with many people behind it stays far below.
@@ -81,11 +83,11 @@ pub(super) struct ConnectionPlace {
 pub(super) struct RequestUnderWay(Arc<ClientConnection>);
 
 impl OpenConnections {
-    /// A place for one more, or none when all that there are have work to do.
+    /// A place for one more, or none when all that there are have work to do and nobody has more of them.
     pub(super) fn enter(self: &Arc<Self>, from: ClientAddress) -> Option<ConnectionPlace> {
         let mut open = self.open.lock();
         if let Some(crowd) = crowd(&open, from) {
-            let leaving = leaving(&open, crowd)?;
+            let leaving = leaving(&open, crowd, from)?;
             open.remove(leaving).gone.cancel();
         }
         let opened = Instant::now();
@@ -129,15 +131,22 @@ fn crowd(open: &[Arc<ClientConnection>], from: ClientAddress) -> Option<Crowd> {
     (open.len() >= CONNECTIONS_MAX).then_some(Crowd::All)
 }
 
-/// Which of them goes: of the address that has most of them, the one that is idle for longest.
-fn leaving(open: &[Arc<ClientConnection>], crowd: Crowd) -> Option<usize> {
+/// Which of them goes: of the address that has most of them, the one that is idle for longest, or else the one
+/// that came last.
+fn leaving(open: &[Arc<ClientConnection>], crowd: Crowd, newcomer: ClientAddress) -> Option<usize> {
     let mut counts: HashMap<ClientAddress, usize> = HashMap::new();
     open.iter().for_each(|connection| *counts.entry(connection.from).or_default() += 1);
-    let idle = open.iter().enumerate().filter(|(_, connection)| crowd.has(connection));
-    let idle = idle.filter_map(|(position, connection)| {
+    let crowd = || open.iter().enumerate().filter(move |(_, connection)| crowd.has(connection));
+    let idle = crowd().filter_map(|(position, connection)| {
         Some((std::cmp::Reverse(counts[&connection.from]), connection.idle_since()?, position))
     });
-    idle.min().map(|(_, _, position)| position)
+    if let Some((_, _, position)) = idle.min() {
+        return Some(position);
+    }
+    let busy = crowd().map(|(position, connection)| (counts[&connection.from], position));
+    let (most, newest) = busy.max()?;
+    let own = counts.get(&newcomer).copied().unwrap_or_default();
+    (most > own + 1).then_some(newest)
 }
 
 impl ClientConnection {
@@ -268,6 +277,20 @@ mod tests {
         assert!(connections.enter(client(999)).is_none());
         let own = enter(&connections, loopback(), LOOPBACK_KEPT_MAX - 1);
         assert!(lost(&own).is_empty());
+        drop(busy);
+    }
+
+    #[test]
+    fn addresses_that_wait_for_many_answers_give_way_to_one_that_waits_for_none() {
+        let connections = Arc::new(OpenConnections::default());
+        let many: Vec<_> = [1, 2]
+            .into_iter()
+            .flat_map(|number| enter(&connections, client(number), 120))
+            .collect();
+        let busy: Vec<_> = many.iter().map(|open| open.connection().begin()).collect();
+        assert!(connections.enter(client(1)).is_none(), "it has half of all");
+        let newcomer = enter(&connections, client(3), 1);
+        assert_eq!((lost(&many), lost(&newcomer)), (vec![239], vec![]));
         drop(busy);
     }
 

@@ -30,12 +30,14 @@ mod missing;
 mod modules;
 mod outages;
 mod page;
+mod page_turns;
 pub mod past;
 pub(crate) mod printed;
 mod probe;
 mod probe_page;
 mod probe_status;
 mod row;
+mod run_places;
 mod sd;
 mod service_state;
 mod status;
@@ -56,14 +58,15 @@ use http::header::{
 use http::{HeaderValue, StatusCode};
 use tokio::sync::watch;
 
-use self::any_target::Places;
 use self::auth::Admitted;
 use self::connections::ClientConnection;
 use self::external::External;
 use self::metrics::Sources;
+use self::page_turns::PageTurns;
 use self::past::PastAvailability;
 use self::ready::Readiness;
 use self::reload::Refused;
+use self::run_places::RunPlaces;
 use self::stream::Writers;
 use self::times::LocalTime;
 use self::web::Web;
@@ -106,10 +109,13 @@ struct Site {
     /// None: no Prometheus was named.
     past: Option<Arc<PastAvailability>>,
     /// None: only configured targets are answered.
-    any_target: Option<Places>,
+    /// Whether `/probe` probes what is not configured.
+    probes_any_target: bool,
+    runs: Arc<RunPlaces>,
     /// What `/probe` answers with instead of results of ours.
     blackbox: Option<Arc<Blackbox>>,
     writers: Writers,
+    pages: PageTurns,
 }
 
 /// What a server is made of.
@@ -150,6 +156,8 @@ pub enum AnyTarget {
 /// The endpoints, behind the authentication of `web`.
 pub fn router(parts: Parts, web: Arc<Web>) -> Router {
     let external = parts.external.clone();
+    let runs_max =
+        parts.blackbox.as_ref().map_or(any_target::RUNS_MAX, |blackbox| blackbox.runs_max());
     let site = Arc::new(Site {
         sources: parts.sources,
         readiness: parts.readiness,
@@ -161,9 +169,11 @@ pub fn router(parts: Parts, web: Arc<Web>) -> Router {
         controls: parts.controls,
         refused: parts.refused,
         past: parts.past,
-        any_target: (parts.any_target == AnyTarget::Probed).then(Places::new),
+        probes_any_target: parts.any_target == AnyTarget::Probed,
+        runs: RunPlaces::new(runs_max),
         blackbox: parts.blackbox,
         writers: Writers::new(),
+        pages: PageTurns::new(),
     });
     let router = Router::new()
         .route("/", get(page::page_of_all))

@@ -10,6 +10,7 @@ use http::{HeaderMap, StatusCode};
 use url::form_urlencoded;
 
 use super::Site;
+use super::connections::ClientConnection;
 use super::filter::ListQuery;
 use super::missing;
 use super::origin;
@@ -20,6 +21,7 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 
 pub(super) async fn probe(
     site: &Site,
+    client: &ClientConnection,
     blackbox: &Blackbox,
     query: &str,
     headers: &HeaderMap,
@@ -29,7 +31,13 @@ pub(super) async fn probe(
         return (StatusCode::FORBIDDEN, origin::REFUSED).into_response();
     }
     let answered = match blackbox.prepare(asked(query), headers) {
-        Ok(prepared) => blackbox.probe(prepared, &site.surroundings).await,
+        Ok(prepared) => {
+            let answered = match site.runs.take(client.from()) {
+                Some(place) => place.during(blackbox.probe(prepared, &site.surroundings)).await,
+                None => None,
+            };
+            answered.ok_or_else(|| blackbox.busy())
+        }
         Err(unprobed) => Err(unprobed),
     };
     let (status, text) = match answered {

@@ -4,13 +4,15 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{Path, Query, State};
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use http::HeaderMap;
 use tokio::time::Instant;
 
 use super::Site;
 use super::banner::banners;
+use super::connections::ClientConnection;
 use super::display_state::{self, Shown};
 use super::filter::ListQuery;
 use super::html::{EscapedText, Language, WebPage};
@@ -24,29 +26,33 @@ use crate::results::Row;
 
 pub(super) async fn page_of_all(
     State(site): State<Arc<Site>>,
+    Extension(client): Extension<Arc<ClientConnection>>,
     Query(query): Query<ListQuery>,
     headers: HeaderMap,
 ) -> Response {
-    list(site, query, headers, None).await
+    list(site, &client, query, headers, None).await
 }
 
 pub(super) async fn page_of_service(
     State(site): State<Arc<Site>>,
+    Extension(client): Extension<Arc<ClientConnection>>,
     Path(service): Path<String>,
     Query(query): Query<ListQuery>,
     headers: HeaderMap,
 ) -> Response {
-    list(site, query, headers, Some(service)).await
+    list(site, &client, query, headers, Some(service)).await
 }
 
 async fn list(
     site: Arc<Site>,
+    client: &ClientConnection,
     query: ListQuery,
     headers: HeaderMap,
     of: Option<String>,
 ) -> Response {
-    // Seventeen thousand rows are sorted and compressed: not on a thread of the probes.
-    let answer = tokio::task::spawn_blocking(move || {
+    let shown = Arc::clone(&site);
+    let make = move || {
+        let site = shown;
         let mut rows = site.sources.results.snapshot(Instant::now()).rows;
         let config = Arc::clone(&site.sources.config.borrow());
         display_state::sort(&mut rows, &config);
@@ -69,8 +75,8 @@ async fn list(
             }
             _ => list.answer(&headers),
         }
-    });
-    answer.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+    };
+    site.pages.answer(client, make).await
 }
 
 struct List<'a> {

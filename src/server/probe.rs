@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
@@ -18,6 +19,7 @@ use url::{Url, form_urlencoded};
 
 use super::Site;
 use super::any_target;
+use super::connections::ClientConnection;
 use super::modules;
 use super::origin;
 use crate::config::{Kind, Target};
@@ -31,12 +33,13 @@ const NAMED_MAX: usize = 10;
 
 pub(super) async fn probe(
     State(site): State<Arc<Site>>,
+    Extension(client): Extension<Arc<ClientConnection>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
     let query = query.unwrap_or_default();
     if let Some(blackbox) = &site.blackbox {
-        return modules::probe(&site, blackbox, &query, &headers).await;
+        return modules::probe(&site, &client, blackbox, &query, &headers).await;
     }
     let (target, module) = match (parameter(&query, "target"), parameter(&query, "module")) {
         (Ok(Some(target)), Ok(module)) => (target, module),
@@ -46,12 +49,12 @@ pub(super) async fn probe(
     let module = module.as_deref();
     let targets = site.sources.results.find(|candidate| is_named(candidate, &target));
     if targets.is_empty() {
-        return match &site.any_target {
-            Some(_) if origin::is_from_elsewhere(&headers, &site.external) => {
+        return match site.probes_any_target {
+            true if origin::is_from_elsewhere(&headers, &site.external) => {
                 (StatusCode::FORBIDDEN, origin::REFUSED).into_response()
             }
-            Some(places) => any_target::probe(&site, places, &target, module, &headers).await,
-            None => refused(&format!(
+            true => any_target::probe(&site, &client, &target, module, &headers).await,
+            false => refused(&format!(
                 "{target:?} is not configured; /sd lists what is, and --web.probe-any-target \
                  probes anything else"
             )),

@@ -6,15 +6,17 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{Path, Query, State};
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use http::HeaderMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::Site;
 use super::banner::banners;
+use super::connections::ClientConnection;
 use super::display_state::{self, Shown};
 use super::html::{Code, Detail, EscapedText, Language, WebPage, ago, took};
 use super::missing::no_such_probe;
@@ -37,17 +39,18 @@ pub(super) struct ProbeQuery {
 
 pub(super) async fn page_of_one(
     State(site): State<Arc<Site>>,
+    Extension(client): Extension<Arc<ClientConnection>>,
     Path((service, probe)): Path<(String, String)>,
     Query(wishes): Query<ProbeQuery>,
     headers: HeaderMap,
 ) -> Response {
     let language = Language::of(wishes.lang.as_deref(), &headers);
     let id = probe_id(&service, &probe, wishes.site.as_deref());
-    // What is needed is looked up among all rows: not on a thread of the probes.
-    let answer = tokio::task::spawn_blocking(move || {
-        answer(&site, &id, language, wishes.refresh.as_deref() != Some("off"), &headers)
-    });
-    answer.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+    let shown = Arc::clone(&site);
+    // What is needed is looked up among all rows.
+    let make =
+        move || answer(&shown, &id, language, wishes.refresh.as_deref() != Some("off"), &headers);
+    site.pages.answer(&client, make).await
 }
 
 /// The probe that an address names.

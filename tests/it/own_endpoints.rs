@@ -1,10 +1,10 @@
-//! Who may keep whom from our own endpoints: slow sockets, clients that do not read, and guesses of
-//! passwords, at the real process. Whatever they do, a scrape and a health check are answered within
+//! Who may keep whom from our own endpoints: slow sockets, clients that do not read, readers of pages without
+//! end, runs of `/probe`, and guesses of passwords, at the real process. Whatever they do, a scrape and a health check are answered within
 //! a second.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::support::client::Request;
-use crate::support::daemon::{Daemon, PATIENCE, Setup};
+use crate::support::daemon::{Daemon, PATIENCE, Setup, eventually};
 
 const SOON: Duration = Duration::from_secs(1);
 
@@ -142,6 +142,47 @@ fn clients_that_do_not_read_keep_nobody_from_a_scrape() {
         soon("/-/healthy", before);
         drop(unread);
     }
+}
+
+#[test]
+fn readers_without_end_keep_nobody_waiting() {
+    let daemon = large().start();
+    daemon.wait_until_ready();
+    let asking: Vec<TcpStream> = (0..120)
+        .map(|_| {
+            let mut stream = from([127, 0, 0, 2], &daemon, None);
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+            stream
+        })
+        .collect();
+    for path in ["/probes/saeol/portal@site1", "/-/healthy", "/metrics"] {
+        let before = Instant::now();
+        assert_eq!(daemon.get(path).status, 200);
+        soon(path, before);
+    }
+    drop(asking);
+}
+
+#[test]
+fn runs_that_one_client_asks_for_give_way_to_anothers() {
+    let daemon = small().flag("--web.probe-any-target").start();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let path = format!("/probe?target={}", silent.local_addr().unwrap());
+    let greedy: Vec<TcpStream> = (0..17)
+        .map(|_| {
+            let mut stream = from([127, 0, 0, 2], &daemon, None);
+            write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+            stream.set_nonblocking(true).unwrap();
+            stream
+        })
+        .collect();
+    eventually("one of them is one too many", || {
+        greedy.iter().any(|stream| stream.peek(&mut [0]).is_ok()).then_some(())
+    });
+    let other = Request::get(&path).header("X-Prometheus-Scrape-Timeout-Seconds", "1");
+    let answer = other.send(daemon.address);
+    assert_eq!(answer.status, 200);
+    assert!(answer.text().contains("\nprobe_success 0\n"), "it had its time: {}", answer.text());
 }
 
 /// Connections on which wrong passwords are sent without end, each another one.
