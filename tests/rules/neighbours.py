@@ -68,6 +68,27 @@ for minute in (9, 18, 27, 36):
     w.firing(minute, "ServiceDown", "before")
 w.firing(45, "ServiceDown", "before", "tax")
 
+w = scenario("Prometheus away for two hours in a window: what is excused stays so", 361, "ServiceDown", step=7200)
+w.daemons().service("tax").probe("tax", "front", (0, "up"), (130, "down"))
+w.service("before").probe("before", "front", (0, "up"), (60, "down"))
+for service in ("tax", "before"):
+    for vantage in w.vantages:
+        w.plain("bongsu_maintenance_active", {"service": service, "name": "patch", "vantage": vantage, "prober": "a"},
+                (0, 0), (90, 1), (350, 0))
+for minute in (120, 240):
+    w.firing(minute, "ServiceDown", "before")
+w.firing(360, "ServiceDown", "before", "tax")
+
+w = scenario("what falls between two windows is not excused by the second", 40, "ServiceDown").daemons()
+w.service("tax").probe("tax", "front", (0, "up"), (8, "down"), (10, "up"), (24, "down"))
+w.service("new").probe("new", "front", (0, "up"), (33, "down"))
+for service in ("tax", "new"):
+    for vantage in w.vantages:
+        w.plain("bongsu_maintenance_active", {"service": service, "name": "patch", "vantage": vantage, "prober": "a"},
+                (0, 0), (5, 1), (12, 0), (30, 1))
+w.firing(12, "ServiceDown").firing(29, "ServiceDown", "tax").firing(39, "ServiceDown", "tax")
+w.query(39, "service:down == 1", [{"labels": 'service:down{service="tax"}', "value": 1}])
+
 w = scenario("a quarter of an hour in which nobody sees the cause: who waits for it goes on waiting, and pages when it is over",
              40, "ServiceDown", "CauseDown").daemons()
 w.service("gpki").probe("gpki", "padded", (0, "up"), (5, "down"), (10, None), (25, "up"))
