@@ -68,16 +68,23 @@ for minute in (9, 18, 27, 36):
     w.firing(minute, "ServiceDown", "before")
 w.firing(45, "ServiceDown", "before", "tax")
 
-w = scenario("Prometheus away for two hours in a window: what is excused stays so", 361, "ServiceDown", step=7200)
+w = scenario("Prometheus away for two hours in a window, and again: what is excused stays so", 481, "ServiceDown", step=7200)
 w.daemons().service("tax").probe("tax", "front", (0, "up"), (130, "down"))
 w.service("before").probe("before", "front", (0, "up"), (60, "down"))
 for service in ("tax", "before"):
     for vantage in w.vantages:
         w.plain("bongsu_maintenance_active", {"service": service, "name": "patch", "vantage": vantage, "prober": "a"},
-                (0, 0), (90, 1), (350, 0))
-for minute in (120, 240):
+                (0, 0), (90, 1), (470, 0))
+for minute in (120, 240, 360):
     w.firing(minute, "ServiceDown", "before")
-w.firing(360, "ServiceDown", "before", "tax")
+w.firing(480, "ServiceDown", "before", "tax")
+
+w = scenario("twenty minutes of a window in which nobody sees the service: what is excused stays so", 70, "ServiceDown")
+w.daemons(seoul=[(20, 40)], busan=[(20, 40)]).service("tax").probe("tax", "front", (0, "up"), (10, "down"))
+for vantage in w.vantages:
+    w.plain("bongsu_maintenance_active", {"service": "tax", "name": "patch", "vantage": vantage, "prober": "a"},
+            (0, 0), (5, 1), (20, None), (40, 1), (60, 0))
+w.firing(15, "ServiceDown").firing(30, "ServiceDown").firing(45, "ServiceDown").firing(61, "ServiceDown", "tax")
 
 w = scenario("what falls between two windows is not excused by the second", 40, "ServiceDown").daemons()
 w.service("tax").probe("tax", "front", (0, "up"), (8, "down"), (10, "up"), (24, "down"))
