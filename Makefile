@@ -1,5 +1,5 @@
 # The recipes are the steps of CI: .ci/run calls nothing but these.
-.PHONY: fmt fmt-check lint doc install-test-tools test quick build build-tests unit integration alert-rules integration-rest integration-quick stall soak doc-tests ci mutants mutants-code timelines release \
+.PHONY: fmt fmt-check lint doc install-test-tools test quick build build-tests unit integration alert-rules integration-rest integration-quick stall soak doc-tests ci mutants mutants-code timelines timelines-hours timelines-days release \
         kubernetes lint-kubernetes lint-deploy dashboards pictures e2e e2e-together test-newer image-test \
         bench-load bench-exposition bench-https bench-compare bench-floor bench-nation bench-start \
         bench-login bench-blackhole install-bench-tools
@@ -148,8 +148,14 @@ mutants-code:
 # A thousand random timelines for the alert rules, and a thousand of places that fall in waves; `make test`
 # runs two hundred and 24.
 timelines:
+	$(MAKE) --no-print-directory -j2 timelines-hours timelines-days
+
+timelines-hours:
 	python3 tests/rules/timelines.py 1000
 	python3 tests/rules/wave_timelines.py 1000
+
+# One world, so it takes one core.
+timelines-days:
 	python3 tests/rules/days.py
 
 release:

@@ -7,7 +7,7 @@ samples of an hour (stability) has no say here.
 
 import sys
 
-from timelines import judge
+from judge import judge
 from world import World
 
 DAYS = 95
@@ -15,8 +15,8 @@ DAY = 24 * 60
 FALL = 30
 
 
-def world():
-    w = World(f"{DAYS} days", DAYS * DAY + 60, vantages=("seoul", "busan"), step=300)
+def world(days=DAYS):
+    w = World(f"{days} days", days * DAY + 60, vantages=("seoul", "busan"), step=300)
     w.lean = True
     w.daemons().service("dc").service("alone").probe("alone", "front", (0, "up"), (FALL, "down"))
     for i in range(14):
@@ -26,7 +26,7 @@ def world():
         returns = [((3 + 6 * i) * DAY, "up")] if i < 12 else []
         w.probe(name, "front", (0, "up"), (FALL, "down"), *returns)
     since = FALL * 60
-    for day in (1, 2, 31, 33, 64, 66):
+    for day in (day for day in (1, 2, 31, 33, 64, 66) if day < days):
         minute = day * DAY
         # The clock of the repair, and one page for each.
         w.query(minute, 'max by (service) (service:outage:since_timestamp{service=~"alone|dc"})',
@@ -39,18 +39,17 @@ def world():
         w.query(minute, 'sum by (cause) (cause:services:up)',
                 [{"labels": '{cause="dc"}', "value": max(0, (day - 3) // 6 + 1) if day >= 3 else 0}])
     # Three are left until day 69. From then on the last two page themselves.
-    end = DAYS * DAY
+    end = days * DAY
     w.query(end, 'max by (service) (service:outage:since_timestamp{service="alone"})',
             [{"labels": '{service="alone"}', "value": since}])
     w.query(end, 'group by (alertname, service) (ALERTS{alertstate="firing",severity="page",alertname!="CauseDown"})',
-            [{"labels": '{alertname="ServiceDown", service="alone"}', "value": 1},
-             {"labels": '{alertname="ServiceDown", service="s12"}', "value": 1},
-             {"labels": '{alertname="ServiceDown", service="s13"}', "value": 1}])
+            [{"labels": f'{{alertname="ServiceDown", service="{name}"}}', "value": 1}
+             for name in ("alone", *(["s12", "s13"] if days > 69 else []))])
     return w
 
 
 def main():
-    wrong = judge(world(), "*")
+    wrong = judge(world())
     print("FAILED" if wrong else "ok", f"{DAYS} days", *wrong, sep="\n  " if wrong else " ")
     sys.exit(bool(wrong))
 

@@ -29,28 +29,22 @@ import json
 import os
 import pathlib
 import re
-import subprocess
 import sys
-import tempfile
 import threading
 
 import yaml
 
 import slices
+from judge import promtool, rules
 from scenarios import SCENARIOS
 
 HERE = pathlib.Path(__file__).resolve().parent
-RULES = HERE.parents[1] / "config/prometheus/rules"
 
 # Mutants that change nothing a user could see, each with its reason.
 EQUIVALENT = yaml.safe_load((HERE / "mutants-equivalent.yml").read_text())
 # Copies of the rules in one run; more are slower to load than they save.
 BATCH = 16
 RESULTS = HERE / "mutants-judged.jsonl"
-
-
-def rules():
-    return {path.name: yaml.safe_load(path.read_text()) for path in sorted(RULES.glob("*.yml"))}
 
 
 def clauses(expr):
@@ -130,16 +124,6 @@ def all_mutants(documents, only):
                     seen[what] += 1
                     again = f" ({seen[what]})" if seen[what] > 1 else ""
                     yield Mutant(file, g, r, name, what + again, change)
-
-
-def promtool(rules_text, tests_text):
-    """What promtool says against it; "" if nothing."""
-    with tempfile.TemporaryDirectory() as folder:
-        (pathlib.Path(folder) / "rules.yml").write_text(rules_text)
-        (pathlib.Path(folder) / "tests.yml").write_text(tests_text)
-        run = subprocess.run(["promtool", "test", "rules", "tests.yml"], cwd=folder, capture_output=True, text=True,
-                             env={**os.environ, "GOGC": "400"})  # a fifth less processor time
-    return (run.stdout + run.stderr) if run.returncode else ""
 
 
 def numbers(lines):

@@ -24,22 +24,33 @@ class Graph:
     """Which rule reads which. An alert is a name as a recorded series is."""
 
     def __init__(self, documents):
-        self.reads = {}
         rules = all_rules(documents)
-        self.alerts = {r["alert"] for r in rules if "alert" in r}
-        self.pages = {r["alert"] for r in rules if r.get("labels", {}).get("severity") == "page"}
-        names = {name_of(r) for r in rules}
+        self.alerting = [r for r in rules if "alert" in r]
+        self.alerts = {r["alert"] for r in self.alerting}
+        self.pages = {r["alert"] for r in self.alerting if r["labels"]["severity"] == "page"}
+        self.recorded = {r["record"] for r in rules if "record" in r}
+        # Of these the alerts are what it finds in ALERTS.
+        self.reads = {name_of(r): set() for r in rules}
         for rule in rules:
-            self.reads.setdefault(name_of(rule), set()).update(words(rule["expr"]) & names - self.alerts)
-        # Whoever reads ALERTS reads every page.
-        self.acknowledging = {name_of(r) for r in rules if "ALERTS{" in r["expr"]}
+            self.reads[name_of(rule)] |= self.named(rule["expr"])
+
+    def named(self, expr):
+        """What an expression reads of the rules: recorded names, and every alert that its selectors of ALERTS
+        could find. What a rule does not fix, such as the service, could be anything."""
+        if "__name__" in expr:
+            return self.alerts | self.recorded
+        found = words(expr) & self.recorded
+        for selector in re.findall(r"\bALERTS(?:_FOR_STATE)?\b\s*({(?:[^}\"]|\"[^\"]*\")*})?", expr):
+            matchers = MATCHER.findall(selector)
+            found |= {r["alert"] for r in self.alerting if all(could_match(r, *matcher) for matcher in matchers)}
+        return found
 
     def below(self, names):
         """All that these read, directly or not, themselves included."""
         found, queue = set(names), list(names)
         while queue:
             name = queue.pop()
-            more = self.reads.get(name, set()) | (self.pages if name in self.acknowledging else set())
+            more = self.reads.get(name, set())
             queue += more - found
             found |= more
         return found
@@ -49,10 +60,23 @@ class Graph:
         found, queue = {name}, [name]
         while queue:
             wanted = queue.pop()
-            more = {n for n, reads in self.reads.items() if wanted in reads}
+            more = {n for n, reads in self.reads.items() if wanted in reads and wanted not in self.alerts}
             queue += more - found
             found |= more
         return found
+
+
+# One with a backslash is not read, so it excludes nothing.
+MATCHER = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*"([^"\\]*)"')
+
+
+def could_match(rule, label, operator, value):
+    """Whether an alert of this rule could have such a label."""
+    fixed = {"alertname": rule["alert"], **rule["labels"]}.get(label)
+    if fixed is None or "{{" in fixed:
+        return True
+    same = re.fullmatch(value, fixed) is not None if "~" in operator else fixed == value
+    return same != operator.startswith("!")
 
 
 def spoken_of(graph, world):

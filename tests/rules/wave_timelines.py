@@ -21,7 +21,7 @@ import random
 import re
 import sys
 
-from timelines import judge
+from judge import judge
 from waves import wave_world
 
 MINUTES = 45
