@@ -1,6 +1,6 @@
 # The recipes are the steps of CI: .ci/run calls nothing but these.
 .PHONY: fmt fmt-check lint doc install-test-tools test quick build build-tests unit integration alert-rules integration-rest integration-quick stall soak doc-tests ci mutants mutants-code timelines timelines-hours timelines-days release \
-        kubernetes lint-kubernetes lint-deploy dashboards pictures e2e e2e-together test-newer image-test \
+        kubernetes lint-kubernetes lint-deploy dashboards pictures e2e e2e-together example-report test-newer image-test \
         bench-load bench-exposition bench-https bench-compare bench-floor bench-nation bench-start \
         bench-login bench-blackhole install-bench-tools
 
@@ -111,6 +111,11 @@ e2e-together: install-test-tools
 # One of them, such as `make e2e-storm`, after `make e2e` has installed what they need.
 e2e-%:
 	target/tmp/rule-tools/bin/python tests/stack/$*.py
+
+# Writes docs/example-incident-report.md, at the end of the replay.
+example-report: install-test-tools
+	cargo build --locked
+	target/tmp/rule-tools/bin/python tests/stack/replay.py --report docs/example-incident-report.md
 
 # Alone what `unit` does with Prometheus 3 and a newer Alertmanager, of Debian unstable.
 test-newer:

@@ -87,12 +87,12 @@ impl IncidentWords<'_> {
         let mut notes = vec![format!("{}: {began}", self.pick("첫 실패", "First failing run"))];
         if let Some(page) = &outage.first_page {
             notes.push(format!(
-                "{}: {} ({}, {} {})",
+                "{}: {} ({}, {}{})",
                 self.pick("첫 호출", "First page"),
                 local(page.at, TIME_FORMAT),
                 page.alert,
                 minutes(page.at - outage.began),
-                self.pick("분 뒤", "min later")
+                self.pick("분 뒤", " min later")
             ));
         }
         self.facts("2. 인지", "2. When it was noticed", notes)

@@ -6,7 +6,7 @@ use super::table::{Cell, ReportDocument, Section};
 
 const GAP: &str = "  ";
 
-/// Of a cell that a person wrote; the other forms have it whole.
+/// Of a cell that a person wrote and that another one follows; the other forms have it whole.
 const CELL_MAX_WIDTH: usize = 48;
 
 pub fn text(document: &ReportDocument) -> String {
@@ -31,8 +31,15 @@ fn table(section: &Section, out: &mut String) {
         }
         return;
     }
-    let cells: Vec<Vec<String>> =
-        section.rows.iter().map(|row| row.iter().map(shown).collect()).collect();
+    let last = section.columns.len().saturating_sub(1);
+    let cells: Vec<Vec<String>> = section
+        .rows
+        .iter()
+        .map(|row| {
+            let lines = row.iter().map(in_one_line).enumerate();
+            lines.map(|(column, line)| if column < last { cut(line) } else { line }).collect()
+        })
+        .collect();
     let widths: Vec<usize> = (0..section.columns.len())
         .map(|column| {
             let cells = cells.iter().filter_map(|row| row.get(column));
@@ -56,14 +63,17 @@ fn table(section: &Section, out: &mut String) {
     }
 }
 
-/// In one line, without what moves the cursor.
-fn shown(cell: &Cell) -> String {
-    let text: String = cell.shown().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.width() <= CELL_MAX_WIDTH {
-        return text;
+/// Without what moves the cursor.
+fn in_one_line(cell: &Cell) -> String {
+    cell.shown().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn cut(line: String) -> String {
+    if line.width() <= CELL_MAX_WIDTH {
+        return line;
     }
     let mut cut = String::new();
-    for letter in text.chars() {
+    for letter in line.chars() {
         cut.push(letter);
         if cut.width() >= CELL_MAX_WIDTH - 1 {
             break;
@@ -89,5 +99,18 @@ mod tests {
         let mut out = String::new();
         table(&section, &mut out);
         assert_eq!(out, "서비스     분\n정부24    1.5\na [2Jb  100.0\n");
+    }
+
+    #[test]
+    fn what_nothing_follows_is_whole() {
+        let long = "주민등록통합행정시스템".repeat(4);
+        let section = Section {
+            columns: vec!["서비스", "서비스"],
+            rows: vec![vec![Cell::text(&long), Cell::text(&long)]],
+            ..Section::default()
+        };
+        let mut out = String::new();
+        table(&section, &mut out);
+        assert!(out.contains("…  주민등록") && out.ends_with(&format!("  {long}\n")), "{out}");
     }
 }

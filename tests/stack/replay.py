@@ -1,20 +1,23 @@
 """17 November 2023 from end to end: the lab replays the outage, two daemons probe it, Prometheus and
 Alertmanager decide, and this script is everybody who is called.
 
-    python3 tests/stack/replay.py
+    python3 tests/stack/replay.py [--report FILE]
 
 All of it runs FACTOR times as fast (scale.py: rules, intervals of Alertmanager, schedules of probes,
 delays of the lab), and the stretches in which nothing changes are left out. What arrives is printed
-with the time of the story, and judged at the end.
+with the time of the story, and judged at the end. `--report` writes what `bongsu report incident` says of it.
 """
 
+import argparse
 import datetime
+import pathlib
 import re
 import time
 
 import yaml
 
 import scale
+import story_time
 from pulse import Pulse
 from stack import (
     PATIENCE, ROOT, RULES, Alertmanager, Daemon, Failed, Lab, Prometheus, Stack, Webhook, check, main,
@@ -294,7 +297,7 @@ class Disturbed(Failed):
     """It is not as it should be, and neither was the machine: this shows nothing of the rules."""
 
 
-def play():
+def play(report):
     begun = time.monotonic()
     with Stack("replay") as stack, Pulse() as pulse:
         story = Story()
@@ -337,19 +340,25 @@ def play():
             kept_up = pulse.longest < STANDSTILL_SECONDS and missed < MISSED
             raise (Failed if kept_up else Disturbed)(
                 "\n  ".join(["not as it should be:", *judge.wrong, machine]))
-    seconds = time.monotonic() - begun
+        seconds = time.monotonic() - begun
+        if report:
+            told = story_time.in_story_time(stack, story, FACTOR, prometheus, f"{WITHIN_SECONDS}s")
+            report.write_text(story_time.page(told, alertmanager, CAUSE[1], "2023-11-17T02:00"))
     check(seconds <= WITHIN_SECONDS, f"the replay took {seconds:.0f} s, not {WITHIN_SECONDS}")
     print(f"\nas it should be, in {seconds:.0f} s")
 
 
 def scenario():
     """Where the machine was taken away from the run, the run is repeated, and judged the same."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--report", type=pathlib.Path)
+    report = parser.parse_args().report
     for _ in range(ATTEMPTS - 1):
         try:
-            return play()
+            return play(report)
         except Disturbed as why:
             print(f"{why}\nWhat was seen is what the machine did, not what the rules do: once more.\n", flush=True)
-    return play()
+    return play(report)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ fn the_course_of_the_tenth_is_told_in_the_order_of_the_decree() {
         "인증 검증 실패 (pki_backend)",
         "2. 인지",
         "첫 실패: 2026-02-10 08:46:07",
-        "첫 호출: 2026-02-10 08:46:37 (CauseDown, 0.5 분 뒤)",
+        "첫 호출: 2026-02-10 08:46:37 (CauseDown, 0.5분 뒤)",
         "3. 피해",
         "장애 시간(분): 359.0",
         "미관측(분): 120.0",
@@ -100,7 +100,9 @@ fn the_course_of_the_tenth_is_told_in_the_order_of_the_decree() {
     }
     assert_eq!(korean.matches("CauseDown\n").count(), 2, "the first page is told once: {korean}");
     let english = told("en");
-    for part in ["not for long", "not acknowledged, deputy called: CauseDown"] {
+    for part in
+        ["(CauseDown, 0.5 min later)", "not for long", "not acknowledged, deputy called: CauseDown"]
+    {
         assert!(english.contains(part), "{part}: {english}");
     }
     let quiet = ["--service", "gpki", "--at", "2026-02-20T08:40"];
