@@ -10,6 +10,7 @@ use super::html::{English, EscapedText, Language};
 use crate::calendar;
 use crate::config::{Config, WindowKind, WindowTarget};
 use crate::probe::surroundings::SKEW_MAX;
+use crate::sentences::ToldPart;
 
 /// Services named in one banner; a window over 226 municipalities must not push the list away.
 ///
@@ -31,15 +32,16 @@ pub(super) fn banners(site: &Site, config: &Config, language: Language) -> Strin
     }
     if let Some(lost) = site.controls.own_time().of_late() {
         let seconds = lost.time.as_secs_f64();
+        let cause = lost.cause.to_string();
+        let cause: String = language.of_detail(&cause).iter().map(ToldPart::text).collect();
         let text = match language {
             Language::Korean => format!(
-                "프로버가 최근 5분 가운데 {seconds:.1}초 동안 멈춰 있었습니다. 그동안의 시간 초과는 서비스 장애로 \
-                 판정하지 않습니다."
+                "프로버가 최근 5분 가운데 {seconds:.1}초 동안 멈춰 있었습니다({cause}). 그동안의 시간 초과는 서비스 \
+                 장애로 판정하지 않습니다."
             ),
             Language::English => format!(
-                "This prober stood still for {seconds:.1} s of the last 5 minutes ({}). What ran out \
-                 of time meanwhile is not held against the services.",
-                lost.cause
+                "This prober stood still for {seconds:.1} s of the last 5 minutes ({cause}). What ran out \
+                 of time meanwhile is not held against the services."
             ),
         };
         push(&mut html, "offline", &text);

@@ -151,7 +151,7 @@ fn gzip(html: &str) -> Option<Vec<u8>> {
     encoder.finish().ok()
 }
 
-/// How long ago, in its largest unit.
+/// How long ago, in its largest unit. No line breaks between a number and its unit.
 pub(super) fn ago(time: SystemTime, language: Language) -> String {
     let seconds = time.elapsed().unwrap_or(Duration::ZERO).as_secs();
     let (number, korean, english) = match seconds {
@@ -162,13 +162,13 @@ pub(super) fn ago(time: SystemTime, language: Language) -> String {
     };
     match language {
         Language::Korean => format!("{number}{korean} 전"),
-        Language::English => format!("{number} {english} ago"),
+        Language::English => format!("{number}\u{a0}{english} ago"),
     }
 }
 
 /// How long something took, to the millisecond.
 pub(super) fn took(time: Duration, language: Language) -> String {
-    format!("{:.3}{}", time.as_secs_f64(), language.pick("초", " s"))
+    format!("{:.3}{}", time.as_secs_f64(), language.pick("초", "\u{a0}s"))
 }
 
 #[cfg(test)]

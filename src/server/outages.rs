@@ -8,6 +8,7 @@ use super::blocks::{Block, blocks};
 use super::display_state::{Shown, cause};
 use super::html::{Code, EscapedText, Language, ago};
 use super::row::{View, chip, probe_path, service_path, word};
+use super::service_state::plural;
 use crate::config::{Config, OURSELVES};
 use crate::results::Row;
 
@@ -71,7 +72,15 @@ impl<'a> Outages<'a> {
         let well = self.rows.iter().filter(|row| Shown::of(row) == Shown::Up && admits(row));
         let well: Vec<&Row> = well.collect();
         if is_one {
-            self.folded_rows(html, &well, language.pick("정상", "up"), &mut hidden, usize::MAX);
+            let line = match language {
+                Language::Korean => format!("감시 항목 {}개", well.len()),
+                Language::English => {
+                    format!("{} {}", well.len(), plural(well.len()))
+                }
+            };
+            let line = format!("{} {line}", chip(Shown::Up, language));
+            let is_all = well.len() == self.rows.iter().filter(|row| admits(row)).count();
+            self.folded_rows(html, &well, &line, &mut hidden, usize::MAX, is_all);
         } else {
             self.healthy(html, &well, &mut hidden);
         }
@@ -149,16 +158,17 @@ impl<'a> Outages<'a> {
             facts.extend(self.view.about(known.service));
         }
         facts.extend(self.view.past(block.cause));
-        let worst = || block.rows().filter(|row| Shown::of(row) == block.worst);
-        if let Some(since) = worst().filter_map(|row| row.availability.since()).min() {
+        let telling = telling(block);
+        let telling = || telling.iter().copied();
+        if let Some(since) = telling().filter_map(|row| row.availability.since()).min() {
             let text = format!("{} ({})", times.second(since), ago(since, language));
             facts.push((language.pick("시작", "Since"), text));
         }
-        if let Some(good) = worst().filter_map(|row| row.availability.last_success_at()).max() {
+        if let Some(good) = telling().filter_map(|row| row.availability.last_success_at()).max() {
             let text = format!("{} ({})", times.second(good), ago(good, language));
             facts.push((language.pick("마지막 정상", "Last good run"), text));
         }
-        let cause = worst().find_map(cause);
+        let cause = telling().find_map(cause);
         if let Some(cause) = cause {
             let mut text = language.of_both(cause.reason.meaning()).to_owned();
             if let Some(step) = &cause.step {
@@ -213,7 +223,7 @@ impl<'a> Outages<'a> {
         if let Some(cause) = cause(worst) {
             let _ = write!(line, " · {}", language.of_both(cause.reason.short()));
         }
-        self.folded_rows(html, rows, &line, hidden, folded_max);
+        self.folded_rows(html, rows, &line, hidden, folded_max, false);
     }
 
     fn folded_rows(
@@ -223,10 +233,11 @@ impl<'a> Outages<'a> {
         line: &str,
         hidden: &mut usize,
         most: usize,
+        is_open: bool,
     ) {
         let Some(first) = rows.first() else { return };
         let language = self.view.language;
-        let _ = write!(html, "<details><summary>{line}</summary>");
+        let _ = write!(html, "<details{}><summary>{line}</summary>", open(is_open));
         let shown = rows.get(..most).unwrap_or(rows);
         self.table(html, shown, hidden);
         if let Some(more) = rows.len().checked_sub(shown.len()).filter(|&more| more > 0) {
@@ -257,7 +268,7 @@ impl<'a> Outages<'a> {
             language.pick("서비스", "Service"),
             language.pick("감시 항목", "Probe"),
             language.pick("원인", "Reason"),
-            language.pick("시작", "Since"),
+            language.pick("상태 변경", "Since"),
             language.pick("마지막 실행", "Last run"),
         ] {
             let _ = write!(html, "<th scope=\"col\">{heading}</th>");
@@ -287,10 +298,7 @@ impl<'a> Outages<'a> {
             html,
             "<details class=\"well\"{}><summary>{} {}</summary><ul>",
             // On a good day there is nothing else to look at.
-            match rows.len() == self.rows.len() && services.len() <= WELL_OPEN_MAX {
-                true => " open",
-                false => "",
-            },
+            open(rows.len() == self.rows.len() && services.len() <= WELL_OPEN_MAX),
             chip(Shown::Up, language),
             match language {
                 Language::Korean =>
@@ -324,4 +332,20 @@ impl<'a> Outages<'a> {
         }
         html.push_str("</ul></details>");
     }
+}
+
+/// The rows that an outage's facts are of: the worst of those that fail by the cause itself. What only
+/// needs it may have fallen before or after; where nothing else tells of the cause, it does.
+fn telling<'r>(block: &Block<'r>) -> Vec<&'r Row> {
+    let worst: Vec<_> = block.rows().filter(|row| Shown::of(row) == block.worst).collect();
+    let names_it = |row: &&Row| {
+        let blamed = cause(row).map(|cause| row.target.blamed(cause));
+        *row.target.id.service == *block.cause || blamed == Some(block.cause)
+    };
+    let own: Vec<_> = worst.iter().copied().filter(names_it).collect();
+    if own.is_empty() { worst } else { own }
+}
+
+const fn open(is_open: bool) -> &'static str {
+    if is_open { " open" } else { "" }
 }

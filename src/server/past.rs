@@ -42,11 +42,12 @@ impl PastAvailability {
     }
 }
 
-/// As a percentage that is rounded down: 100 % is said of what never failed.
+/// As a percentage that is rounded down: 100 % is said of what never failed. No line breaks before
+/// the sign.
 pub(super) fn percent(share: f64) -> String {
     let thousandths = (share.clamp(0.0, 1.0) * 100_000.0 + 1e-6).floor();
     let text = format!("{:.3}", thousandths / 1_000.0);
-    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+    format!("{}\u{a0}%", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 #[cfg(test)]
@@ -56,12 +57,12 @@ mod tests {
     #[test]
     fn what_failed_once_is_never_100_percent() {
         for (share, text) in [
-            (1.0, "100 %"),
-            (0.999_999_9, "99.999 %"),
-            (0.9995, "99.95 %"),
-            (0.5, "50 %"),
-            (0.0, "0 %"),
-            (-0.1, "0 %"),
+            (1.0, "100\u{a0}%"),
+            (0.999_999_9, "99.999\u{a0}%"),
+            (0.9995, "99.95\u{a0}%"),
+            (0.5, "50\u{a0}%"),
+            (0.0, "0\u{a0}%"),
+            (-0.1, "0\u{a0}%"),
         ] {
             assert_eq!(percent(share), text);
         }

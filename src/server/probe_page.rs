@@ -78,8 +78,9 @@ fn answer(
     let services = ServiceStates::of(&config, &rows);
     let running = display_state::running(&config, calendar::now());
     let view = View { site, services, running, language };
-    let mut body = banners(site, &config, language);
+    let mut body = String::new();
     view.head(&mut body, row);
+    body.push_str(&banners(site, &config, language));
     view.facts(&mut body, row);
     view.bars(&mut body, &history);
     view.failures(&mut body, row, &history);
@@ -160,7 +161,7 @@ impl View<'_> {
         }
         if let Some(since) = row.availability.since() {
             let text = format!("{} ({})", times.second(since), ago(since, language));
-            facts.push((language.pick("시작", "Since"), text));
+            facts.push((language.pick("상태 변경", "Since"), text));
         }
         if let Some(last) = row.availability.last_run_at() {
             let text = format!("{} ({})", times.second(last), ago(last, language));

@@ -98,12 +98,12 @@ impl View<'_> {
         let language = self.language;
         let shares = self.site.past.as_ref()?.of(service)?;
         let windows = [
-            language.pick("24시간", "24 h"),
-            language.pick("7일", "7 d"),
-            language.pick("30일", "30 d"),
+            language.pick("24시간", "24\u{a0}h"),
+            language.pick("7일", "7\u{a0}d"),
+            language.pick("30일", "30\u{a0}d"),
         ];
         let told = windows.iter().zip(shares).filter_map(|(window, share)| {
-            Some(format!("{window} <b>{}</b>", past::percent(share?)))
+            Some(format!("{window}\u{a0}<b>{}</b>", past::percent(share?)))
         });
         let told = told.collect::<Vec<_>>().join(" · ");
         Some((language.pick("가용률", "Availability"), told))

@@ -104,6 +104,6 @@ impl<'c> ServiceStates<'c> {
     }
 }
 
-const fn plural(probes: usize) -> &'static str {
+pub(super) const fn plural(probes: usize) -> &'static str {
     if probes == 1 { "probe" } else { "probes" }
 }

@@ -60,6 +60,7 @@ fn a_refused_configuration_is_shown_until_a_good_one_comes() {
     for page in both(&daemon) {
         assert!(page.contains("class=\"b refused\"") && page.contains("x: unknown key"), "{page}");
         assert!(page.contains(" KST"), "{page}");
+        assert!(page.find("</h1>") < page.find("class=\"b refused\""), "{page}");
     }
     let refused = daemon.get("/api/v1/status").json()["config"]["refused"].clone();
     assert!(refused["problem"].as_str().unwrap().contains("unknown key"), "{refused}");

@@ -99,6 +99,65 @@ fn an_outage_that_only_others_see_is_the_block_of_what_they_name() {
     assert!(blocks[0].1.contains("no probe of its own fails"), "{page}");
 }
 
+/// `early` and `late` need `cause`: one falls before it, one after it.
+#[test]
+fn an_outage_dates_from_its_cause_and_not_from_what_needs_it() {
+    let [cause, early, late] = [(); 3].map(|()| Target::answering("봉수"));
+    let service = |name: &str, needs: &str, target: &Target| {
+        let url = target.url();
+        format!(
+            "  - {{ name: {name}, {needs}probes: [ {{ name: p, http: {{ url: \"{url}\" }} }} ] }}\n"
+        )
+    };
+    let daemon = Setup::new(&format!(
+        "defaults: {{ interval: 1s, timeout: 500ms }}\nservices:\n{}{}{}",
+        service("cause", "", &cause),
+        service("early", "needs: [cause], ", &early),
+        service("late", "needs: [cause], ", &late),
+    ))
+    .start();
+    wait_for(&daemon, "up", 3);
+    let told = |name: &str, key: &str| {
+        let status = daemon.get("/api/v1/status").json();
+        let services = status["services"].as_array().unwrap();
+        let service = services.iter().find(|service| service["name"] == name).unwrap();
+        service["probes"][0][key].as_str().unwrap_or_default().to_owned()
+    };
+    // As the page has it.
+    let to_the_second = |time: String| time.get(..19).unwrap_or_default().to_owned();
+    for (name, target) in [("early", &early), ("cause", &cause), ("late", &late)] {
+        target.answer_with(503);
+        eventually("it is down", || (told(name, "state") == "down").then_some(()));
+        if name != "late" {
+            let fell = to_the_second(told(name, "since"));
+            let later = || to_the_second(told("late", "last_success")) > fell;
+            eventually("another is well a second later", || later().then_some(()));
+        }
+    }
+    let page = daemon.get("/?lang=en").text();
+    let blocks = blocks(&page);
+    assert_eq!(blocks.len(), 1, "{page}");
+    let facts = blocks[0].1.split("</dl>").next().unwrap();
+    for (label, key) in [("Since", "since"), ("Last good run", "last_success")] {
+        let at: jiff::Timestamp = told("cause", key).parse().unwrap();
+        let wanted = at.in_tz("Asia/Seoul").unwrap().strftime("%F %T %Z").to_string();
+        assert!(facts.contains(&format!("<dt>{label}</dt><dd>{wanted}")), "{wanted}: {facts}");
+    }
+}
+
+#[test]
+fn what_is_well_stands_open_on_its_own_page_and_says_since_when() {
+    let target = Target::answering("봉수");
+    let daemon = Setup::new(&outage(&target.url())).start();
+    wait_for(&daemon, "up", 1);
+    let page = daemon.get("/services/between?lang=ko").text();
+    let (_, list) = page.split_once("<details open><summary>").unwrap();
+    assert!(list.contains("감시 항목 1개</summary>"), "{list}");
+    assert!(list.contains("/probes/between/front") && list.contains(">상태 변경<"), "{list}");
+    let page = daemon.get("/probes/between/front?lang=ko").text();
+    assert!(page.contains(">상태 변경<") && !page.contains(">시작<"), "{page}");
+}
+
 #[test]
 fn a_list_is_filtered_by_its_address_and_a_service_has_a_page() {
     let target = Target::answering("봉수");

@@ -46,7 +46,9 @@ fn three_windows_are_shown_where_a_prometheus_knows_them() {
         [("/services/gov24?lang=ko", "가용률"), ("/probes/gov24/front?lang=en", "Availability")]
     {
         let page = daemon.get(path).text();
-        for part in [label, "<b>99.95 %</b>", "<b>74.975 %</b>", "<b>49.983 %</b>"] {
+        let shares =
+            ["99.95", "74.975", "49.983"].map(|share| format!("\u{a0}<b>{share}\u{a0}%</b>"));
+        for part in shares.iter().map(String::as_str).chain([label]) {
             assert!(page.contains(part), "{part} is not in {page}");
         }
     }
