@@ -131,24 +131,26 @@ mod tests {
             .unwrap();
         let own = Arc::new(OwnTime::unwatched());
         runtime.block_on(async { own.watch() }).unwrap();
-        let (from, until) = runtime
-            .block_on(runtime.spawn(async {
-                let from = Instant::now();
-                // What a page of a stranger should never do to a worker.
-                while from.elapsed() < 6 * BEAT {
-                    std::hint::spin_loop();
+        let lost_by_a_page = || {
+            let (from, until) = runtime
+                .block_on(runtime.spawn(async {
+                    let from = Instant::now();
+                    // What a page of a stranger should never do to a worker.
+                    while from.elapsed() < 6 * BEAT {
+                        std::hint::spin_loop();
+                    }
+                    (from, Instant::now())
+                }))
+                .unwrap();
+            loop {
+                if let Some(lost) = runtime.block_on(own.lost(from, until)) {
+                    break lost;
                 }
-                (from, Instant::now())
-            }))
-            .unwrap();
-        let lost = loop {
-            let lost = runtime.block_on(own.lost(from, until));
-            if let Some(lost) = lost {
-                break lost;
+                assert!(until.elapsed() < Duration::from_secs(30), "it was not noticed");
             }
-            assert!(until.elapsed() < Duration::from_secs(30), "it was not noticed");
         };
-        // All but the beat in which it began and one that a busy machine may lose.
-        assert!(lost.time >= 4 * BEAT, "{lost:?}");
+        // All but the beat in which it began and one more. A busy machine may lose others, but not each time.
+        let lost: Vec<_> = (0..5).map(|_| lost_by_a_page().time).collect();
+        assert!(lost.iter().any(|time| *time >= 4 * BEAT), "{lost:?}");
     }
 }

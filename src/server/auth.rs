@@ -265,31 +265,27 @@ mod tests {
         assert_eq!(users.checked.lock().wrong.len(), WRONG_MAX);
     }
 
-    /// The shortest of five, so that a busy machine does not decide.
-    fn shortest(check: impl Fn()) -> Duration {
-        let timed = |_| {
-            let before = std::time::Instant::now();
-            check();
-            before.elapsed()
-        };
-        (0..5).map(timed).min().unwrap()
-    }
-
     #[test]
     fn a_wrong_password_takes_as_long_for_every_name() {
         let users = users(&[("cheap", 4), ("dear", 9)]);
         let time = |user: &str| {
             let hash = users.hashes.get(user);
-            shortest(|| assert!(!is_right(b"wrong", hash, users.highest_cost)))
+            let before = std::time::Instant::now();
+            assert!(!is_right(b"wrong", hash, users.highest_cost));
+            before.elapsed()
         };
-        let dear = time("dear");
-        for user in ["cheap", "nobody"] {
-            let other = time(user);
-            assert!(
-                other * 4 > dear * 3 && other * 3 < dear * 4,
-                "{user}: {other:?}, not {dear:?}"
-            );
+        // The shortest of many, in turns, so that a busy machine does not decide.
+        let mut shortest = [Duration::MAX; 3];
+        for _ in 0..40 {
+            for (shortest, user) in shortest.iter_mut().zip(["dear", "cheap", "nobody"]) {
+                *shortest = time(user).min(*shortest);
+            }
+            let [dear, others @ ..] = shortest;
+            if others.iter().all(|other| *other * 4 > dear * 3 && *other * 3 < dear * 4) {
+                return;
+            }
         }
+        panic!("dear, cheap, nobody: {shortest:?}");
     }
 
     #[test]
