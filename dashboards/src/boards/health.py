@@ -72,10 +72,10 @@ def versions():
               f" (bongsu_config_last_reload_successful{{{OURS}}})")],
         [
             ("vantage", Column(both("관측 지점", "Vantage"), width=140)),
-            ("prober", Column(both("프로버", "Prober"), width=110)),
+            ("prober", Column(both("프로버", "Prober"), width=120)),
             ("version", Column(both("버전", "Version"), width=110)),
             ("hash", Column(both("설정", "Configuration"), width=190)),
-            ("Value #C", Column(both("읽은 때", "Loaded"), unit="dateTimeAsIso", width=200)),
+            ("Value #C", Column(both("읽은 때", "Loaded"), unit="dateTimeAsIso", width=190)),
             ("Value #D", Column(both("마지막 읽기", "Last reload"), cell="color-background",
                                 mapping=words({0: ("거부됨 · REFUSED", RED), 1: ("성공 · OK", GREEN)}))),
         ],
@@ -262,7 +262,7 @@ def board():
     health = Board("bongsu-health", "봉수가 제대로 보고 있는가. Is Bongsu itself well?")
     health.add(4, (4, alive()), (3, quorum()), (3, library.vantages()), (3, library.freshness()),
                (3, watchdog()), (3, stale()), (2, drift()), (3, managers()))
-    health.add(7, (8, versions()), (5, online()), (5, stalled()), (6, unobserved()))
+    health.add(7, (12, versions()), (4, online()), (4, stalled()), (4, unobserved()))
     health.add(7, (6, runs()), (6, flight()), (6, lag()), (6, skipped()))
     health.add(7, (6, clock()), (6, scrape()), (6, samples()),
                (6, process("메모리", "Memory", "상주 메모리.", "Resident memory.",

@@ -176,7 +176,7 @@ def restored():
             ("Value #C", Column(both("비율", "Share"), unit="percentunit", cell="gauge",
                                 steps=[(None, RED), (0.5, ORANGE), (1, GREEN)], limits=(0, 1), decimals=0)),
         ],
-        sort=(both("등급", "Grade"), "asc"), cell="sm", empty="장애 없음 · nothing fell",
+        sort=(both("등급", "Grade"), "asc"), cell="sm", empty="공통 원인 없음 · no common cause",
         alerts=("CauseDown",),
     )
 
