@@ -1,7 +1,8 @@
 //! `controls`: places whose answer shows that this vantage is online.
 
+use super::Control;
 use super::reading::At;
-use super::{Control, value};
+use super::value::{self, UrlUse};
 
 /// Each is asked whenever something fails.
 const CONTROLS_MAX: usize = 20;
@@ -22,19 +23,23 @@ pub(super) fn controls(at: &At<'_>) -> Vec<Control> {
     controls
 }
 
+const WEB: UrlUse = UrlUse {
+    owner: None,
+    schemes: &["http", "https"],
+    credentials: "a control is asked without one",
+};
+
 /// `tcp://host:port`, `http://...`, `https://...`.
 fn control(text: &str) -> Result<Control, String> {
     if let Some(address) = text.strip_prefix("tcp://") {
         let (host, port) = value::host_port(address, None)?;
         return Ok(Control::Tcp { host, port });
     }
-    if !text.contains("://") {
+    let Some((scheme, _)) = text.split_once("://") else {
         return Err(format!("\"{text}\" has no scheme; write tcp://host:port or a URL"));
+    };
+    if !WEB.schemes.contains(&&*scheme.trim().to_ascii_lowercase()) {
+        return Err("is neither tcp://host:port nor an http:// or https:// URL".into());
     }
-    value::url(text, &["http", "https"]).map(Control::Http).map_err(|said| {
-        if said.contains("cannot be probed") {
-            return "is neither tcp://host:port nor an http:// or https:// URL".into();
-        }
-        said
-    })
+    value::url(text, &WEB).map(Control::Http)
 }

@@ -197,7 +197,8 @@ pub(super) fn time(at: &At<'_>) -> Option<TimeLimit> {
 
 /// The words `exists` and `absent` make no sense for a body: there always is one.
 fn body_matcher(at: &At<'_>) -> Option<Matcher> {
-    let matcher = matcher(at)?;
+    let matcher =
+        one_matcher(at, |keys| format!("needs exactly one matcher: a bare value, {keys}"))?;
     if matches!(matcher, Matcher::Exists | Matcher::Absent) {
         at.problem("a response always has a body; write { matches: . } for one that is not empty");
         return None;
@@ -206,6 +207,13 @@ fn body_matcher(at: &At<'_>) -> Option<Matcher> {
 }
 
 pub(super) fn matcher(at: &At<'_>) -> Option<Matcher> {
+    one_matcher(at, |keys| {
+        format!("needs exactly one matcher: a bare value, exists, absent, {keys}")
+    })
+}
+
+/// `needed` says of none or several what there must be, given the keys.
+fn one_matcher(at: &At<'_>, needed: fn(&str) -> String) -> Option<Matcher> {
     let Value::Map(entries) = &at.node.value else {
         return match at.text()?.as_ref() {
             "exists" => Some(Matcher::Exists),
@@ -217,10 +225,7 @@ pub(super) fn matcher(at: &At<'_>) -> Option<Matcher> {
     let given = fields.present(MATCHERS);
     if given.len() != 1 {
         if given.len() > 1 || entries.is_empty() {
-            at.problem(format!(
-                "needs exactly one matcher: a bare value, exists, absent, {}",
-                MATCHERS.join(", ")
-            ));
+            at.problem(needed(&MATCHERS.join(", ")));
         }
         return None;
     }
@@ -235,6 +240,21 @@ pub(super) fn matcher(at: &At<'_>) -> Option<Matcher> {
         "gt" => Matcher::Gt(at.parse(number)?),
         _ => Matcher::In(alternatives(&at)?),
     })
+}
+
+/// What to say of a key among matchers that other programs have, or that is a word here.
+pub(super) fn misplaced(key: &str, known: &[&str]) -> Option<String> {
+    let of_url = || known.iter().eq(URL_PARTS.iter().map(|(name, _)| name));
+    if known != MATCHERS && !of_url() {
+        return None;
+    }
+    match key {
+        "equals" | "equal" | "eq" | "is" => Some("unknown key; a value alone means equal".into()),
+        "exists" | "absent" => {
+            Some("unknown key; exists and absent are words without a mapping".into())
+        }
+        _ => None,
+    }
 }
 
 /// A pattern that says something: `a|` and `x*` match every text, so that a rule with one holds for

@@ -77,8 +77,7 @@ pub fn is_spoken_method(method: &Method) -> bool {
 /// Reads the mapping under `http`.
 pub(super) fn http(at: &At<'_>, shared: &Shared<'_>) -> Option<HttpOptions> {
     let fields = at.fields(KEYS)?;
-    let url =
-        fields.need("url").and_then(|at| at.parse(|text| value::url(text, &["http", "https"])));
+    let url = fields.need("url").and_then(|at| at.parse(|text| value::url(text, &value::PROBED)));
     let body = body(&fields);
     let method = method(&fields, &body);
     let follows = fields.take("follow");

@@ -165,7 +165,7 @@ fn misplaced(key: &str, known: &[&str]) -> Option<String> {
     if key == "url" && known.contains(&"base") && known.contains(&"steps") {
         return Some("unknown key; a login has base, and each step a URL: get, post, ...".into());
     }
-    probe::other_kind(key, known)
+    probe::other_kind(key, known).or_else(|| super::expect::misplaced(key, known))
 }
 
 /// The top of a file. One that could not be read has been complained of already.

@@ -81,7 +81,7 @@ pub use read::{FileProblems, Problem, ReadError};
 pub use route::{Addresses, MustBeUp, RouteOptions};
 pub use starttls::StartTls;
 pub use tls_expect::{KeyExpect, KeyType, TlsExpect, TlsVersion};
-pub use value::name as name_of;
+pub use value::{name as name_of, probed};
 
 /// Whether steps of logins may run programs: a word of who starts bongsu, and not of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::headers::credential;
 use super::reading::{At, ConfigValue};
-use super::value;
+use super::value::{self, UrlUse};
 use crate::template::Template;
 
 /// How an HTTP probe gets the token that its requests carry.
@@ -38,11 +38,17 @@ impl OAuth2Options {
     }
 }
 
+const TOKEN_SERVER: UrlUse = UrlUse {
+    owner: Some("a token_url"),
+    schemes: &["http", "https"],
+    credentials: "client_secret takes a secret",
+};
+
 /// Reads the mapping under `oauth2`.
 pub(super) fn oauth2(at: &At<'_>) -> Option<OAuth2Options> {
     let fields = at.fields(&["token_url", "client_id", "client_secret", "scope"])?;
     let token_url = fields.need("token_url");
-    let token_url = token_url.and_then(|at| at.parse(|text| value::url(text, &["http", "https"])));
+    let token_url = token_url.and_then(|at| at.parse(|text| value::url(text, &TOKEN_SERVER)));
     let client_id = fields.need("client_id").and_then(|at| at.template());
     let client_secret = fields.need("client_secret").and_then(|at| credential(&at));
     let scope = fields.take("scope").and_then(|at| at.parse(scope));

@@ -9,7 +9,7 @@ use read::Value;
 
 use super::headers::credential;
 use super::reading::{At, ConfigValue};
-use super::value;
+use super::value::{self, UrlUse};
 use crate::template::Template;
 
 /// `proxy: URL`, or a mapping with credentials and exceptions.
@@ -123,8 +123,12 @@ fn is_within(ip: IpAddr, network: IpAddr, length: u8) -> bool {
 
 /// Reads the value of `proxy`.
 pub(super) fn proxy(at: &At<'_>) -> Option<Arc<ProxyOptions>> {
-    const SCHEMES: &[&str] = &["http", "https", "socks5", "socks5h"];
-    let url = |at: &At<'_>| at.parse(|text| value::url(text, SCHEMES));
+    const PROXY: UrlUse = UrlUse {
+        owner: Some("a proxy"),
+        schemes: &["http", "https", "socks5", "socks5h"],
+        credentials: "username and password take secrets",
+    };
+    let url = |at: &At<'_>| at.parse(|text| value::url(text, &PROXY));
     if !matches!(at.node.value, Value::Map(_)) {
         return url(at).map(ProxyOptions::at).map(Arc::new);
     }

@@ -114,10 +114,22 @@ fn scheme(text: &str) -> Option<&str> {
     scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)).then_some(scheme)
 }
 
-/// An absolute URL of one of `schemes`; without a scheme it gets `http://`, as with
-/// blackbox_exporter. A password in it is a secret in the file, so it is refused and not repeated
-/// in the message.
-pub(super) fn url(text: &str, schemes: &[&str]) -> Result<Url, String> {
+/// What a URL stands for, and what of it a problem can tell.
+pub(super) struct UrlUse {
+    /// Whose it is, where it is not what is probed.
+    pub(super) owner: Option<&'static str>,
+    pub(super) schemes: &'static [&'static str],
+    /// Where a user name and a password belong.
+    pub(super) credentials: &'static str,
+}
+
+/// What a probe asks for.
+pub(super) const PROBED: UrlUse =
+    UrlUse { owner: None, schemes: &["http", "https"], credentials: "basic_auth takes a secret" };
+
+/// An absolute URL; without a scheme it gets `http://`, as with blackbox_exporter. A password in it is
+/// a secret in the file, so it is refused and not repeated in the message.
+pub(super) fn url(text: &str, meant: &UrlUse) -> Result<Url, String> {
     let text = text.trim();
     let whole = match scheme(text) {
         Some(_) => text.to_owned(),
@@ -132,18 +144,17 @@ pub(super) fn url(text: &str, schemes: &[&str]) -> Result<Url, String> {
         }
         error => format!("not a URL: {error}"),
     })?;
-    if !schemes.contains(&url.scheme()) {
-        let known = schemes.join("://, ");
-        return Err(format!("{}:// cannot be probed here; use {known}://", url.scheme()));
+    if !meant.schemes.contains(&url.scheme()) {
+        let (scheme, known) = (url.scheme(), meant.schemes.join("://, "));
+        return Err(match meant.owner {
+            None => format!("{scheme}:// cannot be probed here; use {known}://"),
+            Some(owner) => format!("{owner} cannot have {scheme}://; use {known}://"),
+        });
     }
     if !url.username().is_empty() || url.password().is_some() {
-        let instead = if schemes.contains(&"socks5") {
-            "username and password take secrets"
-        } else {
-            "basic_auth takes a secret"
-        };
         return Err(format!(
-            "a user name or password in a URL would be shown on every page; remove it ({instead})"
+            "a user name or password in a URL would be shown on every page; remove it ({})",
+            meant.credentials
         ));
     }
     if url.host_str().is_none_or(str::is_empty) {
@@ -158,6 +169,12 @@ pub(super) fn url(text: &str, schemes: &[&str]) -> Result<Url, String> {
         return Err("port 0 cannot be connected to; write a port from 1 to 65535".into());
     }
     Ok(url)
+}
+
+/// Why no probe can be made of an address, where none can.
+pub fn probed(url: &Url) -> Result<(), String> {
+    let url = self::url(url.as_str(), &PROBED)?;
+    host(url.host_str().unwrap_or_default()).map(drop)
 }
 
 /// Whether a text without `://` begins with a host, and not with a scheme as `unix:/run/x` does: a
@@ -277,33 +294,31 @@ mod tests {
 
     #[test]
     fn a_url_without_a_scheme_is_http_and_userinfo_is_never_repeated() {
-        let schemes = &["http", "https"];
-        assert_eq!(url("www.gov.kr", schemes).unwrap().as_str(), "http://www.gov.kr/");
-        assert_eq!(url("localhost:8080/x", schemes).unwrap().port(), Some(8080));
-        assert!(!url("https://me:hunter2@a/", schemes).unwrap_err().contains("hunter2"));
-        assert!(url("ftp://a/", schemes).unwrap_err().contains("ftp://"));
+        assert_eq!(url("www.gov.kr", &PROBED).unwrap().as_str(), "http://www.gov.kr/");
+        assert_eq!(url("localhost:8080/x", &PROBED).unwrap().port(), Some(8080));
+        assert!(!url("https://me:hunter2@a/", &PROBED).unwrap_err().contains("hunter2"));
+        assert!(url("ftp://a/", &PROBED).unwrap_err().contains("ftp://"));
     }
 
     #[test]
     fn what_begins_with_a_scheme_or_has_port_0_is_no_url() {
-        let schemes = &["http", "https"];
         for text in ["unix:/run/x", "http:/a", "mailto:a", "localhost:/", "a:b/", "file:/etc/x"] {
-            assert!(url(text, schemes).unwrap_err().contains("followed by no port"), "{text}");
+            assert!(url(text, &PROBED).unwrap_err().contains("followed by no port"), "{text}");
         }
         for text in ["http://a:0", "a:0/x", "https://[::1]:00/"] {
-            assert!(url(text, schemes).unwrap_err().contains("port 0"), "{text}");
+            assert!(url(text, &PROBED).unwrap_err().contains("port 0"), "{text}");
         }
         for text in
             ["0.0.0.0", "http://0/", "[::]:80", "[::ffff:0.0.0.0]", "224.0.0.1", "0xffffffff"]
         {
-            assert!(url(text, schemes).unwrap_err().contains("no machine's"), "{text}");
+            assert!(url(text, &PROBED).unwrap_err().contains("no machine's"), "{text}");
         }
         for text in ["0.0.0.0", "[::]", "239.1.1.1", "[ff02::1]"] {
             assert!(host_port(text, Some(443)).unwrap_err().contains("no machine's"), "{text}");
             assert!(dns_server(text).unwrap_err().contains("no machine's"), "{text}");
         }
         for text in ["[::1]/", "[::1]:80/", "a:80?x=unix:/y", "a/x:y", "a#b:c"] {
-            assert!(url(text, schemes).is_ok(), "{text}");
+            assert!(url(text, &PROBED).is_ok(), "{text}");
         }
     }
 }

@@ -57,7 +57,7 @@ pub(super) fn exec(at: &At<'_>, base: Option<&Url>) -> Option<ExecAction> {
         Some(at) => stdin(&at),
         None => Some(Template::plain("{}")),
     };
-    let to = fields.take("to").map(|at| at.parse(|text| value::url(text, &["http", "https"])));
+    let to = fields.take("to").map(|at| at.parse(|text| value::url(text, &value::PROBED)));
     let stdin = stdin?;
     if stdin.is_credential() && to.is_none() && base.is_none() {
         at.problem(

@@ -73,7 +73,7 @@ pub(in crate::config) fn login(
     let mut set = Set::new();
     set::set(&fields.at.with(fields.at.reading.within(&scope.clone())), &mut scope, &mut set);
     let fields = fields.with(fields.at.reading.within(&scope));
-    let base = fields.parse("base", |text| value::url(text, &["http", "https"]));
+    let base = fields.parse("base", |text| value::url(text, &value::PROBED));
     let allow_hosts = exchange::hosts(&fields, "allow_hosts");
     let place = Place {
         frame,

@@ -224,13 +224,13 @@ fn url(at: &At<'_>, base: Option<&Url>) -> Option<Template<FlowSource>> {
         _ => return Some(template),
     };
     if begins.contains("://") {
-        at.settle(value::url(&sample(&template), &["http", "https"]))?;
+        at.settle(value::url(&sample(&template), &value::PROBED))?;
     } else if base.is_none() {
         at.problem("a relative URL needs base; write base beside steps, or the whole URL");
         return None;
     } else if let Some(whole) = base.and_then(|base| base.join(begins).ok()) {
         // `unix:/run/x` would leave the base.
-        at.settle(value::url(whole.as_str(), &["http", "https"]))?;
+        at.settle(value::url(whole.as_str(), &value::PROBED))?;
     }
     Some(template)
 }
@@ -296,7 +296,7 @@ fn action_of_form(at: &At<'_>) -> Option<Template<FlowSource>> {
     if let [Part::Text(text)] = &template.parts[..]
         && text.contains("://")
     {
-        at.settle(value::url(text, &["http", "https"]))?;
+        at.settle(value::url(text, &value::PROBED))?;
     }
     Some(template)
 }

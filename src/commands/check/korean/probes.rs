@@ -46,6 +46,11 @@ pub(super) const ADDRESSES: &[Row] = &[
         "a user name or password in a URL would be shown on every page; remove it ({})",
         "URL의 사용자 이름과 비밀번호는 모든 화면에 보입니다. 지우십시오 ({0})",
     ),
+    ("{} cannot have {}://; use {}://", "{0}에 {1}://는 쓸 수 없습니다. 쓸 수 있는 것: {2}://"),
+    ("a proxy", "프록시"),
+    ("a token_url", "token_url"),
+    ("client_secret takes a secret", "client_secret에 비밀 값을 씁니다"),
+    ("a control is asked without one", "대조점에는 쓰지 않습니다"),
     ("username and password take secrets", "username과 password에 비밀 값을 씁니다"),
     ("basic_auth takes a secret", "basic_auth에 비밀 값을 씁니다"),
     ("the URL has no host", "URL에 호스트가 없습니다"),
@@ -180,6 +185,15 @@ pub(super) const EXPECTATIONS: &[Row] = &[
     (
         "needs exactly one matcher: a bare value, exists, absent, {}",
         "비교 방법을 하나만 적으십시오: 값, exists, absent, {0}",
+    ),
+    ("needs exactly one matcher: a bare value, {}", "비교 방법을 하나만 적으십시오: 값, {0}"),
+    (
+        "unknown key; a value alone means equal",
+        "알 수 없는 키입니다. 값만 적으면 같은지 비교합니다",
+    ),
+    (
+        "unknown key; exists and absent are words without a mapping",
+        "알 수 없는 키입니다. exists와 absent는 매핑 없이 적으십시오",
     ),
     ("matches every text, the empty one too{}", "빈 글자를 포함해 어떤 글자에도 맞습니다{0}"),
     ("; remove the | with nothing beside it", ". 옆이 빈 |를 지우십시오"),
