@@ -50,7 +50,7 @@ pub struct ProbeArgs {
     pub url: Option<String>,
 
     /// One site of a probe with for_each.
-    #[arg(long, value_name = "SITE", requires = "id")]
+    #[arg(long, value_name = "SITE", requires = "id", conflicts_with = "url")]
     pub site: Option<String>,
 
     /// How often to look, a second apart.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use url::Url;
 
+use crate::config;
 use crate::yaml_text::{Yaml, scalar};
 
 /// A service and its pages.
@@ -75,10 +76,11 @@ fn number(index: usize) -> String {
     if index == 0 { String::new() } else { format!("-{}", index + 1) }
 }
 
-/// An address as people write it; `https://` where it has no scheme.
+/// An address as people write it; `https://` where it has no scheme. A path of this machine is none.
 pub(super) fn page(text: &str) -> Result<Url, String> {
     let whole = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
     let url = Url::parse(&whole).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let url = url.filter(|_| !text.starts_with(['/', '.']));
     let Some(mut url) = url.filter(|url| url.host_str().is_some_and(|host| !host.is_empty()))
     else {
         return Err(format!("{text:?} is no http or https address; write https://www.gov.kr"));
@@ -87,6 +89,7 @@ pub(super) fn page(text: &str) -> Result<Url, String> {
         let host = url.host_str().unwrap_or_default();
         return Err(format!("{host}: a password does not belong into an address"));
     }
+    config::probed(&url).map_err(|said| format!("{text}: {said}"))?;
     url.set_fragment(None);
     Ok(url)
 }

@@ -111,7 +111,12 @@ fn tell_problems(error: &ReadError, flags: &Flags, args: &CheckArgs) {
 fn refuse(error: &ReadError, flags: &Flags, args: &CheckArgs) {
     tell_problems(error, flags, args);
     let has_modules = flags.blackbox_config_file.is_some();
-    if !args.json && args.file.is_none() && !has_modules && !flags.config_file.exists() {
+    // Whoever names an address wants to look at it.
+    let is_without_file = match &args.file {
+        None => !has_modules && !flags.config_file.exists(),
+        Some(file) => file.to_str().is_some_and(|file| file.contains("://")),
+    };
+    if !args.json && is_without_file {
         tell(&mut io::stderr(), first_steps(flags.terminal.language()));
     }
 }

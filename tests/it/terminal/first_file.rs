@@ -65,6 +65,12 @@ fn an_address_that_is_none_or_holds_a_password_is_refused() {
     for (address, said) in [
         ("ftp://a.go.kr/", "is no http or https address"),
         ("https://", "is no http or https address"),
+        ("/etc/passwd", "is no http or https address"),
+        ("./bongsu.yml", "is no http or https address"),
+        // What `check` would refuse.
+        ("https://a.go.kr:0", "port 0 cannot be connected to"),
+        ("0.0.0.0", "is no machine's address"),
+        ("*.go.kr", "is not a host name"),
         ("https://me:canary-44@a.go.kr/", "a password does not belong"),
     ] {
         let setup = Setup::new("");

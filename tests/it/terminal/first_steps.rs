@@ -34,6 +34,18 @@ fn an_address_in_place_of_an_id_is_answered_with_the_command_for_it() {
         assert_eq!(code(&output), 2);
         assert!(stderr(&output).contains(url), "{}", stderr(&output));
     }
+    // In place of a file, too.
+    let output = Setup::new("").output(&["check", "https://www.gov.kr/"]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("bongsu probe --url "), "{}", stderr(&output));
+}
+
+#[test]
+fn an_address_has_no_site() {
+    let output =
+        Setup::new("").output(&["probe", "--url", "http://127.0.0.1:9/", "--site", "mapo"]);
+    assert_eq!(code(&output), 2, "{}", stdout(&output));
+    assert!(stderr(&output).contains("--site <SITE>"), "{}", stderr(&output));
 }
 
 #[test]
