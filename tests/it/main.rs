@@ -41,6 +41,7 @@ mod own_endpoints;
 mod own_resolver;
 mod own_stall;
 mod page;
+mod page_browser;
 mod page_details;
 mod page_list;
 mod page_strangers;

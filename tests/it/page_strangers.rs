@@ -9,7 +9,7 @@ use crate::support::daemon::{Daemon, Setup, eventually};
 use crate::support::http::sending;
 
 /// Closes what it may stand in, in every way; then obeys, reverses, and begins a line.
-fn markup(field: &str) -> String {
+pub(crate) fn markup(field: &str) -> String {
     format!("{field}'\"></b></td></pre><script>o()</script><img src=x onerror=o()>\u{202e}\nnext")
 }
 
@@ -19,7 +19,7 @@ fn as_text(field: &str) -> String {
 }
 
 /// A server that is down and says markup wherever it can.
-fn hostile() -> SocketAddr {
+pub(crate) fn hostile() -> SocketAddr {
     sending(|_, _| {
         let in_line = |field: &str| markup(field).replace('\n', " ");
         let body = markup("body");
@@ -49,7 +49,7 @@ fn leading_astray() -> SocketAddr {
     })
 }
 
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap()
 }
 
@@ -57,7 +57,7 @@ fn cell(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "\"\""))
 }
 
-fn estate(address: SocketAddr) -> Setup {
+pub(crate) fn estate(address: SocketAddr) -> Setup {
     let now = jiff::Timestamp::now();
     let at =
         |hours: i64| (now + jiff::SignedDuration::from_hours(hours)).strftime("%FT%T").to_string();
@@ -97,7 +97,7 @@ fn estate(address: SocketAddr) -> Setup {
     setup
 }
 
-fn down(setup: Setup, count: u64) -> Daemon {
+pub(crate) fn down(setup: Setup, count: u64) -> Daemon {
     let daemon = setup.start();
     daemon.wait_until_ready();
     eventually("all are down", || {

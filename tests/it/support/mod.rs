@@ -1,5 +1,6 @@
 //! What several tests need.
 
+pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod daemon;
 pub(crate) mod dns;
