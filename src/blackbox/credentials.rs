@@ -148,7 +148,11 @@ pub(super) async fn more_headers(
     Ok(headers)
 }
 
-async fn secret(given: Option<&Hidden>, file: &str, files: &FileWork) -> Result<Secret, String> {
+pub(super) async fn secret(
+    given: Option<&Hidden>,
+    file: &str,
+    files: &FileWork,
+) -> Result<Secret, String> {
     match (given, file) {
         (Some(given), _) => Ok(given.0.clone()),
         (None, "") => Ok(Secret::new("")),
@@ -167,7 +171,7 @@ async fn of_file(path: impl AsRef<Path>, files: &FileWork) -> Result<Secret, Str
     Ok(Secret::new(text.trim()))
 }
 
-fn sensitive(text: String) -> Result<HeaderValue, String> {
+pub(super) fn sensitive(text: String) -> Result<HeaderValue, String> {
     let mut value = HeaderValue::try_from(text)
         .map_err(|_| "a value of a header has characters that none may have".to_owned())?;
     value.set_sensitive(true);

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use ::http::header::LOCATION;
 use ::http::{Response, Version};
+use futures_util::FutureExt;
 use hyper::body::Incoming;
 use url::Url;
 
@@ -30,7 +31,7 @@ use crate::transport::{ClientTls, Pinned, ReadCounters, Recorder, Transport};
 /// As blackbox_exporter, and Go's client before it, has it.
 ///
 /// No row: a run holds one of them at a time.
-const REDIRECTS_MAX: u32 = 10;
+pub(super) const REDIRECTS_MAX: u32 = 10;
 
 /// Probes once. What was found is written down also when this fails.
 pub(super) async fn probe(
@@ -64,9 +65,7 @@ pub(super) async fn probe(
         log.error("Error generating HTTP client", &[("err", &failure.detail)]);
         return false;
     }
-    let asking = Asking::new(module, url, address, &run.surroundings.files);
-    let late = |Expired| Err("the module's files were not read in time".to_owned());
-    let asking = match run.deadline.within(asking).await.unwrap_or_else(late) {
+    let asking = match asking(run, module, url, address).await {
         Ok(asking) => asking,
         Err(error) => {
             log.error("Error creating request", &[("err", &error)]);
@@ -85,6 +84,25 @@ pub(super) async fn probe(
     }
     http.phases = Some(facts.phases);
     success
+}
+
+/// The first request, with the token that it shows. As blackbox_exporter's, the time for that is in no
+/// phase.
+async fn asking(
+    run: &ModuleRun<'_>,
+    module: &HttpModule,
+    url: Url,
+    address: Option<IpAddr>,
+) -> Result<Asking, String> {
+    let asking = Asking::new(module, url, address, &run.surroundings.files);
+    let late = |Expired| Err("the module's files were not read in time".to_owned());
+    let mut asking = run.deadline.within(asking).await.unwrap_or_else(late)?;
+    if let Some(oauth2) = &module.oauth2 {
+        // Rarely needed, and kept out of what every run holds.
+        let token = oauth2.authorization(run).boxed().await;
+        asking.authorize(token.map_err(|why| format!("no token: {why}"))?);
+    }
+    Ok(asking)
 }
 
 fn http(findings: &mut Findings) -> &mut HttpFindings {
@@ -301,7 +319,7 @@ impl Exchange<'_> {
 }
 
 /// Who we are to a proxy whose URL says so.
-fn userinfo(options: &ProxyOptions) -> Option<(Secret, Secret)> {
+pub(super) fn userinfo(options: &ProxyOptions) -> Option<(Secret, Secret)> {
     let url = &options.url;
     let is_named = !url.username().is_empty() || url.password().is_some();
     let decoded = |text: &str| super::request::percent_decoded(text).map(Secret::new);

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use ::http::{HeaderName, HeaderValue, Method};
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize, Serializer};
 use url::Url;
 
@@ -12,7 +11,8 @@ use super::credentials::{Authorization, BasicAuth, HeaderValues};
 use super::go_regex::GoPattern;
 use super::go_values::{AnyBytes, ByteSize, Hidden, is_default, is_yes, or_default, yes};
 use super::headers::HeaderMatch;
-use super::proxies::Proxies;
+use super::oauth2::OAuth2;
+use super::proxies::{Proxies, ProxyKeys};
 use super::tls::TlsConfig;
 use crate::config::Files;
 use crate::redact::is_credential;
@@ -71,8 +71,8 @@ pub(super) struct HttpModule {
     pub(super) basic_auth: Option<BasicAuth>,
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Option::is_none")]
     pub(super) authorization: Option<Authorization>,
-    #[serde(default, skip_serializing)]
-    oauth2: Option<IgnoredAny>,
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Option::is_none")]
+    pub(super) oauth2: Option<OAuth2>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) bearer_token: Option<Hidden>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -157,11 +157,11 @@ impl HttpModule {
                     || self.fail_if_body_json_not_matches_cel.is_some();
                 said(has_cel, "it has CEL expressions; a probe of ours would have expect.json")
             })
-            .or_else(|| said(self.oauth2.is_some(), "oauth2; a probe of ours would have oauth2"))
             .or_else(|| {
                 let message = "proxy_connect_header: Bongsu sends a proxy no headers of the file";
                 said(!self.proxy_connect_header.is_empty(), message)
             })
+            .or_else(|| self.oauth2.as_ref()?.beyond_us())
             .or_else(|| self.basic_auth.as_ref()?.beyond_us())
             .or_else(|| self.authorization.as_ref()?.beyond_us())
             .or_else(|| self.tls_config.beyond_us())
@@ -173,6 +173,8 @@ impl HttpModule {
         found.extend(self.tls_config.problem());
         found.extend(self.basic_auth.as_ref().and_then(BasicAuth::problem));
         found.extend(self.authorization.as_ref().and_then(Authorization::problem));
+        let oauth2 = self.oauth2.iter().flat_map(OAuth2::problems);
+        found.extend(oauth2.map(|message| ("oauth2", message)));
         let ways = [
             self.basic_auth.is_some(),
             self.authorization.is_some(),
@@ -205,7 +207,7 @@ impl HttpModule {
             found.push(("compression", message));
         }
         found.extend(self.codings_at_odds());
-        found.extend(self.proxies_at_odds().map(|(key, message)| (key, message.to_owned())));
+        found.extend(self.proxy_keys().at_odds().map(|(key, message)| (key, message.to_owned())));
         found.extend(self.versions_at_odds().map(|(key, message)| (key, message.to_owned())));
         let rules = [
             ("fail_if_header_matches", &self.fail_if_header_matches),
@@ -236,21 +238,13 @@ impl HttpModule {
         })
     }
 
-    fn proxies_at_odds(&self) -> Option<(&'static str, &'static str)> {
-        let has_url = !self.proxy_url.is_empty();
-        if self.proxy_from_environment && (has_url || !self.no_proxy.is_empty()) {
-            let message = "takes the proxy from the environment; write neither proxy_url nor \
-                           no_proxy beside it";
-            return Some(("proxy_from_environment", message));
+    pub(super) fn proxy_keys(&self) -> ProxyKeys<'_> {
+        ProxyKeys {
+            url: &self.proxy_url,
+            no_proxy: &self.no_proxy,
+            from_environment: self.proxy_from_environment,
+            has_connect_header: !self.proxy_connect_header.is_empty(),
         }
-        if has_url || self.proxy_from_environment {
-            return None;
-        }
-        if !self.no_proxy.is_empty() {
-            return Some(("no_proxy", "has exceptions to no proxy; write proxy_url, too"));
-        }
-        (!self.proxy_connect_header.is_empty())
-            .then_some(("proxy_connect_header", "is for no proxy; write proxy_url, too"))
     }
 
     fn versions_at_odds(&self) -> Option<(&'static str, &'static str)> {
@@ -288,13 +282,11 @@ impl HttpModule {
 
     /// Finds out which proxies the module has; `Err` is the key and what is wrong with it.
     pub(super) fn find_proxies(&mut self, files: &dyn Files) -> Result<(), (&'static str, String)> {
-        if self.proxy_from_environment {
-            let found = Proxies::of_environment(files);
-            self.proxies = found.map_err(|message| ("proxy_from_environment", message))?;
-        } else if !self.proxy_url.is_empty() {
-            self.proxies = Proxies::at(&self.proxy_url, &self.no_proxy)?;
+        self.proxies = self.proxy_keys().find(files)?;
+        match &mut self.oauth2 {
+            Some(oauth2) => oauth2.find_proxies(files).map_err(|message| ("oauth2", message)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// The entries of `no_proxy`.
@@ -347,7 +339,7 @@ fn without_credentials<S: Serializer>(
     headers.iter().map(shown).collect::<BTreeMap<_, _>>().serialize(serializer)
 }
 
-fn without_password<S: Serializer>(url: &str, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn without_password<S: Serializer>(url: &str, serializer: S) -> Result<S::Ok, S::Error> {
     match Url::parse(url) {
         Ok(mut url) => {
             if url.password().is_some() {

@@ -23,6 +23,7 @@ mod http;
 mod http_module;
 mod lines;
 mod log;
+mod oauth2;
 mod proxies;
 mod query;
 mod request;

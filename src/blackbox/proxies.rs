@@ -7,6 +7,15 @@ use url::Url;
 
 use crate::config::{Files, ProxyException, ProxyOptions};
 
+/// What a client's configuration says of proxies.
+#[derive(PartialEq)]
+pub(super) struct ProxyKeys<'a> {
+    pub(super) url: &'a str,
+    pub(super) no_proxy: &'a str,
+    pub(super) from_environment: bool,
+    pub(super) has_connect_header: bool,
+}
+
 /// By the scheme of what is asked.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Proxies {
@@ -14,16 +23,48 @@ pub(super) struct Proxies {
     https: Option<ProxyOptions>,
 }
 
+impl ProxyKeys<'_> {
+    /// Keys that do not go together: one of them, and why.
+    pub(super) fn at_odds(&self) -> Option<(&'static str, &'static str)> {
+        let has_url = !self.url.is_empty();
+        if self.from_environment && (has_url || !self.no_proxy.is_empty()) {
+            let message = "takes the proxy from the environment; write neither proxy_url nor \
+                           no_proxy beside it";
+            return Some(("proxy_from_environment", message));
+        }
+        if has_url || self.from_environment {
+            return None;
+        }
+        if !self.no_proxy.is_empty() {
+            return Some(("no_proxy", "has exceptions to no proxy; write proxy_url, too"));
+        }
+        self.has_connect_header
+            .then_some(("proxy_connect_header", "is for no proxy; write proxy_url, too"))
+    }
+
+    /// Which proxies these are; `Err` is the key and what is wrong with it.
+    pub(super) fn find(&self, files: &dyn Files) -> Result<Proxies, (&'static str, String)> {
+        if self.from_environment {
+            let found = Proxies::of_environment(files);
+            return found.map_err(|message| ("proxy_from_environment", message));
+        }
+        if self.url.is_empty() {
+            return Ok(Proxies::default());
+        }
+        Proxies::at(self.url, self.no_proxy)
+    }
+}
+
 impl Proxies {
     /// One for everything but the hosts in this list.
-    pub(super) fn at(url: &str, no_proxy: &str) -> Result<Proxies, (&'static str, String)> {
+    fn at(url: &str, no_proxy: &str) -> Result<Proxies, (&'static str, String)> {
         let mut options = options(url).map_err(|message| ("proxy_url", message))?;
         options.no_proxy = exceptions(no_proxy).map_err(|message| ("no_proxy", message))?;
         Ok(Proxies { http: Some(options.clone()), https: Some(options) })
     }
 
     /// Those of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, or of their lowercase spellings.
-    pub(super) fn of_environment(files: &dyn Files) -> Result<Proxies, String> {
+    fn of_environment(files: &dyn Files) -> Result<Proxies, String> {
         let variable = |name: &str| {
             let found = files.variable(name).filter(|value| !value.is_empty());
             found.or_else(|| files.variable(&name.to_lowercase())).unwrap_or_default()

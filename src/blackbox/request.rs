@@ -69,6 +69,11 @@ impl Asking {
         Ok(Asking { method, home: url.clone(), url, address, headers, own_host, body })
     }
 
+    /// Says this of who we are, whatever else the module has for it.
+    pub(super) fn authorize(&mut self, value: HeaderValue) {
+        self.headers.insert(AUTHORIZATION, value);
+    }
+
     /// Whether this goes to the target itself, for whom the module's names are meant.
     pub(super) fn is_home(&self) -> bool {
         self.is_to_its_host()

@@ -22,7 +22,7 @@ pub mod markup;
 mod mask;
 pub mod matcher;
 mod media;
-mod oauth2;
+pub(crate) mod oauth2;
 pub mod page;
 mod prescan;
 pub mod referrer;

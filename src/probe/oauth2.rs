@@ -36,6 +36,7 @@ use crate::probe::{decode, render};
 use crate::receiver::Receiver;
 use crate::secret::Secret;
 use crate::transport::http::{Client, Connections};
+use crate::transport::proxy::Proxy;
 use crate::transport::{ClientTls, ReadCounters, Recorder, Transport};
 
 /// Of the answer; a token is a few kilobytes at most.
@@ -81,6 +82,17 @@ pub(super) struct Token {
     pub(super) is_old: bool,
 }
 
+/// How a token server is reached.
+pub(crate) struct TokenRoad<'a> {
+    pub(crate) surroundings: &'a Surroundings,
+    pub(crate) client: &'a ClientOptions,
+    pub(crate) proxy: Option<&'a Proxy<'a>>,
+    pub(crate) dial: &'a DialOptions,
+    pub(crate) share: &'a Arc<TargetShare>,
+    pub(crate) memory: &'a Arc<ChainMemory>,
+    pub(crate) redirects: u32,
+}
+
 /// RFC 6749 section 5.1.
 #[derive(Deserialize)]
 struct TokenAnswer {
@@ -108,6 +120,47 @@ impl Token {
     pub(super) fn authorization(&self) -> Result<HeaderValue, Failure> {
         HeaderValue::try_from(format!("Bearer {}", self.value.expose()))
             .map_err(|_| Failure::new(Reason::TokenFailed, "the token cannot stand in a header"))
+    }
+}
+
+impl TokenRoad<'_> {
+    /// The answer to a request for a token, over a connection of its own.
+    pub(crate) async fn send(
+        &self,
+        request: Outgoing,
+        deadline: &Deadline,
+    ) -> Result<Answer, Failure> {
+        let tls = &self.client.tls;
+        let transport = Transport {
+            resolvers: &self.surroundings.resolvers,
+            dial: self.dial,
+            route: &self.client.route,
+            pinned: None,
+            tls: Some(ClientTls {
+                clients: &self.surroundings.tls_clients,
+                options: tls,
+                memory: self.memory,
+            }),
+            proxy: self.proxy,
+            counters: ReadCounters::No,
+        };
+        let client = Client::new(transport, self.client.versions, Connections::Fresh);
+        let follow = Follow {
+            redirects: self.redirects,
+            allow_hosts: Vec::new(),
+            refresh: Refresh::Ignored,
+        };
+        let body = BodyRules {
+            limit: ANSWER_BYTES_MAX,
+            coding: ContentCoding::Decoded,
+            unfollowed: Unfollowed::Dropped,
+        };
+        let rules = ExchangeRules { follow: &follow, body };
+        // What is learned on the way is not about the target.
+        let mut facts = Facts::default();
+        let mut recorder = Recorder::new(&mut facts);
+        let mut session = Session::new(self.surroundings, tls, client, self.share);
+        session.send(request, rules, &mut recorder, deadline).await
     }
 }
 
@@ -188,34 +241,17 @@ impl TokenClient {
     ) -> Result<Token, Failure> {
         let request = self.request(surroundings)?;
         let proxy = render::proxy(&surroundings.secrets, self.client.route.proxy.as_deref())?;
-        let tls = &self.client.tls;
-        let transport = Transport {
-            resolvers: &surroundings.resolvers,
-            dial,
-            route: &self.client.route,
-            pinned: None,
-            tls: Some(ClientTls {
-                clients: &surroundings.tls_clients,
-                options: tls,
-                memory: &self.memory,
-            }),
-            proxy: proxy.as_ref(),
-            counters: ReadCounters::No,
-        };
-        let client = Client::new(transport, self.client.versions, Connections::Fresh);
-        let follow = Follow { redirects: 0, allow_hosts: Vec::new(), refresh: Refresh::Ignored };
-        let body = BodyRules {
-            limit: ANSWER_BYTES_MAX,
-            coding: ContentCoding::Decoded,
-            unfollowed: Unfollowed::Dropped,
-        };
-        let rules = ExchangeRules { follow: &follow, body };
-        // What is learned on the way is not about the target.
-        let mut facts = Facts::default();
-        let mut recorder = Recorder::new(&mut facts);
         let asked = Instant::now();
-        let mut session = Session::new(surroundings, tls, client, &self.share);
-        let answer = session.send(request, rules, &mut recorder, deadline).await;
+        let road = TokenRoad {
+            surroundings,
+            client: &self.client,
+            proxy: proxy.as_ref(),
+            dial,
+            share: &self.share,
+            memory: &self.memory,
+            redirects: 0,
+        };
+        let answer = road.send(request, deadline).await;
         let answer = answer.map_err(|failure| match failure.reason.stage() {
             Stage::Probe => failure,
             _ => self.failure(format_args!("{}: {}", failure.reason.as_str(), failure.detail)),

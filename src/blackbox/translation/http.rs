@@ -9,7 +9,7 @@ use url::Url;
 use super::super::body::BODY_KEPT_MAX;
 use super::super::go_regex::GoPattern;
 use super::super::http_module::HttpModule;
-use super::{NewSecretSource, Translation, tls};
+use super::{NewSecretSource, Translation, oauth2, tls};
 use crate::config::{is_set_by_client, is_spoken_method};
 use crate::redact::is_credential;
 use crate::secret::Secret;
@@ -126,6 +126,12 @@ fn identity(made: &mut Translation, module: &HttpModule) -> Result<(), String> {
     let has_own = made.options.iter().any(
         |(key, value)| matches!(value, Yaml::Map(headers) if key == "headers" && names(headers)),
     );
+    if let Some(config) = &module.oauth2 {
+        if has_own {
+            return Err("oauth2 beside a header Authorization, which it replaces".to_owned());
+        }
+        return oauth2::set(made, module, config);
+    }
     if has_own {
         return Ok(());
     }

@@ -2,6 +2,7 @@
 //! the secrets that move out of the module file.
 
 mod http;
+mod oauth2;
 mod tcp;
 mod tls;
 

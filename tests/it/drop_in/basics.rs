@@ -82,12 +82,16 @@ fn secrets_of_modules_are_shown_nowhere() {
                    X-More: { secrets: [canary-more] } }\n      proxy_url: \
                    http://u:canary-proxy@127.0.0.1:9/\n  bearer: { prober: http, http: { bearer_token: \
                    canary-bearer } }\n  typed: { prober: http, http: { authorization: { credentials: \
-                   canary-typed } } }\n";
+                   canary-typed } } }\n  token: { prober: http, http: { oauth2: { client_id: bongsu, \
+                   client_secret: canary-client, endpoint_params: { password: canary-param }, \
+                   token_url: 'http://u:canary-url@127.0.0.1:9/', proxy_url: \
+                   'http://u:canary-token-proxy@127.0.0.1:9/' } } }\n";
     let daemon = daemon(modules, &[]);
     let config = daemon.get("/config").text();
+    assert!(config.contains("client_id: bongsu"), "{config}");
     assert!(config.contains("X-Plain: plain") && config.contains("<secret>"), "{config}");
     let mut shown = config;
-    for module in ["secret", "bearer", "typed"] {
+    for module in ["secret", "bearer", "typed", "token"] {
         let url = target.url().replace("http://", "http://u:canary-userinfo@");
         shown += &daemon.get(&format!("{}&debug=true", path(&url, module))).text();
         shown += &daemon.get(&path(&url, module)).text();

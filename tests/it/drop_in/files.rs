@@ -42,9 +42,8 @@ fn the_examples_load_and_what_is_not_run_here_says_why() {
             "icmp: Bongsu has no icmp prober",
             "inline_ca: tls_config has a certificate or key in the module file itself; write them \
              to files and name these in ca_file, cert_file and key_file",
-            "oauth2: oauth2; a probe of ours would have oauth2",
             "proxy_headers: proxy_connect_header: Bongsu sends a proxy no headers of the file",
-            "signed: oauth2; a probe of ours would have oauth2",
+            "signed: oauth2.grant_type asks for a signed assertion",
             "unix: Bongsu has no unix prober",
             "websocket: Bongsu has no websocket prober",
         ]
@@ -88,6 +87,50 @@ fn what_is_wrong_is_said_with_its_place() {
             "is no name of a label",
         ),
         ("module: {}\n", "unknown key"),
+        // Tokens.
+        (
+            "modules:\n  a: { prober: http, http: { oauth2: { token_url: 'http://a/' } } }\n",
+            "client_id",
+        ),
+        ("modules:\n  a: { prober: http, http: { oauth2: { client_id: a } } }\n", "no token_url"),
+        (
+            "modules:\n  a: { prober: http, http: { oauth2: { client_id: a, token_url: a.kr/token } } }\n",
+            "is no URL",
+        ),
+        (
+            "modules:\n  a: { prober: http, http: { oauth2: { client_id: a, token_url: 'http://a/', \
+             client_secret: b, client_secret_file: c } } }\n",
+            "client_secret and client_secret_file",
+        ),
+        (
+            "modules:\n  a: { prober: http, http: { oauth2: { client_id: a, token_url: 'http://a/', \
+             scopes: [b], endpoint_params: { scope: c } } } }\n",
+            "endpoint_params.scope",
+        ),
+        (
+            "modules:\n  a: { prober: http, http: { oauth2: { client_id: a, token_url: 'http://a/', \
+             proxy_url: 'ftp://a/' } } }\n",
+            "proxy_url: has the scheme ftp",
+        ),
+        (
+            "modules:\n  a: { prober: http, http: { oauth2: { client_id: a, token_url: 'http://a/', \
+             no_proxy: a } } }\n",
+            "no_proxy: has exceptions to no proxy",
+        ),
+        (
+            "modules:\n  a: { prober: http, http: { oauth2: { client_id: a, token_url: 'http://a/', \
+             tls_config: { cert_file: a } } } }\n",
+            "both or neither",
+        ),
+        (
+            "modules:\n  a: { prober: http, http: { oauth2: { client_id: a, token_uri: 'http://a/' } } }\n",
+            "did you mean \"token_url\"?",
+        ),
+        (
+            "modules:\n  a: { prober: http, http: { oauth2: { client_id: a, token_url: 'http://a/' }, \
+             basic_auth: { username: b } } }\n",
+            "write one",
+        ),
         // Codings that are not asked for.
         (
             "modules:\n  a: { prober: http, http: { compression: gzip, headers: { accEpt-enCoding: deflate } \

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::differential::{HTTP, PLAIN_CASES, site};
 use super::{Exporter, path, series};
 use crate::support::daemon::Setup;
+use crate::support::http::{Asked, Reply};
 use crate::support::output::{code, stderr, stdout};
 use crate::support::pki::{Authority, Files, Leaf};
 use crate::support::secure::acceptor;
@@ -122,9 +123,8 @@ fn every_module_becomes_a_probe_or_is_named_with_the_reason() {
             "module inline_ca: tls_config has a certificate or key in the module file itself; write \
              them to files and name these in ca_file, cert_file and key_file",
             &format!("module irc: a conversation without TLS; {no_kind}"),
-            "module oauth2: oauth2; a probe of ours would have oauth2",
             "module proxy_headers: proxy_connect_header: Bongsu sends a proxy no headers of the file",
-            "module signed: oauth2; a probe of ours would have oauth2",
+            "module signed: oauth2.grant_type asks for a signed assertion",
             &format!("module ssh_banner: a conversation without TLS; {no_kind}"),
             &format!("module ssh_names: a conversation without TLS; {no_kind}"),
             &format!("module tcp_connect: a bare TCP connection; {no_kind}"),
@@ -143,9 +143,13 @@ fn every_module_becomes_a_probe_or_is_named_with_the_reason() {
             "postgresql.probe.test/postgresql",
             "proxy.probe.test/proxy",
             "gzip.probe.test/gzip",
+            "oauth2.probe.test/oauth2",
         ]
     );
     assert!(imported.text.contains("starttls: postgres\n"), "{}", imported.text);
+    let token = "oauth2: { token_url: \"https://api.probe.test/token\", client_id: a, client_secret: \
+                 \"${secret.oauth2.client_secret}\" }";
+    assert!(imported.text.contains(token), "{}", imported.text);
     assert!(imported.said.contains("module cel, 1 targets: it has CEL"), "{}", imported.said);
 }
 
@@ -257,6 +261,48 @@ async fn certificates_are_judged_as_the_module_judges_them() {
     }
     let imported = Imported::of(&modules, &pairs);
     compare(&imported, &pairs);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_asked_for_as_the_module_asks() {
+    let token = |_: &Asked| Reply::bytes(br#"{"access_token":"token"}"#.into());
+    let refused = |_: &Asked| Reply::status(401);
+    let site = site().on("POST", "/token", token).on("POST", "/refused", refused).serve().await;
+    let module = |name: &str, token_url: &str, keys: &str| {
+        format!(
+            "  {name}: {{ prober: http, timeout: 20s, http: {{ oauth2: {{ client_id: a, client_secret: b, \
+             token_url: '{}'{keys} }} }} }}\n",
+            site.url(token_url)
+        )
+    };
+    let names = ["good", "scoped", "wrong", "further"];
+    let carried = "modules:\n".to_owned()
+        + &module("good", "/token", "")
+        + &module("scoped", "/token", ", scopes: [read, status]")
+        + &module("wrong", "/refused", "")
+        + &module("further", "/token", ", endpoint_params: { grant_type: client_credentials }");
+    let pairs_of = |names: &[&str]| -> Vec<(String, String)> {
+        names.iter().map(|name| (site.url("/auth"), (*name).to_owned())).collect()
+    };
+    let pairs = pairs_of(&names);
+    let imported = Imported::of(&carried, &pairs);
+    assert!(imported.text.contains("scope: \"read status\""), "{}", imported.text);
+    compare(&imported, &pairs);
+    let left = "modules:\n".to_owned()
+        + &module("good", "/token", "")
+        + &module("params", "/token", ", endpoint_params: { audience: x }")
+        + &module("tls", "/token", ", tls_config: { insecure_skip_verify: true }")
+        + &module("proxy", "/token", ", proxy_url: 'http://127.0.0.1:9/'");
+    let imported = Imported::of(&left, &pairs_of(&["good", "params", "tls", "proxy"]));
+    assert_eq!(
+        left_out(&imported.text),
+        [
+            "module params: oauth2.endpoint_params.audience: probes of ours send none such",
+            "module proxy: oauth2 has another proxy than the module, and a probe has one",
+            "module tls: oauth2.tls_config differs from tls_config, and a probe has one",
+            "job node: it asks no blackbox_exporter",
+        ]
+    );
 }
 
 /// Each probe and the module that it comes from, on the same servers.

@@ -11,6 +11,7 @@ mod files;
 mod imported;
 mod names;
 mod proxied;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::process::{Child, Stdio};
