@@ -227,6 +227,23 @@ w.firing(7.75, "ServiceRecovering")
 w.query(10, 'group by (service) (ALERTS{alertname="ServiceRecovering",alertstate="firing",service!~".*-[0-9]+"})',
         [{"labels": '{service="two-left"}', "value": 1}])
 
+w = scenario("of two places without probes the one of which more is down is the cause", 12, "CauseDown").daemons()
+w.service("network")
+for i in range(12):
+    w.service(f"centre-{i:02}", needs=["centre", "network"]).probe(f"centre-{i:02}", "front", *FAILS)
+    w.service(f"far-{i:02}", needs=["network"]).probe(f"far-{i:02}", "front").service(f"off-{i:02}", needs=["network"])
+    w.probe(f"off-{i:02}", "front")
+w.service("centre", needs=["network"])
+w.firing(10, "CauseDown", "centre")
+
+w = scenario("a place falls in two waves and half of it returns: it pages, and what falls anew", 34, "CauseDown",
+             "ServiceDown").daemons()
+behind(w, "place", *[FAILS + [(20, "up")]] * 9, *[FAILS] * 3, *[[(0, "up"), (12, "down")]] * 4,
+       [(0, "up"), (26, "down")], *[WELL] * 7)
+for minute in (7, 16, 25):
+    w.firing(minute, "CauseDown", "place").firing(minute, "ServiceDown")
+w.firing(30, "CauseDown", "place").firing(30, "ServiceDown", "place-16")
+
 # --- stopped on purpose -----------------------------------------------------------------------
 w = scenario("stopped on purpose: half of what is down says so, seen by more than one vantage of three", 10,
              "NoticePage", "ServiceDown", "SitesDown", vantages=("seoul", "busan", "jeju")).daemons()

@@ -121,3 +121,9 @@ w.service("gov").probe("gov", "front", (0, "up"), (2, "down"), reason="notice_pa
 w.query(15, 'group by (page, service, hours) (ALERTS{alertname="PageUnacknowledged",alertstate="firing"})', [
     {"labels": '{page="NoticePage", service="gov", hours="always"}', "value": 1},
     {"labels": '{page="ServiceDown", service="tax", hours="always"}', "value": 1}])
+
+# --- the probers themselves -------------------------------------------------------------------
+w = scenario("a prober that stands still is a ticket after a minute", 12, "ProberStalled").daemons()
+w.service("tax").probe("tax", "front")
+w.counter("bongsu_prober_stall_seconds_total", {"vantage": "busan", "prober": "a"}, (0, 0), (5, 40), (6, 0))
+w.firing(5.75, "ProberStalled", by="vantage").firing(7, "ProberStalled", "busan", by="vantage")
