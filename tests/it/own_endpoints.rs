@@ -151,7 +151,7 @@ fn readers_without_end_keep_nobody_waiting() {
     let asking: Vec<TcpStream> = (0..120)
         .map(|_| {
             let mut stream = from([127, 0, 0, 2], &daemon, None);
-            stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+            stream.write_all(b"GET /services/saeol HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
             stream
         })
         .collect();
