@@ -96,11 +96,15 @@ mod tests {
             assert_eq!(found, expected, "{host} {address}");
         }
     }
+
     #[test]
     fn a_redirect_leads_to_this_machine_from_this_machine_only() {
         for (home, next, expected) in [
             ("www.gov.kr", "127.0.0.1:8080", true),
             ("www.gov.kr", "127.1", true),
+            ("www.gov.kr", "2130706433", true),
+            ("www.gov.kr", "0x7f.1", true),
+            ("www.gov.kr", "localhost.gov.kr", false),
             ("www.gov.kr", "[::1]", true),
             ("www.gov.kr", "[::ffff:127.0.0.1]", true),
             ("www.gov.kr", "localhost:8080", true),
