@@ -81,13 +81,15 @@ async fn without_a_usable_name_server_nobody_is_down() {
         servers.push((server.address, Some(server)));
     }
     let online = format!("controls: ['http://{}/']\n", date_server());
-    for (address, _server) in &servers {
-        for controls in ["", online.as_str()] {
-            let daemon = watching(&["a", "b"], *address, 80, "defaults", controls);
-            for probe in ["a", "b"] {
-                failed(&daemon, probe, Reason::NoResolver.as_str(), 2.0);
-                assert_eq!(runs(&daemon, probe, "failure"), 0.0, "{probe}\n{}", daemon.log());
-            }
+    let ways =
+        servers.iter().flat_map(|(address, _)| [(*address, ""), (*address, online.as_str())]);
+    let daemons: Vec<Daemon> = ways
+        .map(|(address, controls)| watching(&["a", "b"], address, 80, "defaults", controls))
+        .collect();
+    for daemon in &daemons {
+        for probe in ["a", "b"] {
+            failed(daemon, probe, Reason::NoResolver.as_str(), 2.0);
+            assert_eq!(runs(daemon, probe, "failure"), 0.0, "{probe}\n{}", daemon.log());
         }
     }
 }
@@ -95,15 +97,18 @@ async fn without_a_usable_name_server_nobody_is_down() {
 /// The local host is asked then, as the C library does, and nobody answers there.
 #[test]
 fn a_resolv_conf_that_names_no_server_blames_nobody() {
-    for text in ["", "search go.kr\noptions edns0\n", "nameserver none\n", "\0\0\0"] {
+    let texts = ["", "search go.kr\noptions edns0\n", "nameserver none\n", "\0\0\0"];
+    let daemons = texts.map(|text| {
         let setup = Setup::new(
             "defaults: { interval: 1500ms, timeout: 1s, recheck: off }\nservices:\n  - name: s\n    probes:\n      - { name: \
              a, http: { url: 'http://a.test/' } }\n      - { name: refuse, http: { url: 'http://127.0.0.1:9/' } }\n",
         );
-        let daemon = setup.seeing("/etc/resolv.conf", text).start();
-        failed(&daemon, "a", Reason::NoResolver.as_str(), 2.0);
-        assert_eq!(runs(&daemon, "a", "failure"), 0.0, "{text:?}: {}", daemon.log());
-        failed(&daemon, "refuse", "connect_refused", 2.0);
+        setup.seeing("/etc/resolv.conf", text).start()
+    });
+    for (text, daemon) in texts.iter().zip(&daemons) {
+        failed(daemon, "a", Reason::NoResolver.as_str(), 2.0);
+        assert_eq!(runs(daemon, "a", "failure"), 0.0, "{text:?}: {}", daemon.log());
+        failed(daemon, "refuse", "connect_refused", 2.0);
     }
 }
 
