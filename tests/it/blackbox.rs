@@ -19,6 +19,14 @@ fn config(url: &str) -> String {
     )
 }
 
+/// Takes any target, which is probed when somebody asks, whatever is scheduled.
+fn taking_any(target: &Target) -> Daemon {
+    let daemon = Setup::new(&config(&target.url())).flag("--web.probe-any-target").start();
+    daemon.wait_until_ready();
+    daemon
+}
+
+/// Every configured target has been probed.
 fn running(target: &Target, flags: &[&str]) -> Daemon {
     let setup =
         flags.iter().fold(Setup::new(&config(&target.url())), |setup, flag| setup.flag(*flag));
@@ -207,7 +215,7 @@ fn any_target_is_probed_when_that_is_switched_on() {
 fn the_address_of_any_target_is_decoded_once() {
     let target = Target::answering("봉수");
     let other = Target::answering("다른 곳");
-    let daemon = running(&target, &["--web.probe-any-target"]);
+    let daemon = taking_any(&target);
     for path in ["/a%2520b", "/a%2Fb?c=d%26e&f=g+h", "/%ED%95%9C?q=%25", "/$%7Bsecret.x%7D"] {
         let answer = probe(&daemon, &format!("{}{}", other.url(), &path[1..]), "");
         assert!(answer.text().contains("\nprobe_success 1\n"), "{path}: {}", answer.text());
@@ -220,7 +228,7 @@ fn the_address_of_any_target_is_decoded_once() {
 fn another_sites_page_cannot_let_any_target_be_probed() {
     let target = Target::answering("봉수");
     let other = Target::answering("다른 곳");
-    let daemon = running(&target, &["--web.probe-any-target"]);
+    let daemon = taking_any(&target);
     let path = format!("/probe?target={}", other.url());
     let rebound = "evil.example.kr:10915";
     for headers in [
@@ -243,7 +251,7 @@ fn another_sites_page_cannot_let_any_target_be_probed() {
 fn a_run_for_any_target_ends_before_the_scrape_and_only_so_many_run_at_once() {
     let target = Target::answering("봉수");
     let (slow, _held) = Target::holding();
-    let daemon = running(&target, &["--web.probe-any-target"]);
+    let daemon = taking_any(&target);
     let path = format!("/probe?target={}", slow.url());
     let start = Instant::now();
     let answer = Request::get(&path)

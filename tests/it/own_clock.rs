@@ -109,7 +109,8 @@ impl Watched {
                 && line.contains(&format!("service=\"{service}\""))
                 && line.contains("result=\"failure\"")
         });
-        assert!(down.expect("the series of failed runs").ends_with(" 0"), "{down:?}");
+        let never = down.expect("the series of failed runs").ends_with(" 0");
+        assert!(never, "{down:?}\n{}", self.daemon.log());
     }
 }
 

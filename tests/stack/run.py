@@ -1,4 +1,4 @@
-"""The end-to-end checks that belong to CI. Those that mostly wait run three at a time, the replay, forty
+"""The end-to-end checks that belong to CI. Those that mostly wait run six at a time, the replay, forty
 times as fast as life, after them. All of them run, also when one has failed, and the last lines say
 which failed and why.
 
@@ -21,7 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 TOGETHER = ("storm", "shards", "remote_site", "large_packets", "compose", "vantages", "dashboards", "killed",
             "first_page")
 ALONE = ("replay",)
-AT_A_TIME = 3
+AT_A_TIME = 6
 # Some three times what the longest takes; whatever takes longer hangs.
 LIMIT_SECONDS = 20 * 60
 # From SIGTERM to SIGKILL for such a one.

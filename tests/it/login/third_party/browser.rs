@@ -81,23 +81,25 @@ async fn a_browser_signs_in_where_the_page_is_only_script() {
 
     let wrong = setup(&pki, &registry, unchanged);
     wrong.write("pass", "wrong-password");
-    let said = probe(&wrong);
-    let reason = "reason       bad_credentials in step sign_in: the page shows [role=alert]";
-    assert!(said.contains(reason), "{said}");
-    assert!(said.contains("verdict      unknown"), "{said}");
-
     let changed = setup(&pki, &registry, ("'#login--dialog-username'", "'#userId'"));
     let text = fs::read_to_string(changed.path().join("bongsu.yml")).unwrap();
     changed.write("bongsu.yml", text.replace("timeout: 40", "timeout: 20"));
-    let said = probe(&changed);
-    assert!(said.contains("reason       form_missing in step sign_in: fill #userId"), "{said}");
-
     // Its own time is longer than what it is given: it is killed, and its browser with it.
     let hanging = setup(&pki, &registry, ("'[data-testid=logInDialogIcon]'", "'#never'"));
     let text = fs::read_to_string(hanging.path().join("bongsu.yml")).unwrap();
     hanging.write("bongsu.yml", text.replace("timeout: 45s", "timeout: 8s"));
-    let said = probe(&hanging);
-    assert!(said.contains("reason       exec_timeout in step sign_in"), "{said}");
+    let [of_wrong, of_changed, of_hanging] = std::thread::scope(|scope| {
+        [&wrong, &changed, &hanging]
+            .map(|setup| scope.spawn(|| probe(setup)))
+            .map(|run| run.join().unwrap())
+    });
+
+    let reason = "reason       bad_credentials in step sign_in: the page shows [role=alert]";
+    assert!(of_wrong.contains(reason), "{of_wrong}");
+    assert!(of_wrong.contains("verdict      unknown"), "{of_wrong}");
+    let reason = "reason       form_missing in step sign_in: fill #userId";
+    assert!(of_changed.contains(reason), "{of_changed}");
+    assert!(of_hanging.contains("reason       exec_timeout in step sign_in"), "{of_hanging}");
     eventually("the end of the browser", || (browsers(&hanging) == 0).then_some(()));
 
     let mut daemon = good.start();
