@@ -57,7 +57,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::outcome::{Failure, Stage};
+use crate::outcome::{Failure, Nature, Stage};
 
 pub use chain::{ClientCert, Revocation, Roots, TlsClientOptions, TrustOptions};
 pub use decimal::{Decimal, NotANumber};
@@ -201,7 +201,7 @@ pub const OURSELVES: &str = "bongsu";
 impl Target {
     /// The service to blame for a failure of this target: one answer for page and JSON.
     pub fn blamed<'a>(&'a self, failure: &'a Failure) -> &'a str {
-        if failure.reason.is_about_our_account() { OURSELVES } else { self.concerned(failure) }
+        if failure.reason.is(Nature::OurAccount) { OURSELVES } else { self.concerned(failure) }
     }
 
     /// As [`Target::blamed`], and for what is wrong with our own account the service that did not take

@@ -10,6 +10,7 @@ mod detail_texts;
 mod evidence;
 mod failed_socket;
 mod failed_tls;
+mod nature;
 mod reason;
 
 use std::fmt;
@@ -23,6 +24,7 @@ use chain::TlsFacts;
 pub use bounds::{DETAIL_BYTES_MAX, EXCERPT_TAKEN_BYTES_MAX, HOPS_BYTES_MAX, URL_TAKEN_BYTES_MAX};
 pub use detail_texts::in_korean;
 pub use evidence::{Evidence, TraceId};
+pub use nature::Nature;
 pub use reason::{Bilingual, Reason, Stage};
 
 /// The result of one run.

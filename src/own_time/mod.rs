@@ -26,7 +26,7 @@ use tokio::time::{Instant, timeout};
 
 use self::record::StallRecord;
 pub use self::record::{LostTime, StallCause};
-use crate::outcome::{Facts, Failure, Outcome, Reason};
+use crate::outcome::{Facts, Failure, Nature, Outcome, Reason};
 
 /// A stall has consequences: whatever was late comes at once. A run that begins this soon after one
 /// is judged as if it had been in it.
@@ -223,15 +223,8 @@ impl Matter {
             return None;
         }
         match failure.reason {
-            Reason::DnsTimeout
-            | Reason::ConnectTimeout
-            | Reason::TlsTimeout
-            | Reason::ResponseTimeout
-            | Reason::BodyTimeout
-            | Reason::TooSlow
-            | Reason::TlsRevocationUnavailable
-            | Reason::LogoutFailed => Some(Matter::Time),
-            Reason::ConnectionReset | Reason::SessionLost => Some(Matter::Silence),
+            reason if reason.is(Nature::OfTime) => Some(Matter::Time),
+            reason if reason.is(Nature::GaveUp) => Some(Matter::Silence),
             // 408 Request Timeout (RFC 9110 section 15.5.9).
             Reason::HttpStatus if facts.http.as_ref().is_some_and(|http| http.status == 408) => {
                 Some(Matter::Silence)

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::display_state::{GRADE_OF_NONE, Shown, cause, grades};
 use crate::config::{Config, OURSELVES};
-use crate::outcome::Reason;
+use crate::outcome::Nature;
 use crate::results::Row;
 
 /// A service without probes is the inferred cause when at least so many services that need it are
@@ -134,7 +134,8 @@ impl<'r> Dependencies<'r> {
         let own = &*row.target.id.service;
         let Some(failure) = cause(row).filter(|_| state != Shown::Unobserved) else { return own };
         let seen = row.target.blamed(failure);
-        if state != Shown::Down || seen == OURSELVES || is_of_the_host_itself(failure.reason) {
+        if state != Shown::Down || seen == OURSELVES || failure.reason.is(Nature::OfItsCertificate)
+        {
             return seen;
         }
         let (mut at, mut passed) = (seen, HashSet::from([seen]));
@@ -153,20 +154,4 @@ impl<'r> Dependencies<'r> {
         self.broken.contains(service)
             || self.closure(service).iter().any(|need| self.broken.contains(need))
     }
-}
-
-/// Faults of a certificate belong to the host that shows it.
-const fn is_of_the_host_itself(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::TlsExpired
-            | Reason::TlsNotYetValid
-            | Reason::TlsNameMismatch
-            | Reason::TlsUnknownIssuer
-            | Reason::TlsChainIncomplete
-            | Reason::TlsSelfSigned
-            | Reason::TlsInvalid
-            | Reason::TlsWeak
-            | Reason::TlsRevoked
-    )
 }

@@ -9,7 +9,7 @@ use super::html::{Code, Detail, EscapedText, Language, ago};
 use super::past;
 use super::service_state::ServiceStates;
 use crate::config::{Service, TargetId, WindowKind};
-use crate::outcome::Failure;
+use crate::outcome::{Failure, Nature};
 use crate::results::Row;
 
 /// What rows are written with.
@@ -131,7 +131,7 @@ impl View<'_> {
         }
         // The row names its own service, which may be down only because of what it needs.
         let is_own = *row.target.blamed(cause) == *row.target.id.service;
-        let others_fault = (!is_own || cause.reason.is_about_our_account())
+        let others_fault = (!is_own || cause.reason.is(Nature::OurAccount))
             .then(|| format!("{}<br>", self.blamed(row, cause)));
         let _ = write!(
             html,
@@ -145,7 +145,7 @@ impl View<'_> {
     /// The service to blame, and its owner where that is another than the row's own.
     pub(super) fn blamed(&self, row: &Row, cause: &Failure) -> String {
         let language = self.language;
-        if cause.reason.is_about_our_account() {
+        if cause.reason.is(Nature::OurAccount) {
             return language
                 .pick(
                     "원인: 감시용 계정, 담당: 프로버 운영자",

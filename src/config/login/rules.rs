@@ -10,7 +10,7 @@ use url::Url;
 use super::{Action, LoginOptions, LoginStep, Presence, Sensitivity, Submit};
 use crate::config::reading::Fields;
 use crate::config::{Expect, FailIf, Matcher, value};
-use crate::outcome::Reason;
+use crate::outcome::Nature;
 use crate::receiver::Receiver;
 use crate::template::{FlowSource, Part, Template};
 
@@ -168,26 +168,12 @@ pub fn has_proof(expect: &Expect) -> bool {
     has_marker(&page)
 }
 
-/// Whether a reason says that this login was refused, as a sentence on a page may.
-pub fn is_refusal(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::BadCredentials
-            | Reason::AccountLocked
-            | Reason::Captcha
-            | Reason::MfaRequired
-            | Reason::CertRejected
-            | Reason::NotLoggedIn
-            | Reason::PasswordExpired
-            | Reason::DuplicateSession
-    )
-}
-
 /// Steps that send credentials and whose rules about a refusal see the page behind the login as
 /// well, because nothing that the step expects tells the two apart.
 pub fn mistakable(options: &LoginOptions) -> impl Iterator<Item = &LoginStep> {
     options.steps.iter().filter(|step| {
-        let by_sentence = |rule: &FailIf| is_refusal(rule.reason) && !rule.when.body.is_empty();
+        let by_sentence =
+            |rule: &FailIf| rule.reason.is(Nature::Refusal) && !rule.when.body.is_empty();
         options.is_credential(step)
             && step.follow.redirects > 0
             && step.rules.fail_if.iter().any(by_sentence)

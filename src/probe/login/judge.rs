@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::config::Rules;
 use crate::config::login::{CaptureFrom, LoginStep, rules};
-use crate::outcome::{Failure, Reason};
+use crate::outcome::{Failure, Nature, Reason};
 use crate::probe::expect;
 use crate::probe::judge::{self, Missed};
 use crate::probe::page::Page;
@@ -78,7 +78,7 @@ fn rules_here<'s>(
     session: &SessionState,
 ) -> Cow<'s, Rules> {
     let expect = &step.rules.expect;
-    let names_refusal = step.rules.fail_if.iter().any(|rule| rules::is_refusal(rule.reason));
+    let names_refusal = step.rules.fail_if.iter().any(|rule| rule.reason.is(Nature::Refusal));
     let proves = || {
         body_failure.is_none()
             && rules::has_proof(expect)
@@ -89,7 +89,7 @@ fn rules_here<'s>(
         return Cow::Borrowed(&step.rules);
     }
     let mut rules = step.rules.clone();
-    rules.fail_if.retain(|rule| !rules::is_refusal(rule.reason));
+    rules.fail_if.retain(|rule| !rule.reason.is(Nature::Refusal));
     Cow::Owned(rules)
 }
 
@@ -109,7 +109,7 @@ fn needs(step: &LoginStep) -> Body {
 
 /// Names a miss by what it says about the session.
 fn behind_the_login(failure: Failure, page: &Page<'_>, session: &SessionState) -> Failure {
-    if !failure.reason.is_missed_expectation() || !session.has_sent {
+    if !failure.reason.is(Nature::MissedExpectation) || !session.has_sent {
         return failure;
     }
     if !session.is_proven {

@@ -12,7 +12,7 @@ use crate::config::login::{LoginOptions, LoginStep, Presence};
 use crate::config::{DialOptions, Schedule};
 use crate::deadline::Deadline;
 use crate::offload::TargetShare;
-use crate::outcome::{Failure, Reason, Stage, Step, StepFacts, TcpFacts};
+use crate::outcome::{Failure, Nature, Reason, Stage, Step, StepFacts, TcpFacts};
 use crate::probe::exchange::Session;
 use crate::probe::mask::mask;
 use crate::probe::surroundings::Surroundings;
@@ -97,14 +97,8 @@ impl StepFailure {
     /// Whether an optional step merely had nothing to do.
     fn is_nothing_to_do(&self) -> bool {
         let reason = self.failure.reason;
-        let is_missing = matches!(
-            reason,
-            Reason::FormMissing
-                | Reason::CaptureMissing
-                | Reason::NotLoggedIn
-                | Reason::SessionLost
-        );
-        self.named == Named::ByUs && (is_missing || reason.is_missed_expectation())
+        let is_missing = reason.is(Nature::NothingToDo) || reason.is(Nature::MissedExpectation);
+        self.named == Named::ByUs && is_missing
     }
 
     /// Whether it is the failure of the host that was asked last: not ours, and not of something

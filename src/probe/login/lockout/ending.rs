@@ -1,7 +1,7 @@
 //! What the end of an attempt says about the account: only what a rule of `fail_if` named counts
 //! against it, and an outage of the sign-in says nothing.
 
-use crate::outcome::{Failure, Reason, Stage};
+use crate::outcome::{Failure, Nature, Reason, Stage};
 
 /// What became of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,14 +27,7 @@ impl Ending {
                 Ending::Refused(reason)
             }
             // The sign-in is in trouble and says so, or it was not even asked.
-            (
-                Reason::PkiBackend
-                | Reason::NoticePage
-                | Reason::WaitingRoom
-                | Reason::DuplicateSession
-                | Reason::FormChanged,
-                _,
-            ) => Ending::Silence,
+            (reason, _) if reason.is(Nature::NotAsked) => Ending::Silence,
             (Reason::ResponseTimeout, _) if status == 0 => Ending::Unanswered,
             _ if status >= 500 => Ending::Silence,
             (Reason::HttpStatus, _) => Ending::Unexplained(failure.clone()),
