@@ -22,7 +22,7 @@ use super::reading::{At, Fields};
 use super::{Expect, FailIf, Matcher, StatusSet, TimeLimit, UrlPart, value};
 
 /// What can be looked at.
-pub(super) const SUBJECTS: &[&str] =
+pub const SUBJECTS: &[&str] =
     &["status", "version", "tls", "url", "body", "css", "json", "header", "cookie", "time"];
 
 /// How a text can be tested.

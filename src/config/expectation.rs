@@ -37,6 +37,43 @@ pub struct Expect {
     pub time: Option<TimeLimit>,
 }
 
+impl Expect {
+    /// Whether it can only be judged with the body at hand. Each subject is named, so that the compiler
+    /// asks here for a new one, which may have to be known to the two below as well.
+    pub fn needs_body(&self) -> bool {
+        let Expect {
+            body,
+            css,
+            json,
+            status: _,
+            version: _,
+            tls: _,
+            url: _,
+            header: _,
+            cookie: _,
+            time: _,
+        } = self;
+        !(body.is_empty() && css.is_empty() && json.is_empty())
+    }
+
+    /// What can be said of an answer by its head.
+    pub fn without_body(&self) -> Expect {
+        Expect { body: Vec::new(), css: Vec::new(), json: Vec::new(), ..self.clone() }
+    }
+
+    /// Whether it is judged in passing on a small page: nothing is parsed and no pattern is matched.
+    pub fn is_light(&self) -> bool {
+        let Expect { url, body, css, json, header, cookie, .. } = self;
+        let is_pattern =
+            |matcher: &Matcher| matches!(matcher, Matcher::Matches(_) | Matcher::NotMatches(_));
+        let of_heads = header.iter().map(|(_, matcher)| matcher);
+        let of_heads = of_heads.chain(cookie.iter().map(|(_, matcher)| matcher));
+        let of_heads = of_heads.chain(url.iter().map(|(_, matcher)| matcher));
+        let mut matchers = of_heads.chain(body);
+        css.is_empty() && json.is_empty() && !matchers.any(is_pattern)
+    }
+}
+
 /// A rule of `fail_if`: when everything in `when` holds, the run fails with `reason`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FailIf {

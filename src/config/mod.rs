@@ -62,6 +62,7 @@ use crate::outcome::{Failure, Nature, Stage};
 pub use chain::{ClientCert, Revocation, Roots, TlsClientOptions, TrustOptions};
 pub use decimal::{Decimal, NotANumber};
 pub use exchange::{ClientOptions, Rules};
+pub use expect::SUBJECTS;
 pub use expectation::{
     CssSelector, Expect, FailIf, JsonPath, Matcher, StatusSet, TimeLimit, UrlPart,
 };

@@ -48,7 +48,7 @@ pub fn first_miss(expect: &Expect, page: &Page<'_>) -> Option<Miss> {
 
 /// Every subject of `warn` that misses, once each, and what else degrades a run.
 pub fn warnings(warn: &Expect, page: &Page<'_>) -> Vec<Failure> {
-    let subjects = if page.is_unread() { &without_body(warn) } else { warn };
+    let subjects = if page.is_unread() { &warn.without_body() } else { warn };
     let rule = Rule { key: WARN, wanted: WantedHits::All, subjects };
     let misses = CHECKS.iter().filter_map(|check| check(rule, page)).map(|miss| miss.failure);
     let mut found: Vec<Failure> = misses.collect();
@@ -56,17 +56,12 @@ pub fn warnings(warn: &Expect, page: &Page<'_>) -> Vec<Failure> {
     found
 }
 
-/// What can be said of a page by its head.
-fn without_body(rules: &Expect) -> Expect {
-    Expect { body: Vec::new(), css: Vec::new(), json: Vec::new(), ..rules.clone() }
-}
-
 /// The first rule of `fail_if` in which everything holds, which is what must not be. Without a
 /// body only the rules are tried that need none.
 pub fn forbidden(rules: &[FailIf], page: &Page<'_>, body: HasBody) -> Option<Miss> {
     let holds = |rule: &FailIf| {
         let forbids = Rule { key: FAIL_IF, wanted: WantedHits::Any, subjects: &rule.when };
-        (body == HasBody::Yes || !needs_body(&rule.when))
+        (body == HasBody::Yes || !rule.when.needs_body())
             && CHECKS.iter().all(|check| check(forbids, page).is_none())
     };
     let (index, rule) = rules.iter().enumerate().find(|(_, rule)| holds(rule))?;
@@ -82,22 +77,6 @@ pub enum HasBody {
     Yes,
     /// The page is without.
     No,
-}
-
-/// Whether a rule can only be judged with the body at hand.
-pub fn needs_body(expect: &Expect) -> bool {
-    !(expect.body.is_empty() && expect.css.is_empty() && expect.json.is_empty())
-}
-
-/// Whether rules are judged in passing on a small page: nothing is parsed and no pattern is matched.
-pub fn is_light(rules: &Expect) -> bool {
-    let is_pattern =
-        |matcher: &Matcher| matches!(matcher, Matcher::Matches(_) | Matcher::NotMatches(_));
-    let of_heads = rules.header.iter().map(|(_, matcher)| matcher);
-    let of_heads = of_heads.chain(rules.cookie.iter().map(|(_, matcher)| matcher));
-    let of_heads = of_heads.chain(rules.url.iter().map(|(_, matcher)| matcher));
-    let mut matchers = of_heads.chain(&rules.body);
-    rules.css.is_empty() && rules.json.is_empty() && !matchers.any(is_pattern)
 }
 
 /// The status of `expect` alone, for when the body could not be had: a wrong status is the better
@@ -300,22 +279,24 @@ fn unexpected(what: &str, rule: Rule<'_>, place: &str, matcher: &Matcher) -> Str
 
 /// A rule of `fail_if` in words.
 fn spoken(when: &Expect) -> String {
+    // A rule has no time.
+    let Expect { status, version, tls, url, body, css, json, header, cookie, time: _ } = when;
     let mut said = Vec::new();
-    said.extend(when.status.as_ref().map(|allowed| format!("status {allowed}")));
-    if !when.version.is_empty() {
-        said.push(format!("version {}", when.version.join(", ")));
+    said.extend(status.as_ref().map(|allowed| format!("status {allowed}")));
+    if !version.is_empty() {
+        said.push(format!("version {}", version.join(", ")));
     }
-    said.extend(when.tls.map(|wanted| format!("tls {wanted}")));
+    said.extend(tls.map(|wanted| format!("tls {wanted}")));
     let mut add = |what: String, matcher: &Matcher| said.push(what + " " + &describe(matcher));
-    when.header.iter().for_each(|(name, matcher)| add(format!("header {name}"), matcher));
-    when.cookie.iter().for_each(|(name, matcher)| add(format!("cookie {name}"), matcher));
-    when.url.iter().for_each(|(part, matcher)| match part {
+    header.iter().for_each(|(name, matcher)| add(format!("header {name}"), matcher));
+    cookie.iter().for_each(|(name, matcher)| add(format!("cookie {name}"), matcher));
+    url.iter().for_each(|(part, matcher)| match part {
         UrlPart::Whole => add("url".to_owned(), matcher),
         part => add(format!("url {}", part_name(*part)), matcher),
     });
-    when.body.iter().for_each(|matcher| add("body".to_owned(), matcher));
-    when.css.iter().for_each(|(selector, matcher)| add(format!("css {}", selector.0), matcher));
-    when.json.iter().for_each(|(path, matcher)| add(format!("json {}", *path.0), matcher));
+    body.iter().for_each(|matcher| add("body".to_owned(), matcher));
+    css.iter().for_each(|(selector, matcher)| add(format!("css {}", selector.0), matcher));
+    json.iter().for_each(|(path, matcher)| add(format!("json {}", *path.0), matcher));
     said.join(" and ")
 }
 
@@ -332,7 +313,7 @@ fn part_name(part: UrlPart) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{CssSelector, JsonPath, StatusSet, TimeLimit};
+    use crate::config::{CssSelector, JsonPath, SUBJECTS, StatusSet, TimeLimit};
     use crate::probe::jar::Jar;
     use crate::probe::page::Head;
     use http::HeaderMap;
@@ -364,6 +345,29 @@ mod tests {
 
     fn path(text: &str) -> JsonPath {
         JsonPath(Arc::new(serde_json_path::JsonPath::parse(text).unwrap()))
+    }
+
+    #[test]
+    fn every_subject_of_the_file_is_checked() {
+        let (name, matcher) = ("x".to_owned(), Matcher::Exists);
+        let all = Expect {
+            status: Some(StatusSet(vec![204..=204])),
+            version: vec!["2".to_owned()],
+            tls: Some(true),
+            url: vec![(UrlPart::Query, matcher.clone())],
+            body: vec![Matcher::Contains("x".to_owned())],
+            css: vec![(CssSelector("p".to_owned()), matcher.clone())],
+            json: vec![(path("$.x"), matcher.clone())],
+            header: vec![(http::header::SERVER, matcher.clone())],
+            cookie: vec![(name, matcher)],
+            time: Some(TimeLimit { lt: Duration::from_secs(1) }),
+        };
+        let (url, headers) = (Url::parse("http://www.gov.kr/").unwrap(), HeaderMap::new());
+        let head = Head { url: &url, status: 200, version: "1.1", headers: &headers };
+        let jar = Jar::default();
+        let mut page = Page::new(head, b"", None, &jar);
+        page.elapsed = Duration::from_secs(2);
+        assert_eq!(warnings(&all, &page).len(), SUBJECTS.len());
     }
 
     #[test]

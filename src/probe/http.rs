@@ -17,7 +17,7 @@ use http::header::{
 };
 use tokio::time::Instant;
 
-use crate::config::{DialOptions, Excerpt, HttpOptions, OAuth2Options, Rules};
+use crate::config::{DialOptions, Excerpt, Expect, HttpOptions, OAuth2Options, Rules};
 use crate::deadline::Deadline;
 use crate::offload::{Budget, TargetShare};
 use crate::outcome::{Evidence, Facts, Failure, HttpFacts, Phases};
@@ -101,7 +101,7 @@ impl HttpProbe {
         let taken = |name| headers.remove(&name).map(|value| (name, value));
         let bare = names.into_iter().filter_map(taken).collect();
         let Rules { warn, .. } = &options.rules;
-        let reads = options.rules.decisive().chain([warn]).any(expect::needs_body);
+        let reads = options.rules.decisive().chain([warn]).any(Expect::needs_body);
         let mut secrets = options.secrets();
         secrets.extend(options.oauth2.iter().flat_map(OAuth2Options::secrets).cloned());
         secrets
@@ -115,7 +115,7 @@ impl HttpProbe {
             bare,
             share: Arc::default(),
             memory: Arc::default(),
-            is_light: options.rules.decisive().chain([warn]).all(expect::is_light),
+            is_light: options.rules.decisive().chain([warn]).all(Expect::is_light),
             unfollowed: if reads { Unfollowed::Read } else { Unfollowed::Dropped },
             tokens: options.oauth2.as_ref().map(|oauth2| TokenClient::new(oauth2, &options.client)),
         }

@@ -4,7 +4,7 @@
 //! also when the status is bad, because it names the better cause; "status 503" beats "no csrf
 //! token in the body".
 
-use crate::config::Rules;
+use crate::config::{Expect, Rules};
 use crate::outcome::{Failure, Reason};
 use crate::probe::expect::{self, HasBody, Miss};
 use crate::probe::page::Page;
@@ -63,7 +63,7 @@ fn by_rules(
     if let Some(miss) = expect::status_miss(&rules.expect, page) {
         return Err(Missed::Answer(miss));
     }
-    let looked_at = body == Body::Needed || rules.decisive().any(expect::needs_body);
+    let looked_at = body == Body::Needed || rules.decisive().any(Expect::needs_body);
     let body = if looked_at { Body::Needed } else { Body::NotNeeded };
     unread::settle(body_failure, page, body)
         .map_err(|failure| Missed::Answer(Miss { failure, pattern: false }))?;

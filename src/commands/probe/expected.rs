@@ -18,13 +18,14 @@ pub(super) fn of_run(target: &Target, outcome: &Outcome) -> Vec<String> {
 }
 
 fn of(expect: &Expect) -> Vec<String> {
+    let Expect { status, version, tls, url, body, css, json, header, cookie, time } = expect;
     let mut all = Vec::new();
-    all.extend(expect.status.iter().map(|status| format!("status {status}")));
-    if !expect.version.is_empty() {
-        all.push(format!("version {}", expect.version.join(", ")));
+    all.extend(status.iter().map(|status| format!("status {status}")));
+    if !version.is_empty() {
+        all.push(format!("version {}", version.join(", ")));
     }
-    all.extend(expect.tls.map(|tls| if tls { "TLS".to_owned() } else { "no TLS".to_owned() }));
-    all.extend(expect.url.iter().map(|(part, matcher)| {
+    all.extend(tls.map(|tls| if tls { "TLS".to_owned() } else { "no TLS".to_owned() }));
+    all.extend(url.iter().map(|(part, matcher)| {
         let part = match part {
             UrlPart::Whole => "url",
             UrlPart::Scheme => "url.scheme",
@@ -34,17 +35,12 @@ fn of(expect: &Expect) -> Vec<String> {
         };
         format!("{part} {}", matching(matcher))
     }));
-    all.extend(expect.body.iter().map(|matcher| format!("body {}", matching(matcher))));
-    let css =
-        expect.css.iter().map(|(css, matcher)| format!("css {} {}", css.0, matching(matcher)));
-    all.extend(css);
-    let json = expect.json.iter();
-    all.extend(json.map(|(path, matcher)| format!("json {} {}", path.0, matching(matcher))));
-    let header = expect.header.iter();
-    all.extend(header.map(|(name, matcher)| format!("header {name} {}", matching(matcher))));
-    let cookie = expect.cookie.iter();
-    all.extend(cookie.map(|(name, matcher)| format!("cookie {name} {}", matching(matcher))));
-    all.extend(expect.time.map(limit));
+    all.extend(body.iter().map(|matcher| format!("body {}", matching(matcher))));
+    all.extend(css.iter().map(|(css, matcher)| format!("css {} {}", css.0, matching(matcher))));
+    all.extend(json.iter().map(|(path, matcher)| format!("json {} {}", path.0, matching(matcher))));
+    all.extend(header.iter().map(|(name, matcher)| format!("header {name} {}", matching(matcher))));
+    all.extend(cookie.iter().map(|(name, matcher)| format!("cookie {name} {}", matching(matcher))));
+    all.extend(time.map(limit));
     all
 }
 

@@ -153,12 +153,14 @@ pub fn has_marker(expect: &Expect) -> bool {
     let positive = |matcher: &Matcher| {
         !matches!(matcher, Matcher::Absent | Matcher::NotContains(_) | Matcher::NotMatches(_))
     };
-    expect.body.iter().any(positive)
-        || expect.url.iter().any(|(_, matcher)| positive(matcher))
-        || expect.css.iter().any(|(_, matcher)| positive(matcher))
-        || expect.json.iter().any(|(_, matcher)| positive(matcher))
-        || expect.header.iter().any(|(_, matcher)| positive(matcher))
-        || expect.cookie.iter().any(|(_, matcher)| positive(matcher))
+    let Expect { body, url, css, json, header, cookie, status: _, version: _, tls: _, time: _ } =
+        expect;
+    body.iter().any(positive)
+        || url.iter().any(|(_, matcher)| positive(matcher))
+        || css.iter().any(|(_, matcher)| positive(matcher))
+        || json.iter().any(|(_, matcher)| positive(matcher))
+        || header.iter().any(|(_, matcher)| positive(matcher))
+        || cookie.iter().any(|(_, matcher)| positive(matcher))
 }
 
 /// Whether what an answer must show is on the page behind the login and nowhere else: more than a
