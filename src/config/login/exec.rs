@@ -43,6 +43,9 @@ pub struct ExecAction {
     pub captures: Vec<Arc<str>>,
 }
 
+pub(in crate::config) const KEYS: &[&str] =
+    &["command", "env", "stdin", "to", "timeout", "captures"];
+
 pub(super) fn exec(at: &At<'_>, base: Option<&Url>) -> Option<ExecAction> {
     if at.reading.load.exec_steps == ExecSteps::Refused {
         at.problem(
@@ -51,7 +54,7 @@ pub(super) fn exec(at: &At<'_>, base: Option<&Url>) -> Option<ExecAction> {
              its user",
         );
     }
-    let fields = at.fields(&["command", "env", "stdin", "to", "timeout", "captures"])?;
+    let fields = at.fields(KEYS)?;
     let command = fields.need("command").and_then(|at| command(&at));
     let stdin = match fields.take("stdin") {
         Some(at) => stdin(&at),

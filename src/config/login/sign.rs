@@ -71,6 +71,20 @@ pub enum SignatureEncoding {
     Hex,
 }
 
+pub(in crate::config) const KEYS: &[&str] = &[
+    "with",
+    "data",
+    "charset",
+    "format",
+    "detached",
+    "digest",
+    "signed_attributes",
+    "chain",
+    "encode",
+    "envelope",
+    "as",
+];
+
 /// The format as the file names it, before the keys that belong to it are read.
 #[derive(Clone, Copy, PartialEq)]
 enum Format {
@@ -79,19 +93,7 @@ enum Format {
 }
 
 pub(super) fn sign(at: &At<'_>) -> Option<SignAction> {
-    let fields = at.fields(&[
-        "with",
-        "data",
-        "charset",
-        "format",
-        "detached",
-        "digest",
-        "signed_attributes",
-        "chain",
-        "encode",
-        "envelope",
-        "as",
-    ])?;
+    let fields = at.fields(KEYS)?;
     let digest = fields.parse(
         "digest",
         value::word(&[

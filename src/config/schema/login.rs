@@ -8,7 +8,7 @@ use super::value::{
 };
 use super::{content, probe, reference};
 use crate::config::expect::SUBJECTS;
-use crate::config::login::{capture, read, step};
+use crate::config::login::{capture, exec, read, sign, step};
 
 pub(super) fn login() -> Value {
     object(read::KEYS, &["steps"], |key| match key {
@@ -74,20 +74,7 @@ fn submit() -> Value {
 }
 
 fn sign() -> Value {
-    let known = [
-        "with",
-        "data",
-        "charset",
-        "format",
-        "detached",
-        "digest",
-        "signed_attributes",
-        "chain",
-        "encode",
-        "envelope",
-        "as",
-    ];
-    object(&known, &["with", "data", "as"], |key| match key {
+    object(sign::KEYS, &["with", "data", "as"], |key| match key {
         "format" => word(&["cms", "raw"]),
         "digest" => word(&["sha256", "sha384", "sha512"]),
         "encode" => word(&["base64", "base64url", "hex"]),
@@ -101,9 +88,8 @@ fn sign() -> Value {
 }
 
 fn exec() -> Value {
-    let known = ["command", "env", "stdin", "to", "timeout", "captures"];
-    object(&known, &["command"], |key| match key {
-        "command" => list_of(text()),
+    object(exec::KEYS, &["command"], |key| match key {
+        "command" | "captures" => list_of(text()),
         "env" => map_of(text()),
         "to" => url(),
         "timeout" => duration(),

@@ -100,6 +100,21 @@ fn where_a_reader_asks_for_fields_the_schema_knows_exactly_these() {
     assert!(wrong.is_empty(), "not so in the schema:\n{}", wrong.join("\n"));
 }
 
+/// Any value is right for a body that is written as JSON, and for what a program reads.
+#[test]
+fn every_other_key_has_a_shape() {
+    fn shapeless(schema: &Value, found: &mut BTreeSet<String>) {
+        let properties = schema["properties"].as_object().into_iter().flatten();
+        found.extend(properties.filter(|(_, shape)| **shape == true).map(|(key, _)| key.clone()));
+        let children = schema.as_object().into_iter().flat_map(|object| object.values());
+        let items = schema.as_array().into_iter().flatten();
+        children.chain(items).for_each(|child| shapeless(child, found));
+    }
+    let (whole, mut found) = (serde_json::from_str(&super::schema()).unwrap(), BTreeSet::new());
+    shapeless(&whole, &mut found);
+    assert_eq!(Vec::from_iter(&found), ["json", "stdin"]);
+}
+
 #[test]
 fn every_mapping_of_the_schema_is_one_that_a_reader_asks_for() {
     fn objects(schema: &Value, found: &mut BTreeSet<BTreeSet<String>>) {
