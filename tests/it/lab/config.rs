@@ -1,25 +1,39 @@
 //! The configuration that the lab writes is one that the daemon takes.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 
 use bongsu::config::Kind;
 use lab::estate::{EstateOptions as Options, SimulatedEstate as Estate};
 use lab::files as config;
 use lab::site::PROBE_PASSWORD;
+use lab::system::SimulatedSystem;
+use lab::systems;
 
 use super::browser::estate;
 
 #[tokio::test]
-async fn the_written_configuration_is_valid_and_has_nine_services_and_their_centre() {
+async fn the_written_configuration_is_valid_and_probes_and_signs_in_to_every_system() {
     let (estate, out) = (estate().await, tempfile::tempdir().unwrap());
     let files = config::write(estate.world(), &out.path().join("lab")).unwrap();
     let config = bongsu::config::load(&files.config).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(config.services.len(), 10);
+    let centre = "dc-daejeon";
+    let written: BTreeSet<&str> = config.services.iter().map(|service| &*service.name).collect();
+    let simulated = systems::ALL.iter().map(|system| system.service);
+    assert_eq!(written, simulated.chain([centre]).collect());
     assert!(config.services.iter().all(|service| service.title.is_some()));
     let sites = config.targets.iter().filter(|target| target.id.site.is_some()).count();
     assert_eq!(sites, 9);
-    let logins = config.targets.iter().filter(|target| matches!(target.kind, Kind::Login(_)));
-    assert_eq!(logins.count(), 13);
+    let probed = |wanted: fn(&Kind) -> bool| -> BTreeSet<(&str, Option<&str>)> {
+        let targets = config.targets.iter().filter(|target| wanted(&target.kind));
+        targets.map(|target| (&*target.id.service, target.id.site.as_deref())).collect()
+    };
+    let site = |system: &SimulatedSystem| system.name.strip_prefix("saeol-");
+    let mut all: BTreeSet<_> = systems::ALL.iter().map(|one| (one.service, site(one))).collect();
+    assert_eq!(probed(|_| true), all);
+    // Who signs in anywhere by Any-ID signs in to it.
+    all.remove(&("anyid", None));
+    assert_eq!(probed(|kind| matches!(kind, Kind::Login(_))), all);
     assert!(config.advice.is_empty(), "{:?}", config.advice);
     let mut left: Vec<_> = std::fs::read_dir(out.path().join("lab"))
         .unwrap()
