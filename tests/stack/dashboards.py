@@ -212,7 +212,12 @@ class Sheet:
         self.says(what, abs(seen - wanted) <= tolerance, round(seen, 3))
 
 
-def healthy(moment, sheet):
+def with_login(services):
+    return [service["name"] for service in services
+            if any("login" in probe for probe in service.get("probes", []))]
+
+
+def healthy(moment, sheet, services):
     overview = "bongsu-overview"
     sheet.equal("services down", moment.alone(overview, "Services down"), 0)
     sheet.equal("logins broken", moment.alone(overview, "Logins broken"), 0)
@@ -223,7 +228,7 @@ def healthy(moment, sheet):
     sheet.says("age of the board", moment.alone(overview, "Age of this board") < 30,
                round(moment.alone(overview, "Age of this board")))
     tiles = moment.by("title", overview, "Services, worst first")
-    sheet.equal("tiles", len(tiles), 10)
+    sheet.equal("tiles", len(tiles), len(services))
     sheet.equal("in maintenance", [name for name, state in tiles.items() if state == 1], ["정보공개포털"])
     sheet.equal("the others are up", set(tiles.values()), {0, 1})
     sheet.equal("nothing is wrong", moment.value(overview, "What is wrong now"), [])
@@ -231,8 +236,7 @@ def healthy(moment, sheet):
     sheet.near("minutes left, grade 1", left["gpki"], 34.56, 0.001)
     sheet.near("minutes left, grade 2", left["welfare"], 43.2, 0.001)
     logins = moment.by("service", "bongsu-login", "Logins")
-    sheet.equal("logins", logins, dict.fromkeys(
-        [*SIGN_BY_GPKI, "disclosure", "document-exchange", "gov24"], 0))
+    sheet.equal("logins", logins, dict.fromkeys(with_login(services), 0))
     sheet.near("availability of gpki", moment.alone("bongsu-service", "Availability", service="gpki"),
                1, 0)
     sheet.equal("expired certificates", moment.alone("bongsu-tls", "Expired"), 0)
@@ -241,7 +245,7 @@ def healthy(moment, sheet):
     sheet.says("runs a second", runs["success"] > 2 and runs["failure"] == 0, runs)
 
 
-def broken(moment, sheet, since):
+def broken(moment, sheet, since, services):
     overview, incident = "bongsu-overview", "bongsu-incident"
     elapsed = moment.now - since
     tiles = moment.value(overview, "Services, worst first")
@@ -294,7 +298,8 @@ def broken(moment, sheet, since):
         labels["component"] for labels, _ in blame if labels["service"] == "saeol"}, {"gpki"})
     logins = moment.by("service", "bongsu-login", "Logins")
     sheet.equal("logins", logins, {
-        **dict.fromkeys([*SIGN_BY_GPKI, "document-exchange"], 2), "disclosure": 0, "gov24": 0})
+        **dict.fromkeys(with_login(services), 0),
+        **dict.fromkeys([*SIGN_BY_GPKI, "document-exchange"], 2)})
 
 
 def named_and_exported(exported):
@@ -326,10 +331,11 @@ def scenario():
 
         moment = Moment("healthy", prometheus, began)
         until(lambda: prometheus.query("service:card"), PATIENCE, "services are known")
-        until(lambda: len(prometheus.query("service:state <= 1")) == 10, PATIENCE, "all is well")
+        services = yaml.safe_load(lab.config.read_text())["services"]
+        until(lambda: len(prometheus.query("service:state <= 1")) == len(services), PATIENCE, "all is well")
         filled_within(moment, "while all is well")
         print(f"{time.time() - began:.0f} s: all is well; {moment.asked()} queries in {len(boards())} boards")
-        sheet.read(moment, healthy)
+        sheet.read(moment, lambda moment, sheet: healthy(moment, sheet, services))
         names = exported(daemon)
 
         broke = time.time()
@@ -342,7 +348,7 @@ def scenario():
         moment = Moment("broken", prometheus, began)
         filled_within(moment, "after the fault")
         print(f"{time.time() - began:.0f} s: gpki stalls, a certificate has expired")
-        sheet.read(moment, lambda moment, sheet: broken(moment, sheet, broke))
+        sheet.read(moment, lambda moment, sheet: broken(moment, sheet, broke, services))
         named_and_exported(names | exported(daemon))
         settles(lambda: community.check_boards(prometheus))
         check(not prometheus.rule_errors(), str(prometheus.rule_errors()))
