@@ -1,6 +1,6 @@
 # The recipes are the steps of CI: .ci/run calls nothing but these.
 .PHONY: fmt fmt-check lint doc install-test-tools test quick build build-tests unit integration alert-rules integration-rest integration-quick stall soak doc-tests ci mutants mutants-code timelines timelines-hours timelines-days release \
-        kubernetes lint-kubernetes lint-deploy dashboards pictures e2e e2e-together example-report test-newer image-test \
+        kubernetes lint-kubernetes lint-deploy dashboards written pictures e2e e2e-together example-report test-newer image-test \
         bench-load bench-exposition bench-https bench-compare bench-floor bench-nation bench-start \
         bench-login bench-blackhole install-bench-tools
 
@@ -131,6 +131,12 @@ image-test: install-test-tools
 # Writes dashboards/*.json from dashboards/src. Needs python3 with PyYAML.
 dashboards:
 	python3 dashboards/src/build.py
+
+# Writes everything that is made of something else here, in the order in which one is made of the other:
+# lists of reasons and limits, the schema, boards, and their copies in deploy/kubernetes.
+written:
+	BONGSU_REGENERATE=1 cargo test --locked --test it -- reasons:: schema:: limits::
+	$(MAKE) dashboards kubernetes
 
 # Draws docs/img/*.png: ten minutes of a small outage, and the daemon's own page.
 pictures:
