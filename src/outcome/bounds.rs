@@ -246,16 +246,16 @@ mod tests {
         let step = |number: usize| Evidence {
             step: Some(format!("step {number}").into()),
             url: "x".repeat(10_000),
-            headers: vec!["y".repeat(10_000); 1_000],
+            headers: vec!["y".repeat(10_000); 10],
             body: Some("봉\u{202e}".repeat(10_000)),
             ..Evidence::default()
         };
         let mut run = outcome(Vec::new());
-        run.facts.evidence = (0..100).map(step).collect();
+        run.facts.evidence = (0..20).map(step).collect();
         let kept = run.settled().facts.evidence;
         let bytes: usize = kept.iter().map(Evidence::bytes).sum();
         assert!(bytes <= EVIDENCE_BYTES_MAX && bytes > EVIDENCE_BYTES_MAX / 2, "{bytes}");
-        assert_eq!(kept.last().unwrap().step.as_deref(), Some("step 99"), "the last ones stay");
+        assert_eq!(kept.last().unwrap().step.as_deref(), Some("step 19"), "the last ones stay");
         let ellipsis = '…'.len_utf8();
         for Evidence { headers, body, .. } in kept {
             assert!(headers.iter().all(|line| line.len() <= HEADER_BYTES_MAX + ellipsis));
