@@ -236,6 +236,19 @@ for i in range(12):
 w.service("centre", needs=["network"])
 w.firing(10, "CauseDown", "centre")
 
+w = scenario("a centre is not inferred from what something narrower explains", 12, "CauseDown", "ServiceDown").daemons()
+w.service("gpki").probe("gpki", "padded", *FAILS)
+for centre, users, failing, well in (("under-half", 3, 2, 3), ("half", 3, 2, 2), ("one", 4, 1, 0)):
+    behind(w, centre, *[FAILS] * failing, *[WELL] * well)
+    for i in range(users):
+        w.service(f"{centre}-user-{i}", needs=[centre, "gpki"]).probe(f"{centre}-user-{i}", "front", *FAILS)
+# Of two places, too.
+behind(w, "region", *[WELL] * 4).service("hall", needs=["region"])
+for i in range(6):
+    w.service(f"hall-{i}", needs=["hall", "region"]).probe(f"hall-{i}", "front", *FAILS)
+w.firing(10, "CauseDown", "gpki", "half", "hall")
+w.firing(10, "ServiceDown", "under-half-00", "under-half-01", "one-00")
+
 w = scenario("a place falls in two waves and half of it returns: it pages, and what falls anew", 34, "CauseDown",
              "ServiceDown").daemons()
 behind(w, "place", *[FAILS + [(20, "up")]] * 9, *[FAILS] * 3, *[[(0, "up"), (12, "down")]] * 4,

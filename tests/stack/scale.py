@@ -42,7 +42,7 @@ KEPT = {
     "component:credentials_refused": {"3": "accounts"},
     "component:down": {"2": "witnesses"},
     "cause:dependents_down:share": {"2": "more than any share", "5": "dependents"},
-    "cause:falling": {"5": "dependents", "0.5": "a share of them", "10": "dependents", "0.1": "a share of them"},
+    "cause:falling": {"2": "dependents", "5": "dependents", "0.5": "a share of them", "10": "dependents", "0.1": "a share of them"},
     "cause:inferred": {"3": "dependents"},
     "cause:returning": {"2": "half of what fell"},
     "service:opening": {"10": "dependents"},
