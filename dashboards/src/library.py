@@ -13,8 +13,10 @@ PLACE = 'service=~"$service",site=~"$site",vantage=~"$vantage"'
 MINUTES_LEFT = [(None, RED), (0, ORANGE), (10, GREEN)]
 # What is counted is believed only while somebody has a fresh verdict; else the panel is grey.
 WATCHED = "and on () bongsu_probe_verdict"
-# A text without data fits beside the numbers.
-SMALL = {"text": {"valueSize": 34}}
+# A text without data fits beside the numbers, and names can be read.
+SMALL = {"text": {"titleSize": 19, "valueSize": 34}}
+# Two numbers side by side, each with what it counts.
+PAIR = {"textMode": "value_and_name", "text": {"titleSize": 12, "valueSize": 42}}
 # A scrape comes every 5 s; what is older than a minute is no longer "now".
 STALE_SECONDS = 60
 
@@ -36,6 +38,13 @@ def titled(expression, labels="title"):
     return f"{expression} * on (service) group_left ({labels}) service:card"
 
 
+def breakable(expression, label):
+    """With the reason once more as `label`, in which a narrow tile may break the line within one of the
+    long reasons."""
+    whole = f'label_replace({expression}, "{label}", "$1", "reason", "(.+)")'
+    return f'label_replace({whole}, "{label}", "$1\\u200b$2", "reason", "(.{{7,14}}_)(.{{10,}})")'
+
+
 def vantages():
     """Who is watching, and who could."""
     return stat(
@@ -47,7 +56,7 @@ def vantages():
          now('count(count by (vantage) (up{job=~"$job",vantage=~"$vantage"}))', "전체 · all")],
         steps=[(None, RED), (first_above("AllVantagesOffline"), GREEN)],
         overrides=[plain("전체 · all")],
-        alerts=("AllVantagesOffline", "VantageOffline"), options={"textMode": "value_and_name"},
+        alerts=("AllVantagesOffline", "VantageOffline"), options=PAIR,
     )
 
 
@@ -95,7 +104,7 @@ def last_login():
     )
 
 
-def failures(title, texts, labels, where=PLACE):
+def failures(title, texts, labels, where=PLACE, **more):
     """Failed runs as bars, counted by `labels`; `texts` are the description in both languages."""
     return stacked(
         title, *texts,
@@ -103,7 +112,7 @@ def failures(title, texts, labels, where=PLACE):
                f"{where}}}[$__rate_interval]))", " ".join(f"{{{{{label}}}}}" for label in labels),
                expected=BROKEN)],
         unit="short", style={"drawStyle": "bars"}, defaults={"min": 0},
-        empty="실패 없음 · no failure",
+        empty="실패 없음 · no failure", **more,
     )
 
 
@@ -122,16 +131,16 @@ def firing(service='service=~"($service)|"', height="sm"):
     """`ALERTS_FOR_STATE` says since when."""
     return table(
         both("발생 중인 경보", "Firing alerts"),
-        "지금 발생 중인 경보와 시작된 때. 이름을 누르면 대응 절차가 열린다.",
-        "Alerts that fire now, and since when. The name opens its runbook.",
-        [rows("ALERTS_FOR_STATE * 1000 and ignoring (alertstate)"
+        "지금 발생 중인 경보와 시작된 뒤 지난 시간. 이름을 누르면 대응 절차가 열린다.",
+        "Alerts that fire now, and for how long. The name opens its runbook.",
+        [rows("time() - ALERTS_FOR_STATE and ignoring (alertstate)"
               f' ALERTS{{alertstate="firing",severity!="none",{service}}}', BROKEN)],
         [
             ("severity", Column(both("등급", "Severity"), width=110, mapping=severity_mapping(),
                                 cell="color-text")),
             ("alertname", Column(both("경보", "Alert"), links=[runbook()])),
-            ("service", Column(SERVICE, width=130, links=[row_to_service()])),
-            ("Value", Column(both("시작", "Since"), unit="dateTimeFromNow", width=110)),
+            ("service", Column(SERVICE, width=160, links=[row_to_service()])),
+            ("Value", Column(both("경과", "Since"), unit="dthms", width=120)),
         ],
-        sort=(both("시작", "Since"), "desc"), cell=height, empty="발생 중인 경보 없음 · no alert fires",
+        sort=[(both("경과", "Since"), "asc")], cell=height, empty="발생 중인 경보 없음 · no alert fires",
     )

@@ -6,7 +6,7 @@ import panels
 import thresholds
 
 UNITS = {"none", "short", "s", "m", "bytes", "percentunit", "ops", "dthms", "dateTimeAsIso",
-         "dateTimeFromNow", "suffix: 일"}
+         "suffix: 일"}
 # Angular panels of old Grafanas are not migrated reliably.
 KINDS = {"stat", "bargauge", "timeseries", "state-timeline", "table"}
 RATE = re.compile(r"\b(rate|irate|increase)\s*\(")
@@ -138,5 +138,15 @@ def no_fixed_place(panel):
                 yield f"{label} is fixed to {value!r}: {expression}"
 
 
+def joined_by_what_they_have(panel):
+    """Of tables that lack the field by which they are joined Grafana shows nothing."""
+    for one in panel.get("transformations", []):
+        field = one["options"].get("byField")
+        for expression in expressions(panel) if field else ():
+            if not re.search(rf"\b{field}\b", expression):
+                yield f"joined by {field}: {expression}"
+
+
 RULES = [texts, kind, unit, no_data_text, has_targets, datasource, alerts_exist, same_thresholds,
-         stale_is_not_green, links_carry, rate_interval, counters_in_rates, no_fixed_place]
+         stale_is_not_green, links_carry, rate_interval, counters_in_rates, no_fixed_place,
+         joined_by_what_they_have]

@@ -89,6 +89,8 @@ BREAKS = [
     ("rate_interval", lambda b: replace(b, "Runs per second", "$__rate_interval", "5m")),
     ("counters_in_rates", lone_counter),
     ("no_fixed_place", lambda b: replace(b, "Runs per second", '$job', "bongsu")),
+    ("joined_by_what_they_have", lambda b: panel(b, "Versions")["transformations"][0].update(
+        id="joinByField", options={"byField": "service", "mode": "outer"})),
     ("parses", lambda b: replace(b, "Share that can vote", "avg(", "avg((")),
     ("known_names", lambda b: replace(b, "Share that can vote", "prober:up unless", "prober:nothing unless")),
 ]

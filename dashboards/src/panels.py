@@ -128,8 +128,9 @@ def bars(title, korean, english, queries, **more):
     options = {
         "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
         "orientation": "horizontal", "displayMode": "basic", "valueMode": "color",
-        "namePlacement": "left", "showUnfilled": True, "sizing": "auto", "minVizHeight": 16,
-        "minVizWidth": 8, "maxVizHeight": 40, **more.pop("options", {}),
+        "namePlacement": "left", "showUnfilled": True, "sizing": "auto", "minVizHeight": 12,
+        "minVizWidth": 8, "maxVizHeight": 40, "text": {"titleSize": 13, "valueSize": 15},
+        **more.pop("options", {}),
     }
     return Panel("bargauge", title, korean, english, queries, options=options, **more)
 
@@ -159,11 +160,13 @@ def stacked(title, korean, english, queries, **more):
 
 
 def timeline(title, korean, english, queries, mapping, **more):
-    """Coloured states over time, a row a series."""
+    """Coloured states over time, a row a series; more than twelve are on further pages, lest their
+    names overlap."""
     defaults = {"mappings": [mapping], "custom": {"fillOpacity": 85, "lineWidth": 0},
                 **more.pop("defaults", {})}
     options = {
         "showValue": "never", "rowHeight": 0.85, "mergeValues": True, "alignValue": "left",
+        "perPage": 12,
         "legend": {"showLegend": False, "displayMode": "list", "placement": "bottom"},
         "tooltip": {"mode": "single", "sort": "none"}, **more.pop("options", {}),
     }
@@ -173,7 +176,7 @@ def timeline(title, korean, english, queries, mapping, **more):
 
 def table(title, korean, english, queries, columns, sort, **more):
     """Queries joined by one label, or by all that they share where `key` is None. `columns` are
-    (field, Column) in order; what is not named is left out."""
+    (field, Column) in order; what is not named is left out. `sort` are columns, each with its way."""
     key = more.pop("key", "service")
     names = [name for name, _ in columns]
     joined = [{"id": "joinByField", "options": {"byField": key, "mode": "outer"}} if key
@@ -185,7 +188,7 @@ def table(title, korean, english, queries, columns, sort, **more):
             "indexByName": {name: index for index, name in enumerate(names)}}},
     ]
     options = {"showHeader": True, "cellHeight": more.pop("cell", "md"), "footer": {"show": False},
-               "sortBy": [{"displayName": sort[0], "desc": sort[1] == "desc"}]}
+               "sortBy": [{"displayName": name, "desc": way == "desc"} for name, way in sort]}
     defaults = {"custom": {"align": "left", "cellOptions": {"type": "auto"}, "filterable": False},
                 "color": {"mode": "thresholds"}, **more.pop("defaults", {})}
     # An empty cell is not an empty table.

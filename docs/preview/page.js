@@ -25,7 +25,7 @@ function Panel({ panel, answers, range, unit }) {
   const data = shown(panel, answers, theme, range);
   return h('div', { style },
     h(PanelChrome, { title: panel.title, width, height, padding: panel.type === 'table' ? 'none' : 'md' },
-      (innerWidth, innerHeight) => draw(panel, data, { width: innerWidth, height: innerHeight, theme, range })));
+      (innerWidth, innerHeight) => draw(panel, data, { width: innerWidth, height: innerHeight, theme, range, step: answers.step })));
 }
 
 function Head({ board, caption }) {

@@ -9,7 +9,15 @@ import { BarGauge, BigValue, BigValueTextMode, Table, TimeSeries, VizRepeater } 
 
 const h = React.createElement;
 const ZONE = 'Asia/Seoul';
-const LABELS = 190;
+const LABEL = '13px "Noto Sans CJK KR"', AXIS_TICK = 90;
+
+// A row's name takes the room that the longest one needs, of at most this share.
+const LABELS = 0.5;
+function labelsWidth(names, width) {
+  const pen = document.createElement('canvas').getContext('2d');
+  pen.font = LABEL;
+  return Math.min(LABELS * width, 10 + Math.ceil(Math.max(...names.map((name) => pen.measureText(name).width))));
+}
 
 function values(panel, data, theme) {
   return getFieldDisplayValues({
@@ -35,7 +43,7 @@ function stat(panel, data, place) {
     value: value.display, width, height, count, alignmentFactors, theme: place.theme,
     colorMode: options.colorMode, graphMode: options.graphMode, justifyMode: options.justifyMode,
     textMode: options.textMode === 'auto' ? BigValueTextMode.Auto : options.textMode,
-    text: options.text, wideLayout: options.wideLayout,
+    text: options.text, disableWideLayout: !options.wideLayout,
   }), 3);
 }
 
@@ -45,7 +53,7 @@ function bars(panel, data, place) {
     value: value.display, width, height, orientation, field: value.field, theme: place.theme,
     itemSpacing: 2, lcdCellWidth: 12, displayMode: options.displayMode, showUnfilled: options.showUnfilled,
     valueDisplayMode: options.valueMode, namePlacement: options.namePlacement, display: value.view?.getFieldDisplayProcessor?.(value.colIndex),
-    alignmentFactors, text: { titleSize: 13, valueSize: 15 },
+    alignmentFactors, text: options.text,
   }), 6);
 }
 
@@ -72,19 +80,21 @@ function graph(panel, data, place) {
 // Published nowhere, so it is drawn here: a row a series, runs of one value merged.
 function timeline(panel, data, place) {
   if (!data.length) return nothing(panel);
-  const from = place.range.from.valueOf(), span = place.range.to.valueOf() - from;
-  const axis = 22, row = (place.height - axis) / data.length, wide = place.width - LABELS;
-  const lines = data.map((frame) => {
+  const from = place.range.from.valueOf(), span = place.range.to.valueOf() - from, step = place.step * 1000;
+  const shown = data.slice(0, panel.options.perPage), pages = Math.ceil(data.length / panel.options.perPage);
+  const names = shown.map((frame) => getFieldDisplayName(frame.fields[1], frame));
+  const labels = labelsWidth(names, place.width), wide = place.width - labels;
+  const axis = 22, pager = pages > 1 ? 24 : 0, row = (place.height - axis - pager) / shown.length;
+  const lines = shown.map((frame, number) => {
     const [time, value] = frame.fields;
-    const step = Math.min(...time.values.slice(1).map((at, i) => at - time.values[i]), 60000);
     const runs = [];
     time.values.forEach((at, i) => {
       const last = runs.at(-1);
       if (last && last.value === value.values[i] && at - last.end <= 1.5 * step) last.end = at;
       else runs.push({ start: at, end: at, value: value.values[i] });
     });
-    return h('div', { key: getFieldDisplayName(value, frame), style: { display: 'flex', height: row } },
-      h('div', { style: { width: LABELS, paddingRight: 8, fontSize: 13, lineHeight: `${row}px`, textAlign: 'right', whiteSpace: 'nowrap', overflow: 'hidden', textOverflow: 'ellipsis' } }, getFieldDisplayName(value, frame)),
+    return h('div', { key: names[number], style: { display: 'flex', height: row } },
+      h('div', { style: { width: labels, paddingRight: 8, font: LABEL, lineHeight: `${row}px`, textAlign: 'right', whiteSpace: 'nowrap', overflow: 'hidden', textOverflow: 'ellipsis' } }, names[number]),
       h('div', { style: { position: 'relative', width: wide } }, runs.map((run) => h('div', {
         key: run.start, style: {
           position: 'absolute', top: row * 0.08, height: row * 0.84, background: value.display(run.value).color,
@@ -92,8 +102,11 @@ function timeline(panel, data, place) {
         } }))));
   });
   const clock = (part) => new Date(from + part * span).toLocaleTimeString('ko-KR', { timeZone: ZONE, hour12: false, hour: '2-digit', minute: '2-digit' });
-  return h('div', null, lines, h('div', { style: { marginLeft: LABELS, display: 'flex', justifyContent: 'space-between', fontSize: 12, color: '#9fa7b3' } },
-    [0, 0.25, 0.5, 0.75, 1].map((part) => h('span', { key: part }, clock(part)))));
+  const ticks = Math.max(1, Math.min(4, Math.floor(wide / AXIS_TICK) - 1));
+  return h('div', null, lines,
+    h('div', { style: { marginLeft: labels, display: 'flex', justifyContent: 'space-between', fontSize: 12, color: '#9fa7b3' } },
+      [...Array(ticks + 1).keys()].map((tick) => h('span', { key: tick }, clock(tick / ticks)))),
+    pages > 1 && h('div', { style: { textAlign: 'center', fontSize: 12, color: '#9fa7b3' } }, `1 / ${pages}`));
 }
 
 function nothing(panel) {

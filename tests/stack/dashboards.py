@@ -240,7 +240,7 @@ def healthy(moment, sheet, services):
     sheet.near("availability of gpki", moment.alone("bongsu-service", "Availability", service="gpki"),
                1, 0)
     sheet.equal("expired certificates", moment.alone("bongsu-tls", "Expired"), 0)
-    sheet.equal("configurations", moment.alone("bongsu-health", "Configurations"), 1)
+    sheet.equal("configurations", moment.alone("bongsu-health", "Configs"), 1)
     runs = moment.by("result", "bongsu-health", "Runs per second")
     sheet.says("runs a second", runs["success"] > 2 and runs["failure"] == 0, runs)
 

@@ -26,7 +26,7 @@ def alive():
 
 def quorum():
     return stat(
-        both("판정에 참여하는 비율", "Share that can vote"),
+        both("판정 참여", "Share that can vote"),
         "수집되고 네트워크도 살아 있는 프로버의 비율. 절반 아래로 내려가면 호출한다.",
         "The share of probers that can be scraped and are online. Below half, it pages.",
         [now("avg((prober:up unless on (vantage, prober) bongsu_vantage_online == 0) or 0 * prober:up)")],
@@ -49,7 +49,7 @@ def watchdog():
 
 def stale():
     return stat(
-        both("결과가 없는 감시 항목", "Stale probes"),
+        both("결과 없음", "Stale probes"),
         "세 주기 동안 결과가 없는 감시 항목의 수.",
         "Probes without a result for three intervals.",
         [now(f"count(bongsu_probe_interval_seconds{{{OURS},site=~\"$site\"}} unless on (service, probe, site, vantage,"
@@ -79,14 +79,14 @@ def versions():
             ("Value #D", Column(both("마지막 읽기", "Last reload"), cell="color-background",
                                 mapping=words({0: ("거부됨 · REFUSED", RED), 1: ("성공 · OK", GREEN)}))),
         ],
-        key=None, sort=(both("관측 지점", "Vantage"), "asc"), cell="sm",
+        key=None, sort=[(both("관측 지점", "Vantage"), "asc")], cell="sm",
         alerts=("ProberConfigReloadFailed", "ProberConfigDrift"),
     )
 
 
 def drift():
     return stat(
-        both("설정 종류", "Configurations"),
+        both("설정", "Configs"),
         "프로버들이 쓰는 설정의 가짓수. 하나여야 한다.",
         "How many different configurations are in use. It should be one.",
         [now(f"count(count by (hash) (bongsu_config_info{{{OURS}}}))")],
@@ -241,7 +241,7 @@ def delivery():
                " / (sum by (integration) (rate(alertmanager_notifications_total[$__rate_interval]))"
                " > 0)", "{{integration}}", expected=BROKEN)],
         unit="percentunit", steps=[(None, TEXT), (thresholds.of("AlertmanagerFailedToSendAlerts"), RED)],
-        defaults={"min": 0}, alerts=("AlertmanagerFailedToSendAlerts",),
+        defaults={"min": 0, "max": 1}, alerts=("AlertmanagerFailedToSendAlerts",),
         empty="보낸 알림 없음 · nothing was sent",
     )
 

@@ -86,15 +86,15 @@ def order():
             rows(SPENT, BROKEN),
         ],
         [
-            ("title", Column(SERVICE, width=230, links=[row_to_service()])),
-            ("Value #A", Column(both("장애 시작", "Fell at"), unit="dateTimeAsIso", width=190)),
-            ("Value #B", Column(both("최초 장애 후", "After the first"), unit="s", width=150)),
-            ("Value #E", Column(both("장애 횟수", "Falls"), width=120, decimals=0)),
-            ("Value #F", Column(both("쓴 분", "Minutes"), width=110, decimals=1)),
-            ("needs", Column(both("원인 추정", "Likely cause"), width=150)),
+            ("title", Column(SERVICE, width=240, links=[row_to_service()])),
+            ("Value #A", Column(both("장애 시작", "Fell at"), unit="dateTimeAsIso", width=165)),
+            ("Value #B", Column(both("경과", "After first"), unit="s", width=125)),
+            ("Value #E", Column(both("횟수", "Falls"), width=90, decimals=0)),
+            ("Value #F", Column(both("쓴 분", "Minutes"), width=115, decimals=1)),
+            ("needs", Column(both("원인 추정", "Likely cause"), width=170)),
             ("distance", Column(both("거리", "Needs away"))),
         ],
-        sort=(both("장애 시작", "Fell at"), "asc"), cell="sm", empty="장애 없음 · nothing fell",
+        sort=[(both("장애 시작", "Fell at"), "asc")], cell="sm", empty="장애 없음 · nothing fell",
         alerts=("ServiceHeldBack",),
     )
 
@@ -164,19 +164,19 @@ def restored():
         "장애의 원인을 필요로 하는 서비스 가운데 다시 정상인 수와 전체, 등급별.",
         "Of the services that need a cause whose incident is open, how many stand again, by grade.",
         [
-            rows("cause:services:up", BROKEN),
-            rows("cause:services:total", BROKEN),
+            rows("max by (cause, grade) (cause:services:up)", BROKEN),
+            rows("max by (cause, grade) (cause:services:total)", BROKEN),
             rows("cause:services:up / cause:services:total", BROKEN),
         ],
         [
-            ("cause", Column(both("원인", "Cause"), width=110)),
-            ("grade", Column(both("등급", "Grade"), width=70)),
-            ("Value #A", Column(both("정상", "Up"), width=70, decimals=0)),
-            ("Value #B", Column(both("전체", "Of"), width=70, decimals=0)),
+            ("cause", Column(both("원인", "Cause"), width=130)),
+            ("grade", Column(both("등급", "Grade"), width=105)),
+            ("Value #A", Column(both("정상", "Up"), width=85, decimals=0)),
+            ("Value #B", Column(both("전체", "Of"), width=85, decimals=0)),
             ("Value #C", Column(both("비율", "Share"), unit="percentunit", cell="gauge",
                                 steps=[(None, RED), (0.5, ORANGE), (1, GREEN)], limits=(0, 1), decimals=0)),
         ],
-        sort=(both("등급", "Grade"), "asc"), cell="sm", empty="공통 원인 없음 · no common cause",
+        key=None, sort=[(both("등급", "Grade"), "asc")], cell="sm", empty="공통 원인 없음 · no common cause",
         alerts=("CauseDown",),
     )
 
@@ -197,7 +197,7 @@ def board():
                      "One outage: what fell first, and how it spread.")
     incident.add(4, (7, first()), (4, most()), (4, worst_sites()), (3, attempts()), (3, spent_most()),
                  (3, library.freshness()))
-    incident.add(8, (12, library.states()), (12, order()))
+    incident.add(10, (10, library.states()), (14, order()))
     incident.add(7, (8, spread()), (8, distance()), (8, sites()))
     incident.add(8, (6, reasons()), (7, restored()), (6, pages()), (5, spent()))
     return incident

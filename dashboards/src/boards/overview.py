@@ -10,6 +10,8 @@ from panels import (ALWAYS, BLUE, BROKEN, Column, GREEN, GREY, ORANGE, RED, YELL
 from texts import REASON, SERVICE, STATE, STEP, both, reason_mapping, state_mapping, words
 
 CHOSEN = 'service=~"$service"'
+# So many tiles of text that can be read have room, and so many with a reason in them.
+TILES, TILES_WITH_REASONS = 24, 12
 # Of the services in trouble only; the rest have their tiles.
 TROUBLED = f"and on (service) service:state{{{CHOSEN}}} >= 2"
 
@@ -43,7 +45,7 @@ def counters():
               now(f"sum(service:sites:total{{{CHOSEN}}})", "전체 · all")],
              steps=[(None, GREY), (0, GREEN), (library.first_above("SitesDown"), YELLOW)],
              overrides=[library.plain("전체 · all")], empty="기관 없음 · no sites",
-             alerts=("SitesDown",), options={"textMode": "value_and_name"}),
+             alerts=("SitesDown",), options=library.PAIR),
         library.vantages(),
         stat(both("호출 경보", "Pages firing"),
              "지금 사람을 부르고 있는 경보의 수.",
@@ -67,16 +69,20 @@ def counters():
 def tiles():
     names = "* on (service) group_left (title) service:card"
     state = f"service:state{{{CHOSEN}}}"
+    few = f"count({state}) <= {TILES_WITH_REASONS}"
     return stat(
         both("서비스, 나쁜 것부터", "Services, worst first"),
-        "서비스마다 한 칸. 실패한 단계와 원인이 이름 옆에 붙는다. 회색은 판단할 수 없다는 뜻이다.",
-        "One tile a service, with the failing step and the reason. Grey means that nobody can tell.",
-        [now(f"sort_desc(({state} >= 2) {names} * on (service) group_left (step, reason)"
-             f" service:reason or on (service) {state} {names})",
-             "{{title}} {{step}} {{reason}}")],
+        f"서비스마다 한 칸, 나쁜 {TILES}개까지. 서비스가 {TILES_WITH_REASONS}개 이하이면 실패한 단계와 원인이 이름 옆에 붙는다. "
+        "회색은 판단할 수 없다는 뜻이다.",
+        f"One tile a service, the worst {TILES}; with the failing step and the reason where there are no"
+        f" more than {TILES_WITH_REASONS} services. Grey means that nobody can tell.",
+        [now(f"sort_desc(topk({TILES}, ({state} >= 2) {names} * on (service) group_left (step, reason, why)"
+             f" ({library.breakable('service:reason', 'why')} and on () {few})"
+             f" or on (service) {state} {names}))",
+             "{{title}} {{step}} {{why}}")],
         defaults={"mappings": [state_mapping()], "links": [to_service()]},
         alerts=("ServiceUnwatched",), empty="감시 안 됨 · NOT WATCHED",
-        options={"textMode": "value_and_name", "text": {"titleSize": 19, "valueSize": 25}},
+        options={"textMode": "value_and_name", "text": {"titleSize": 16, "valueSize": 18}},
     )
 
 
@@ -103,7 +109,7 @@ def outages():
         ],
         [
             ("title", Column(SERVICE, width=240, links=[row_to_service()])),
-            ("Value #A", Column(STATE, width=210, mapping=state_mapping(), cell="color-background")),
+            ("Value #A", Column(STATE, width=200, mapping=state_mapping(), cell="color-background")),
             ("step", Column(STEP, width=120)),
             ("reason", Column(REASON, width=260, mapping=reason_mapping())),
             ("cause", Column(both("원인 추정", "Likely cause"), width=190)),
@@ -111,11 +117,11 @@ def outages():
             ("Value #F", Column(both("처리 시한", "Limit used"), unit="percentunit", width=180,
                                 cell="gauge", steps=used, limits=(0, 1), decimals=0)),
             ("Value #G", Column(both("기관", "Sites"), width=90, decimals=0)),
-            ("Value #H", Column(both("이번 달 남은 분(평균)", "Min left, mean"), width=170, decimals=1,
+            ("Value #H", Column(both("남은 분(평균)", "Min left, mean"), width=200, decimals=1,
                                 cell="color-text", steps=library.MINUTES_LEFT)),
             ("alternative", Column(both("대체 창구", "Alternative"))),
         ],
-        sort=(STATE, "desc"), empty="이상 없음 · Nothing is wrong",
+        sort=[(STATE, "desc"), (both("경과", "Since"), "desc")], cell="sm", empty="이상 없음 · Nothing is wrong",
     )
 
 
@@ -123,8 +129,8 @@ def board():
     overview = Board("bongsu-overview", "지금 무엇이, 언제부터, 왜 안 되는가. "
                      "What is down now, since when, and why.")
     overview.add(4, *((3, panel) for panel in counters()))
-    overview.add(7, (24, tiles()))
-    overview.add(8, (24, outages()))
-    overview.add(8, (6, library.minutes_left()), (5, library.last_login()),
-                 (7, library.states()), (6, library.firing()))
+    overview.add(6, (24, tiles()))
+    overview.add(10, (24, outages()))
+    overview.add(7, (6, library.minutes_left()), (5, library.last_login()),
+                 (6, library.states()), (7, library.firing()))
     return overview

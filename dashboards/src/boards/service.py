@@ -10,6 +10,7 @@ from texts import REASON, SERVICE, STATE, STEP, both, reason_mapping, state_mapp
 ONE = 'service=~"$service"'
 PLACE = library.PLACE
 PROBE = "{{probe}} {{site}}"
+NEEDS = {"titleSize": 16, "valueSize": 20}
 
 
 def state():
@@ -23,7 +24,7 @@ def state():
              "{{title}} {{step}} {{reason}}")],
         defaults={"mappings": [state_mapping()]}, empty="감시 안 됨 · NOT WATCHED",
         alerts=("ServiceDown", "NoticePage", "ServiceUnwatched"),
-        options={"textMode": "value_and_name"},
+        options={"textMode": "value_and_name", "text": {"titleSize": 20, "valueSize": 34}},
     )
 
 
@@ -52,13 +53,13 @@ def availability():
          (("1h", "1시간 · 1h"), ("1d", "1일 · 1d"), ("30d", "30일 · 30d"))],
         unit="percentunit", steps=[(None, GREY), (0, RED), (0.999, ORANGE), (0.9992, GREEN)],
         defaults={"decimals": 2}, related=("ErrorBudgetBurnFast",),
-        options={"textMode": "value_and_name"},
+        options={"textMode": "value_and_name", "text": {"titleSize": 15, "valueSize": 28}},
     )
 
 
 def budget():
     return stat(
-        both("이번 달 남은 분(평균)", "Minutes left this month, mean"),
+        both("남은 분(평균)", "Min left, mean"),
         "이번 달(한국 시각)에 남은 장애 허용 시간. 감시 항목의 평균으로 센 값이며, 계약의 장애 시간 보고서와 다를 수 있다.",
         "How many minutes it may still be down in this month of Korea: of the mean over probes, not of"
         " the contract's report of fault minutes.",
@@ -77,22 +78,42 @@ def sites():
          now(f"service:sites:total{{{ONE}}}", "전체 · all")],
         steps=[(None, GREY), (0, GREEN), (library.first_above("SitesDown"), RED)],
         overrides=[library.plain("전체 · all")], empty="기관 없음 · no sites",
-        alerts=("SitesDown",), options={"textMode": "value_and_name"},
+        alerts=("SitesDown",), options=library.PAIR,
     )
 
 
 def grid():
     return stat(
         both("기관별 상태, 나쁜 것부터", "Every site, worst first"),
-        "기관마다 한 칸. 226개 시군구가 한눈에 들어온다. 회색은 판단할 수 없다는 뜻이다.",
-        "One tile a site; 226 municipalities at a glance. Grey means that nobody can tell.",
+        "기관마다 한 칸. 226개 시군구가 한눈에 들어온다. 이상이 있는 곳의 이름은 옆의 표에, 모든 이름은 칸의 링크에 있다. 회색은 판단할 수 없다는 뜻이다.",
+        "One tile a site; 226 municipalities at a glance. The table beside it names those in trouble, and"
+        " each tile's link its own. Grey means that nobody can tell.",
         [now(f'sort_desc(site:state{{{ONE},site=~"$site"}})', "{{site}}")],
         defaults={"mappings": [state_mapping()], "links": [{
-            "title": "이 기관만 · this site only", "targetBlank": False,
+            "title": "이 기관만 · this site only: ${__field.labels.site}", "targetBlank": False,
             "url": "/d/bongsu-service?${__url_time_range}&${service:queryparam}"
                    "&${grade:queryparam}&${vantage:queryparam}&var-site=${__field.labels.site}"}]},
         empty="기관 없음 · no sites", alerts=("SitesDown",),
-        options={"textMode": "name"},
+        options={"textMode": "none"},
+    )
+
+
+def troubled():
+    return table(
+        both("이상이 있는 기관", "Sites in trouble"),
+        "정상이 아닌 기관, 나쁜 것부터. 감시 항목이 여럿이면 가장 흔한 단계와 원인 하나.",
+        "Sites that are not up, worst first. Of several probes, the commonest step and reason.",
+        [rows(f'max by (site) (site:state{{{ONE},site=~"$site"}}) > 0', BROKEN),
+         rows("topk by (site) (1, count by (site, step, reason)"
+              f" (bongsu_probe_failure_info{{site!=\"\",{PLACE}}}))", BROKEN)],
+        [
+            ("site", Column(both("기관", "Site"), width=170)),
+            ("Value #A", Column(STATE, width=200, mapping=state_mapping(), cell="color-background")),
+            ("step", Column(STEP, width=120)),
+            ("reason", Column(REASON, mapping=reason_mapping())),
+        ],
+        key="site", sort=[(STATE, "desc"), (both("기관", "Site"), "asc")], cell="sm",
+        empty="모두 정상 · all are up", alerts=("SitesDown",),
     )
 
 
@@ -143,7 +164,7 @@ def reasons():
             ("component", Column(both("구성 요소", "Component"), width=190)),
             ("Value", Column(both("곳", "Places"), width=120)),
         ],
-        sort=(both("곳", "Places"), "desc"), cell="sm", empty="모두 성공 · all succeed",
+        sort=[(both("곳", "Places"), "desc")], cell="sm", empty="모두 성공 · all succeed",
     )
 
 
@@ -212,6 +233,7 @@ def segments():
         [now(f"min by (vantage) (bongsu_tcp_snd_mss_bytes{{{PLACE}}})", "{{vantage}}")],
         unit="bytes", steps=[(None, GREY), (0, ORANGE), (thresholds.of("LargePacketBlind"), GREEN)],
         empty="크기를 키운 감시 항목 없음 · no padded probe", alerts=("LargePacketBlind",),
+        options={"text": {"titleSize": 15, "valueSize": 20}},
     )
 
 
@@ -237,7 +259,8 @@ def needs():
         [now("sort_desc(service:state and on (service) label_replace(max by (needs)"
              f' (service:needs{{{ONE}}}), "service", "$1", "needs", "(.+)"))', "{{service}}")],
         defaults={"mappings": [state_mapping()], "links": [to_service()]},
-        empty="없음 · nothing", alerts=("CauseDown",), options={"textMode": "value_and_name"},
+        empty="없음 · nothing", alerts=("CauseDown",),
+        options={"textMode": "value_and_name", "text": NEEDS},
     )
 
 
@@ -249,7 +272,8 @@ def needed_by():
         [now(f'sort_desc(service:state and on (service) service:needs{{needs=~"$service"}})',
              "{{service}}")],
         defaults={"mappings": [state_mapping()], "links": [to_service()]},
-        empty="없음 · nothing", alerts=("ServiceHeldBack",), options={"textMode": "value_and_name"},
+        empty="없음 · nothing", alerts=("ServiceHeldBack",),
+        options={"textMode": "value_and_name", "text": NEEDS},
     )
 
 
@@ -271,10 +295,10 @@ def board():
     service.add(5, (6, state()), (4, clock()), (5, availability()), (3, budget()), (3, sites()),
                 (3, library.freshness()))
     service.add(7, (12, votes()), (12, reasons()))
-    service.add(10, (24, grid()))
+    service.add(10, (14, grid()), (10, troubled()))
     service.add(7, (8, failures()), (8, latency()), (8, phases()))
     service.add(7, (8, burn()), (8, site_history()), (8, codes()))
     service.add(6, (8, packets()), (3, segments()), (5, transitions()), (4, needs()),
                 (4, needed_by()))
-    service.add(8, (12, library.states()), (12, library.firing('service=~"$service"')))
+    service.add(6, (12, library.states()), (12, library.firing('service=~"$service"')))
     return service

@@ -70,7 +70,7 @@ def every():
                                 decimals=0, limits=(0, 1), steps=[(None, RED), (0.1, YELLOW),
                                                                   (0.25, GREEN)])),
         ],
-        key=None, sort=(both("판정", "Verdict"), "desc"), cell="sm",
+        key=None, sort=[(both("판정", "Verdict"), "desc")], cell="sm",
         empty="인증서 없음 · no certificate",
         alerts=("TLSCertificateExpired", "TLSCertificateExpiringSoon",
                 "TLSCertificateRenewalOverdue"),
@@ -85,12 +85,12 @@ def invalid():
         [rows(f"count by (service, probe, site, reason) (bongsu_cert_invalid{{{CHOSEN}}})", BROKEN)],
         [
             ("service", Column(SERVICE, width=160, links=[row_to_service()])),
-            ("probe", Column(both("감시 항목", "Probe"), width=110)),
+            ("probe", Column(both("감시 항목", "Probe"), width=135)),
             ("site", Column(both("기관", "Site"), width=110)),
             ("reason", Column(both("이유", "Reason"))),
-            ("Value", Column(both("관측 지점", "Vantages"), width=140)),
+            ("Value", Column(both("관측 지점", "Vantages"), width=150)),
         ],
-        sort=(SERVICE, "asc"), cell="sm", empty="모두 유효 · all valid",
+        sort=[(SERVICE, "asc")], cell="sm", empty="모두 유효 · all valid",
         alerts=("TLSCertificateInvalid",),
     )
 
@@ -152,6 +152,6 @@ def board():
                 "Which certificates end soon or are refused.")
     tls.add(4, *((4, panel) for panel in counts()), (4, library.vantages()), (4, library.freshness()))
     tls.add(12, (15, every()), (9, earliest()))
-    tls.add(7, (7, calendar()), (6, lifetimes()), (4, versions()), (7, invalid()))
+    tls.add(7, (6, calendar()), (6, lifetimes()), (3, versions()), (9, invalid()))
     tls.add(6, (24, library.firing()))
     return tls
