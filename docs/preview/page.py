@@ -34,6 +34,8 @@ PATIENCE_SECONDS = 60
 # Runs of a probe in a state until its picture is taken.
 RUNS = {"healthy": 12, "outage": 6}
 
+# On a busy machine a picture is otherwise taken of a page that is drawn in part.
+WHOLE = ["--run-all-compositor-stages-before-draw", "--virtual-time-budget=5000"]
 # Of Chromium's settings: preferredColorScheme, 0 is dark.
 DARK = ["--blink-settings=preferredColorScheme=0"]
 # Picture: path, size and how the browser is set. Each in both states.
@@ -185,7 +187,7 @@ def wait_for_runs(url, count):
 
 def photograph(folder, url, name, path, size, settings):
     image = IMAGES / f"page-{name}.png"
-    subprocess.run([*CHROMIUM, *settings, f"--user-data-dir={folder / 'profile'}", f"--screenshot={image}",
+    subprocess.run([*CHROMIUM, *WHOLE, *settings, f"--user-data-dir={folder / 'profile'}", f"--screenshot={image}",
                     f"--window-size={size[0]},{size[1]}", url + path], check=True, stderr=subprocess.DEVNULL, timeout=180)
     if shutil.which("pngquant"):
         subprocess.run(["pngquant", "--force", "--ext", ".png", "32", str(image)], check=True)

@@ -179,7 +179,8 @@ impl List<'_> {
         if let Some(known) = self.of.and_then(|of| self.view.services.get(of)) {
             self.about(&mut html, known.state, known.service);
         }
-        html.push_str("<p>");
+        let what = language.pick("감시 항목", "Probes");
+        let _ = write!(html, "<p><span class=\"q\">{what}</span> ");
         for (state, count) in counts {
             let class = if *count == 0 { "none" } else { state.as_str() };
             let word = word(*state, language);

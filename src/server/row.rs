@@ -75,7 +75,7 @@ impl View<'_> {
         }
         let site = self.about_site(&row.target.id);
         for (label, text) in self.about(service).into_iter().chain(site) {
-            let _ = write!(html, "<br>{label}: {text}");
+            let _ = write!(html, "<span class=\"a\"><br>{label}: {text}</span>");
         }
     }
 
@@ -135,7 +135,7 @@ impl View<'_> {
             .then(|| format!("{}<br>", self.blamed(row, cause)));
         let _ = write!(
             html,
-            "<br>{}<br>{}{}",
+            " <br>{} <br>{}{}",
             language.of_both(cause.reason.meaning()),
             others_fault.unwrap_or_default(),
             Detail(&cause.detail, language)

@@ -1,5 +1,5 @@
 //! The pages as a browser has them, headless Chromium: what strangers say stays text, everything is reached
-//! and operated from the keyboard, and what is stale is grey.
+//! and operated from the keyboard, a wall is read from afar, and what is stale is grey.
 
 use serde_json::json;
 
@@ -236,6 +236,31 @@ fn open_all_and_walk(browser: &mut Browser, before: usize) {
         }
     }
     assert_eq!(reached.len(), all);
+}
+
+/// Who stands three metres away reads what failed where, and sees as many outages as there is room for.
+#[test]
+fn on_a_wall_a_failure_is_a_line_that_names_the_site() {
+    let nowhere = "probes: [ { name: front, http: { url: 'http://127.0.0.1:9/' } } ]";
+    let daemon = Setup::new(&format!(
+        "defaults: {{ interval: 5s, timeout: 4s }}\nservices:\n  - {{ name: aa, owner: 도청, for_each: {{ site: [s1, s2] }}, \
+         {nowhere} }}\n  - {{ name: bb, title: 민원, owner: 시청, needs: [aa], {nowhere} }}\n"
+    ))
+    .start();
+    daemon.wait_until_ready();
+    eventually("all have failed", || {
+        (daemon.get("/api/v1/status").json()["summary"]["down"] == 3).then_some(())
+    });
+    let mut browser = Browser::start();
+    browser.set_width(1920);
+    open(&mut browser, &daemon, "/?lang=ko&refresh=off&wall=1");
+    let rows = browser.evaluate(
+        "[...document.querySelectorAll('.l tbody tr')].map(row => [row.innerText.replace(/\\s+/g, ' '),
+            row.offsetHeight < 2 * parseFloat(getComputedStyle(row).lineHeight)])",
+    );
+    let why = "connect_refused 서버가 접속을 거부했습니다.";
+    let line = |of: &str| json!([format!("장애 {of} {why}"), true]);
+    assert_eq!(rows, json!([line("front @s1"), line("front @s2"), line("민원 bb")]));
 }
 
 /// The colours of what has one in these elements, without what is no colour.
