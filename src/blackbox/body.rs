@@ -64,7 +64,7 @@ pub(super) async fn read(
     );
     let work = move |_| {
         let body = if coded {
-            decode::whole(&codings, &wire, most).map_err(|error| Undone {
+            decode::flawless(&codings, &wire, most).map_err(|error| Undone {
                 // What came out of it before it was too much counts.
                 bytes: if let DecodeError::TooLarge(limit) = error { limit } else { 0 },
                 error: error.to_string(),

@@ -8,9 +8,9 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use brotli_decompressor::DecompressorWriter;
-use flate2::{Decompress, FlushDecompress, Status, write::GzDecoder};
 
 use super::coding::{CODINGS_MAX, Coding, Codings};
+use super::inflate::{Inflate, Wrapping};
 
 /// What `Accept-Encoding` asks for: what [`BodyDecoder`] can undo.
 pub const ACCEPT_ENCODING: &str = "gzip, deflate, br";
@@ -29,6 +29,9 @@ pub enum DecodeError {
     /// Not what its content coding promises.
     #[error("not valid {0}")]
     Corrupt(&'static str),
+    /// Its checksum is missing or wrong.
+    #[error("without the checksum of its data")]
+    Checksum,
     /// A content coding that was not asked for.
     #[error("in the content coding {0}, which was not asked for")]
     Unasked(&'static str),
@@ -37,11 +40,49 @@ pub enum DecodeError {
     TooMany,
 }
 
+/// What is wrong with a body that came whole nevertheless.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecodeFlaw {
+    /// The checksum behind the data was cut off.
+    NoChecksum,
+    /// It is that of other data.
+    WrongChecksum,
+}
+
+impl DecodeFlaw {
+    pub fn detail(self) -> &'static str {
+        match self {
+            DecodeFlaw::NoChecksum => {
+                "the compressed body has no checksum at its end; it was read as in browsers"
+            }
+            DecodeFlaw::WrongChecksum => {
+                "the checksum at the end of the compressed body is wrong; it was read as in browsers"
+            }
+        }
+    }
+}
+
+/// A body in plain bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decoded {
+    pub body: Vec<u8>,
+    pub flaw: Option<DecodeFlaw>,
+}
+
 /// Decodes a body that has come. What it is decoded to is at most `limit` bytes.
-pub fn whole(codings: &Codings, wire: &[u8], limit: u64) -> Result<Vec<u8>, DecodeError> {
+pub fn whole(codings: &Codings, wire: &[u8], limit: u64) -> Result<Decoded, DecodeError> {
     let mut decoder = BodyDecoder::new(codings, limit);
     wire.chunks(CHUNK).try_for_each(|piece| decoder.push(piece))?;
     decoder.finish()
+}
+
+/// As [`whole`], of a body without any flaw.
+pub fn flawless(codings: &Codings, wire: &[u8], limit: u64) -> Result<Vec<u8>, DecodeError> {
+    let decoded = whole(codings, wire, limit)?;
+    match decoded.flaw {
+        None => Ok(decoded.body),
+        Some(_) => Err(DecodeError::Checksum),
+    }
 }
 
 impl DecodeError {
@@ -70,8 +111,7 @@ struct Layer {
 }
 
 enum Stream {
-    Gzip(Box<GzDecoder<Sink>>),
-    Deflate(Box<Inflate>),
+    Deflated(Box<Inflate>),
     Brotli(Box<DecompressorWriter<Sink>>),
 }
 
@@ -112,17 +152,20 @@ impl BodyDecoder {
     }
 
     /// The whole body, once the wire has ended.
-    pub fn finish(mut self) -> Result<Vec<u8>, DecodeError> {
+    pub fn finish(mut self) -> Result<Decoded, DecodeError> {
+        let mut flaw = None;
         for index in 0..self.layers.len() {
             let rest = match self.layers.get_mut(index) {
                 Some(layer) if layer.fed => {
-                    layer.finish().map_err(|error| error.against(self.body.limit))?
+                    let found = layer.finish().map_err(|error| error.against(self.body.limit))?;
+                    flaw = flaw.or(found);
+                    layer.sink().take()
                 }
                 _ => Vec::new(),
             };
             self.push_below(index + 1, &rest)?;
         }
-        Ok(self.body.bytes)
+        Ok(Decoded { body: self.body.bytes, flaw })
     }
 }
 
@@ -136,8 +179,8 @@ impl Layer {
     fn new(coding: Coding, limit: u64) -> Layer {
         let sink = Sink::new(limit);
         let stream = match coding {
-            Coding::Gzip => Stream::Gzip(Box::new(GzDecoder::new(sink))),
-            Coding::Deflate => Stream::Deflate(Box::new(Inflate::new(sink))),
+            Coding::Gzip => Stream::Deflated(Box::new(Inflate::new(Wrapping::Gzip, sink))),
+            Coding::Deflate => Stream::Deflated(Box::new(Inflate::new(Wrapping::Deflate, sink))),
             Coding::Brotli => Stream::Brotli(Box::new(DecompressorWriter::new(sink, CHUNK))),
         };
         Layer { stream, fed: false }
@@ -145,8 +188,7 @@ impl Layer {
 
     fn sink(&mut self) -> &mut Sink {
         match &mut self.stream {
-            Stream::Gzip(gzip) => gzip.get_mut(),
-            Stream::Deflate(inflate) => &mut inflate.sink,
+            Stream::Deflated(inflate) => &mut inflate.sink,
             Stream::Brotli(brotli) => brotli.get_mut(),
         }
     }
@@ -155,11 +197,7 @@ impl Layer {
         let first = !self.fed;
         self.fed |= !piece.is_empty();
         match &mut self.stream {
-            Stream::Gzip(gzip) => {
-                let result = write_until_end(gzip.as_mut(), piece);
-                result.map_err(|_| gzip.get_ref().fault("gzip"))
-            }
-            Stream::Deflate(inflate) => inflate.push(piece),
+            Stream::Deflated(inflate) => inflate.push(piece),
             Stream::Brotli(brotli) => {
                 if first && piece.first().is_some_and(|byte| byte & 0x7f == LARGE_WINDOW) {
                     return Err(DecodeError::Corrupt("brotli"));
@@ -170,14 +208,14 @@ impl Layer {
         }
     }
 
-    /// What was still inside.
-    fn finish(&mut self) -> Result<Vec<u8>, DecodeError> {
-        let ended = match &mut self.stream {
-            Stream::Gzip(gzip) => gzip.try_finish().map_err(|_| gzip.get_ref().fault("gzip")),
-            Stream::Deflate(inflate) => inflate.finish(),
-            Stream::Brotli(brotli) => brotli.close().map_err(|_| brotli.get_ref().fault("brotli")),
-        };
-        ended.map(|()| self.sink().take())
+    /// Ends it; what was still inside is in the sink.
+    fn finish(&mut self) -> Result<Option<DecodeFlaw>, DecodeError> {
+        match &mut self.stream {
+            Stream::Deflated(inflate) => inflate.finish(),
+            Stream::Brotli(brotli) => {
+                brotli.close().map(|()| None).map_err(|_| brotli.get_ref().fault("brotli"))
+            }
+        }
     }
 }
 
@@ -194,7 +232,7 @@ fn write_until_end(writer: &mut impl Write, mut piece: &[u8]) -> io::Result<()> 
 }
 
 /// Collects bytes up to a limit, those that were taken out included.
-struct Sink {
+pub(super) struct Sink {
     bytes: Vec<u8>,
     taken: u64,
     limit: u64,
@@ -202,17 +240,17 @@ struct Sink {
 }
 
 impl Sink {
-    fn new(limit: u64) -> Sink {
+    pub(super) fn new(limit: u64) -> Sink {
         Sink { bytes: Vec::new(), taken: 0, limit, over: false }
     }
 
-    fn take(&mut self) -> Vec<u8> {
+    pub(super) fn take(&mut self) -> Vec<u8> {
         self.taken += self.bytes.len() as u64;
         std::mem::take(&mut self.bytes)
     }
 
     /// Which of the two faults made a decoder fail.
-    fn fault(&self, coding: &'static str) -> DecodeError {
+    pub(super) fn fault(&self, coding: &'static str) -> DecodeError {
         if self.over { DecodeError::TooLarge(self.limit) } else { DecodeError::Corrupt(coding) }
     }
 }
@@ -231,65 +269,6 @@ impl Write for Sink {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// `deflate` means zlib (RFC 9110 section 8.4.1.2), but some servers send the raw stream.
-struct Inflate {
-    sink: Sink,
-    stream: Option<Decompress>,
-    /// The first bytes, until there are enough to tell the two apart.
-    head: Vec<u8>,
-    ended: bool,
-}
-
-impl Inflate {
-    fn new(sink: Sink) -> Inflate {
-        Inflate { sink, stream: None, head: Vec::new(), ended: false }
-    }
-
-    fn push(&mut self, piece: &[u8]) -> Result<(), DecodeError> {
-        if self.stream.is_some() {
-            return self.inflate(piece);
-        }
-        self.head.extend_from_slice(piece);
-        if let [first, second, ..] = *self.head.as_slice() {
-            let head = std::mem::take(&mut self.head);
-            self.stream = Some(Decompress::new(is_zlib(first, second)));
-            return self.inflate(&head);
-        }
-        Ok(())
-    }
-
-    fn inflate(&mut self, mut piece: &[u8]) -> Result<(), DecodeError> {
-        let Some(stream) = &mut self.stream else { return Ok(()) };
-        let mut out = [0; CHUNK];
-        while !self.ended {
-            let (taken, made) = (stream.total_in(), stream.total_out());
-            let status = stream
-                .decompress(piece, &mut out, FlushDecompress::None)
-                .map_err(|_| DecodeError::Corrupt("deflate"))?;
-            let taken = (stream.total_in() - taken) as usize;
-            let made = (stream.total_out() - made) as usize;
-            piece = piece.get(taken..).unwrap_or_default();
-            self.sink
-                .write_all(out.get(..made).unwrap_or_default())
-                .map_err(|_| self.sink.fault("deflate"))?;
-            self.ended = status == Status::StreamEnd;
-            if taken == 0 && made == 0 {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(&self) -> Result<(), DecodeError> {
-        if self.ended { Ok(()) } else { Err(DecodeError::Corrupt("deflate")) }
-    }
-}
-
-/// RFC 1950 section 2.2: compression method 8 and a header that is a multiple of 31.
-fn is_zlib(first: u8, second: u8) -> bool {
-    first & 0x0f == 8 && (u16::from(first) << 8 | u16::from(second)) % 31 == 0
 }
 
 #[cfg(test)]
@@ -351,7 +330,7 @@ mod tests {
         for piece in wire.chunks(piece) {
             decoder.push(piece)?;
         }
-        decoder.finish()
+        Ok(decoder.finish()?.body)
     }
 
     const CODINGS: [&str; 5] = ["plain", "gzip", "zlib", "raw", "br"];
@@ -399,7 +378,8 @@ mod tests {
         let data: Vec<u8> = (0..40_000_u32).flat_map(u32::to_le_bytes).collect();
         for coding in ["gzip", "zlib", "raw", "br"] {
             let wire = encoded(coding, &data);
-            let cut = &wire[..wire.len() - 5];
+            // Behind the data of gzip are eight bytes, of which they do not need any.
+            let cut = &wire[..wire.len() - if coding == "gzip" { 9 } else { 5 }];
             let result = decode(label(coding), cut, 1000, 1 << 20);
             assert!(matches!(result, Err(DecodeError::Corrupt(_))), "{coding}: {result:?}");
         }

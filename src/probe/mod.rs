@@ -14,6 +14,7 @@ pub mod exchange;
 pub mod expect;
 mod hits;
 pub mod http;
+mod inflate;
 pub mod jar;
 mod json_cost;
 mod judge;

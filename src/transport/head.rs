@@ -2,8 +2,10 @@
 //!
 //! Real servers fold lines, repeat their status line, and print warnings of their language between
 //! headers. A browser leaves such lines out and shows the page; so a prober must not call the
-//! service down for them, but it tells them as a warning. A NUL stays an error, and so does
-//! everything outside header lines.
+//! service down for them, but it tells them as a warning. A NUL stays an error.
+//! Behind the head, the lines around the chunks of a body are [`chunks`](super::chunks)'s to mend.
+
+use super::chunks::ChunkMender;
 
 /// Bytes of one line that are looked at; longer ones are for the parser to refuse.
 ///
@@ -45,6 +47,8 @@ pub enum Flaw {
     StatusLine,
     /// A `Content-Length` that is no number was left out, so that the body ends with the connection.
     BadLength,
+    /// Chunks are written in another way than HTTP/1.1 has them.
+    Chunks,
 }
 
 impl Flaw {
@@ -68,6 +72,10 @@ impl Flaw {
             Flaw::BadLength => {
                 "the response head has a Content-Length that is no number; it was left out, as in \
                  browsers"
+            }
+            Flaw::Chunks => {
+                "the chunks of the body are not written as HTTP/1.1 has them (RFC 9112 section 7.1); \
+                 they were read as in browsers"
             }
             Flaw::BlankBeforeColon => {
                 "the response head has a blank before a header's colon (RFC 9112 section 5.1)"
@@ -102,6 +110,10 @@ pub struct HeadMender {
     /// The header lines that it does not get.
     surplus: Vec<u8>,
     flaws: Vec<Flaw>,
+    /// Whether the head says that the body comes in chunks.
+    is_chunked: bool,
+    /// Behind the head of such a body.
+    chunks: Option<ChunkMender>,
 }
 
 impl Default for HeadMender {
@@ -114,6 +126,8 @@ impl Default for HeadMender {
             lines: 0,
             surplus: Vec::new(),
             flaws: Vec::new(),
+            is_chunked: false,
+            chunks: None,
         }
     }
 }
@@ -124,9 +138,13 @@ impl HeadMender {
         *self = HeadMender { place: Place::Start, ..HeadMender::default() };
     }
 
-    /// Whether bytes pass as they are.
-    pub fn is_behind(&self) -> bool {
-        self.place == Place::Behind
+    /// Whether these bytes go on to the parser as they are. They have then been taken.
+    pub fn passes(&mut self, bytes: &[u8]) -> bool {
+        match (self.place, &mut self.chunks) {
+            (Place::Behind, None) => true,
+            (Place::Behind, Some(chunks)) => chunks.passes(bytes),
+            _ => self.is_clean(bytes),
+        }
     }
 
     /// What was found since the last time.
@@ -136,12 +154,12 @@ impl HeadMender {
 
     /// The header lines of the final head that the parser did not get, when it has ended.
     pub fn take_surplus(&mut self) -> Vec<u8> {
-        if self.is_behind() { std::mem::take(&mut self.surplus) } else { Vec::new() }
+        if self.place == Place::Behind { std::mem::take(&mut self.surplus) } else { Vec::new() }
     }
 
     /// Whether these bytes begin with a whole final head in which there is nothing to mend, which
     /// is what nearly all servers send. The mender is then behind the head.
-    pub fn is_clean(&mut self, bytes: &[u8]) -> bool {
+    fn is_clean(&mut self, bytes: &[u8]) -> bool {
         if self.place != Place::Start || !self.line.is_empty() {
             return false;
         }
@@ -150,14 +168,22 @@ impl HeadMender {
         if !matches!(judge_status(status), Line::Good) || is_interim(status) {
             return false;
         }
-        for line in lines.take(PARSED_LINES) {
+        let mut chunked = false;
+        for _ in 0..PARSED_LINES {
+            let Some(line) = lines.next() else { return false };
             if content(line).is_empty() {
+                // Chunks have to be looked at.
+                if chunked && !lines.0.is_empty() {
+                    return false;
+                }
                 self.place = Place::Behind;
+                self.chunks = chunked.then(ChunkMender::default);
                 return true;
             }
             if !matches!(judge(line), Line::Good) {
                 return false;
             }
+            chunked = is_chunked(line).unwrap_or(chunked);
         }
         false
     }
@@ -166,7 +192,16 @@ impl HeadMender {
     pub fn push(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) {
         while !bytes.is_empty() {
             if self.place == Place::Behind {
-                out.extend_from_slice(bytes);
+                match &mut self.chunks {
+                    None => out.extend_from_slice(bytes),
+                    Some(chunks) => {
+                        let before = chunks.is_flawed();
+                        chunks.push(bytes, out);
+                        if chunks.is_flawed() && !before {
+                            self.note(Flaw::Chunks);
+                        }
+                    }
+                }
                 return;
             }
             let end = bytes.iter().position(|&byte| byte == b'\n').map(|at| at + 1);
@@ -190,6 +225,9 @@ impl HeadMender {
     fn give_up(&mut self, out: &mut Vec<u8>) {
         out.append(&mut self.held);
         out.append(&mut self.line);
+        if let Some(chunks) = &mut self.chunks {
+            chunks.finish(out);
+        }
         self.place = Place::Behind;
     }
 
@@ -205,7 +243,10 @@ impl HeadMender {
                 if interim {
                     self.lines = 0;
                     self.surplus.clear();
+                } else if self.is_chunked {
+                    self.chunks = Some(ChunkMender::default());
                 }
+                self.is_chunked = false;
             }
             Place::Headers { .. } => self.header(line, out),
             Place::Behind => out.extend_from_slice(line),
@@ -227,6 +268,7 @@ impl HeadMender {
             self.surplus.append(&mut self.held);
         } else {
             self.lines += usize::from(!self.held.is_empty());
+            self.is_chunked = is_chunked(&self.held).unwrap_or(self.is_chunked);
             out.append(&mut self.held);
         }
     }
@@ -323,8 +365,21 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
+/// Whether the line says that the body comes in chunks; none where it says nothing of that.
+fn is_chunked(line: &[u8]) -> Option<bool> {
+    const NAME: &[u8] = b"transfer-encoding:";
+    let (name, value) = line.split_at_checked(NAME.len())?;
+    let last = value.rsplit(|&byte| byte == b',').next().unwrap_or_default();
+    name.eq_ignore_ascii_case(NAME).then(|| last.trim_ascii().eq_ignore_ascii_case(b"chunked"))
+}
+
+/// Whether there is nothing to mend in a header line.
+pub(super) fn is_good_header(line: &[u8]) -> bool {
+    matches!(judge(line), Line::Good)
+}
+
 /// A line without its end.
-fn content(line: &[u8]) -> &[u8] {
+pub(super) fn content(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
 }

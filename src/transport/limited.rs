@@ -180,7 +180,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Limited<S> {
             }
             let before = buffer.filled().len();
             let bytes = ready!(this.receive(cx, buffer))?;
-            if this.mender.is_behind() || this.mender.is_clean(&buffer.filled()[before..]) {
+            if this.mender.passes(&buffer.filled()[before..]) {
                 return Poll::Ready(Ok(()));
             }
             if bytes == 0 {

@@ -6,6 +6,7 @@
 //! [`Stopwatch`]. A failure is never retried here, except that the next address of a name is tried
 //! when there was no connection: whatever was sent may have been acted on.
 
+mod chunks;
 pub mod dial;
 pub mod failure;
 pub mod fetch;

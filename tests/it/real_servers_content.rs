@@ -467,6 +467,48 @@ async fn more_places_than_are_looked_at_are_told() {
     assert_up(&visit("", body.as_bytes(), "expect: { json: { '$[*]': exists } }").await);
 }
 
+/// As Chromium 156 shows it: the page, whatever is missing of the checksum behind the data, or wrong with
+/// gzip's; and no page where zlib's is wrong. Of data that are cut off it shows the beginning and says nothing,
+/// which is no page either.
+#[tokio::test]
+async fn a_compressed_page_that_came_whole_is_read_whatever_its_checksum_says() {
+    let text = "정상 ".repeat(2000);
+    let keys = format!("compression: true, expect: {{ body: '{text}' }}");
+    let (gzip, zlib) = (gzip(text.as_bytes()), zlib(text.as_bytes()));
+    let changed = |bytes: &[u8], from_end: usize| {
+        let mut bytes = bytes.to_vec();
+        let place = bytes.len() - from_end;
+        bytes[place] ^= 1;
+        bytes
+    };
+    for (coding, body, said) in [
+        ("gzip", gzip[..gzip.len() - 8].to_vec(), "no checksum"),
+        ("gzip", gzip[..gzip.len() - 1].to_vec(), "no checksum"),
+        ("gzip", changed(&gzip, 8), "checksum at the end of the compressed body is wrong"),
+        ("gzip", changed(&gzip, 1), "checksum at the end of the compressed body is wrong"),
+        ("deflate", zlib[..zlib.len() - 4].to_vec(), "no checksum"),
+    ] {
+        let headers = format!("Content-Encoding: {coding}\r\n");
+        let outcome = visit(&headers, &body, &keys).await;
+        assert_degraded(&outcome, Reason::BodyDecode);
+        let [warning] = &outcome.facts.warnings[..] else { panic!("{outcome:?}") };
+        assert!(warning.detail.contains(said), "{}", warning.detail);
+        let outcome = visit(&headers, &body, "expect: { body: no }").await;
+        assert_eq!(reason(&outcome), Reason::BodyMismatch);
+    }
+    for (coding, body) in [
+        ("gzip", gzip[..gzip.len() - 9].to_vec()),
+        ("gzip", gzip[..gzip.len() / 2].to_vec()),
+        ("gzip", gzip[..10].to_vec()),
+        ("deflate", zlib[..zlib.len() - 5].to_vec()),
+        ("deflate", zlib[..zlib.len() / 2].to_vec()),
+        ("deflate", changed(&zlib, 1)),
+    ] {
+        let outcome = visit(&format!("Content-Encoding: {coding}\r\n"), &body, "").await;
+        assert_eq!(reason(&outcome), Reason::BodyDecode, "{coding} {}", body.len());
+    }
+}
+
 #[tokio::test]
 async fn bytes_behind_the_end_of_a_coded_body_are_passed_over() {
     for (coding, coded) in [("gzip", gzip(b"ok")), ("deflate", zlib(b"ok"))] {

@@ -336,6 +336,64 @@ async fn a_blank_before_the_colon_of_what_frames_the_body_keeps_the_body_readabl
     }
 }
 
+/// A page in chunks, each written so, and what ends it.
+async fn chunked(chunks: &str, end: &str) -> Outcome {
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let site = Site::answering(format!("{head}{chunks}{end}")).await;
+    run(&format!("http: {{ url: '{}', expect: {{ body: hello }} }}", site.url("/"))).await
+}
+
+/// What Chromium shows without a word is up or degraded.
+#[tokio::test]
+async fn chunks_that_browsers_read_are_read() {
+    for (chunks, end) in [
+        ("5\r\nhello\r\n", "0\r\n\r\n"),
+        ("2;a=b\r\nhe\r\n003  \r\nllo\r\n", "000\r\nX-A: b\r\n\r\n"),
+    ] {
+        assert_up(&chunked(chunks, end).await, chunks);
+    }
+    for (chunks, end) in [
+        ("5\nhello\n", "0\n\n"),
+        ("5\nhello\r\n", "0\r\n\r\n"),
+        ("5\r\nhello\n", "0\r\n\r\n"),
+        ("2;a=b\nhe\n3\nllo\n", "0\n\n"),
+        ("5\r\nhello\r\n", "0\n\n"),
+        ("5\r\nhello\r\n", "0\r\nX-A: b\n\n"),
+        ("5\r\nhello\r\n", "0\r\nno header line\r\n\r\n"),
+    ] {
+        let outcome = chunked(chunks, end).await;
+        assert_degraded(&outcome, chunks, "chunks of the body");
+        assert_eq!(outcome.facts.warnings.len(), 1, "{chunks}: told once");
+    }
+}
+
+/// `ERR_INVALID_CHUNKED_ENCODING`, `ERR_INCOMPLETE_CHUNKED_ENCODING` and `ERR_CONTENT_LENGTH_MISMATCH` there.
+#[tokio::test]
+async fn a_page_that_browsers_call_broken_is_down() {
+    for (chunks, end) in [
+        ("zz\nhello\n", "0\n\n"),
+        ("5\t\nhello\n", "0\n\n"),
+        (" 5\nhello\n", "0\n\n"),
+        ("5\nhello", "0\n\n"),
+        ("5\nhello\n\n", "0\n\n"),
+        ("5\nhello\n", ""),
+        ("5\nhello\n", "0"),
+        ("5\nhello\n", "0\n"),
+        ("5\nhello\n", "0\nX-A: b\n"),
+        ("5\nhel", ""),
+    ] {
+        let outcome = chunked(chunks, end).await;
+        assert_eq!(outcome.verdict(), Verdict::Down, "{chunks:?} {end:?}: {outcome:?}");
+    }
+    let site = Site::answering("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello").await;
+    let outcome = run(&format!("http: {{ url: '{}' }}", site.url("/"))).await;
+    assert_eq!(reason(&outcome), Reason::ConnectionReset);
+    // A length that is less than what comes is the page's.
+    let site = Site::answering("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello!").await;
+    let page = format!("http: {{ url: '{}', expect: {{ body: hello }} }}", site.url("/"));
+    assert_up(&run(&page).await, "shorter");
+}
+
 #[tokio::test]
 async fn a_nul_in_a_head_breaks_the_protocol() {
     for line in [&b"X-A: a\0b\r\n"[..], b"X\0A: b\r\n", b"Set-Cookie: a=b\0c\r\n", b"\0\r\n"] {

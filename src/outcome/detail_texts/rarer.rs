@@ -62,6 +62,18 @@ pub(super) const RARER: &[Row] = &[
         "숫자가 아닌 Content-Length를 브라우저처럼 무시했습니다",
     ),
     (
+        "the chunks of the body are not written as HTTP/1.1 has them (RFC 9112 section 7.1); they were read as in browsers",
+        "본문 청크가 HTTP/1.1 형식(RFC 9112 7.1절)과 달라 브라우저처럼 읽었습니다",
+    ),
+    (
+        "the compressed body has no checksum at its end; it was read as in browsers",
+        "압축된 본문의 끝에 검사합이 없어 브라우저처럼 읽었습니다",
+    ),
+    (
+        "the checksum at the end of the compressed body is wrong; it was read as in browsers",
+        "압축된 본문의 끝에 있는 검사합이 맞지 않아 브라우저처럼 읽었습니다",
+    ),
+    (
         "the response head has a blank before a header's colon (RFC 9112 section 5.1)",
         "응답 헤더의 쌍점 앞에 공백이 있습니다 (RFC 9112 5.1절)",
     ),

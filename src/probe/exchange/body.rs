@@ -7,7 +7,7 @@ use crate::deadline::{Deadline, Expired};
 use crate::offload::Desk;
 use crate::outcome::{Failure, Reason};
 use crate::probe::coding::Codings;
-use crate::probe::decode::{self, DecodeError};
+use crate::probe::decode::{self, DecodeError, Decoded};
 use crate::transport::failure;
 use crate::transport::http::Client;
 use crate::transport::phase::Phase;
@@ -46,6 +46,19 @@ pub enum Unfollowed {
     Dropped,
 }
 
+/// A body, and what is wrong with it that no browser minds.
+pub(super) struct BodyRead {
+    pub(super) body: Vec<u8>,
+    pub(super) warning: Option<Failure>,
+}
+
+impl From<Decoded> for BodyRead {
+    fn from(Decoded { body, flaw }: Decoded) -> BodyRead {
+        let warning = flaw.map(|flaw| Failure::new(Reason::BodyDecode, flaw.detail()));
+        BodyRead { body, warning }
+    }
+}
+
 /// Reads to the end.
 pub(super) async fn read(
     client: &mut Client<'_>,
@@ -53,13 +66,14 @@ pub(super) async fn read(
     rules: BodyRules,
     desk: Desk<'_>,
     deadline: &Deadline,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<BodyRead, Failure> {
     let codings = match rules.coding {
         ContentCoding::AsIs => Codings::default(),
         ContentCoding::Decoded => Codings::of(response.headers()),
     };
     if codings.is_plain() {
-        return whole(client, response, rules.limit, deadline).await;
+        let body = whole(client, response, rules.limit, deadline).await?;
+        return Ok(BodyRead { body, warning: None });
     }
     let wire = whole(client, response, decode::between(rules.limit), deadline).await;
     let wire = match wire {
@@ -73,12 +87,12 @@ pub(super) async fn read(
     if wire.len() <= WIRE_IN_PASSING_MAX {
         match decode::whole(&codings, &wire, limit.min(IN_PASSING_MAX)) {
             Err(DecodeError::TooLarge(_)) if limit > IN_PASSING_MAX => {}
-            decoded => return decoded.map_err(undecoded),
+            decoded => return decoded.map(BodyRead::from).map_err(undecoded),
         }
     }
     let bytes = wire.len();
     let decode = move |_| decode::whole(&codings, &wire, limit);
-    desk.run(bytes, deadline.at(), decode).await?.map_err(undecoded)
+    desk.run(bytes, deadline.at(), decode).await?.map(BodyRead::from).map_err(undecoded)
 }
 
 /// Everything that comes, as it comes.

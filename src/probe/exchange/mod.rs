@@ -18,6 +18,7 @@ use hyper::body::{Body, Incoming};
 use tokio::time::Instant;
 use url::{Host, Url};
 
+use self::body::BodyRead;
 pub use self::body::{BodyRules, ContentCoding, Unfollowed};
 pub use self::last::LastExchange;
 use crate::config::{Follow, TlsClientOptions};
@@ -276,7 +277,11 @@ impl<'a> Session<'a> {
         recorder.watch.enter(Phase::Transfer);
         self.client.expect_body(rules.limit);
         let ends_with_connection = ends_with_connection(&response);
-        let body = body::read(&mut self.client, &mut response, rules, self.desk, deadline).await;
+        let read = body::read(&mut self.client, &mut response, rules, self.desk, deadline).await;
+        let body = read.map(|BodyRead { body, warning }| {
+            recorder.facts.warnings.extend(warning);
+            body
+        });
         recorder.watch.stop();
         self.client.count(recorder);
         let read_to_close = ends_with_connection && body.is_ok();
