@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use ::http::header::LOCATION;
 use ::http::{Response, Version};
+use chain::FetchReach;
 use futures_util::FutureExt;
 use hyper::body::Incoming;
 use url::Url;
@@ -175,6 +176,7 @@ impl Exchange<'_> {
                 }),
                 proxy: proxy.as_ref(),
                 counters: ReadCounters::No,
+                reach: FetchReach::Anywhere,
             };
             let versions =
                 if self.module.enable_http2 { HttpVersions::Any } else { HttpVersions::Http1 };

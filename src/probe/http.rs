@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chain::ChainMemory;
+use chain::{ChainMemory, FetchReach};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use http::StatusCode;
@@ -181,6 +181,7 @@ impl HttpProbe {
             }),
             proxy: proxy.as_ref(),
             counters: if padded { ReadCounters::Yes } else { ReadCounters::No },
+            reach: FetchReach::Anywhere,
         };
         let client = Client::new(transport, options.client.versions, Connections::Fresh);
         let rules = ExchangeRules {

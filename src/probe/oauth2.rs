@@ -10,7 +10,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use chain::ChainMemory;
+use chain::{ChainMemory, FetchReach};
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT,
 };
@@ -143,6 +143,7 @@ impl TokenRoad<'_> {
             }),
             proxy: self.proxy,
             counters: ReadCounters::No,
+            reach: FetchReach::Anywhere,
         };
         let client = Client::new(transport, self.client.versions, Connections::Fresh);
         let follow = Follow {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use chain::{ChainMemory, RecordingVerifier, TlsFacts};
+use chain::{ChainMemory, FetchReach, RecordingVerifier, TlsFacts};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use rustls::ProtocolVersion;
@@ -137,6 +137,7 @@ impl TlsProbe {
             tls: Some(ClientTls { clients, options: &self.options.tls, memory: &self.memory }),
             proxy: proxy.as_ref(),
             counters: ReadCounters::Yes,
+            reach: FetchReach::Anywhere,
         };
         let alpn: Vec<&[u8]> = self.options.alpn.iter().map(String::as_bytes).collect();
         let endpoint = Endpoint {

@@ -9,11 +9,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::time::Duration;
 
+use chain::FetchReach;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout_at};
 
+use super::own_address;
 use super::resolve::Resolvers;
 use crate::config::{DialOptions, IpChoice};
 use crate::deadline::Deadline;
@@ -38,6 +40,8 @@ pub struct Dialer<'a> {
     pub resolvers: &'a Resolvers,
     /// Name servers and families.
     pub options: &'a DialOptions,
+    /// Whether this machine itself may be connected to.
+    pub reach: FetchReach,
 }
 
 impl Dialer<'_> {
@@ -89,6 +93,9 @@ impl Dialer<'_> {
         queue: &mut Queue,
         deadline: &Deadline,
     ) -> Result<TcpStream, Failure> {
+        if self.reach == FetchReach::Elsewhere && own_address::is_of_this_machine(address.ip()) {
+            return Err(own_address::shunned(address.ip()));
+        }
         let silent = || {
             Failure::new(Reason::ConnectTimeout, "the host did not accept the connection in time")
         };
@@ -214,7 +221,8 @@ mod tests {
         port: u16,
     ) -> Result<(TcpStream, SocketAddr), Unconnected> {
         let (resolvers, options) = (Resolvers::new(), DialOptions::default());
-        let dialer = Dialer { resolvers: &resolvers, options: &options };
+        let dialer =
+            Dialer { resolvers: &resolvers, options: &options, reach: FetchReach::Anywhere };
         let deadline = Deadline::after(Duration::from_secs(10));
         // An address literal has no other family to ask for.
         dialer.connect("127.0.0.1", addresses.to_vec(), port, &deadline).await

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chain::Fetch;
+use chain::{Fetch, FetchReach};
 use futures_util::future::BoxFuture;
 use http::header::{HeaderMap, HeaderValue, LOCATION, USER_AGENT};
 use http::{Method, Response, StatusCode};
@@ -40,9 +40,14 @@ pub struct Fetcher {
 }
 
 impl Fetch for Fetcher {
-    fn get(&self, url: String, limit: usize) -> BoxFuture<'static, Result<Vec<u8>, String>> {
+    fn get(
+        &self,
+        url: String,
+        limit: usize,
+        reach: FetchReach,
+    ) -> BoxFuture<'static, Result<Vec<u8>, String>> {
         let fetcher = self.clone();
-        Box::pin(async move { fetcher.get(&url, limit).await })
+        Box::pin(async move { fetcher.get(&url, limit, reach).await })
     }
 }
 
@@ -52,12 +57,17 @@ impl Fetcher {
     }
 
     /// What is at an `http:` or `ldap:` address, at most `limit` bytes; else one sentence why not.
-    pub(crate) async fn get(&self, url: &str, limit: usize) -> Result<Vec<u8>, String> {
+    pub(crate) async fn get(
+        &self,
+        url: &str,
+        limit: usize,
+        reach: FetchReach,
+    ) -> Result<Vec<u8>, String> {
         let deadline = Deadline::after(FETCH_TIME);
         let fetch = async {
             match chain::is_ldap(url) {
-                true => self.search(url, limit, &deadline).await,
-                false => self.follow(url, limit, &deadline).await,
+                true => self.search(url, limit, reach, &deadline).await,
+                false => self.follow(url, limit, reach, &deadline).await,
             }
         };
         match deadline.within(fetch).await {
@@ -70,6 +80,7 @@ impl Fetcher {
         &self,
         url: &str,
         limit: usize,
+        reach: FetchReach,
         deadline: &Deadline,
     ) -> Result<Vec<u8>, String> {
         let url = LdapUrl::parse(url)?;
@@ -83,13 +94,19 @@ impl Fetcher {
         };
         let mut facts = Facts::default();
         let mut recorder = Recorder::new(&mut facts);
-        let opened = self.transport(&dial, &route).open(&endpoint, &mut recorder, deadline).await;
+        let opened =
+            self.transport(&dial, &route, reach).open(&endpoint, &mut recorder, deadline).await;
         let mut connection = opened.map_err(|failure| failure.detail)?;
         ldap::fetch(&mut connection.stream, &url, limit).await
     }
 
     /// Straight to the server, without TLS.
-    fn transport<'a>(&'a self, dial: &'a DialOptions, route: &'a RouteOptions) -> Transport<'a> {
+    fn transport<'a>(
+        &'a self,
+        dial: &'a DialOptions,
+        route: &'a RouteOptions,
+        reach: FetchReach,
+    ) -> Transport<'a> {
         Transport {
             resolvers: &self.resolvers,
             dial,
@@ -98,6 +115,7 @@ impl Fetcher {
             tls: None,
             proxy: None,
             counters: ReadCounters::No,
+            reach,
         }
     }
 
@@ -105,10 +123,11 @@ impl Fetcher {
         &self,
         url: &str,
         limit: usize,
+        reach: FetchReach,
         deadline: &Deadline,
     ) -> Result<Vec<u8>, String> {
         let (dial, route) = (DialOptions::default(), RouteOptions::default());
-        let transport = self.transport(&dial, &route);
+        let transport = self.transport(&dial, &route, reach);
         let mut client = Client::new(transport, HttpVersions::Http1, Connections::Fresh);
         let mut facts = Facts::default();
         let mut recorder = Recorder::new(&mut facts);
@@ -190,9 +209,13 @@ mod tests {
             }
         });
         let fetcher = Fetcher::new(&Arc::default());
-        let fits = fetcher.get(&format!("http://{address}/ca.crl"), LIMIT).await;
+        let fits =
+            fetcher.get(&format!("http://{address}/ca.crl"), LIMIT, FetchReach::Anywhere).await;
         assert_eq!(fits.unwrap().len(), LIMIT);
-        let error = fetcher.get(&format!("http://{address}/large.crl"), LIMIT).await.unwrap_err();
+        let error = fetcher
+            .get(&format!("http://{address}/large.crl"), LIMIT, FetchReach::Anywhere)
+            .await
+            .unwrap_err();
         assert!(error.ends_with("more than 10000 bytes"), "{error}");
     }
 
@@ -207,7 +230,10 @@ mod tests {
             while stream.write_all(heads.as_bytes()).is_ok() {}
         });
         let fetcher = Fetcher::new(&Arc::default());
-        let error = fetcher.get(&format!("http://{address}/ca.crl"), 1 << 20).await.unwrap_err();
+        let error = fetcher
+            .get(&format!("http://{address}/ca.crl"), 1 << 20, FetchReach::Anywhere)
+            .await
+            .unwrap_err();
         assert!(error.contains("without end"), "{error}");
     }
 }

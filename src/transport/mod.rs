@@ -29,7 +29,7 @@ pub mod tls;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use chain::{ChainMemory, RecordingVerifier, TlsClients};
+use chain::{ChainMemory, FetchReach, RecordingVerifier, TlsClients};
 use futures_util::FutureExt;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -59,6 +59,8 @@ pub struct Transport<'a> {
     pub proxy: Option<&'a Proxy<'a>>,
     /// Whether the kernel's counters are read, which costs a descriptor and two system calls.
     pub counters: ReadCounters,
+    /// Whether this machine itself may be connected to.
+    pub reach: FetchReach,
 }
 
 /// One address of a host, which is connected to at every port of it.
@@ -247,7 +249,7 @@ impl Transport<'_> {
         if !recorder.answered {
             recorder.facts.address = recorder.peer;
         }
-        let dialer = Dialer { resolvers: self.resolvers, options: self.dial };
+        let dialer = Dialer { resolvers: self.resolvers, options: self.dial, reach: self.reach };
         match dialer.connect(host, addresses, port, deadline).await {
             Ok((stream, peer)) => {
                 recorder.peer = Some(peer.ip());
@@ -350,8 +352,9 @@ impl Transport<'_> {
         let found = deadline.within(self.resolvers.lookup(host, dial)).await;
         let found = found.unwrap_or_else(|Expired| Err(failure::expired(Phase::Resolve)));
         let addresses = found.map_err(|failure| proxy::failed("the proxy's name", failure))?;
-        let dialer = Dialer { resolvers: self.resolvers, options: dial };
-        let (stream, _) = dialer
+        let dialer =
+            Dialer { resolvers: self.resolvers, options: dial, reach: FetchReach::Anywhere };
+        let (stream, peer) = dialer
             .connect(host, addresses, port, deadline)
             .await
             .map_err(|unconnected| proxy::failed("the proxy", unconnected.failure))?;
@@ -363,6 +366,9 @@ impl Transport<'_> {
         // Who is believed is the probe's choice; its own name and certificate are for the server.
         let options = TlsClientOptions { trust: options.trust.clone(), ..Default::default() };
         let (config, verifier) = clients.client(&options, memory)?;
+        if own_address::is_of_this_machine(peer.ip()) {
+            verifier.site_is_here();
+        }
         let shaken = deadline.within(tls::handshake(stream, config, &verifier, host, &[])).await;
         match shaken {
             Ok(Ok(tls)) => Ok(Stream::Tls(Box::new(tls))),
@@ -410,6 +416,9 @@ impl Transport<'_> {
             &without_name
         };
         let (config, verifier) = clients.client(options, memory)?;
+        if ip.is_some_and(own_address::is_of_this_machine) {
+            verifier.site_is_here();
+        }
         let shaken = tls::handshake(stream, config, &verifier, handshake.name, handshake.alpn);
         let shaken = deadline.within(shaken).await;
         recorder.facts.tcp = counters.as_ref().and_then(Counters::read);

@@ -2,7 +2,7 @@
 //! filter or a mistake; or by a redirect of a server that is not this machine: a mistake as well. Whatever
 //! answers there is not the service.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
 use url::{Host, Url};
 
@@ -11,6 +11,9 @@ use crate::outcome::{Failure, Reason};
 /// Names that anybody may give to his own machines: never in the public DNS (RFC 6761, RFC 6762, RFC
 /// 8375, and `internal`, which ICANN reserved in 2024).
 const PRIVATE_DOMAINS: [&str; 5] = ["localhost", "test", "local", "internal", "home.arpa"];
+
+/// A port, of which a connection must name one (RFC 863).
+const DISCARD: u16 = 9;
 
 /// Whether a name server may not send us there for this name. `/etc/hosts`, `connect_to` and addresses
 /// in the file are the operator's own word and are not judged.
@@ -33,6 +36,31 @@ pub fn is_readers_own(next: &Url, home: &Url) -> bool {
         None => home.host_str().is_some_and(may_be_this_machine),
     };
     is_own && !home_may_be
+}
+
+/// Whether what is connected to is this machine, by whichever of its addresses, or its own cable.
+pub fn is_of_this_machine(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    if address.is_unspecified() || is_on_the_spot(address) {
+        return true;
+    }
+    // The kernel chooses an address of ours as the source of what is sent to it. To connect a datagram
+    // socket sends nothing.
+    let any: IpAddr = match address {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let source = UdpSocket::bind((any, 0)).and_then(|socket| {
+        socket.connect((address, DISCARD))?;
+        socket.local_addr()
+    });
+    source.is_ok_and(|source| source.ip() == address)
+}
+
+/// What is said where a stranger's certificate sends us to ourselves.
+pub(super) fn shunned(address: IpAddr) -> Failure {
+    let detail = format!("{address} is this machine itself, and the site is elsewhere");
+    Failure::new(Reason::DnsNoAddress, detail)
 }
 
 fn address(url: &Url) -> Option<IpAddr> {
@@ -95,6 +123,31 @@ mod tests {
             let found = is_refused(host, address.parse().unwrap());
             assert_eq!(found, expected, "{host} {address}");
         }
+    }
+
+    #[test]
+    fn this_machine_is_known_by_all_its_addresses() {
+        let is_own = |text: &str| is_of_this_machine(text.parse().unwrap());
+        for own in [
+            "127.0.0.1",
+            "127.8.8.8",
+            "::1",
+            "0.0.0.0",
+            "::",
+            "::ffff:127.0.0.1",
+            "169.254.169.254",
+            "fe80::1",
+        ] {
+            assert!(is_own(own), "{own}");
+        }
+        for other in ["192.0.2.1", "10.255.255.254", "2001:db8::1", "224.0.0.1"] {
+            assert!(!is_own(other), "{other}");
+        }
+        // The one by which it is known outside, where it has one.
+        let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+        let outside = socket.connect("192.0.2.1:9").and_then(|()| socket.local_addr());
+        let outside = outside.map_or(Ipv4Addr::LOCALHOST.into(), |address| address.ip());
+        assert!(is_of_this_machine(outside), "{outside}");
     }
 
     #[test]

@@ -2,9 +2,13 @@
 //! do, and called an incomplete chain; never at the price of the run's deadline.
 
 use bongsu::outcome::Reason;
+use chain::Revocation;
 use rcgen::{CertificateParams, DnType, KeyPair};
+use time::Duration;
+use tokio::io::copy_bidirectional;
+use tokio::net::TcpStream;
 
-use crate::support::http::{Reply, Routes};
+use crate::support::http::{Reply, Routes, Site};
 use crate::support::openssl::{Server, openssl};
 use crate::support::pki::{Authority, Files, Issued, Leaf, authority_info_access};
 use crate::support::tls::{Look, faults, net, reason};
@@ -198,4 +202,52 @@ async fn what_sends_its_intermediate_is_not_blamed_for_a_root_that_is_not_listed
     let server = Server::start(&["-cert", words[0], "-key", words[1], "-cert_chain", words[2]]);
     let outcome = Look::at(server.port()).trusting(files.write(&listed.cert.pem)).run().await;
     assert_eq!(faults(&outcome), [Reason::TlsUnknownIssuer]);
+}
+
+/// Whoever writes certificates may not have this machine ask its own services. Behind a proxy the site is
+/// elsewhere.
+#[tokio::test]
+async fn a_site_elsewhere_sends_nobody_to_this_machine() {
+    let web = Routes::new().serve().await;
+    let files = Files::new();
+    let root = Authority::root("Test Root");
+    let inter = root.intermediate("Test CA");
+    web.put("/ca", Reply::bytes(inter.cert.der.clone()));
+    web.put("/crl", Reply::bytes(root.revoke(&[], Duration::hours(1))));
+    let port = web.url("").rsplit_once(':').unwrap().1.to_owned();
+    let roots = files.write(&root.cert.pem);
+    for host in ["127.0.0.1", "127.9.9.9", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0"] {
+        let url = |path: &str| format!("http://{host}:{port}{path}");
+        let missing = serve(&files, &inter.issue(Leaf::named("probe.test").issuer_at(&url("/ca"))));
+        let listed = serve(&files, &root.issue(Leaf::named("probe.test").crl_at(&url("/crl"))));
+        for (server, here, elsewhere) in [
+            (&missing, Some(Reason::TlsChainIncomplete), Some(Reason::TlsUnknownIssuer)),
+            (&listed, None, Some(Reason::TlsRevocationUnavailable)),
+        ] {
+            let look =
+                || Look::at(server.port()).trusting(roots.clone()).revocation(Revocation::Hard);
+            let before = web.paths().len();
+            let outcome = look().through(&tunnels().await).run().await;
+            assert_eq!(reason(&outcome), elsewhere, "{host}: {:?}", outcome.result);
+            assert_eq!(web.paths().len(), before, "{host}");
+            // The site is on this machine, and may say so.
+            if host == "127.0.0.1" {
+                let outcome = look().run().await;
+                assert_eq!(reason(&outcome), here, "{:?}", outcome.result);
+                assert_eq!(web.paths().len(), before + 1);
+            }
+        }
+    }
+}
+
+/// A proxy that opens every tunnel.
+async fn tunnels() -> Site {
+    Site::scripted(|mut visitor| async move {
+        let request = visitor.request().await;
+        let target = request.split(' ').nth(1).unwrap().to_owned();
+        let mut server = TcpStream::connect(target).await.unwrap();
+        visitor.send(b"HTTP/1.1 200 OK\r\n\r\n").await;
+        let _ = copy_bidirectional(&mut visitor.stream, &mut server).await;
+    })
+    .await
 }

@@ -101,7 +101,8 @@ impl TlsClients {
                 path = issuers;
             }
         }
-        match self.lists.ask(verifier.memory.owner, path, policy, deadline).await {
+        let (owner, reach) = (verifier.memory.owner, verifier.reach());
+        match self.lists.ask(owner, path, policy, reach, deadline).await {
             RevocationStatus::Good => Ok(None),
             RevocationStatus::Revoked(detail) => Err(revoked(verifier, detail)),
             RevocationStatus::Unavailable(why) => {
@@ -154,8 +155,8 @@ impl TlsClients {
         for _ in 0..MAX_MISSING {
             let Some(report) = verifier.report() else { break };
             let deadline = deadline.min(Instant::now() + ISSUER_TIME);
-            let issuers =
-                self.issuers.fetch(verifier.memory.owner, &report.issuer_urls, deadline).await;
+            let (owner, reach) = (verifier.memory.owner, verifier.reach());
+            let issuers = self.issuers.fetch(owner, &report.issuer_urls, reach, deadline).await;
             let Some(issuers) = issuers else { break };
             fetched.extend(issuers.iter().cloned());
             verifier.verify_again(&fetched);

@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use tokio::time::Instant;
 
 use crate::der;
-use crate::fetch::Fetch;
+use crate::fetch::{self, Fetch, FetchReach};
 use crate::fetch_cache::{CacheBounds, FetchCache, FetchedValue};
 
 /// Largest answer. A certificate has one or two KiB, a bundle a few more.
@@ -109,12 +109,13 @@ impl IssuerCertificates {
         &self,
         owner: u64,
         urls: &[String],
+        reach: FetchReach,
         deadline: Instant,
     ) -> Option<Arc<Vec<CertificateDer<'static>>>> {
         for url in urls {
             let (source, address) = (Arc::clone(&self.fetch), url.clone());
             let fetch = || async move {
-                let body = source.get(address.clone(), MAX_BYTES).await?;
+                let body = source.get(address.clone(), MAX_BYTES, reach).await?;
                 let value = certificates(&body);
                 if value.is_empty() {
                     return Err(format!("{address}: no certificate"));
@@ -122,7 +123,7 @@ impl IssuerCertificates {
                 let bytes = value.iter().map(|cert| cert.len()).sum();
                 Ok(FetchedValue { value, bytes, usable: KEPT_FOR, fresh: KEPT_FOR })
             };
-            match self.cache.get(owner, url, deadline, fetch).await {
+            match self.cache.get(owner, &fetch::cache_key(url, reach), deadline, fetch).await {
                 Ok(issuers) => return Some(issuers),
                 Err(why) => tracing::debug!(event = "issuer.unavailable", %why),
             }

@@ -55,7 +55,7 @@ pub use clients::{RefusedFetches, TlsClients};
 pub use facts::TlsFacts;
 pub use failure::{IoCause, TlsFailure, TlsFailureKind};
 pub use fault::{ChainFault, ChainFaultKind};
-pub use fetch::Fetch;
+pub use fetch::{Fetch, FetchReach};
 pub use options::{
     ClientCert, Judgement, Revocation, Roots, TlsClientOptions, TlsVersions, TrustOptions,
 };

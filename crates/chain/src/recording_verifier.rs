@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::iter::once;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -27,6 +28,7 @@ use crate::facts::TlsFacts;
 use crate::failure::TlsFailure;
 use crate::fault::{ChainFault, ChainFaultKind};
 use crate::fault_texts::likely_missing_detail;
+use crate::fetch::FetchReach;
 use crate::options::{Judgement, Revocation, TlsClientOptions};
 use crate::pointers::issuer_urls;
 use crate::report::ChainReport;
@@ -44,6 +46,7 @@ pub struct RecordingVerifier {
     name: Option<ServerName<'static>>,
     pub(crate) revocation: Revocation,
     judgement: Judgement,
+    is_here: AtomicBool,
     record: Mutex<HandshakeRecord>,
 }
 
@@ -97,8 +100,29 @@ impl RecordingVerifier {
         // What is no name at all is refused by the connection itself.
         let name = name.and_then(|name| ServerName::try_from(undotted(name).to_owned()).ok());
         let TlsClientOptions { revocation, judgement, .. } = *options;
-        let record = Mutex::default();
-        RecordingVerifier { shared, memory, anchors, identity, name, revocation, judgement, record }
+        RecordingVerifier {
+            shared,
+            memory,
+            anchors,
+            identity,
+            name,
+            revocation,
+            judgement,
+            is_here: AtomicBool::new(false),
+            record: Mutex::default(),
+        }
+    }
+
+    /// The site is on this machine, so that its certificates may send us there.
+    pub fn site_is_here(&self) {
+        self.is_here.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn reach(&self) -> FetchReach {
+        match self.is_here.load(Ordering::Relaxed) {
+            true => FetchReach::Anywhere,
+            false => FetchReach::Elsewhere,
+        }
     }
 
     /// Forgets the last handshake. To be called when the same configuration is used for another

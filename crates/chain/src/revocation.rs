@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use crate::fetch::Fetch;
+use crate::fetch::{Fetch, FetchReach};
 use crate::fetch_cache::{CacheBounds, FetchCache, FetchedValue};
 use crate::options::Revocation;
 use crate::pointers::RevocationSubject;
@@ -122,11 +122,13 @@ impl RevocationLists {
         owner: u64,
         path: &[RevocationSubject],
         policy: Revocation,
+        reach: FetchReach,
         deadline: Instant,
     ) -> RevocationStatus {
         let wait = deadline.saturating_duration_since(Instant::now()).saturating_sub(MARGIN);
         let deadline = Instant::now() + wait;
-        let answers = path.iter().map(|subject| self.ask_one(owner, subject, policy, deadline));
+        let answers =
+            path.iter().map(|subject| self.ask_one(owner, subject, policy, reach, deadline));
         let mut answers = join_all(answers).await;
         // A revocation is certain; a missing list is not.
         answers.sort_by_key(|answer| match answer {
@@ -142,6 +144,7 @@ impl RevocationLists {
         owner: u64,
         subject: &RevocationSubject,
         policy: Revocation,
+        reach: FetchReach,
         deadline: Instant,
     ) -> RevocationStatus {
         if subject.urls.is_empty() {
@@ -155,8 +158,8 @@ impl RevocationLists {
         }
         let mut why = String::new();
         for url in &subject.urls {
-            let fetch = || fetch_list(Arc::clone(&self.fetch), url.clone(), subject.clone());
-            match self.cache.get(owner, &cache_key(url, subject), deadline, fetch).await {
+            let fetch = || fetch_list(Arc::clone(&self.fetch), url.clone(), subject.clone(), reach);
+            match self.cache.get(owner, &cache_key(url, subject, reach), deadline, fetch).await {
                 Ok(list) if !list.covers(subject) => {
                     why = format!("{url}: is a list for other certificates");
                 }
@@ -178,8 +181,9 @@ async fn fetch_list(
     fetch: Arc<dyn Fetch>,
     url: String,
     subject: RevocationSubject,
+    reach: FetchReach,
 ) -> Result<FetchedValue<RevocationList>, String> {
-    let body = fetch.get(url.clone(), MAX_BYTES).await?;
+    let body = fetch.get(url.clone(), MAX_BYTES, reach).await?;
     // Hashing and sorting 10 MiB takes longer than other tasks should wait.
     let parsed = tokio::task::spawn_blocking(move || RevocationList::parse(&body, &subject)).await;
     let list = parsed

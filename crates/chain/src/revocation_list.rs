@@ -10,6 +10,7 @@ use x509_parser::prelude::{ASN1Time, FromDer};
 
 use crate::der::{self, PublicKey, Signed};
 use crate::digest::sha256;
+use crate::fetch::{self, FetchReach};
 use crate::pointers::RevocationSubject;
 use crate::signature::{self, SignatureStrength};
 
@@ -161,8 +162,8 @@ fn short(serial: &[u8]) -> [u8; 8] {
 }
 
 /// The key a list is kept under: one address can serve several issuers' questions.
-pub(crate) fn cache_key(url: &str, subject: &RevocationSubject) -> String {
-    format!("{url} {}", hex::encode(&sha256(&subject.issuer_key)[..8]))
+pub(crate) fn cache_key(url: &str, subject: &RevocationSubject, reach: FetchReach) -> String {
+    format!("{} {}", fetch::cache_key(url, reach), hex::encode(&sha256(&subject.issuer_key)[..8]))
 }
 
 #[cfg(test)]

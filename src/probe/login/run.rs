@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chain::ChainMemory;
+use chain::{ChainMemory, FetchReach};
 use futures_util::FutureExt;
 use tokio::time::{Instant, sleep_until};
 use url::Url;
@@ -135,6 +135,7 @@ impl<'a> LoginRun<'a> {
             proxy,
             // A login's requests are large: lost segments show here first.
             counters: ReadCounters::Yes,
+            reach: FetchReach::Anywhere,
         };
         let client = Client::new(transport, options.client.versions, Connections::Kept);
         LoginRun {

@@ -14,6 +14,8 @@ use bongsu::probe;
 use bongsu::probe::surroundings::Surroundings;
 use bongsu::stop::Stop;
 
+use super::http::Site;
+
 /// Generous: a loaded machine must not make a slow test a failed one.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -122,6 +124,19 @@ impl Look {
 
     pub(crate) fn starttls(mut self, protocol: StartTls) -> Look {
         self.options.starttls = Some(protocol);
+        self
+    }
+
+    /// Asks this proxy for a way.
+    pub(crate) fn through(mut self, proxy: &Site) -> Look {
+        let text = format!(
+            "services:\n  - name: a\n    interval: 60s\n    timeout: 20s\n    probes:\n      - {{ name: p, proxy: \
+             'http://{}', tls: {{ address: 'a.test:443' }} }}\n",
+            proxy.address
+        );
+        let config = config::parse(&text, Path::new("bongsu.yml"), &Nothing).unwrap();
+        let Kind::Tls(options) = &config.targets[0].kind else { panic!("no TLS probe: {text}") };
+        self.options.route = options.route.clone();
         self
     }
 
