@@ -1,6 +1,10 @@
 //! The pages as a browser has them, headless Chromium: what strangers say stays text, everything is reached
 //! and operated from the keyboard, a wall is read from afar, and what is stale is grey.
 
+use std::fs::File;
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, flock};
 use serde_json::json;
 
 use crate::page_strangers::{down, estate, hostile, markup};
@@ -274,27 +278,63 @@ fn colours(browser: &mut Browser, elements: &str) -> Vec<[u64; 3]> {
     serde_json::from_value(found).unwrap()
 }
 
-/// Nothing of a stale row says that all is well: grey as the sky at night, or the colour of a link.
+/// Another process that has the turn of every account of this state directory, so that the daemon's logins
+/// are skipped.
+fn has_turns(state: &Path) -> Vec<File> {
+    let files = std::fs::read_dir(state).unwrap().map(|entry| entry.unwrap().path());
+    let turns =
+        files.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("turn-"));
+    let held: Vec<File> = turns
+        .map(|path| {
+            let file = File::open(path).unwrap();
+            eventually("the turn is free", || {
+                flock(&file, FlockOperation::NonBlockingLockExclusive).ok()
+            });
+            file
+        })
+        .collect();
+    assert!(!held.is_empty(), "no account has a turn");
+    held
+}
+
+/// Nothing of a stale row says that all is well: grey as the sky at night, or the colour of a link. Neither
+/// where nothing was seen yet, nor where what was seen was well.
 #[test]
 fn what_is_stale_is_grey_and_never_green_in_light_and_dark() {
     let (held, _held) = Target::holding();
     let up = Target::answering("봉수");
+    let door = Target::answering("<a href=/logout>");
     let probe = |name: &str, times: &str, target: &Target| {
         format!(
             "  - {{ name: {name}, {times}probes: [ {{ name: p, http: {{ url: '{}' }} }} ] }}\n",
             target.url()
         )
     };
+    let aged = format!(
+        "  - {{ name: aged, interval: 1s, timeout: 900ms, probes: [ {{ name: p, login: {{ base: '{}', steps: [ {{ \
+         name: in, post: /, form: {{ a: '${{secret.user}}' }}, expect: {{ css: {{ 'a[href*=logout]': exists }} }} }} ] \
+         }} }} ] }}\n",
+        door.url()
+    );
+    let state = tempfile::tempdir().unwrap();
     let daemon = Setup::new(&format!(
-        "defaults: {{ interval: 60s, timeout: 59s }}\nservices:\n{}{}",
+        "defaults: {{ interval: 60s, timeout: 59s }}\nsecrets: {{ user: {{ env: PROBE_USER }} }}\nservices:\n{}{}{aged}",
         probe("stale", "", &held),
         probe("well", "interval: 1s, timeout: 900ms, ", &up)
     ))
+    .env("PROBE_USER", "someone")
+    .flag(format!("--state.dir={}", state.path().display()))
     .start();
     daemon.wait_until_ready();
-    eventually("the other has run", || {
-        let summary = daemon.get("/api/v1/status").json()["summary"].clone();
-        (summary["up"] == 1 && summary["unobserved"] == 1).then_some(())
+    let summary = || daemon.get("/api/v1/status").json()["summary"].clone();
+    eventually("the others have run", || {
+        let summary = summary();
+        (summary["up"] == 2 && summary["unobserved"] == 1).then_some(())
+    });
+    let _turns = has_turns(state.path());
+    eventually("what was well has aged", || {
+        let summary = summary();
+        (summary["up"] == 1 && summary["unobserved"] == 2).then_some(())
     });
     let is_green = |[red, green, blue]: &[u64; 3]| *green > *red.max(blue) + 20;
     let is_grey = |[red, green, blue]: &[u64; 3]| red == green && green == blue;
@@ -303,6 +343,7 @@ fn what_is_stale_is_grey_and_never_green_in_light_and_dark() {
         ("/?lang=ko&refresh=off", "tr.stale"),
         ("/?lang=en&refresh=off&wall=1", "tr.stale"),
         ("/services/stale?lang=en&refresh=off", "main"),
+        ("/services/aged?lang=ko&refresh=off", "main"),
         ("/probes/stale/p?lang=ko&refresh=off", "main"),
     ] {
         for (width, is_dark) in [(1280, false), (1280, true), (400, false), (400, true)] {
@@ -312,6 +353,10 @@ fn what_is_stale_is_grey_and_never_green_in_light_and_dark() {
             let what = format!("{path} {width} dark {is_dark}");
             let found = colours(&mut browser, stale);
             assert!(!found.is_empty(), "nothing is stale: {what}");
+            if stale == "tr.stale" {
+                let rows = browser.evaluate("document.querySelectorAll('tr.stale').length");
+                assert_eq!(rows, 2, "{what}");
+            }
             let greens: Vec<_> = found.iter().filter(|colour| is_green(colour)).collect();
             assert!(greens.is_empty(), "{what}: {greens:?}");
             let chip = browser.evaluate(&format!(
