@@ -37,6 +37,8 @@ pub struct TableProblem {
 /// What is said of a table without them.
 pub const NO_HEADINGS: &str = "no line has the headings";
 
+const EMPTY: &str = "is empty: it has neither headings nor rows; was the sheet saved?";
+
 /// Lines above the headings: a title, a date, who made it.
 ///
 /// No row: the file is the operator's.
@@ -51,6 +53,9 @@ pub fn read(
     let text = text(bytes).ok_or_else(|| {
         at_first("is neither UTF-8 nor EUC-KR text; save the sheet as CSV in UTF-8".to_owned())
     })?;
+    if text.trim().is_empty() {
+        return Err(at_first(EMPTY.to_owned()));
+    }
     // Of lines that end otherwise the reader says the number of the one before.
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     for delimiter in [b',', b';', b'\t'] {
@@ -186,6 +191,9 @@ mod tests {
         assert_eq!(table.rows[3].cells, ["9", ""]);
         let error = |bytes: &[u8]| read(bytes, |cells| cells.len() > 5).unwrap_err().message;
         assert_eq!(error(b"a,b\n1,2\n"), NO_HEADINGS);
+        for empty in [&b""[..], b"\xef\xbb\xbf", b"\xff\xfe", b" \r\n\n"] {
+            assert_eq!(error(empty), EMPTY, "{empty:?}");
+        }
         assert!(error(b"\x81\xff\xff").starts_with("is neither UTF-8 nor EUC-KR"));
     }
 }

@@ -107,6 +107,9 @@ fn hint(error: &io::Error) -> &'static str {
             "; another program listens there, perhaps a bongsu that runs already: end it, or choose \
              another port by --web.listen-address"
         }
+        io::ErrorKind::AddrNotAvailable => {
+            "; this machine has no such address: write one of `ip address`, or :PORT for all of them"
+        }
         io::ErrorKind::PermissionDenied => "; ports below 1024 are for root, choose another one",
         _ => "",
     }

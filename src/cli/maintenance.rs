@@ -5,6 +5,8 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, Subcommand};
 use jiff::civil::DateTime;
 
+use super::local_time::local_time;
+
 /// What is done to the windows that were opened by hand.
 #[derive(Debug, Clone, PartialEq, Subcommand)]
 pub enum MaintenanceCommand {
@@ -29,11 +31,11 @@ pub struct AddWindowArgs {
     pub announced: bool,
 
     /// When it begins; now unless given. In the zone of --web.time-zone.
-    #[arg(long, value_name = "YYYY-MM-DDTHH:MM")]
+    #[arg(long, value_name = "YYYY-MM-DDTHH:MM", value_parser = local_time)]
     pub from: Option<DateTime>,
 
     /// When it ends.
-    #[arg(long, value_name = "YYYY-MM-DDTHH:MM")]
+    #[arg(long, value_name = "YYYY-MM-DDTHH:MM", value_parser = local_time)]
     pub until: Option<DateTime>,
 
     /// How long it lasts, such as 2h.

@@ -9,11 +9,15 @@ mod external_url;
 mod flags;
 pub mod import;
 mod listen_address;
+mod local_time;
 pub mod maintenance;
+mod meant;
 pub mod report;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 #[cfg(feature = "lab")]
@@ -25,6 +29,7 @@ pub use self::flags::{DEFAULT_CONFIG_FILE, DEFAULT_PORT, Flags, LogFormat, LogLe
 use self::import::ImportCommand;
 pub use self::listen_address::ListenAddress;
 use self::maintenance::MaintenanceCommand;
+pub use self::meant::Typed;
 use self::report::ReportCommand;
 use crate::build_info::LONG;
 
@@ -137,7 +142,7 @@ pub fn parse() -> Result<Cli, Exit> {
     let checked = parsed.and_then(|cli| match cli.flags.shard_index {
         index if index < cli.flags.shard_count => Ok(cli),
         index => Err(command().error(
-            clap::error::ErrorKind::ValueValidation,
+            ErrorKind::ValueValidation,
             format!(
                 "--shard.index {index} does not exist among {} shards; they are counted from 0",
                 cli.flags.shard_count
@@ -147,8 +152,26 @@ pub fn parse() -> Result<Cli, Exit> {
     checked.map_err(|error| {
         // A closed standard output is not worth another message.
         let _ = error.print();
+        if let Some(instead) = instead(&error) {
+            let _ = io::stderr().write_all(format!("\n{instead}").as_bytes());
+        }
         if error.use_stderr() { Exit::Usage } else { Exit::Ok }
     })
+}
+
+/// What was meant by a word that is no subcommand, or that a subcommand does not take.
+fn instead(error: &clap::Error) -> Option<String> {
+    let kind = match error.kind() {
+        ErrorKind::InvalidSubcommand => ContextKind::InvalidSubcommand,
+        ErrorKind::UnknownArgument => ContextKind::InvalidArg,
+        _ => return None,
+    };
+    let ContextValue::String(word) = error.get(kind)? else { return None };
+    let variables = TerminalVariables::augment_args(clap::Command::new("terminal"));
+    let variables = variables.try_get_matches_from(["terminal"]).ok();
+    let variables = variables.and_then(|found| TerminalVariables::from_arg_matches(&found).ok());
+    let language = variables.unwrap_or_default().language();
+    Typed::of(word).map(|typed| typed.instead(word, language))
 }
 
 #[cfg(test)]

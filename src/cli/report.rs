@@ -7,6 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use jiff::civil::{Date, DateTime};
 use url::Url;
 
+use super::local_time::local_time;
 use crate::language::Language;
 
 /// What is reported.
@@ -51,7 +52,7 @@ pub struct IncidentArgs {
     pub service: String,
 
     /// A moment of the incident in Korea's time, an hour before its first failing run at the earliest.
-    #[arg(long, value_name = "YYYY-MM-DDTHH:MM")]
+    #[arg(long, value_name = "YYYY-MM-DDTHH:MM", value_parser = local_time)]
     pub at: DateTime,
 
     #[command(flatten)]

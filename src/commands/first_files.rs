@@ -1,9 +1,11 @@
 //! Files that `bongsu init` and `bongsu import` write: all of them or none, and none is replaced.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use base::shell_word;
 
 use super::tell;
 use crate::cli::Exit;
@@ -56,13 +58,18 @@ pub(super) fn write(out: &Path, files: &[FirstFile], language: Language) -> Resu
                  Nothing was written\n"
             ),
         };
-        tell(&mut io::stderr(), &said);
+        tell(&said);
         return Err(Exit::Failed);
     }
-    for file in files {
+    for (index, file) in files.iter().enumerate() {
         let path = out.join(&file.name);
         if let Err(error) = write_new(&path, file) {
-            tell(&mut io::stderr(), &format!("{}: {error}\n", path.display()));
+            // Half of them would be in the way of the next attempt.
+            for written in &files[..index] {
+                let _ = fs::remove_file(out.join(&written.name));
+            }
+            let nothing = language.pick("아무것도 쓰지 않았습니다.", "Nothing was written");
+            tell(&format!("{}: {error}. {nothing}\n", path.display()));
             return Err(Exit::Failed);
         }
     }
@@ -78,12 +85,14 @@ fn write_new(path: &Path, file: &FirstFile) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(of_directory).create(directory)?;
     }
     let mut new = OpenOptions::new().write(true).create_new(true).mode(of_file).open(path)?;
-    new.write_all(file.text.as_bytes())
+    new.write_all(file.text.as_bytes()).inspect_err(|_| {
+        let _ = fs::remove_file(path);
+    })
 }
 
 /// What is typed next.
 pub(super) fn next(out: &Path, probe: &str, language: Language) -> String {
-    let file = quoted(&out.join(CONFIGURATION).display().to_string());
+    let file = shell_word(&out.join(CONFIGURATION).display().to_string());
     let heading = match language {
         Language::Korean => "다음 명령:",
         Language::English => "next:",
@@ -92,14 +101,4 @@ pub(super) fn next(out: &Path, probe: &str, language: Language) -> String {
         "\n{heading}\n  bongsu check {file}\n  bongsu --config.file={file} probe {probe}\n  bongsu \
          --config.file={file}\n"
     )
-}
-
-/// A path as a word of a shell.
-pub(super) fn quoted(path: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    if path.chars().all(is_plain) {
-        path.to_owned()
-    } else {
-        format!("'{}'", path.replace('\'', "'\\''"))
-    }
 }

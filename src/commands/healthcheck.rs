@@ -46,7 +46,7 @@ pub(super) fn healthcheck(flags: &Flags) -> Exit {
         Some(file) => match web_config::load(file) {
             Ok(config) => config.tls,
             Err(error) => {
-                tell(&mut io::stderr(), &format!("{}\n", error.report("nothing was asked")));
+                tell(&format!("{}\n", error.report("nothing was asked")));
                 return Exit::Usage;
             }
         },
@@ -61,11 +61,11 @@ pub(super) fn healthcheck(flags: &Flags) -> Exit {
     match asked {
         Ok(Ok(())) => Exit::Ok,
         Ok(Err(problem)) => {
-            tell(&mut io::stderr(), &format!("unhealthy: {problem}\n"));
+            tell(&format!("unhealthy: {problem}\n"));
             Exit::Failed
         }
         Err(_) => {
-            tell(&mut io::stderr(), &format!("unhealthy: no answer in {PATIENCE:?}\n"));
+            tell(&format!("unhealthy: no answer in {PATIENCE:?}\n"));
             Exit::Failed
         }
     }
@@ -105,6 +105,11 @@ async fn ask(address: &ListenAddress, tls: Option<TlsSettings>, path: &str) -> R
         None if ours.is_none() && !error.is_connect() => Err(overheard(&addresses, path)
             .await
             .map_or_else(|_| deepest(&error), |answer| unspoken(&answer))),
+        None if error.is_connect() => Err(format!(
+            "{} ({}): is the daemon running, and is --web.listen-address the daemon's?",
+            deepest(&error),
+            addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        )),
         _ => Err(deepest(&error)),
     }
 }

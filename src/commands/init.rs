@@ -1,13 +1,14 @@
 //! `bongsu init URL...`: a first configuration, a Prometheus that scrapes it, and what to type next.
 //! It asks nothing and overwrites nothing.
 
-use std::io;
 use std::path::Path;
 
-use super::first_files::{self, CONFIGURATION, FirstFile, SCHEMA, quoted};
+use base::shell_word;
+
+use super::first_files::{self, CONFIGURATION, FirstFile, SCHEMA};
 use super::new_service::{self, NewService};
-use super::{names, tell};
-use crate::cli::{DEFAULT_PORT, Exit, Flags, InitArgs};
+use super::{names, print, tell};
+use crate::cli::{DEFAULT_PORT, Exit, Flags, InitArgs, Typed};
 use crate::language::Language;
 
 /// The third file, beside the configuration and its schema.
@@ -15,10 +16,17 @@ const PROMETHEUS: &str = "prometheus.yml";
 
 pub(super) fn init(flags: &Flags, args: &InitArgs) -> Exit {
     let language = flags.terminal.language();
+    if let Some((word, typed)) = args.urls.iter().find_map(|word| Some((word, Typed::file(word)?)))
+    {
+        let is_file =
+            language.pick("주소가 아니라 파일 이름입니다", "is the name of a file and no address");
+        tell(&format!("{word}: {is_file}\n{}", typed.instead(word, language)));
+        return Exit::Usage;
+    }
     let services = match services(&args.urls) {
         Ok(services) => services,
         Err(problem) => {
-            tell(&mut io::stderr(), &format!("{problem}\n"));
+            tell(&format!("{problem}\n"));
             return Exit::Usage;
         }
     };
@@ -30,8 +38,7 @@ pub(super) fn init(flags: &Flags, args: &InitArgs) -> Exit {
     if let Err(exit) = first_files::write(&args.out, &files, language) {
         return exit;
     }
-    tell(&mut io::stdout(), &written(&args.out, &services, language));
-    Exit::Ok
+    print(&written(&args.out, &services, language))
 }
 
 /// The pages of each service, in the order in which they were given.
@@ -94,7 +101,7 @@ fn prometheus() -> String {
 
 /// What was written, and the next three commands.
 fn written(out: &Path, services: &[NewService], language: Language) -> String {
-    let file = |name: &str| quoted(&out.join(name).display().to_string());
+    let file = |name: &str| shell_word(&out.join(name).display().to_string());
     let (configuration, prometheus) = (file(CONFIGURATION), file(PROMETHEUS));
     let schema = file(SCHEMA);
     let probe = services.first().map(|service| format!("{}/front", service.name));

@@ -1,12 +1,11 @@
 //! `bongsu maintenance add|end|list`: windows by hand, in the file that the daemon watches.
 
-use std::io;
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{load, tell};
+use super::{load, print, print_json, tell};
 use crate::calendar;
 use crate::cli::maintenance::{
     AddWindowArgs, EndWindowArgs, ListWindowsArgs, MaintenanceCommand, SignedArgs,
@@ -24,7 +23,7 @@ pub(super) fn maintenance(flags: &Flags, what: &MaintenanceCommand) -> Exit {
     let Some(path) = &flags.maintenance_file else {
         let said = "--maintenance.file: name the file that the daemon was given by the same flag \
                     (or BONGSU_MAINTENANCE_FILE)\n";
-        tell(&mut io::stderr(), said);
+        tell(said);
         return Exit::Usage;
     };
     let desk = Desk {
@@ -35,20 +34,24 @@ pub(super) fn maintenance(flags: &Flags, what: &MaintenanceCommand) -> Exit {
         now: calendar::now(),
     };
     let done = match what {
-        MaintenanceCommand::Add(args) => desk.add(args),
-        MaintenanceCommand::End(args) => desk.end(args),
+        MaintenanceCommand::Add(args) => desk.add(args).map(Done::Told),
+        MaintenanceCommand::End(args) => desk.end(args).map(Done::Told),
         MaintenanceCommand::List(args) => desk.list(args),
     };
     match done {
-        Ok(text) => {
-            tell(&mut io::stdout(), &text);
-            Exit::Ok
-        }
+        Ok(Done::Json(text)) => print_json(&text),
+        Ok(Done::Told(text)) => print(&text),
         Err(NotDone { text, exit }) => {
-            tell(&mut io::stderr(), &text);
+            tell(&text);
             exit
         }
     }
+}
+
+/// What is said of what was done.
+enum Done {
+    Told(String),
+    Json(String),
 }
 
 /// Why nothing was done.
@@ -112,8 +115,10 @@ impl Desk<'_> {
                 ("--for", until.ok_or_else(|| NotDone::usage("--for: is too long"))?)
             }
         };
-        check_length(from, until)
-            .map_err(|problem| NotDone::usage(format!("{flag}: {problem}")))?;
+        check_length(from, until).map_err(|problem| {
+            let (from, until) = (self.times.minute(from), self.times.minute(until));
+            NotDone::usage(format!("{flag}: {problem} ({from} - {until})"))
+        })?;
         if until <= self.now {
             return Err(NotDone::usage(format!("{flag}: the window would be over already")));
         }
@@ -177,22 +182,23 @@ impl Desk<'_> {
         })
     }
 
-    fn list(&self, args: &ListWindowsArgs) -> Result<String, NotDone> {
+    fn list(&self, args: &ListWindowsArgs) -> Result<Done, NotDone> {
         let records = read(self.path).map_err(|error| self.failed(&error.to_string()))?;
         let shown = records.windows.iter().filter(|window| args.all || !window.is_over(self.now));
         if args.json {
             let listed: Vec<_> = shown.map(|window| self.listed(window)).collect();
             // Every key is a name of ours.
-            return Ok(serde_json::to_string_pretty(&listed).unwrap_or_default() + "\n");
+            let json = serde_json::to_string_pretty(&listed).unwrap_or_default();
+            return Ok(Done::Json(json + "\n"));
         }
         let lines: Vec<String> = shown.map(|window| self.line(window)).collect();
         if lines.is_empty() {
             let none = self
                 .language
                 .pick("열려 있거나 예정된 것이 없습니다.\n", "No window is open or to come.\n");
-            return Ok(none.to_owned());
+            return Ok(Done::Told(none.to_owned()));
         }
-        Ok(lines.concat())
+        Ok(Done::Told(lines.concat()))
     }
 
     fn line(&self, window: &RecordedWindow) -> String {

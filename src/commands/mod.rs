@@ -17,9 +17,11 @@ mod run;
 mod shell;
 mod terminal;
 
-use std::io::{self, Write};
+use std::fmt::Write as _;
+use std::io::{self, ErrorKind, Write};
 use std::time::Duration;
 
+use base::{is_deceptive, visible};
 use jiff::Timestamp;
 use read::ReadError;
 use tokio::runtime::{Builder, Runtime};
@@ -64,9 +66,9 @@ pub fn execute(cli: Cli) -> Exit {
 /// The configuration and blackbox_exporter's modules, or their problems on standard error.
 fn load(flags: &Flags) -> Result<(Config, Option<Blackbox>), Exit> {
     let refused = |error: ReadError| {
-        tell(&mut io::stderr(), &format!("{}\n", error.report("nothing was started")));
+        tell(&format!("{}\n", error.report("nothing was started")));
         if !flags.config_file.exists() {
-            tell(&mut io::stderr(), first_steps(flags.terminal.language()));
+            tell(first_steps(flags.terminal.language()));
         }
         Exit::Usage
     };
@@ -153,9 +155,47 @@ fn until_signalled<F: Future<Output = Exit>>(run: impl FnOnce(Signals) -> F) -> 
     exit
 }
 
-/// Writes text for a person. A closed pipe is the reader's own wish.
-fn tell(out: &mut dyn Write, text: &str) {
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+/// Tells a person at standard error. What files and servers say in it moves no cursor and turns no line round.
+fn tell(text: &str) {
+    // There is nobody else to tell that it cannot be written.
+    let _ = write_to(&mut io::stderr(), &visible(text.to_owned()));
+}
+
+/// Prints what a person asked for, as safe.
+fn print(text: &str) -> Exit {
+    print_as_is(&visible(text.to_owned()))
+}
+
+/// Prints JSON, in which those characters are escapes: a program reads what was said.
+fn print_json(json: &str) -> Exit {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c == '\n' || !is_deceptive(c) {
+            text.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // Writing into a string cannot fail.
+            let _ = write!(text, "\\u{unit:04x}");
+        }
+    }
+    print_as_is(&text)
+}
+
+/// Prints what is for programs, or has colours of our own. A closed pipe is the reader's own wish; a full
+/// disk is not.
+fn print_as_is(text: &str) -> Exit {
+    match write_to(&mut io::stdout(), text) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            tell(&format!("standard output cannot be written: {error}\n"));
+            Exit::Failed
+        }
+        _ => Exit::Ok,
+    }
+}
+
+fn write_to(out: &mut dyn Write, text: &str) -> io::Result<()> {
+    out.write_all(text.as_bytes()).and_then(|()| out.flush())
 }
 
 /// Whole days until an end in unix seconds; negative once it has passed.

@@ -1,8 +1,8 @@
 //! `bongsu report`: asks Prometheus, counts, and writes the report to standard output.
 
-use std::io;
+use base::visible;
 
-use super::{runtime, tell};
+use super::{print_as_is, runtime, tell};
 use crate::calendar;
 use crate::cli::report::{
     AlertmanagerArgs, IncidentArgs, IncidentForm, MonthArgs, ReportCommand, ReportForm,
@@ -22,12 +22,9 @@ pub(super) fn report(flags: &Flags, what: &ReportCommand) -> Exit {
         ReportCommand::Incident(args) => incident(flags, args),
     };
     match written {
-        Ok(report) => {
-            tell(&mut io::stdout(), &report);
-            Exit::Ok
-        }
+        Ok(report) => print_as_is(&report),
         Err(problem) => {
-            tell(&mut io::stderr(), &format!("{}\n", problem.text));
+            tell(&format!("{}\n", problem.text));
             problem.exit
         }
     }
@@ -72,7 +69,7 @@ fn month(flags: &Flags, args: &MonthArgs) -> Result<String, NoReport> {
     let language = ReportLanguage::or(args.form.language, flags.terminal.language());
     let document = || month_tables::document(&report, language);
     Ok(match args.form.format {
-        ReportForm::Text => text::text(&document()),
+        ReportForm::Text => visible(text::text(&document())),
         ReportForm::Csv => csv::csv(&document()),
         ReportForm::Json => json::json(&report),
         ReportForm::Html => html::html(&document()),
@@ -97,7 +94,7 @@ fn incident(flags: &Flags, args: &IncidentArgs) -> Result<String, NoReport> {
     let language = ReportLanguage::or(args.language, flags.terminal.language());
     let document = incident_tables::document(&report, language);
     Ok(match args.format {
-        IncidentForm::Text => text::text(&document),
+        IncidentForm::Text => visible(text::text(&document)),
         IncidentForm::Html => html::html(&document),
     })
 }

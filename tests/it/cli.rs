@@ -209,6 +209,15 @@ fn a_port_in_use_is_a_clear_error_and_exits_with_1() {
 }
 
 #[test]
+fn an_address_that_the_machine_does_not_have_is_a_clear_error() {
+    let setup = Setup::new(&one_probe("http://127.0.0.1:9/"));
+    // For documentation (RFC 5737).
+    let output = setup.output(&["--web.listen-address=192.0.2.1:10915"]);
+    assert_eq!(code(&output), 1);
+    assert!(stderr(&output).contains("this machine has no such address"), "{}", stderr(&output));
+}
+
+#[test]
 fn the_health_check_follows_the_daemon() {
     let daemon = Setup::new(&one_probe("http://127.0.0.1:9/")).start();
     let address = daemon.address.to_string();
@@ -244,6 +253,10 @@ fn the_health_check_quotes_what_is_no_daemon() {
         assert_eq!(code(&output), 1, "{answer:?}");
         assert!(stderr(&output).contains(expected), "{}", stderr(&output));
     }
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let setup = Setup::new("").env("BONGSU_WEB_LISTEN_ADDRESS", &free.to_string());
+    let said = stderr(&setup.output(&["healthcheck"])).to_owned();
+    assert!(said.contains(&format!("({free}): is the daemon running")), "{said}");
 }
 
 #[test]

@@ -131,7 +131,15 @@ fn nothing_is_written_without_a_name_a_reason_and_a_service_that_exists() {
         ),
         (
             vec!["add", "tax", "--until", "2020-01-01T00:00", "--by", "x", "--why", "y"],
-            "--until: is not after",
+            "--until: is not after its beginning (20",
+        ),
+        (
+            vec!["add", "tax", "--until", "2099-01-01T00:00-05:00", "--by", "x", "--why", "y"],
+            "it has a zone; write the local time without one",
+        ),
+        (
+            vec!["add", "tax", "--until", "02:00", "--by", "x", "--why", "y"],
+            "it is no day with a time; write 2026-11-30T02:00",
         ),
         (vec!["add", "tax", "--for", "2h", "--name", "A b", "--by", "x", "--why", "y"], "--name: "),
     ] {

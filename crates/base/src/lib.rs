@@ -9,10 +9,12 @@ pub mod fnv;
 pub mod hex;
 mod html;
 pub mod percent;
+mod shell_word;
 mod visible;
 
 pub use cut::{boundary, cut};
 pub use html::EscapedText;
+pub use shell_word::shell_word;
 pub use visible::{is_deceptive, visible};
 
 /// An event that only the log level `trace` shows. It is made as a debug event, because the program that

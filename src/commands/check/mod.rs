@@ -8,7 +8,6 @@ mod problems;
 mod stdin;
 mod text;
 
-use std::io;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -16,7 +15,7 @@ use jiff::Timestamp;
 use self::plan::CheckedPlan;
 use self::stdin::WithStandardInput;
 use super::terminal::Terminal;
-use super::{blackbox, exec_steps, first_steps, shard, tell};
+use super::{blackbox, exec_steps, first_steps, print, print_as_is, print_json, shard, tell};
 use crate::app;
 use crate::blackbox::{Blackbox, ModuleFile};
 use crate::calendar;
@@ -32,8 +31,7 @@ const STANDARD_INPUT: &str = "-";
 
 pub(super) fn check(flags: &Flags, args: &CheckArgs) -> Exit {
     if args.print_schema {
-        tell(&mut io::stdout(), &config::schema::schema());
-        return Exit::Ok;
+        return print_as_is(&config::schema::schema());
     }
     let terminal = Terminal::of(&flags.terminal);
     let (config, blackbox) = match loaded(flags, args) {
@@ -49,19 +47,20 @@ pub(super) fn check(flags: &Flags, args: &CheckArgs) -> Exit {
     }
     let plan = CheckedPlan::of(&config, &shard(flags), calendar::now());
     let times = LocalTime::named(flags.time_zone.as_deref());
-    let text = match &blackbox {
-        _ if args.json => plan.json(),
+    if args.json {
+        return print_json(&plan.json());
+    }
+    let mut text = match &blackbox {
         // Only modules are run, and of those there is more to say.
         Some(_) if config.files.is_empty() => String::new(),
         _ => text::text(&plan, &times, terminal.language),
     };
-    tell(&mut io::stdout(), &text);
-    if let (Some(blackbox), false) = (blackbox, args.json) {
+    if let Some(blackbox) = blackbox {
         let between = if text.is_empty() { "" } else { "\n" };
-        let modules = described(&blackbox.modules(), terminal.language);
-        tell(&mut io::stdout(), &format!("{between}{modules}"));
+        text.push_str(between);
+        text.push_str(&described(&blackbox.modules(), terminal.language));
     }
-    Exit::Ok
+    print(&text)
 }
 
 /// What `check` prints of a configuration, in English.
@@ -98,14 +97,14 @@ fn described(modules: &ModuleFile, language: Language) -> String {
 
 fn tell_problems(error: &ReadError, flags: &Flags, args: &CheckArgs) {
     if args.json {
-        tell(&mut io::stdout(), &problems::json(error));
+        print_json(&problems::json(error));
         return;
     }
     let text = match flags.terminal.language() {
         Language::Korean => korean::report(error),
         Language::English => error.report("nothing was started"),
     };
-    tell(&mut io::stderr(), &format!("{text}\n"));
+    tell(&format!("{text}\n"));
 }
 
 fn refuse(error: &ReadError, flags: &Flags, args: &CheckArgs) {
@@ -117,6 +116,6 @@ fn refuse(error: &ReadError, flags: &Flags, args: &CheckArgs) {
         Some(file) => file.to_str().is_some_and(|file| file.contains("://")),
     };
     if !args.json && is_without_file {
-        tell(&mut io::stderr(), first_steps(flags.terminal.language()));
+        tell(first_steps(flags.terminal.language()));
     }
 }

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
-use read::ReadError;
+use base::files::read_regular;
+use base::shell_word;
+use read::{ReadError, Value};
 
 use super::configuration::{self, probe_name};
 use super::drafts::{LeftOut, ProbeDraft, Translations, without_userinfo};
@@ -13,7 +15,7 @@ use super::{Import, Unwritten, in_one_line};
 use crate::blackbox::ModuleFile;
 use crate::cli::import::BlackboxArgs;
 use crate::commands::first_files::{CONFIGURATION, FirstFile};
-use crate::config;
+use crate::config::{self, CONFIG_BYTES_MAX};
 
 pub(super) fn import(args: &BlackboxArgs) -> Result<Import, ReadError> {
     let modules = ModuleFile::load(&args.file);
@@ -32,7 +34,7 @@ pub(super) fn import(args: &BlackboxArgs) -> Result<Import, ReadError> {
     };
     let notes = std::mem::take(&mut jobs.notes);
     if let Some(error) = jobs.problems(before) {
-        return Err(error);
+        return Err(swapped(args).unwrap_or(error));
     }
     let path = args.output.out.join(CONFIGURATION);
     let mut carried =
@@ -50,6 +52,36 @@ pub(super) fn import(args: &BlackboxArgs) -> Result<Import, ReadError> {
         return Err(ReadError::whole(args.file.clone(), message));
     }
     Ok(carried.import())
+}
+
+/// What is said where each of the two is what the other should be.
+fn swapped(args: &BlackboxArgs) -> Option<ReadError> {
+    let [targets] = &args.targets[..] else { return None };
+    let has_modules = |path: &Path| top_keys(path).is_some_and(|keys| keys.contains("modules"));
+    let is_swapped = has_modules(targets)
+        && top_keys(&args.file)
+            .is_none_or(|keys| keys.contains("scrape_configs") || keys.contains("global"))
+        && args.file.is_file();
+    let word = |path: &Path| shell_word(&path.display().to_string());
+    is_swapped.then(|| {
+        let message = format!(
+            "the two files are swapped, {} has the modules; type:\n    bongsu import blackbox {} \
+             --targets {}",
+            targets.display(),
+            word(targets),
+            word(&args.file)
+        );
+        ReadError::whole(args.file.clone(), message)
+    })
+}
+
+/// The keys at the top of a file, none where it is no mapping.
+fn top_keys(path: &Path) -> Option<BTreeSet<String>> {
+    let bytes = read_regular(path, CONFIG_BYTES_MAX).ok()?;
+    match read::parse(&String::from_utf8(bytes).ok()?).ok()?.value {
+        Value::Map(entries) => Some(entries.iter().map(|entry| entry.key.to_string()).collect()),
+        _ => None,
+    }
 }
 
 /// What is carried over, and what is not.

@@ -8,13 +8,13 @@ mod drafts;
 mod relabel;
 mod scrape_jobs;
 
-use std::io;
 use std::path::{Path, PathBuf};
 
+use base::{is_deceptive, shell_word};
 use read::ReadError;
 
 use super::first_files::{self, FirstFile};
-use super::tell;
+use super::{print, tell};
 use crate::cli::import::ImportCommand;
 use crate::cli::{Exit, Flags};
 use crate::config::{Disk, Files};
@@ -40,15 +40,14 @@ pub(super) fn import(flags: &Flags, what: &ImportCommand) -> Exit {
     let import = match made {
         Ok(import) => import,
         Err(error) => {
-            tell(&mut io::stderr(), &format!("{}\n", error.report("nothing was written")));
+            tell(&format!("{}\n", error.report("nothing was written")));
             return Exit::Usage;
         }
     };
     if let Err(exit) = first_files::write(&output.out, &import.files, language) {
         return exit;
     }
-    tell(&mut io::stdout(), &import.written(&output.out, language));
-    Exit::Ok
+    print(&import.written(&output.out, language))
 }
 
 impl Import {
@@ -64,7 +63,7 @@ impl Import {
         };
         for file in &self.files {
             let path = out.join(&file.name).display().to_string();
-            text.push_str(&format!("  {}\n", first_files::quoted(&path)));
+            text.push_str(&format!("  {}\n", shell_word(&path)));
         }
         if !self.left_out.is_empty() {
             text.push_str(match language {
@@ -118,5 +117,5 @@ fn in_one_line(error: &ReadError) -> String {
 
 /// A text of somebody else's inside a comment: it ends with its line.
 fn comment(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().map(|c| if is_deceptive(c) { ' ' } else { c }).collect()
 }

@@ -5,7 +5,6 @@ mod daemon;
 mod error;
 mod run;
 
-use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
 use lab::drill::{Drill, SPEED_RANGE};
@@ -23,13 +22,13 @@ pub(super) fn lab(flags: Flags, args: LabArgs) -> Exit {
             (drill, speed)
         }),
         Err(problems) => {
-            tell(&mut io::stderr(), &format!("{problems}\n"));
+            tell(&format!("{problems}\n"));
             return Exit::Usage;
         }
     };
     if let Some((_, speed)) = drill.as_ref().filter(|(_, speed)| !SPEED_RANGE.contains(speed)) {
         let (least, most) = (SPEED_RANGE.start(), SPEED_RANGE.end());
-        tell(&mut io::stderr(), &format!("--speed {speed} is not from {least} to {most}\n"));
+        tell(&format!("--speed {speed} is not from {least} to {most}\n"));
         return Exit::Usage;
     }
     let participants = if args.targets_only {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cli::ProbeArgs;
+use crate::cli::{ProbeArgs, Typed};
 use crate::config::{Config, Target};
 use crate::language::Language;
 use crate::server::any_target;
@@ -15,14 +15,28 @@ const SUGGESTED_MAX: usize = 5;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A configuration of one target for `--url`, with the settings that a configuration without any would have.
-pub(super) fn of_url(url: &str) -> Result<Config, String> {
+pub(super) fn of_url(url: &str, language: Language) -> Result<Config, String> {
+    if let Some(typed) = Typed::file(url) {
+        return Err(no_address(url, typed, language));
+    }
     let whole = if url.contains("://") { url.to_owned() } else { format!("https://{url}") };
-    any_target::config_of(&whole, Some("http"), TIMEOUT)
+    any_target::config_of(&whole, Some("http"), TIMEOUT).map_err(|problem| problem + "\n")
 }
 
-/// What to say to somebody who gave an address where an id is wanted.
-pub(super) fn address_as_id(id: &str, language: Language) -> Option<String> {
+fn no_address(word: &str, typed: Typed, language: Language) -> String {
+    let said = language.pick("파일 이름입니다", "is the name of a file");
+    format!("{word}: {said}\n{}", typed.instead(word, language))
+}
+
+/// What to say to somebody who gave an address or a file where an id is wanted.
+pub(super) fn no_id(id: &str, language: Language) -> Option<String> {
+    // A probe may be called `a/b.json`.
+    let may_be_file = !id.contains('/') || id.starts_with(['/', '.', '~']);
+    if let Some(typed) = Typed::file(id).filter(|_| may_be_file) {
+        return Some(no_address(id, typed, language));
+    }
     let looks_like_one = id.contains("://") || (id.contains('.') && !id.contains('/'));
+    let id = base::shell_word(id);
     let said = match language {
         Language::Korean => format!(
             "{id}은(는) 감시 항목의 이름이 아니라 주소입니다. 다음과 같이 입력하십시오:\n  bongsu probe --url {id}\n"

@@ -8,15 +8,16 @@ mod progress;
 mod single_run;
 mod waterfall;
 
-use std::io;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base::is_deceptive;
 use tracing::warn;
 
 use self::single_run::SingleRun;
 use super::terminal::Terminal;
-use super::{load, runtime, tell};
+use super::{load, print, print_as_is, print_json, runtime, tell};
 use crate::cli::{Exit, Flags, ProbeArgs, ProbeOutput};
 use crate::config::{Config, Target};
 use crate::controls::Controls;
@@ -41,13 +42,12 @@ pub(super) fn probe(flags: &Flags, args: &ProbeArgs) -> Exit {
     };
     let output = if args.json { ProbeOutput::Json } else { args.output };
     if output == ProbeOutput::Curl {
-        tell(&mut io::stdout(), &curl::curl(&target));
-        return Exit::Ok;
+        return print_as_is(&curl::curl(&target));
     }
     let surroundings = match surroundings(flags, &config) {
         Ok(surroundings) => Arc::new(surroundings),
         Err(problem) => {
-            tell(&mut io::stderr(), &problem);
+            tell(&problem);
             return Exit::Failed;
         }
     };
@@ -56,32 +56,31 @@ pub(super) fn probe(flags: &Flags, args: &ProbeArgs) -> Exit {
         Err(exit) => return exit,
     };
     raise_descriptors();
-    let print = |looked: &SingleRun<'_>| {
-        let text = match output {
-            ProbeOutput::Json => json::json(looked, terminal.language) + "\n",
-            ProbeOutput::Text | ProbeOutput::Curl => waterfall::waterfall(looked, terminal),
+    let printed = Cell::new(Exit::Ok);
+    let show = |looked: &SingleRun<'_>| {
+        let shown = match output {
+            ProbeOutput::Json => print_json(&(json::json(looked, terminal.language) + "\n")),
+            ProbeOutput::Text | ProbeOutput::Curl => {
+                print_as_is(&waterfall::waterfall(looked, terminal))
+            }
         };
-        tell(&mut io::stdout(), &text);
+        if shown != Exit::Ok {
+            printed.set(shown);
+        }
     };
-    let looks = runtime.block_on(look(
-        &config,
-        &target,
-        &surroundings,
-        args.repeat,
-        &|looked| print(looked),
-        terminal,
-    ));
+    let looks =
+        runtime.block_on(look(&config, &target, &surroundings, args.repeat, &show, terminal));
     runtime.shutdown_background();
     match looks {
         Ok(verdicts) => {
             if verdicts.len() > 1 && output == ProbeOutput::Text {
-                tell(&mut io::stdout(), &summary(&verdicts, terminal.language));
+                print(&summary(&verdicts, terminal.language));
             }
             let good = |verdict: &Verdict| matches!(verdict, Verdict::Up | Verdict::Degraded);
-            if verdicts.iter().all(good) { Exit::Ok } else { Exit::Failed }
+            if verdicts.iter().all(good) { printed.get() } else { Exit::Failed }
         }
         Err(error) => {
-            tell(&mut io::stderr(), &format!("controls: {error}\n"));
+            tell(&format!("controls: {error}\n"));
             Exit::Failed
         }
     }
@@ -93,15 +92,15 @@ fn chosen(
     language: Language,
 ) -> Result<(Config, Arc<Target>), Exit> {
     let refused = |problem: String| {
-        tell(&mut io::stderr(), &problem);
+        tell(&problem);
         Exit::Usage
     };
     if let Some(url) = &args.url {
-        let config = choice::of_url(url).map_err(|problem| refused(problem + "\n"))?;
+        let config = choice::of_url(url, language).map_err(refused)?;
         let target = config.targets.first().map(Arc::clone);
         return target.map(|target| (config, target)).ok_or(Exit::Usage);
     }
-    if let Some(hint) = args.id.as_deref().and_then(|id| choice::address_as_id(id, language)) {
+    if let Some(hint) = args.id.as_deref().and_then(|id| choice::no_id(id, language)) {
         return Err(refused(hint));
     }
     let (config, _) = load(flags)?;
@@ -124,7 +123,7 @@ async fn look(
     target: &Arc<Target>,
     surroundings: &Arc<Surroundings>,
     times: u32,
-    print: &dyn Fn(&SingleRun<'_>),
+    show: &dyn Fn(&SingleRun<'_>),
     terminal: Terminal,
 ) -> Result<Vec<Verdict>, WireError> {
     let own_time = &surroundings.own_time;
@@ -152,7 +151,7 @@ async fn look(
         let run = probe::run(&*probe, target.schedule.timeout(), &stop);
         let mut outcome: Outcome = progress::shown(target, terminal, run).await;
         controls.judge(&target.dial, &mut outcome).await;
-        print(&SingleRun { target, outcome: &outcome, online: controls.reading().online });
+        show(&SingleRun { target, outcome: &outcome, online: controls.reading().online });
         verdicts.push(outcome.verdict());
     }
     Ok(verdicts)
@@ -171,11 +170,8 @@ fn summary(verdicts: &[Verdict], language: Language) -> String {
     }
 }
 
-/// A hostile server's text must not move the cursor of whoever looks at it, nor turn the line round.
+/// A hostile server's text among our own colours must not move the cursor of whoever looks at it, nor turn
+/// the line round.
 fn printable(text: &str) -> String {
-    let moves = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if moves(c) { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if is_deceptive(c) { '\u{fffd}' } else { c }).collect()
 }

@@ -2,14 +2,13 @@
 //! done, and for how long. What the run came to takes its place in the end.
 
 use std::collections::VecDeque;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::super::tell;
 use super::printable;
 use crate::commands::terminal::{Colour, Terminal, clipped, padded};
 use crate::config::{Kind, Target};
@@ -50,13 +49,19 @@ pub(super) async fn shown<T>(
             ended = &mut run => break ended,
             _ = ticks.tick() => {
                 let text = view.lock().drawn();
-                tell(&mut io::stderr(), &text);
+                draw(&text);
             }
         }
     };
     let text = view.lock().wiped();
-    tell(&mut io::stderr(), &text);
+    draw(&text);
     ended
+}
+
+/// A screen that cannot be written shows nothing.
+fn draw(text: &str) {
+    let mut screen = io::stderr();
+    let _ = screen.write_all(text.as_bytes()).and_then(|()| screen.flush());
 }
 
 /// The lines of a run that goes on.
@@ -78,7 +83,7 @@ struct LiveView {
 impl LiveView {
     fn new(target: &Target, terminal: Terminal, start: Instant) -> LiveView {
         LiveView {
-            head: target.id.to_string(),
+            head: printable(&target.id.to_string()),
             timeout: humantime::format_duration(target.schedule.timeout()).to_string(),
             terminal,
             hides_urls: matches!(target.kind, Kind::Login(_)),

@@ -158,3 +158,57 @@ fn roots_and_client_certificates_are_told_with_their_ends() {
     assert_eq!(ends.as_array().unwrap().len(), 2, "{ends}");
     assert!(ends[0]["not_after"].as_str().unwrap().ends_with('Z'), "{ends}");
 }
+
+/// Turns the line round, is obeyed by a terminal (ESC and the one-byte CSI), and is seen as nothing.
+const DECEPTIVE: &str = "a\u{202e}b\u{1b}[2Jc\u{9b}d\u{200b}e\u{2066}f";
+
+#[track_caller]
+fn assert_safe(text: &str) {
+    let found = text.chars().find(|&c| base::is_deceptive(c) && c != '\n');
+    assert_eq!(found, None, "{text:?}");
+}
+
+#[test]
+fn what_files_say_moves_no_cursor_and_turns_no_line_round() {
+    let escape = |c: char| match base::is_deceptive(c) {
+        true => format!("\\u{:04x}", u32::from(c)),
+        false => c.to_string(),
+    };
+    let quoted = format!("\"{}\"", DECEPTIVE.chars().map(escape).collect::<String>());
+    let file = format!("{DECEPTIVE}.yml");
+    let bad = format!("services:\n  - name: {quoted}\n    {quoted}: 1\n{quoted}: 1\n");
+    let setup = Setup::new(GOOD).env("PROBE_USER", "canary-7d20");
+    let path = setup.write(&file, GOOD);
+    for (text, wanted) in [(GOOD, 0), (&bad, 2)] {
+        setup.write(&file, text);
+        for json in [&[][..], &["--json"]] {
+            let arguments = [&["check", path.to_str().unwrap()][..], json].concat();
+            let output = setup.output(&arguments);
+            let said = [stdout(&output), stderr(&output)].concat();
+            assert_eq!(code(&output), wanted, "{said}");
+            assert!(said.contains("\\u{202e}") || said.contains("\\u202e"), "{said}");
+            assert_safe(&said);
+        }
+    }
+    let names = json(&setup.output(&["check", path.to_str().unwrap(), "--json"]));
+    assert!(names["problems"][0]["file"].as_str().unwrap().contains(DECEPTIVE), "{names}");
+    // Whatever else names a file.
+    let out = setup.path().join(DECEPTIVE);
+    let (path, out) = (path.to_str().unwrap(), out.to_str().unwrap());
+    let csv = setup.write("list.csv", format!("url,{DECEPTIVE}\nhttps://www.gov.kr,x\n"));
+    for arguments in [
+        &["init", "www.gov.kr", "--out", out][..],
+        &["init", "www.gov.kr", "--out", out],
+        &["init", DECEPTIVE],
+        &["import", "csv", csv.to_str().unwrap(), "--out", &format!("{out}2")],
+        &["import", "csv", path],
+        &["import", "blackbox", path, "--targets", path],
+        &["probe", DECEPTIVE],
+        &["probe", "--url", &format!("http://{DECEPTIVE}/")],
+        &["report", "month", "--prometheus", "http://127.0.0.1:9", "--corrections", path],
+        &["--maintenance.file", path, "maintenance", "list"],
+    ] {
+        let output = setup.output(arguments);
+        assert_safe(&[stdout(&output), stderr(&output)].concat());
+    }
+}

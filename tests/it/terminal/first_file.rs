@@ -65,8 +65,8 @@ fn an_address_that_is_none_or_holds_a_password_is_refused() {
     for (address, said) in [
         ("ftp://a.go.kr/", "is no http or https address"),
         ("https://", "is no http or https address"),
-        ("/etc/passwd", "is no http or https address"),
-        ("./bongsu.yml", "is no http or https address"),
+        ("/etc/passwd", "is the name of a file and no address"),
+        ("./bongsu.yml", "is the name of a file and no address"),
         // What `check` would refuse.
         ("https://a.go.kr:0", "port 0 cannot be connected to"),
         ("0.0.0.0", "is no machine's address"),
@@ -117,4 +117,41 @@ fn completions_are_understood_by_bash_and_the_manual_page_names_every_command() 
     for part in [".TH bongsu 1", "bongsu\\-check(1)", "config.file"] {
         assert!(stdout(&page).contains(part), "{part} is not in\n{}", stdout(&page));
     }
+}
+
+#[test]
+fn a_file_is_no_address() {
+    let setup = Setup::new("");
+    let file = setup.write("plain", "");
+    let out = setup.path().join("new");
+    for (word, command) in [
+        ("bongsu.yml", "  bongsu check bongsu.yml "),
+        ("BONGSU.YAML", "  bongsu check BONGSU.YAML "),
+        ("list.csv", "  bongsu import csv list.csv "),
+        (file.to_str().unwrap(), "  bongsu check /"),
+    ] {
+        let output = setup.output(&["init", "www.gov.kr", word, "--out", out.to_str().unwrap()]);
+        let said = stderr(&output);
+        assert_eq!(code(&output), 2, "{said}");
+        assert!(said.starts_with(&format!("{word}: is the name of a file")), "{said}");
+        assert!(said.contains(command), "{said}");
+        assert!(!out.exists());
+    }
+}
+
+/// The configuration fits, and of the schema the beginning.
+#[test]
+fn a_full_disk_leaves_no_half_of_the_files() {
+    let setup = Setup::new("");
+    let out = setup.path().join("new");
+    let output = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_bongsu")])
+        .args(["init", "www.gov.kr", "--out", out.to_str().unwrap()])
+        .output()
+        .unwrap();
+    let said = stderr(&output);
+    assert_eq!(code(&output), 1, "{said}");
+    assert!(said.contains("bongsu.schema.json: "), "{said}");
+    assert!(said.contains("Nothing was written"), "{said}");
+    assert_eq!(std::fs::read_dir(&out).unwrap().count(), 0);
 }

@@ -27,7 +27,7 @@ fn without_a_configuration_the_next_command_is_said() {
 #[test]
 fn an_address_in_place_of_an_id_is_answered_with_the_command_for_it() {
     for (address, url) in [
-        ("https://www.gov.kr/a?b=c", "bongsu probe --url https://www.gov.kr/a?b=c\n"),
+        ("https://www.gov.kr/a?b=c", "bongsu probe --url 'https://www.gov.kr/a?b=c'\n"),
         ("www.gov.kr", "bongsu probe --url www.gov.kr\n"),
     ] {
         let output = Setup::new("").output(&["probe", address]);
@@ -66,4 +66,47 @@ fn each_command_shows_the_flags_that_mean_something_to_it() {
     assert!(help("healthcheck").contains("--web.listen-address"));
     assert!(help("probe").contains("--state.dir"));
     assert!(help("run").contains("--shutdown.grace"));
+}
+
+#[test]
+fn an_address_or_a_file_in_place_of_a_command_is_answered_with_the_command_for_it() {
+    for (arguments, commands) in [
+        (&["https://a.go.kr"][..], &["probe --url https://a.go.kr ", "init https://a.go.kr "][..]),
+        (&["bongsu.yml"], &["check bongsu.yml ", "--config.file=bongsu.yml "]),
+        (&["run", "./bongsu.yml"], &["--config.file=./bongsu.yml "]),
+        (&["목록 1.csv"], &[]),
+        (&["list.csv"], &["import csv list.csv "]),
+        (&["gpki/portal"], &["probe gpki/portal "]),
+        (&["gov.kr/front"], &["probe --url gov.kr/front ", "probe gov.kr/front "]),
+        (&["probe", "bongsu.yml"], &["check bongsu.yml "]),
+        (&["probe", "--url", "bongsu.yml"], &["check bongsu.yml "]),
+        (&["chek"], &[]),
+    ] {
+        for (language, heading) in [("C", "did you mean:\n"), ("ko_KR.UTF-8", "입력하려던")] {
+            let output = Setup::new("").env("LC_ALL", language).output(arguments);
+            let said = stderr(&output);
+            assert_eq!(code(&output), 2, "{arguments:?}: {said}");
+            assert!(stdout(&output).is_empty(), "{arguments:?}");
+            assert_eq!(said.contains(heading), !commands.is_empty(), "{arguments:?}: {said}");
+            for command in commands {
+                let line = format!("  bongsu {command}");
+                assert!(said.contains(&line), "{line:?} is not in {said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_printed_is_no_success() {
+    let setup = Setup::new(
+        "defaults: { interval: 30s, timeout: 5s }\nservices: [ { name: a, probes: [ { name: b, http: { url: \
+         'http://127.0.0.1:9/' } } ] } ]\n",
+    );
+    for arguments in [&["check"][..], &["check", "--json"], &["man"], &["completions", "bash"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = setup.command(arguments).stdout(full).output().unwrap();
+        assert_eq!(code(&output), 1, "{arguments:?}");
+        let said = stderr(&output);
+        assert!(said.starts_with("standard output cannot be written: No space left"), "{said}");
+    }
 }

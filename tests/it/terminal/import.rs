@@ -99,7 +99,7 @@ fn every_mistake_of_a_table_is_told_with_its_line_and_nothing_is_written() {
             &["no line has a heading for addresses; name their column one of url, "],
         ),
         ("이름,주소\na,\n", &["has no row with an address"]),
-        ("", &["no line has a heading"]),
+        ("", &["is empty"]),
     ] {
         let setup = Setup::new("");
         let output = import(&setup, table);
@@ -112,4 +112,37 @@ fn every_mistake_of_a_table_is_told_with_its_line_and_nothing_is_written() {
     }
     let output = import(&Setup::new(""), b"\xff\xff\x00url");
     assert!(stderr(&output).contains("neither UTF-8 nor EUC-KR"), "{}", stderr(&output));
+}
+
+#[test]
+fn an_empty_table_is_called_empty() {
+    for table in ["", "\u{feff}", "\r\n\r\n"] {
+        let output = import(&Setup::new(""), table);
+        assert_eq!(code(&output), 2);
+        assert!(stderr(&output).contains("is empty"), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn files_that_are_swapped_are_told_with_the_command_that_was_meant() {
+    let setup = Setup::new("");
+    setup.write("blackbox.yml", "modules: { http_2xx: { prober: http } }\n");
+    setup.write("prometheus.yml", "scrape_configs: [ { job_name: a, metrics_path: /probe } ]\n");
+    setup.write("targets.json", "[{ \"targets\": [\"https://www.gov.kr\"] }]\n");
+    for targets in ["prometheus.yml", "targets.json"] {
+        let mut command =
+            setup.command(&["import", "blackbox", targets, "--targets", "blackbox.yml"]);
+        let output = command.current_dir(setup.path()).output().unwrap();
+        let said = stderr(&output);
+        assert_eq!(code(&output), 2, "{said}");
+        assert!(said.contains("swapped"), "{said}");
+        let line = format!("    bongsu import blackbox blackbox.yml --targets {targets}\n");
+        assert!(said.contains(&line), "{said}");
+    }
+    // What is wrong otherwise is told as it is.
+    setup.write("blackbox.yml", "modules: { http_2xx: { prober: htp } }\n");
+    let mut command =
+        setup.command(&["import", "blackbox", "blackbox.yml", "--targets", "targets.json"]);
+    let output = command.current_dir(setup.path()).output().unwrap();
+    assert!(!stderr(&output).contains("swapped"), "{}", stderr(&output));
 }
