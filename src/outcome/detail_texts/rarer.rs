@@ -93,6 +93,11 @@ pub(super) const RARER: &[Row] = &[
     ("the key of identity {} has no VID random number", "인증서의 키에 VID 난수가 없습니다: {0}"),
     ("the signing thread ended", "서명하는 스레드가 끝났습니다"),
     ("identity {} cannot be used: {}", "인증서를 쓸 수 없습니다 ({0}): {1}"),
+    ("without the checksum of its data", "압축된 데이터의 검사합이 없거나 맞지 않습니다"),
+    (
+        "{} is this machine itself, and the site is elsewhere",
+        "사이트는 다른 곳에 있는데 프로버 자신의 주소 {0}(으)로 보내려 하여 접속하지 않았습니다",
+    ),
     ("in the content coding {}, which was not asked for", "요청하지 않은 콘텐츠 인코딩입니다: {0}"),
     ("in more than {} content codings", "콘텐츠 인코딩이 {0}개를 넘게 겹쳐 있습니다"),
     ("no socket for the proxy: {}", "프록시에 연결할 소켓을 만들지 못했습니다: {0}"),

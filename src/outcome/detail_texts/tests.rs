@@ -47,6 +47,7 @@ const NO_DETAILS: &[&str] = &[
     "the record of held accounts is damaged",
     "this prober stood still",
     "{}: no certificate",
+    "{} from here",
     "\"${}\"; write",
 ];
 
