@@ -9,7 +9,7 @@ use crate::language::Language;
 
 /// What a word looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Typed {
+pub enum TypedWord {
     Address,
     Configuration,
     Table,
@@ -17,36 +17,38 @@ pub enum Typed {
     Probe,
 }
 
-impl Typed {
+impl TypedWord {
     /// None where it looks like nothing of that.
-    pub fn of(word: &str) -> Option<Typed> {
+    pub fn of(word: &str) -> Option<TypedWord> {
         if word.starts_with('-') || word.chars().any(char::is_whitespace) {
             return None;
         }
         if word.contains("://") {
-            return Some(Typed::Address);
+            return Some(TypedWord::Address);
         }
-        if let Some(file) = Typed::file(word) {
+        if let Some(file) = TypedWord::file(word) {
             return Some(file);
         }
         match (word.contains(['.', ':']), word.contains('/')) {
-            (true, _) => Some(Typed::Address),
-            (false, true) => Some(Typed::Probe),
+            (true, _) => Some(TypedWord::Address),
+            (false, true) => Some(TypedWord::Probe),
             (false, false) => None,
         }
     }
 
     /// A word that is the name of a file, whether or not it is there. What has a scheme is none.
-    pub fn file(word: &str) -> Option<Typed> {
+    pub fn file(word: &str) -> Option<TypedWord> {
         if word.contains("://") {
             return None;
         }
         let path = Path::new(word);
         let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
         match ending.to_ascii_lowercase().as_str() {
-            "csv" | "tsv" => Some(Typed::Table),
-            "yml" | "yaml" | "json" => Some(Typed::Configuration),
-            _ if word.starts_with(['/', '.', '~']) || path.is_file() => Some(Typed::Configuration),
+            "csv" | "tsv" => Some(TypedWord::Table),
+            "yml" | "yaml" | "json" => Some(TypedWord::Configuration),
+            _ if word.starts_with(['/', '.', '~']) || path.is_file() => {
+                Some(TypedWord::Configuration)
+            }
             _ => None,
         }
     }
@@ -63,7 +65,7 @@ impl Typed {
             ),
         );
         let mut rows: Vec<(String, &str)> = match self {
-            Typed::Address => vec![
+            TypedWord::Address => vec![
                 (
                     format!("bongsu probe --url {word}"),
                     language.pick("설정 없이 한 번 확인", "looks once"),
@@ -73,7 +75,7 @@ impl Typed {
                     language.pick("첫 설정 파일 작성", "writes a first configuration"),
                 ),
             ],
-            Typed::Configuration => vec![
+            TypedWord::Configuration => vec![
                 (
                     format!("bongsu check {word}"),
                     language.pick("설정 파일 검사", "checks the file"),
@@ -83,13 +85,13 @@ impl Typed {
                     language.pick("설정 파일로 감시 시작", "probes by it"),
                 ),
             ],
-            Typed::Table => vec![(
+            TypedWord::Table => vec![(
                 format!("bongsu import csv {word}"),
                 language.pick("표로 설정 파일 작성", "makes a configuration of the table"),
             )],
-            Typed::Probe => Vec::new(),
+            TypedWord::Probe => Vec::new(),
         };
-        if matches!(self, Typed::Probe | Typed::Address) && may_be_probe {
+        if matches!(self, TypedWord::Probe | TypedWord::Address) && may_be_probe {
             rows.push(probe);
         }
         let width = rows.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
@@ -106,23 +108,23 @@ mod tests {
     #[test]
     fn a_word_is_known_by_its_form() {
         for (word, wanted) in [
-            ("https://a.go.kr", Some(Typed::Address)),
-            ("www.gov.kr", Some(Typed::Address)),
-            ("www.gov.kr/a.json", Some(Typed::Configuration)),
-            ("https://www.gov.kr/a.json", Some(Typed::Address)),
-            ("10.0.0.1:8443", Some(Typed::Address)),
-            ("localhost:8080", Some(Typed::Address)),
-            ("정부24.한국", Some(Typed::Address)),
-            ("bongsu.yml", Some(Typed::Configuration)),
-            ("./설정", Some(Typed::Configuration)),
-            ("/etc/bongsu/BONGSU.YAML", Some(Typed::Configuration)),
-            ("목록.CSV", Some(Typed::Table)),
-            ("gpki/portal", Some(Typed::Probe)),
+            ("https://a.go.kr", Some(TypedWord::Address)),
+            ("www.gov.kr", Some(TypedWord::Address)),
+            ("www.gov.kr/a.json", Some(TypedWord::Configuration)),
+            ("https://www.gov.kr/a.json", Some(TypedWord::Address)),
+            ("10.0.0.1:8443", Some(TypedWord::Address)),
+            ("localhost:8080", Some(TypedWord::Address)),
+            ("정부24.한국", Some(TypedWord::Address)),
+            ("bongsu.yml", Some(TypedWord::Configuration)),
+            ("./설정", Some(TypedWord::Configuration)),
+            ("/etc/bongsu/BONGSU.YAML", Some(TypedWord::Configuration)),
+            ("목록.CSV", Some(TypedWord::Table)),
+            ("gpki/portal", Some(TypedWord::Probe)),
             ("chek", None),
             ("--url", None),
             ("a b.yml", None),
         ] {
-            assert_eq!(Typed::of(word), wanted, "{word}");
+            assert_eq!(TypedWord::of(word), wanted, "{word}");
         }
     }
 }

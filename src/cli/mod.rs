@@ -29,7 +29,7 @@ pub use self::flags::{DEFAULT_CONFIG_FILE, DEFAULT_PORT, Flags, LogFormat, LogLe
 use self::import::ImportCommand;
 pub use self::listen_address::ListenAddress;
 use self::maintenance::MaintenanceCommand;
-pub use self::meant::Typed;
+pub use self::meant::TypedWord;
 use self::report::ReportCommand;
 use crate::build_info::LONG;
 
@@ -171,7 +171,7 @@ fn instead(error: &clap::Error) -> Option<String> {
     let variables = variables.try_get_matches_from(["terminal"]).ok();
     let variables = variables.and_then(|found| TerminalVariables::from_arg_matches(&found).ok());
     let language = variables.unwrap_or_default().language();
-    Typed::of(word).map(|typed| typed.instead(word, language))
+    TypedWord::of(word).map(|typed| typed.instead(word, language))
 }
 
 #[cfg(test)]

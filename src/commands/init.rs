@@ -8,7 +8,7 @@ use base::shell_word;
 use super::first_files::{self, CONFIGURATION, FirstFile, SCHEMA};
 use super::new_service::{self, NewService};
 use super::{names, print, tell};
-use crate::cli::{DEFAULT_PORT, Exit, Flags, InitArgs, Typed};
+use crate::cli::{DEFAULT_PORT, Exit, Flags, InitArgs, TypedWord};
 use crate::language::Language;
 
 /// The third file, beside the configuration and its schema.
@@ -16,7 +16,8 @@ const PROMETHEUS: &str = "prometheus.yml";
 
 pub(super) fn init(flags: &Flags, args: &InitArgs) -> Exit {
     let language = flags.terminal.language();
-    if let Some((word, typed)) = args.urls.iter().find_map(|word| Some((word, Typed::file(word)?)))
+    if let Some((word, typed)) =
+        args.urls.iter().find_map(|word| Some((word, TypedWord::file(word)?)))
     {
         let is_file =
             language.pick("주소가 아니라 파일 이름입니다", "is the name of a file and no address");

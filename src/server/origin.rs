@@ -25,7 +25,7 @@ pub(super) fn is_foreign(method: &Method, headers: &HeaderMap, external: &Extern
 pub(super) fn is_from_elsewhere(headers: &HeaderMap, external: &External) -> bool {
     let site = headers.get("sec-fetch-site");
     match site.map(HeaderValue::as_bytes) {
-        // Typed or bookmarked.
+        // TypedWord or bookmarked.
         Some(b"none") => return false,
         Some(b"same-origin") | None => {}
         Some(_) => return true,

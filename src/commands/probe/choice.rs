@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cli::{ProbeArgs, Typed};
+use crate::cli::{ProbeArgs, TypedWord};
 use crate::config::{Config, Target};
 use crate::language::Language;
 use crate::server::any_target;
@@ -16,14 +16,14 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A configuration of one target for `--url`, with the settings that a configuration without any would have.
 pub(super) fn of_url(url: &str, language: Language) -> Result<Config, String> {
-    if let Some(typed) = Typed::file(url) {
+    if let Some(typed) = TypedWord::file(url) {
         return Err(no_address(url, typed, language));
     }
     let whole = if url.contains("://") { url.to_owned() } else { format!("https://{url}") };
     any_target::config_of(&whole, Some("http"), TIMEOUT).map_err(|problem| problem + "\n")
 }
 
-fn no_address(word: &str, typed: Typed, language: Language) -> String {
+fn no_address(word: &str, typed: TypedWord, language: Language) -> String {
     let said = language.pick("파일 이름입니다", "is the name of a file");
     format!("{word}: {said}\n{}", typed.instead(word, language))
 }
@@ -32,7 +32,7 @@ fn no_address(word: &str, typed: Typed, language: Language) -> String {
 pub(super) fn no_id(id: &str, language: Language) -> Option<String> {
     // A probe may be called `a/b.json`.
     let may_be_file = !id.contains('/') || id.starts_with(['/', '.', '~']);
-    if let Some(typed) = Typed::file(id).filter(|_| may_be_file) {
+    if let Some(typed) = TypedWord::file(id).filter(|_| may_be_file) {
         return Some(no_address(id, typed, language));
     }
     let looks_like_one = id.contains("://") || (id.contains('.') && !id.contains('/'));

@@ -47,15 +47,15 @@ pub enum Unfollowed {
 }
 
 /// A body, and what is wrong with it that no browser minds.
-pub(super) struct BodyRead {
+pub(super) struct PlainBody {
     pub(super) body: Vec<u8>,
     pub(super) warning: Option<Failure>,
 }
 
-impl From<Decoded> for BodyRead {
-    fn from(Decoded { body, flaw }: Decoded) -> BodyRead {
+impl From<Decoded> for PlainBody {
+    fn from(Decoded { body, flaw }: Decoded) -> PlainBody {
         let warning = flaw.map(|flaw| Failure::new(Reason::BodyDecode, flaw.detail()));
-        BodyRead { body, warning }
+        PlainBody { body, warning }
     }
 }
 
@@ -66,14 +66,14 @@ pub(super) async fn read(
     rules: BodyRules,
     desk: Desk<'_>,
     deadline: &Deadline,
-) -> Result<BodyRead, Failure> {
+) -> Result<PlainBody, Failure> {
     let codings = match rules.coding {
         ContentCoding::AsIs => Codings::default(),
         ContentCoding::Decoded => Codings::of(response.headers()),
     };
     if codings.is_plain() {
         let body = whole(client, response, rules.limit, deadline).await?;
-        return Ok(BodyRead { body, warning: None });
+        return Ok(PlainBody { body, warning: None });
     }
     let wire = whole(client, response, decode::between(rules.limit), deadline).await;
     let wire = match wire {
@@ -87,12 +87,12 @@ pub(super) async fn read(
     if wire.len() <= WIRE_IN_PASSING_MAX {
         match decode::whole(&codings, &wire, limit.min(IN_PASSING_MAX)) {
             Err(DecodeError::TooLarge(_)) if limit > IN_PASSING_MAX => {}
-            decoded => return decoded.map(BodyRead::from).map_err(undecoded),
+            decoded => return decoded.map(PlainBody::from).map_err(undecoded),
         }
     }
     let bytes = wire.len();
     let decode = move |_| decode::whole(&codings, &wire, limit);
-    desk.run(bytes, deadline.at(), decode).await?.map(BodyRead::from).map_err(undecoded)
+    desk.run(bytes, deadline.at(), decode).await?.map(PlainBody::from).map_err(undecoded)
 }
 
 /// Everything that comes, as it comes.

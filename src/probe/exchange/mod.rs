@@ -18,7 +18,7 @@ use hyper::body::{Body, Incoming};
 use tokio::time::Instant;
 use url::{Host, Url};
 
-use self::body::BodyRead;
+use self::body::PlainBody;
 pub use self::body::{BodyRules, ContentCoding, Unfollowed};
 pub use self::last::LastExchange;
 use crate::config::{Follow, TlsClientOptions};
@@ -278,7 +278,7 @@ impl<'a> Session<'a> {
         self.client.expect_body(rules.limit);
         let ends_with_connection = ends_with_connection(&response);
         let read = body::read(&mut self.client, &mut response, rules, self.desk, deadline).await;
-        let body = read.map(|BodyRead { body, warning }| {
+        let body = read.map(|PlainBody { body, warning }| {
             recorder.facts.warnings.extend(warning);
             body
         });
