@@ -59,7 +59,7 @@ alert-rules: install-test-tools
 
 # The soak takes the longest and runs beside all others: by its name it would be among the last to begin.
 integration-rest: install-test-tools
-	cargo test --locked --package bongsu-sign --test openssl
+	cargo test --locked --test openssl
 	cargo test --locked --test it -- soak:: & soak=$$!; \
 	    cargo test --locked --test it -- $(threads) --skip alert_rules:: --skip soak::; rest=$$?; \
 	    wait $$soak && exit $$rest
