@@ -316,35 +316,39 @@ fn with_an_outage(controls: &str, has_ended: &Arc<AtomicBool>) -> Watched {
 #[test]
 fn an_outage_that_begins_while_our_clock_is_wrong_is_told() {
     let controls = format!("controls: ['http://{}/']\n", date_server());
-    for (controls, offset) in [(&*controls, "+365d"), (&*controls, "-365d"), ("", "+365d")] {
-        let has_ended = Arc::new(AtomicBool::new(false));
-        let watched = with_an_outage(controls, &has_ended);
-        for service in ["one", "two", "ends"] {
-            watched.succeeded(service);
+    std::thread::scope(|scope| {
+        for (controls, offset) in [(&*controls, "+365d"), (&*controls, "-365d"), ("", "+365d")] {
+            scope.spawn(move || is_told_although_the_clock_was_wrong(controls, offset));
         }
-        watched.daemon.setup.write("clock", offset);
-        watched.failed("one", Reason::ClockWrong.as_str());
-        let refused = watched.runs("gone", "failure");
-        has_ended.store(true, Ordering::SeqCst);
-        watched.failed("two", Reason::ClockWrong.as_str());
-        eventually("a refusal", || (watched.runs("gone", "failure") > refused).then_some(()));
-        assert_eq!(watched.runs("gone", "unknown"), 0.0, "{offset}");
+    });
+}
 
-        watched.daemon.setup.write("clock", "+0");
-        let other = |result| watched.runs("ends", result);
-        let before = (other("failure"), other("success") + other("unknown"));
-        let told = eventually("an expired certificate", || {
-            let others = other("success") + other("unknown");
-            (other("failure") > before.0).then_some(others)
-        });
-        // One may have been under way.
-        assert!(told - before.1 <= 2.0, "{controls}{offset}: {}", watched.daemon.log());
-        for service in ["one", "two"] {
-            let before = watched.runs(service, "success");
-            eventually(service, || {
-                (watched.runs(service, "success") >= before + 2.0).then_some(())
-            });
-            watched.never_down(service);
-        }
+fn is_told_although_the_clock_was_wrong(controls: &str, offset: &str) {
+    let has_ended = Arc::new(AtomicBool::new(false));
+    let watched = with_an_outage(controls, &has_ended);
+    for service in ["one", "two", "ends"] {
+        watched.succeeded(service);
+    }
+    watched.daemon.setup.write("clock", offset);
+    watched.failed("one", Reason::ClockWrong.as_str());
+    let refused = watched.runs("gone", "failure");
+    has_ended.store(true, Ordering::SeqCst);
+    watched.failed("two", Reason::ClockWrong.as_str());
+    eventually("a refusal", || (watched.runs("gone", "failure") > refused).then_some(()));
+    assert_eq!(watched.runs("gone", "unknown"), 0.0, "{offset}");
+
+    watched.daemon.setup.write("clock", "+0");
+    let other = |result| watched.runs("ends", result);
+    let before = (other("failure"), other("success") + other("unknown"));
+    let told = eventually("an expired certificate", || {
+        let others = other("success") + other("unknown");
+        (other("failure") > before.0).then_some(others)
+    });
+    // One may have been under way.
+    assert!(told - before.1 <= 2.0, "{controls}{offset}: {}", watched.daemon.log());
+    for service in ["one", "two"] {
+        let before = watched.runs(service, "success");
+        eventually(service, || (watched.runs(service, "success") >= before + 2.0).then_some(()));
+        watched.never_down(service);
     }
 }

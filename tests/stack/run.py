@@ -17,8 +17,8 @@ import time
 from stack import die_with_parent
 
 HERE = pathlib.Path(__file__).resolve().parent
-# The longest first, beside those that need the least of the processor.
-TOGETHER = ("storm", "shards", "remote_site", "large_packets", "compose", "vantages", "dashboards", "killed",
+# The longest first, and between them those that are soon over: the others begin when these end.
+TOGETHER = ("storm", "killed", "large_packets", "shards", "vantages", "compose", "dashboards", "remote_site",
             "first_page")
 ALONE = ("replay",)
 AT_A_TIME = 6
