@@ -78,12 +78,7 @@ impl ChunkMender {
                     bytes = rest;
                 }
                 Place::Size | Place::DataEnd | Place::Trailer => {
-                    let end = bytes.iter().position(|&byte| byte == b'\n').map(|at| at + 1);
-                    let (piece, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
-                    self.line.extend_from_slice(piece);
-                    bytes = rest;
-                    if end.is_some() {
-                        let line = std::mem::take(&mut self.line);
+                    if let Some(line) = head::take_line(&mut bytes, &mut self.line) {
                         self.take(&line, out);
                     } else if self.line.len() > LINE_MAX {
                         self.finish(out);

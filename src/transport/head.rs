@@ -204,12 +204,7 @@ impl HeadMender {
                 }
                 return;
             }
-            let end = bytes.iter().position(|&byte| byte == b'\n').map(|at| at + 1);
-            let (piece, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
-            self.line.extend_from_slice(piece);
-            bytes = rest;
-            if end.is_some() {
-                let line = std::mem::take(&mut self.line);
+            if let Some(line) = take_line(&mut bytes, &mut self.line) {
                 self.take(&line, out);
             } else if self.line.len() > MAX_LINE {
                 self.give_up(out);
@@ -376,6 +371,15 @@ fn is_chunked(line: &[u8]) -> Option<bool> {
 /// Whether there is nothing to mend in a header line.
 pub(super) fn is_good_header(line: &[u8]) -> bool {
     matches!(judge(line), Line::Good)
+}
+
+/// Moves bytes to `begun` until its line ends there; the line, once it is whole.
+pub(super) fn take_line(bytes: &mut &[u8], begun: &mut Vec<u8>) -> Option<Vec<u8>> {
+    let end = bytes.iter().position(|&byte| byte == b'\n').map(|at| at + 1);
+    let (piece, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
+    begun.extend_from_slice(piece);
+    *bytes = rest;
+    end.map(|_| std::mem::take(begun))
 }
 
 /// A line without its end.
