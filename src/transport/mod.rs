@@ -366,9 +366,7 @@ impl Transport<'_> {
         // Who is believed is the probe's choice; its own name and certificate are for the server.
         let options = TlsClientOptions { trust: options.trust.clone(), ..Default::default() };
         let (config, verifier) = clients.client(&options, memory)?;
-        if own_address::is_of_this_machine(peer.ip()) {
-            verifier.site_is_here();
-        }
+        verifier.site_is_at(peer.ip(), own_address::is_of_this_machine);
         let shaken = deadline.within(tls::handshake(stream, config, &verifier, host, &[])).await;
         match shaken {
             Ok(Ok(tls)) => Ok(Stream::Tls(Box::new(tls))),
@@ -416,8 +414,8 @@ impl Transport<'_> {
             &without_name
         };
         let (config, verifier) = clients.client(options, memory)?;
-        if ip.is_some_and(own_address::is_of_this_machine) {
-            verifier.site_is_here();
+        if let Some(ip) = ip {
+            verifier.site_is_at(ip, own_address::is_of_this_machine);
         }
         let shaken = tls::handshake(stream, config, &verifier, handshake.name, handshake.alpn);
         let shaken = deadline.within(shaken).await;

@@ -7,8 +7,8 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::iter::once;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -46,7 +46,8 @@ pub struct RecordingVerifier {
     name: Option<ServerName<'static>>,
     pub(crate) revocation: Revocation,
     judgement: Judgement,
-    is_here: AtomicBool,
+    /// Where the site was reached, and who knows which addresses are ours.
+    site: OnceLock<(IpAddr, fn(IpAddr) -> bool)>,
     record: Mutex<HandshakeRecord>,
 }
 
@@ -108,20 +109,21 @@ impl RecordingVerifier {
             name,
             revocation,
             judgement,
-            is_here: AtomicBool::new(false),
+            site: OnceLock::new(),
             record: Mutex::default(),
         }
     }
 
-    /// The site is on this machine, so that its certificates may send us there.
-    pub fn site_is_here(&self) {
-        self.is_here.store(true, Ordering::Relaxed);
+    /// The site was reached at this address. Certificates of one that is on this machine may send us there,
+    /// which is asked only when something is fetched.
+    pub fn site_is_at(&self, address: IpAddr, is_here: fn(IpAddr) -> bool) {
+        let _ = self.site.set((address, is_here));
     }
 
     pub(crate) fn reach(&self) -> FetchReach {
-        match self.is_here.load(Ordering::Relaxed) {
-            true => FetchReach::Anywhere,
-            false => FetchReach::Elsewhere,
+        match self.site.get() {
+            Some((address, is_here)) if is_here(*address) => FetchReach::Anywhere,
+            _ => FetchReach::Elsewhere,
         }
     }
 
