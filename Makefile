@@ -155,7 +155,7 @@ mutants:
 	python3 tests/rules/mutants.py
 
 # Breaks the modules named in .cargo/mutants.toml and sees that their tests notice. A build for each:
-# days, at low priority. For one file: tests/mutants-code.sh src/maintenance.rs
+# days, at low priority. For one file: tests/mutants-code.sh src/maintenance/record.rs
 mutants-code:
 	tests/mutants-code.sh
 

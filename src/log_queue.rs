@@ -33,7 +33,6 @@ pub const LINE_BYTES_MAX: usize = 16 << 10;
 
 /// Lines that were left out since the start.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
-/// Bytes that wait.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 static SENDER: OnceLock<SyncSender<Vec<u8>>> = OnceLock::new();
 /// Whether the thread has written everything.

@@ -27,7 +27,6 @@ pub struct Sentences {
 /// A piece of a text in Korean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ToldPart<'t> {
-    /// Of the table.
     Said(&'static str),
     /// Of the English text, as it stands there.
     Quoted(&'t str),

@@ -167,8 +167,6 @@ pub struct TlsOptions {
     pub alpn: Vec<String>,
     /// Spoken in plain text first, where TLS is not spoken from the first byte.
     pub starttls: Option<StartTls>,
-    /// What fails.
     pub expect: TlsExpect,
-    /// What degrades only.
     pub warn: TlsExpect,
 }

@@ -56,7 +56,6 @@ impl EvidenceRoom {
 struct Held {
     began: SystemTime,
     bytes: usize,
-    /// Whose it is.
     at: usize,
 }
 

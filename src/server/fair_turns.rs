@@ -39,13 +39,12 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// How many have their turn at a time, and how many may wait for one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TurnLimits {
-    /// At a time.
+    /// How many run at a time.
     pub(super) turns: usize,
     /// Of each address; its oldest is turned away.
     pub(super) waiting: usize,
 }
 
-/// Gives out turns.
 pub(super) struct FairTurns {
     limits: TurnLimits,
     room: Mutex<WaitingRoom>,

@@ -16,7 +16,6 @@ pub const WINDOWS: [(&str, &str); 3] = [("1d", "24h"), ("7d", "7d"), ("30d", "30
 /// Shares of time from 0 to 1, in the order of [`WINDOWS`]; `None` where nothing was observed.
 pub type Shares = [Option<f64>; WINDOWS.len()];
 
-/// The last answers.
 #[derive(Default)]
 pub struct PastAvailability {
     known: RwLock<Option<Known>>,

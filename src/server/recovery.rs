@@ -30,7 +30,6 @@ pub(super) struct CauseRecovery<'c> {
     grades: Vec<GradeCount>,
 }
 
-/// Both.
 pub(super) struct Recovery<'c> {
     pub(super) grades: Vec<GradeCount>,
     pub(super) causes: Vec<CauseRecovery<'c>>,

@@ -36,6 +36,9 @@ use crate::staple::{OcspStaple, OcspStatus};
 use crate::trust_anchors::TrustAnchors;
 use crate::verification::{Verification, recall};
 
+/// Whether an address is one of this machine.
+type IsHere = fn(IpAddr) -> bool;
+
 /// The verifier of one run. Of several handshakes it records the last.
 pub struct RecordingVerifier {
     shared: Arc<VerifierShared>,
@@ -47,7 +50,7 @@ pub struct RecordingVerifier {
     pub(crate) revocation: Revocation,
     judgement: Judgement,
     /// Where the site was reached, and who knows which addresses are ours.
-    site: OnceLock<(IpAddr, fn(IpAddr) -> bool)>,
+    site: OnceLock<(IpAddr, IsHere)>,
     record: Mutex<HandshakeRecord>,
 }
 
@@ -116,7 +119,7 @@ impl RecordingVerifier {
 
     /// The site was reached at this address. Certificates of one that is on this machine may send us there,
     /// which is asked only when something is fetched.
-    pub fn site_is_at(&self, address: IpAddr, is_here: fn(IpAddr) -> bool) {
+    pub fn site_is_at(&self, address: IpAddr, is_here: IsHere) {
         let _ = self.site.set((address, is_here));
     }
 

@@ -21,7 +21,6 @@ const OF_MESSAGES: &[&str] = &["detached", "signed_attributes", "chain", "envelo
 /// `sign: { with: officer, data: '${nonce}', as: signed }`
 #[derive(Debug, Clone, PartialEq)]
 pub struct SignAction {
-    /// The identity.
     pub with: Arc<str>,
     /// What is signed. Holds no secret.
     pub data: Template<FlowSource>,
